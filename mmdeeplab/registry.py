@@ -1,0 +1,22 @@
+"""Child registries of MMEngine's root, scope ``mmdeeplab``.
+
+A config names our parts as ``mmdeeplab.X`` and mmsegmentation's by their bare name
+(``default_scope = 'mmseg'``). ``locations`` lets a registry import its parts by itself the first
+time one is asked for, so ``import mmdeeplab`` stays cheap.
+"""
+
+from mmengine import registry as root
+from mmengine.registry import Registry
+
+
+def _child(name: str, parent: Registry, *locations: str) -> Registry:
+    return Registry(name, parent=parent, scope='mmdeeplab', locations=list(locations))
+
+
+MODELS = _child('model', root.MODELS, 'mmdeeplab.models')
+DATASETS = _child('dataset', root.DATASETS, 'mmdeeplab.datasets')
+TRANSFORMS = _child('transform', root.TRANSFORMS, 'mmdeeplab.datasets')
+METRICS = _child('metric', root.METRICS, 'mmdeeplab.evaluation')
+HOOKS = _child('hook', root.HOOKS, 'mmdeeplab.engine')
+OPTIM_WRAPPERS = _child('optim_wrapper', root.OPTIM_WRAPPERS, 'mmdeeplab.engine')
+RUNNERS = _child('runner', root.RUNNERS, 'mmdeeplab.engine')
