@@ -1,0 +1,10 @@
+# DeepLabv3, section 4, and deeplab/train.py: SGD, poly 0.9 to 0, batch 16; kernels decay, but not
+# depthwise kernels, BN or biases; the only bias (the classifier's) learns twice as fast.
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='SGD', lr=0.007, momentum=0.9, weight_decay=4e-5),
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0, dwconv_decay_mult=0.0, bias_decay_mult=0.0, bias_lr_mult=2.0
+    ),
+)
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=30000, by_epoch=False)]

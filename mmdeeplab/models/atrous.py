@@ -1,0 +1,74 @@
+"""Output stride as arithmetic: which stride and which atrous rate every unit of a network executes.
+
+A network is written once, with its nominal strides (output stride 32). Asking for a smaller output
+stride removes later strides and dilates what follows, so that the filters keep their field of view
+on the input. Rates are not parameters: one checkpoint loads at every output stride.
+
+Source: DeepLabv3 (arXiv 1706.05587) section 3.1; `research/slim/nets/resnet_utils.py` and
+`research/deeplab/core/xception.py` of tensorflow/models (`stack_blocks_dense`).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+OUTPUT_STRIDES = (8, 16, 32)
+
+
+class Step(NamedTuple):
+    """What one unit executes: its stride, and the atrous rate of its 3x3 convolutions."""
+
+    stride: int
+    rate: int
+
+
+def check_output_stride(output_stride: int) -> int:
+    """Return ``output_stride``, or raise a ValueError that names it and the choices."""
+    if output_stride not in OUTPUT_STRIDES:
+        raise ValueError(
+            f'output_stride must be one of {", ".join(map(str, OUTPUT_STRIDES))}, '
+            f'got {output_stride!r}'
+        )
+    return output_stride
+
+
+def atrous_steps(strides: Sequence[int], output_stride: int, reached: int = 1) -> list[Step]:
+    """Turn nominal strides into executed strides and rates.
+
+    While the product of strides is below ``output_stride`` a unit keeps its stride. Afterwards its
+    stride becomes 1 and every *later* unit dilates by it; the unit that lost its stride keeps the
+    rate it had, because in it the stride came after (or in) its last 3x3 convolution.
+
+    Args:
+        strides: Nominal stride of each unit, in order.
+        output_stride: Wanted ratio of input to output resolution.
+        reached: Stride already reached before the first unit (the stem's).
+
+    Raises:
+        ValueError: The strides cannot be cut at exactly ``output_stride``.
+    """
+    steps, rate = [], 1
+    for stride in strides:
+        if reached * stride <= output_stride:
+            reached *= stride
+            steps.append(Step(stride, rate))
+        else:
+            steps.append(Step(1, rate))
+            rate *= stride
+    if reached != output_stride:
+        raise ValueError(
+            f'strides {tuple(strides)} reach output stride {reached}, not {output_stride}'
+        )
+    return steps
+
+
+def scale_rates(rates: Sequence[int], old: int, new: int) -> tuple[int, ...]:
+    """Rates of a neck that keep its field of view when the output stride goes ``old`` -> ``new``.
+
+    6/12/18 at 16 become 12/24/36 at 8 and 3/6/9 at 32 (DeepLabv3, section 4.1).
+
+    Raises:
+        ValueError: A rate would not be a whole number.
+    """
+    if any(rate * old % new for rate in rates):
+        raise ValueError(f'rates {tuple(rates)} at output stride {old} have no equal at {new}')
+    return tuple(rate * old // new for rate in rates)

@@ -1,0 +1,5 @@
+"""Backbones: an image in, a tuple of maps of growing stride out."""
+
+from mmdeeplab.models.backbones.xception import Xception
+
+__all__ = ['Xception']

@@ -1,0 +1,82 @@
+"""From a list of uint8 images to one normalised, padded batch."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from mmdeeplab.registry import MODELS
+
+
+@MODELS.register_module()
+class DeepLabPreprocessor(BaseDataPreprocessor):
+    """Stack images of any sizes, normalise them, and pad the batch as TensorFlow's DeepLab does.
+
+    Padding is added *after* normalisation with 0, which equals TF's padding with the mean pixel;
+    labels are padded with ``seg_pad_val``. It lies at the bottom and the right (`research/deeplab/
+    input_preprocess.py`); a flipped training image has it at the left, because TF flips last.
+
+    Differs from mmseg's ``SegDataPreProcessor``: batches of unequal sizes are welcome, images are
+    normalised on the device into one buffer, and a flip mirrors the padding.
+
+    Args:
+        mean: Mean of each channel on the 0..255 scale, in RGB order.
+        std: Divisor of each channel.
+        size: (H, W) to which every batch is padded at least.
+        bgr_to_rgb: Images come as BGR (OpenCV's order).
+        seg_pad_val: Label of padding.
+        non_blocking: Do not wait for copies to the device.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] = (127.5,) * 3,
+        std: Sequence[float] = (127.5,) * 3,
+        size: Sequence[int] = (513, 513),
+        bgr_to_rgb: bool = True,
+        seg_pad_val: int = 255,
+        non_blocking: bool = False,
+    ) -> None:
+        super().__init__(non_blocking)
+        self.size = tuple(size)
+        self.seg_pad_val = seg_pad_val
+        self.bgr_to_rgb = bgr_to_rgb
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Make a batch.
+
+        Args:
+            data: ``inputs``: N images (C, H_i, W_i); ``data_samples``: SegDataSamples or None.
+            training: Also pad the labels.
+
+        Returns:
+            ``inputs``: float (N, C, H, W); ``data_samples`` with ``pad_shape`` and the
+            ``img_padding_size`` [left, right, top, bottom] that post-processing cuts off.
+        """
+        data = self.cast_data(data)
+        images: Sequence[Tensor] = data['inputs']
+        samples = data.get('data_samples')
+        height = max(self.size[0], *(image.shape[1] for image in images))
+        width = max(self.size[1], *(image.shape[2] for image in images))
+        batch = self.mean.new_zeros(len(images), images[0].shape[0], height, width)
+        for i, image in enumerate(images):
+            h, w = image.shape[1:]
+            flipped = training and bool(samples[i].metainfo.get('flip'))
+            left = width - w if flipped else 0
+            if self.bgr_to_rgb and len(image) == 3:
+                image = image.flip(0)
+            batch[i, :, :h, left : left + w] = (image.float() - self.mean) / self.std
+            if samples is not None:
+                padding = [left, width - w - left, 0, height - h]
+                samples[i].set_metainfo(dict(pad_shape=(height, width), img_padding_size=padding))
+                if training:
+                    self._pad_label(samples[i].gt_sem_seg, padding)
+        return dict(inputs=batch, data_samples=samples)
+
+    def _pad_label(self, label: object, padding: list[int]) -> None:
+        padded = torch.nn.functional.pad(label.data, padding, value=self.seg_pad_val)
+        del label.data
+        label.data = padded

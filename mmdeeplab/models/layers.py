@@ -1,0 +1,93 @@
+"""What several parts share: one convolution builder and TensorFlow's initialisers."""
+
+from collections.abc import Iterator
+
+from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+# TF: decay 0.9997, epsilon 1e-5 in every layer behind the backbone (deeplab/model.py).
+HEAD_NORM = dict(type='BN', eps=1e-5, momentum=3e-4)
+RELU = dict(type='ReLU')
+
+
+def conv3x3(
+    in_channels: int, channels: int, rate: int, separable: bool, norm_cfg: dict
+) -> ConvModule | DepthwiseSeparableConvModule:
+    """3x3 (atrous) convolution, BN and ReLU of ASPP and decoder, (N, C, H, W) -> same H, W.
+
+    ``separable`` gives TF's ``split_separable_conv2d``: BN and ReLU after the depthwise as well as
+    after the pointwise convolution; the rate acts on the depthwise part only.
+    """
+    layer = DepthwiseSeparableConvModule if separable else ConvModule
+    return layer(
+        in_channels, channels, 3, padding=rate, dilation=rate, norm_cfg=norm_cfg, act_cfg=RELU
+    )
+
+
+class PooledConv(ConvModule):
+    """1x1 convolution, norm and ReLU for globally pooled maps, (N, C, 1, 1).
+
+    With one image on the device a batch statistic of a 1x1 map has a single value and no variance,
+    and PyTorch refuses it. Then, and only then, this layer normalises by its running statistics,
+    as in evaluation.
+    """
+
+    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
+        norm = self.norm
+        alone = self.training and len(x) == 1 and type(norm) is nn.BatchNorm2d
+        if not alone:
+            return super().forward(x, *args, **kwargs)
+        x = F.batch_norm(
+            self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+        )
+        return self.activate(x)
+
+
+def convolutions(module: nn.Module) -> Iterator[tuple[nn.Conv2d, bool]]:
+    """Every convolution of ``module`` and whether it is depthwise."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            yield layer, layer.groups > 1 and layer.groups == layer.in_channels
+
+
+def truncated_normal_(conv: nn.Conv2d, std: float) -> None:
+    """TF's ``truncated_normal_initializer``: cut at two standard deviations; bias 0."""
+    nn.init.trunc_normal_(conv.weight, std=std, a=-2 * std, b=2 * std)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def init_head_convs(module: nn.Module) -> None:
+    """Initialise ASPP and decoder as TF does (spec: deeplab/model.py, core/utils.py).
+
+    Split separable convolutions: truncated normal, 0.33 depthwise and 0.06 pointwise; all others
+    Xavier uniform.
+    """
+    pointwise = {
+        layer.pointwise_conv.conv
+        for layer in module.modules()
+        if isinstance(layer, DepthwiseSeparableConvModule)
+    }
+    for conv, depthwise in convolutions(module):
+        if depthwise or conv in pointwise:
+            truncated_normal_(conv, 0.33 if depthwise else 0.06)
+        else:
+            nn.init.xavier_uniform_(conv.weight)
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
+
+
+def is_pretrained(module: BaseModule) -> bool:
+    """Whether the module's ``init_cfg`` loads weights, so that nothing may overwrite them."""
+    cfgs = module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
+    return any(cfg and cfg['type'] == 'Pretrained' for cfg in cfgs)
+
+
+def freeze_norm_statistics(module: nn.Module) -> None:
+    """Normalise by running statistics; gamma and beta still train (TF: fine_tune_batch_norm)."""
+    for layer in module.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eval()

@@ -1,0 +1,71 @@
+"""Atrous spatial pyramid pooling (DeepLabv3, arXiv 1706.05587, section 3.3)."""
+
+from collections.abc import Sequence
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdeeplab.models.layers import HEAD_NORM, PooledConv, conv3x3, init_head_convs, is_pretrained
+from mmdeeplab.registry import MODELS
+
+
+@MODELS.register_module()
+class ASPPNeck(BaseModule):
+    """Probe the last map at several rates and with its global mean.
+
+    Image pooling, a 1x1 convolution and one 3x3 convolution a rate run side by side; their outputs
+    are concatenated in this order (TF's), projected by a 1x1 convolution and dropped out, element
+    by element. Takes the backbone's maps and returns as many; only the last one changed:
+    (N, in_channels, H, W) -> (N, channels, H, W).
+
+    Args:
+        in_channels: Channels of the last map.
+        channels: Channels of every branch and of the result.
+        rates: Atrous rates of the 3x3 branches; 6/12/18 at output stride 16, doubled at 8. Empty
+            for the MobileNetV2 head of arXiv 1801.04381, section 6.3.
+        separable: Depthwise separable 3x3 branches, as in DeepLabv3+.
+        dropout: Probability of dropping an element of the projection.
+        norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
+        init_cfg: MMEngine initialisation; without it TF's.
+
+    Raises:
+        ValueError: A rate below 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int = 256,
+        rates: Sequence[int] = (6, 12, 18),
+        separable: bool = False,
+        dropout: float = 0.1,
+        norm_cfg: dict = HEAD_NORM,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if any(rate < 1 for rate in rates):
+            raise ValueError(f'rates must be at least 1, got {tuple(rates)}')
+        self.rates = tuple(rates)
+        self.image_pooling = PooledConv(in_channels, channels, 1, norm_cfg=norm_cfg)
+        self.pointwise = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg)
+        self.atrous = nn.ModuleList(
+            conv3x3(in_channels, channels, rate, separable, norm_cfg) for rate in rates
+        )
+        self.projection = ConvModule(
+            (2 + len(self.rates)) * channels, channels, 1, norm_cfg=norm_cfg
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        *low_level, x = maps
+        pooled = self.image_pooling(x.mean((2, 3), keepdim=True))
+        branches = [pooled.expand(-1, -1, *x.shape[2:]), self.pointwise(x)]
+        branches += [branch(x) for branch in self.atrous]
+        return (*low_level, self.dropout(self.projection(torch.cat(branches, 1))))
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if not is_pretrained(self):
+            init_head_convs(self)

@@ -1,0 +1,98 @@
+"""The strict engine behind every importer.
+
+A source is a mapping from names to arrays; a table is a list of rules and a list of ignored names.
+Every source name must match exactly one rule or be ignored, every tensor of the model must be
+filled exactly once, and shapes must agree. All offenders are named in one error.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmdeeplab.errors import UserError
+
+Array = np.ndarray
+SHOWN = 12  # offenders of one kind that an error spells out
+
+
+class Rule(NamedTuple):
+    """``source`` must match a whole name; ``target`` makes the model's key out of the match."""
+
+    source: re.Pattern[str]
+    target: Callable[[re.Match[str]], str]
+    transform: Callable[[Array], Array] = lambda array: array
+
+
+class Table(NamedTuple):
+    """The rules of one source and the patterns of names that carry nothing for us."""
+
+    name: str
+    rules: Sequence[Rule]
+    ignored: Sequence[re.Pattern[str]] = ()
+
+
+def convert(
+    source: Mapping[str, Array], table: Table, model: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Apply ``table`` to ``source`` and return a state dict for ``model``.
+
+    Args:
+        source: Arrays by the source's names.
+        table: The source's rules.
+        model: The state dict to be filled; only keys and shapes are read. Counters
+            (``num_batches_tracked``) have no source and are left at zero.
+
+    Raises:
+        UserError: With every unknown, ambiguous, doubled, missing or misshapen tensor.
+    """
+    result: dict[str, Tensor] = {}
+    origin: dict[str, str] = {}
+    faults: dict[str, list[str]] = {}
+
+    def fault(kind: str, text: str) -> None:
+        faults.setdefault(kind, []).append(text)
+
+    for name, array in source.items():
+        if any(pattern.search(name) for pattern in table.ignored):
+            continue
+        matches = [(rule, m) for rule in table.rules if (m := rule.source.fullmatch(name))]
+        if len(matches) != 1:
+            kind = 'matched by several rules' if matches else 'not known to the table'
+            fault(kind, name)
+            continue
+        rule, match = matches[0]
+        key, value = rule.target(match), rule.transform(np.asarray(array))
+        if key in origin:
+            fault('filled twice', f'{key} (by {origin[key]} and {name})')
+        elif key not in model:
+            fault('without a place in the model', f'{name} -> {key}')
+        elif tuple(model[key].shape) != value.shape:
+            fault(
+                'of another shape',
+                f'{name} {value.shape} -> {key} {tuple(model[key].shape)}',
+            )
+        else:
+            result[key] = torch.from_numpy(np.array(value, dtype=np.float32, order='C'))
+        origin[key] = name
+    counters = {key for key in model if key.endswith('num_batches_tracked')}
+    for key in model:
+        if key not in origin and key not in counters:
+            fault('missing from the source', key)
+    if faults:
+        raise UserError(describe(table.name, faults))
+    return result | {key: torch.zeros_like(model[key]) for key in counters}
+
+
+def describe(name: str, faults: Mapping[str, Sequence[str]]) -> str:
+    """One paragraph a kind of fault, the first offenders of each spelled out."""
+    lines = [f'these weights do not fit the model by the rules of "{name}":']
+    for kind, texts in faults.items():
+        lines.append(f'  {len(texts)} {kind}:')
+        lines += [f'    {text}' for text in texts[:SHOWN]]
+        if len(texts) > SHOWN:
+            lines.append(f'    ... and {len(texts) - SHOWN} more')
+    return '\n'.join(lines)

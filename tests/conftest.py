@@ -1,0 +1,40 @@
+"""Shared fixtures: the repository's root, ``../shared``, and models built from config files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / 'shared'
+
+
+@pytest.fixture(scope='session')
+def shared() -> Path:
+    """Material that is too large or not free to live in the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f'needs {SHARED}, which is not here')
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def build() -> Callable[..., nn.Module]:
+    """Build the segmentor of ``configs/NAME.py``, with overrides by dotted key."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    def build_model(name: str, **options: object) -> nn.Module:
+        cfg = Config.fromfile(ROOT / 'configs' / f'{name}.py')
+        cfg.merge_from_dict({key.replace('__', '.'): value for key, value in options.items()})
+        init_default_scope('mmseg')
+        return MODELS.build(cfg.model)
+
+    return build_model

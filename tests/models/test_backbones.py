@@ -1,0 +1,103 @@
+"""Every backbone, by the same questions. A new backbone is a new row of BACKBONES."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mmdeeplab.models.backbones import Xception
+
+# name, constructor, parameters, (channels, nominal stride) of each output
+BACKBONES = [
+    (
+        f'xception{depth}',
+        lambda depth=depth, **kw: Xception(depth, **kw),
+        parameters,
+        [(256, 4), (728, 8), (1024, 16), (2048, 32)],
+    )
+    for depth, parameters in ((41, 24_920_560), (65, 37_867_312), (71, 40_289_736))
+]
+rows = pytest.mark.parametrize(
+    ('make', 'parameters', 'maps'), [row[1:] for row in BACKBONES], ids=[r[0] for r in BACKBONES]
+)
+Make = Callable[..., nn.Module]
+
+
+def randomise_norms(model: nn.Module) -> None:
+    """BN statistics as after training, small on the last one so that signals stay finite."""
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.running_mean, std=0.1)
+            nn.init.uniform_(layer.running_var, 0.5, 1.5)
+
+
+def run(model: nn.Module, image: Tensor) -> tuple[Tensor, ...]:
+    with torch.no_grad():
+        return model.eval()(image)
+
+
+def test_rows_exist() -> None:
+    assert len(BACKBONES) >= 3
+
+
+@rows
+def test_parameters(make: Make, parameters: int, maps: list) -> None:
+    assert sum(p.numel() for p in make().parameters()) == parameters
+
+
+@rows
+@pytest.mark.parametrize('size', [(97, 65), (64, 98)])
+@pytest.mark.parametrize('output_stride', [8, 16, 32])
+def test_shapes(make: Make, parameters: int, maps: list, size: tuple, output_stride: int) -> None:
+    model = make(output_stride=output_stride).to('meta')
+    outputs = model.eval()(torch.zeros(2, 3, *size, device='meta'))
+    expected = []
+    for channels, nominal in maps:
+        stride = min(nominal, output_stride)
+        expected.append((2, channels, *(-(-side // stride) for side in size)))
+    assert [tuple(o.shape) for o in outputs] == expected
+
+
+@rows
+@pytest.mark.parametrize('output_stride', [8, 16])
+def test_dense_equals_nominal(make: Make, parameters: int, maps: list, output_stride: int) -> None:
+    """The same weights at a finer stride give, on the coarse grid, the coarse answer."""
+    nominal, dense = make(output_stride=32), make(output_stride=output_stride)
+    nominal.init_weights()
+    randomise_norms(nominal)
+    dense.load_state_dict(nominal.state_dict())
+    image = torch.randn(1, 3, 129, 97, dtype=torch.float64)
+    coarse = run(nominal.double(), image)
+    fine = run(dense.double(), image)
+    for a, b, (_, stride) in zip(coarse, fine, maps, strict=True):
+        step = max(stride // output_stride, 1)
+        torch.testing.assert_close(b[:, :, ::step, ::step], a, rtol=1e-9, atol=1e-9)
+
+
+@rows
+def test_modes(make: Make, parameters: int, maps: list) -> None:
+    model = make(norm_eval=True)
+    assert model.eval() is model
+    assert model.train() is model
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms
+    assert not any(m.training for m in norms)
+    assert all(m.weight.requires_grad for m in norms)
+
+
+@rows
+def test_every_parameter_has_a_gradient(make: Make, parameters: int, maps: list) -> None:
+    model = make()
+    sum(o.square().mean() for o in model(torch.randn(2, 3, 65, 65))).backward()
+    silent = [name for name, p in model.named_parameters() if p.grad is None]
+    assert not silent
+
+
+@rows
+@pytest.mark.parametrize('output_stride', [4, 12, '16'])
+def test_refuses_other_strides(
+    make: Make, parameters: int, maps: list, output_stride: object
+) -> None:
+    with pytest.raises(ValueError, match=f'8, 16, 32, got {output_stride!r}'):
+        make(output_stride=output_stride)

@@ -1,0 +1,41 @@
+"""Parameters and multiply-adds against the published tables (spec 2.6)."""
+
+from collections.abc import Callable
+
+import pytest
+from torch import nn
+
+from mmdeeplab.analysis import multiply_adds, parameters
+
+# config, overrides, parameters, multiply-adds in 1e9 at 513 x 513 (None: not published)
+MODELS = [
+    ('deeplabv3plus_xception_voc', {}, 41_055_413, 54.04),
+    ('deeplabv3plus_xception-os8_voc', {}, 41_055_413, 176.85),
+    ('deeplabv3plus_xception_voc', {'model.backbone.depth': 41}, 28_108_661, 40.01),
+    ('deeplabv3plus_xception_voc', {'model.backbone.depth': 71}, 43_477_837, 66.07),
+    ('deeplabv3plus_xception-os8_voc', {'model.backbone.depth': 41}, 28_108_661, 122.45),
+    ('deeplabv3plus_xception-os8_voc', {'model.backbone.depth': 71}, 43_477_837, 189.96),
+    (
+        'deeplabv3plus_xception_voc',
+        {'model.neck.separable': False, 'model.decode_head.separable': False},
+        54_711_461,
+        86.68,
+    ),
+    ('deeplabv3_xception_voc', {}, 40_892_485, None),
+    ('deeplabv3_xception_voc', {'model.neck.separable': False}, 53_407_813, 64.92),
+]
+
+
+@pytest.mark.parametrize(
+    ('config', 'options', 'params', 'giga'),
+    MODELS,
+    ids=[f'{c}{"".join(f"-{k}={v}" for k, v in o.items())}' for c, o, *_ in MODELS],
+)
+def test_costs(
+    build: Callable[..., nn.Module], config: str, options: dict, params: int, giga: float | None
+) -> None:
+    model = build(config, **options)
+    assert parameters(model) == params
+    if giga is not None:
+        counted = sum(multiply_adds(model.to('meta'), (1, 3, 513, 513)).values())
+        assert counted == pytest.approx(giga * 1e9, rel=1e-3)
