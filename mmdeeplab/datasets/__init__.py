@@ -1,0 +1,16 @@
+"""Datasets in PASCAL VOC's layout and the transforms of the papers' pipelines."""
+
+import contextlib
+import io
+import warnings
+
+with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    # mmcv without compiled ops and mmseg without OneDL announce both on import; we need neither.
+    warnings.simplefilter('ignore')
+    import mmseg.datasets  # noqa: F401
+
+from mmdeeplab.datasets.loading import LoadImage, LoadMask
+from mmdeeplab.datasets.transforms import RandomScale
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
+
+__all__ = ['LoadImage', 'LoadMask', 'RandomScale', 'VOCFolderDataset']

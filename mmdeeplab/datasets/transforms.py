@@ -1,0 +1,70 @@
+"""Augmentation as in TensorFlow's `deeplab/core/preprocess_utils.py`."""
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+
+from mmdeeplab.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class RandomScale(BaseTransform):
+    """Resize image and mask by one random factor, both with aligned corners.
+
+    The factor is drawn uniformly from minimum, minimum + step, ..., maximum (seven values by
+    default), or from the interval when ``step`` is 0; the new sides are ``int(side * factor)``.
+    The image is interpolated bilinearly, the mask takes the nearest label.
+
+    Args:
+        minimum: Smallest factor.
+        maximum: Largest factor.
+        step: Distance of the factors.
+
+    Raises:
+        ValueError: The factors are not 0 < minimum <= maximum, or the step is negative.
+    """
+
+    def __init__(self, minimum: float = 0.5, maximum: float = 2.0, step: float = 0.25) -> None:
+        if not 0 < minimum <= maximum or step < 0:
+            raise ValueError(
+                'RandomScale needs 0 < minimum <= maximum and step >= 0, got '
+                f'minimum={minimum}, maximum={maximum}, step={step}'
+            )
+        self.minimum, self.maximum, self.step = minimum, maximum, step
+
+    def draw(self) -> float:
+        """One factor."""
+        if self.step == 0:
+            return float(np.random.uniform(self.minimum, self.maximum))
+        count = int((self.maximum - self.minimum) / self.step + 1e-9) + 1
+        return self.minimum + self.step * int(np.random.randint(count))
+
+    def transform(self, results: dict) -> dict:
+        factor = self.draw()
+        size = tuple(max(int(side * factor), 1) for side in results['img_shape'])
+        if size != tuple(results['img_shape']):
+            results['img'] = resize_bilinear(results['img'], size)
+            for key in results.get('seg_fields', []):
+                results[key] = resize_nearest(results[key], size)
+        results.update(img_shape=size, scale_factor=(factor, factor))
+        return results
+
+
+def resize_bilinear(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """(H, W, C) uint8 -> (*size, C) uint8 with aligned corners, within one level of exact."""
+    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    resized = torch.nn.functional.interpolate(tensor, size, mode='bilinear', align_corners=True)
+    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
+
+
+def resize_nearest(mask: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """(H, W) -> size, each pixel the source pixel nearest on the aligned grid, halves up (TF)."""
+    rows, columns = (nearest_indices(old, new) for old, new in zip(mask.shape, size, strict=True))
+    return mask[rows[:, None], columns]
+
+
+def nearest_indices(old: int, new: int) -> np.ndarray:
+    """Source index of each of ``new`` samples over ``old`` ones: round(i (old-1) / (new-1))."""
+    if new == 1:
+        return np.zeros(1, np.int64)
+    return (2 * np.arange(new) * (old - 1) + (new - 1)) // (2 * (new - 1))

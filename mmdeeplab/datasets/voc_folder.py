@@ -1,0 +1,152 @@
+"""Any folder in the layout of PASCAL VOC 2012."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from mmseg.datasets import BaseSegDataset
+
+from mmdeeplab.datasets.voc_names import VOC_CLASSES, voc_palette
+from mmdeeplab.errors import UserError
+from mmdeeplab.registry import DATASETS
+
+SHOWN = 5  # offenders that an error spells out
+
+
+@DATASETS.register_module()
+class VOCFolderDataset(BaseSegDataset):
+    """Photographs and palette masks as in VOC 2012::
+
+        DATA_ROOT/JPEGImages/ID.jpg
+        DATA_ROOT/SegmentationClass/ID.png          class ids, 255 = void
+        DATA_ROOT/ImageSets/Segmentation/SPLIT.txt  one ID a line
+        DATA_ROOT/classes.txt                       one name a line, in id order
+
+    Without ``classes.txt`` the classes are VOC's 21.
+
+    Args:
+        data_root: The folder.
+        split: Name of the list of ids.
+        mask_dir: Folder of the masks (``SegmentationClassAug`` for VOC's trainaug).
+        image_dir: Folder of the images.
+        pipeline: Transforms.
+        test_mode: Never replace a bad sample by another one.
+        kwargs: :class:`mmseg.datasets.BaseSegDataset`.
+
+    Raises:
+        UserError: The folder, list, an image or a mask is missing; every message names the path
+            and the next command.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str,
+        mask_dir: str = 'SegmentationClass',
+        image_dir: str = 'JPEGImages',
+        pipeline: Sequence[dict | Callable] = (),
+        test_mode: bool = False,
+        **kwargs: object,
+    ) -> None:
+        root = Path(data_root)
+        if not root.is_dir():
+            raise UserError(self._no_root(root, split))
+        self.split = split
+        classes = read_classes(root / 'classes.txt')
+        super().__init__(
+            ann_file=f'ImageSets/Segmentation/{split}.txt',
+            data_root=str(root),
+            data_prefix=dict(img_path=image_dir, seg_map_path=mask_dir),
+            metainfo=dict(classes=classes, palette=voc_palette(len(classes))),
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            **kwargs,
+        )
+
+    @staticmethod
+    def _no_root(root: Path, split: str) -> str:
+        if 'mini' in root.name:
+            return f'no data at {root}; draw them: tools/make_mini_voc.py --out {root}'
+        return (
+            f'no data at {root} (wanted for the split "{split}"). Name your folder with '
+            '--data-root DIR: it holds JPEGImages, SegmentationClass and '
+            'ImageSets/Segmentation. VOC 2012 unpacks to VOCdevkit/VOC2012. To try without a '
+            'download: tools/make_mini_voc.py --out data/mini-voc, then '
+            'configs/deeplabv3plus_xception_mini-voc.py'
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Read the split; every id must have its image and its mask."""
+        images = Path(self.data_prefix['img_path'])
+        masks = Path(self.data_prefix['seg_map_path'])
+        ids = read_split(Path(self.ann_file))
+        self._check_files(images, ids, self.img_suffix)
+        self._check_files(masks, ids, self.seg_map_suffix)
+        return [
+            dict(
+                img_path=str(images / f'{i}{self.img_suffix}'),
+                seg_map_path=str(masks / f'{i}{self.seg_map_suffix}'),
+                num_classes=len(self._metainfo['classes']),
+                label_map=None,
+                reduce_zero_label=False,
+                seg_fields=[],
+            )
+            for i in ids
+        ]
+
+    def _check_files(self, folder: Path, ids: Sequence[str], suffix: str) -> None:
+        if not folder.is_dir():
+            raise UserError(
+                f'no folder {folder}, wanted for the split "{self.split}"'
+                + (
+                    '; the augmented masks are SBD\'s. To train on VOC\'s own 1,464 images: '
+                    '--cfg-options train_dataloader.dataset.split=train '
+                    'train_dataloader.dataset.mask_dir=SegmentationClass'
+                    if folder.name.endswith('Aug')
+                    else ''
+                )
+            )
+        here = {path.name for path in folder.iterdir()}
+        missing = [f'{i}{suffix}' for i in ids if f'{i}{suffix}' not in here]
+        if missing:
+            names = ', '.join(missing[:SHOWN]) + (', ...' if len(missing) > SHOWN else '')
+            raise UserError(
+                f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
+                f'{folder}: {names}'
+            )
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Class names, one a line in id order; VOC's where there is no file.
+
+    Raises:
+        UserError: A name occurs twice, or there are none.
+    """
+    if not path.is_file():
+        return VOC_CLASSES
+    names = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines()]
+    names = [name for name in names if name]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if not names or doubled:
+        what = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
+        raise UserError(f'{path} {what}; it holds one class name a line, in id order')
+    return tuple(names)
+
+
+def read_split(path: Path) -> list[str]:
+    """Ids of a split, one a line; blank lines are skipped.
+
+    Raises:
+        UserError: No such list, an empty one, or a line that is not the id of a file in its folder.
+    """
+    if not path.is_file():
+        here = sorted(p.stem for p in path.parent.glob('*.txt'))
+        lists = f'; there are: {", ".join(here)}' if here else ''
+        raise UserError(f'no list of images at {path}{lists}')
+    ids = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines()]
+    ids = [i for i in ids if i]
+    if not ids:
+        raise UserError(f'{path} names no image')
+    for number, i in enumerate(ids, 1):
+        if len(i.split()) > 1 or PurePosixPath(i).is_absolute() or '..' in PurePosixPath(i).parts:
+            raise UserError(f'{path}, image {number}: {i!r} is not an id such as 2007_000032')
+    return ids

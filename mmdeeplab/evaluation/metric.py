@@ -1,0 +1,87 @@
+"""The metric that MMEngine's evaluator runs, in training and in ``tools/test.py`` alike."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine import dist
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.evaluation.confusion import confusion_matrix, scores, table
+from mmdeeplab.registry import METRICS
+
+
+@METRICS.register_module()
+class SegMetric(BaseMetric):
+    """IoU and accuracy from one int64 confusion matrix, summed over all ranks.
+
+    Only counts travel between ranks (no files, no pickles), so any number of ranks gives the same
+    result to the last digit. After an evaluation ``result`` holds everything that
+    :func:`mmdeeplab.evaluation.confusion.scores` returns, and ``num_images``.
+
+    Args:
+        ignore_index: Label that is not counted.
+        prefix: Prefix of the metrics' names in the log.
+    """
+
+    def __init__(self, ignore_index: int = 255, prefix: str | None = None) -> None:
+        super().__init__(prefix=prefix)
+        self.ignore_index = ignore_index
+        self.result: dict = {}
+        self._matrix: torch.Tensor | None = None
+        self._images = 0
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Count one batch."""
+        classes = len(self._meta()['classes'])
+        for sample in data_samples:
+            matrix = confusion_matrix(
+                sample['pred_sem_seg']['data'].squeeze(0),
+                sample['gt_sem_seg']['data'].squeeze(0),
+                classes,
+                self.ignore_index,
+                str(sample.get('seg_map_path') or sample.get('img_path', 'a batch')),
+            )
+            self._matrix = matrix if self._matrix is None else self._matrix + matrix
+            self._images += 1
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Sum the ranks' counts; return the means.
+
+        Args:
+            size: Images in the data set.
+
+        Raises:
+            UserError: Not every image was counted exactly once.
+        """
+        classes = self._meta()['classes']
+        matrix = self._matrix
+        if matrix is None:
+            matrix = torch.zeros(len(classes), len(classes), dtype=torch.int64)
+        images = torch.tensor(self._images)
+        matrix = matrix.clone()
+        for counts in (matrix, images):
+            dist.all_reduce(counts)
+        self._matrix, self._images = None, 0
+        if int(images) != size:
+            raise UserError(
+                f'{int(images)} images were evaluated, the data set has {size}: set '
+                'sampler=dict(type="DefaultSampler", shuffle=False, round_up=False), so that no '
+                'rank sees an image twice'
+            )
+        self.result = scores(matrix.cpu().numpy(), classes) | dict(num_images=size)
+        if dist.is_main_process():
+            MMLogger.get_current_instance().info('\n' + table(self.result))
+        means = {key: self.result[key] for key in ('mIoU', 'mAcc', 'aAcc')}
+        known = {key: float('nan') if value is None else value for key, value in means.items()}
+        return {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in known.items()}
+
+    def compute_metrics(self, results: list) -> dict:
+        """Not used: :meth:`evaluate` works on counts, not on a list of results."""
+        raise NotImplementedError
+
+    def _meta(self) -> dict:
+        if not self.dataset_meta or 'classes' not in self.dataset_meta:
+            raise UserError('the data set names no classes; give it a classes.txt')
+        return self.dataset_meta
