@@ -27,3 +27,4 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
+custom_hooks = [dict(type='mmdeeplab.LabelCheckHook'), dict(type='mmdeeplab.ProgressHook')]

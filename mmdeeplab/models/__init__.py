@@ -1,5 +1,6 @@
 """Networks: backbone -> neck -> decode head."""
 
+from mmdeeplab.inference import multi_scale
 from mmdeeplab.models import backbones, data_preprocessor, decode_heads, necks
 
-__all__ = ['backbones', 'data_preprocessor', 'decode_heads', 'necks']
+__all__ = ["backbones", "data_preprocessor", "decode_heads", "multi_scale", "necks"]

@@ -1,0 +1,15 @@
+"""What runs a model: the runner, its hooks, mixed precision, checkpoints."""
+
+from mmdeeplab.engine.amp import AutocastOptimWrapper
+from mmdeeplab.engine.label_check import LabelCheckHook
+from mmdeeplab.engine.pictures import PictureHook
+from mmdeeplab.engine.progress import ProgressHook
+from mmdeeplab.engine.runner import DeepLabRunner
+
+__all__ = [
+    'AutocastOptimWrapper',
+    'DeepLabRunner',
+    'LabelCheckHook',
+    'PictureHook',
+    'ProgressHook',
+]

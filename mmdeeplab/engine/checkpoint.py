@@ -1,0 +1,76 @@
+"""Reading checkpoints: nothing in them is executed, and they fit or are refused."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.table import describe
+
+# What MMEngine stores beside tensors: the history of logged values. Plain data, no behaviour.
+SAFE_TYPES = [
+    HistoryBuffer,
+    np.ndarray,
+    np.dtype,
+    np._core.multiarray._reconstruct,
+    np._core.multiarray.scalar,
+    *(type(np.dtype(kind)) for kind in ('bool', 'int32', 'int64', 'uint8', 'float32', 'float64')),
+]
+
+
+def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
+    """Read ``.safetensors`` weights, or a ``.pth`` by torch's restricted unpickler.
+
+    Returns:
+        A dict with ``state_dict`` and whatever else the file holds (``meta``, ``optimizer``, ...).
+
+    Raises:
+        UserError: No such file, a broken one, or one that would run code on loading.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'no checkpoint at {path}')
+    try:
+        if path.suffix == '.safetensors':
+            return dict(state_dict=load_file(path, device=str(map_location)))
+        with torch.serialization.safe_globals(SAFE_TYPES):
+            loaded = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f'{path} holds more than tensors and is not loaded: {error}') from error
+    except Exception as error:  # safetensors and zip readers raise many kinds
+        raise UserError(f'{path} is not a readable checkpoint: {error}') from error
+    return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+
+
+def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -> None:
+    """Refuse a state dict that is not exactly the model's.
+
+    Raises:
+        UserError: With every missing, unknown and misshapen tensor.
+    """
+    own = model.state_dict()
+    faults = {
+        'missing from the file': [key for key in own if key not in state],
+        'unknown to the model': [key for key in state if key not in own],
+        'of another shape': [
+            f'{key}: file {tuple(state[key].shape)}, model {tuple(own[key].shape)}'
+            for key in own
+            if key in state and state[key].shape != own[key].shape
+        ],
+    }
+    faults = {kind: texts for kind, texts in faults.items() if texts}
+    if faults:
+        raise UserError(describe(str(path), faults))
+
+
+def sha256(path: str | Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with Path(path).open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,0 +1,80 @@
+"""Pictures of what a model sees: image, truth and prediction side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine import dist
+from mmengine.hooks import Hook
+from PIL import Image, ImageDraw, ImageFont
+
+from mmdeeplab.registry import HOOKS
+
+GAP, HEADER = 8, 20
+VOID_COLOUR = (224, 224, 192)
+
+
+@HOOKS.register_module()
+class PictureHook(Hook):
+    """During a test, write ``OUT/ID.png`` for a few images spread over the data set.
+
+    Args:
+        out: Folder for the pictures; made when missing.
+        count: How many images to draw, over all ranks.
+    """
+
+    def __init__(self, out: str, count: int = 8) -> None:
+        self.out, self.count = Path(out), count
+
+    def before_test(self, runner: object) -> None:
+        self.palette = runner.test_dataloader.dataset.metainfo['palette']
+        own = len(runner.test_dataloader)
+        wanted = max(self.count // dist.get_world_size(), 1)
+        self.batches = set(np.linspace(0, own - 1, min(wanted, own)).round().astype(int).tolist())
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    def after_test_iter(
+        self,
+        runner: object,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence | None = None,
+    ) -> None:
+        if batch_idx not in self.batches or not outputs:
+            return
+        sample = outputs[0]
+        image = cv2.imread(sample.img_path)[..., ::-1]
+        truth = sample.gt_sem_seg.data[0].cpu().numpy()
+        prediction = sample.pred_sem_seg.data[0].cpu().numpy()
+        panels = {
+            'image': image,
+            'truth': colour(truth, self.palette),
+            'prediction': colour(prediction, self.palette),
+        }
+        side_by_side(panels).save(self.out / f'{Path(sample.img_path).stem}.png')
+
+
+def colour(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """(H, W) class ids -> (H, W, 3) uint8 colours; void and unknown ids are pale."""
+    table = np.full((256, 3), VOID_COLOUR, np.uint8)
+    table[: len(palette)] = palette
+    return table[labels.astype(np.uint8)]
+
+
+def side_by_side(panels: dict[str, np.ndarray]) -> Image.Image:
+    """Panels (H, W, 3) of one size, left to right, each under its name; small ones enlarged."""
+    height, width = next(iter(panels.values())).shape[:2]
+    zoom = max(1, round(256 / max(height, width)))
+    height, width = height * zoom, width * zoom
+    canvas = Image.new(
+        'RGB', (len(panels) * (width + GAP) + GAP, height + HEADER + GAP), (255, 255, 255)
+    )
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(13)
+    for i, (name, panel) in enumerate(panels.items()):
+        x = GAP + i * (width + GAP)
+        draw.text((x, 2), name, (64, 64, 64), font)
+        picture = Image.fromarray(np.ascontiguousarray(panel))
+        canvas.paste(picture.resize((width, height), Image.Resampling.NEAREST), (x, HEADER))
+    return canvas

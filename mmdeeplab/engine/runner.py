@@ -1,0 +1,106 @@
+"""MMEngine's Runner, readable on the console, distributed on CPUs too, strict about weights."""
+
+import datetime
+import logging
+import os
+import sys
+
+import torch
+import torch.distributed
+from mmengine.logging import MMLogger
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+from tqdm import tqdm
+
+from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint
+from mmdeeplab.errors import UserError
+from mmdeeplab.registry import RUNNERS
+
+OWN_VOICES = ('mmdeeplab', 'logger_hook.py')  # whose notices a person wants to read
+
+
+class ConsoleHandler(logging.Handler):
+    """Print notices of the run above any progress bar, in one short line each.
+
+    MMEngine's own notices (environment, the whole config, the order of hooks) go to the log file
+    only; warnings are shown whoever gives them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter('%(asctime)s  %(message)s', '%H:%M:%S'))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        own = any(voice in record.pathname for voice in OWN_VOICES)
+        return record.levelno >= logging.WARNING or own
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stdout)
+        sys.stdout.flush()
+
+
+@RUNNERS.register_module()
+class DeepLabRunner(Runner):
+    """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
+
+    Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm becomes
+    SyncBN when several processes run on GPUs; the console stays readable; weights are loaded
+    without executing anything and must fit.
+    """
+
+    def setup_env(self, env_cfg: dict) -> None:
+        if self.launcher == 'pytorch' and not torch.distributed.is_initialized():
+            if 'RANK' not in os.environ:
+                raise UserError(
+                    '--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS'
+                )
+            if not torch.cuda.is_available():
+                seconds = env_cfg.get('dist_cfg', {}).get('timeout', 600)
+                torch.distributed.init_process_group(
+                    'gloo', timeout=datetime.timedelta(seconds=seconds)
+                )
+        super().setup_env(env_cfg)
+
+    def build_logger(
+        self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: object
+    ) -> MMLogger:
+        logger = super().build_logger(log_level, log_file, **kwargs)
+        for i, handler in enumerate(logger.handlers):
+            if type(handler) is logging.StreamHandler:
+                logger.handlers[i] = console = ConsoleHandler()
+                console.setLevel(handler.level)
+        return logger
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        if self.distributed and not torch.cuda.is_available():
+            default = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
+            model_wrapper_cfg = {**default, **(model_wrapper_cfg or {}), 'device_ids': None}
+            self.logger.info(f'{self.world_size} processes on CPUs (gloo), plain BatchNorm')
+        elif self.distributed and self.world_size > 1:
+            self.cfg.setdefault('sync_bn', 'torch')
+            self.logger.info(f'{self.world_size} processes on GPUs, SyncBN')
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: str = 'cpu',
+        strict: bool = True,
+        revise_keys: object = None,
+    ) -> dict:
+        """Load weights; every tensor must be there and fit.
+
+        Raises:
+            UserError: The file is missing, broken, unsafe, or not this model's.
+        """
+        checkpoint = read_checkpoint(filename)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = self.model
+        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+            model = model.module
+        check_fit(checkpoint['state_dict'], model, filename)
+        model.load_state_dict(checkpoint['state_dict'])
+        self._has_loaded = True
+        self.logger.info(f'loaded {len(checkpoint["state_dict"])} tensors from {filename}')
+        return checkpoint
