@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 
 @contextmanager
@@ -13,7 +14,7 @@ def conv_calls(model: nn.Module) -> Iterator[list[tuple[str, nn.Conv2d, tuple[in
     """Record (module name, convolution, output shape) of every convolution that is executed."""
     calls: list[tuple[str, nn.Conv2d, tuple[int, ...]]] = []
 
-    def record(name: str, module: nn.Conv2d) -> object:
+    def record(name: str, module: nn.Conv2d) -> RemovableHandle:
         def hook(_: nn.Module, __: object, output: Tensor) -> None:
             calls.append((name, module, tuple(output.shape)))
 

@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 
 from mmseg.datasets import BaseSegDataset
 
-from mmdeeplab.datasets.voc_names import VOC_CLASSES, voc_palette
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import DATASETS
+from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
 SHOWN = 5  # offenders that an error spells out
 
@@ -48,8 +48,8 @@ class VOCFolderDataset(BaseSegDataset):
         **kwargs: object,
     ) -> None:
         root = Path(data_root)
-        if not root.is_dir():
-            raise UserError(self._no_root(root, split))
+        if message := missing_root(root, split):
+            raise UserError(message)
         self.split = split
         classes = read_classes(root / 'classes.txt')
         super().__init__(
@@ -60,18 +60,6 @@ class VOCFolderDataset(BaseSegDataset):
             pipeline=list(pipeline),
             test_mode=test_mode,
             **kwargs,
-        )
-
-    @staticmethod
-    def _no_root(root: Path, split: str) -> str:
-        if 'mini' in root.name:
-            return f'no data at {root}; draw them: tools/make_mini_voc.py --out {root}'
-        return (
-            f'no data at {root} (wanted for the split "{split}"). Name your folder with '
-            '--data-root DIR: it holds JPEGImages, SegmentationClass and '
-            'ImageSets/Segmentation. VOC 2012 unpacks to VOCdevkit/VOC2012. To try without a '
-            'download: tools/make_mini_voc.py --out data/mini-voc, then '
-            'configs/deeplabv3plus_xception_mini-voc.py'
         )
 
     def load_data_list(self) -> list[dict]:
@@ -98,7 +86,7 @@ class VOCFolderDataset(BaseSegDataset):
             raise UserError(
                 f'no folder {folder}, wanted for the split "{self.split}"'
                 + (
-                    '; the augmented masks are SBD\'s. To train on VOC\'s own 1,464 images: '
+                    "; the augmented masks are SBD's. To train on VOC's own 1,464 images: "
                     '--cfg-options train_dataloader.dataset.split=train '
                     'train_dataloader.dataset.mask_dir=SegmentationClass'
                     if folder.name.endswith('Aug')
@@ -113,6 +101,21 @@ class VOCFolderDataset(BaseSegDataset):
                 f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
                 f'{folder}: {names}'
             )
+
+
+def missing_root(root: Path, split: str) -> str:
+    """What to tell when there is no folder ``root``; empty when there is one."""
+    if root.is_dir():
+        return ''
+    if 'mini' in root.name:
+        return f'no data at {root}; draw them: tools/make_mini_voc.py --out {root}'
+    return (
+        f'no data at {root} (wanted for the split "{split}"). Name your folder with '
+        '--data-root DIR: it holds JPEGImages, SegmentationClass and '
+        'ImageSets/Segmentation. VOC 2012 unpacks to VOCdevkit/VOC2012. To try without a '
+        'download: tools/make_mini_voc.py --out data/mini-voc, then '
+        'configs/deeplabv3plus_xception_mini-voc.py'
+    )
 
 
 def read_classes(path: Path) -> tuple[str, ...]:

@@ -14,13 +14,18 @@ from torch import Tensor, nn
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import describe
 
+try:
+    from numpy._core import multiarray  # NumPy 2
+except ImportError:
+    from numpy.core import multiarray  # type: ignore[no-redef]
+
 # What MMEngine stores beside tensors: the history of logged values. Plain data, no behaviour.
 SAFE_TYPES = [
     HistoryBuffer,
     np.ndarray,
     np.dtype,
-    np._core.multiarray._reconstruct,
-    np._core.multiarray.scalar,
+    multiarray._reconstruct,
+    multiarray.scalar,
     *(type(np.dtype(kind)) for kind in ('bool', 'int32', 'int64', 'uint8', 'float32', 'float64')),
 ]
 
@@ -72,5 +77,8 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
 
 def sha256(path: str | Path) -> str:
     """Checksum of a file, in hexadecimal."""
+    digest = hashlib.sha256()
     with Path(path).open('rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -8,6 +8,7 @@ from mmengine import dist
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
 from tqdm import tqdm
 
 from mmdeeplab.datasets.loading import check_ids, read_mask
@@ -24,18 +25,18 @@ class LabelCheckHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def before_train(self, runner: object) -> None:
+    def before_train(self, runner: Runner) -> None:
         loops = [runner.train_loop, runner.val_loop]
         self._check(runner, [loop.dataloader.dataset for loop in loops if loop is not None])
 
-    def before_val(self, runner: object) -> None:
+    def before_val(self, runner: Runner) -> None:
         if runner._train_loop is None:  # validation alone; in training both were checked
             self._check(runner, [runner.val_loop.dataloader.dataset])
 
-    def before_test(self, runner: object) -> None:
+    def before_test(self, runner: Runner) -> None:
         self._check(runner, [runner.test_loop.dataloader.dataset])
 
-    def _check(self, runner: object, datasets: list[BaseDataset]) -> None:
+    def _check(self, runner: Runner, datasets: list[BaseDataset]) -> None:
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
@@ -51,7 +52,7 @@ def check_classes(dataset: BaseDataset, num_classes: int) -> None:
     if found != num_classes:
         raise UserError(
             f'model.decode_head.num_classes is {num_classes}, but {dataset.data_root} has '
-            f'{found} classes (its classes.txt, or VOC\'s 21 without one): '
+            f"{found} classes (its classes.txt, or VOC's 21 without one): "
             f'--cfg-options model.decode_head.num_classes={found}'
         )
 
@@ -66,9 +67,7 @@ def check_labels(dataset: BaseDataset) -> None:
     paths = list(dict.fromkeys(paths))
     check = partial(_check_file, num_classes=len(dataset.metainfo['classes']))
     with ThreadPoolExecutor() as pool:
-        bar = tqdm(
-            pool.map(check, paths), 'checking labels', len(paths), leave=False, disable=None
-        )
+        bar = tqdm(pool.map(check, paths), 'checking labels', len(paths), leave=False, disable=None)
         for _ in bar:
             pass
 

@@ -18,8 +18,8 @@ def set_output_stride(cfg: Config, output_stride: int) -> None:
         if old is None:
             raise ValueError(f'{cfg.model.backbone.type} has no output_stride to set')
         cfg.model.backbone.output_stride = output_stride
-        neck = cfg.model.get('neck') or {}
-        if neck.get('rates'):
+        neck = cfg.model.get('neck')
+        if neck and neck.get('rates'):
             neck.rates = scale_rates(neck.rates, old, output_stride)
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from mmengine import dist
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from PIL import Image, ImageDraw, ImageFont
 
 from mmdeeplab.registry import HOOKS
@@ -27,7 +27,7 @@ class PictureHook(Hook):
     def __init__(self, out: str, count: int = 8) -> None:
         self.out, self.count = Path(out), count
 
-    def before_test(self, runner: object) -> None:
+    def before_test(self, runner: Runner) -> None:
         self.palette = runner.test_dataloader.dataset.metainfo['palette']
         own = len(runner.test_dataloader)
         wanted = max(self.count // dist.get_world_size(), 1)
@@ -36,7 +36,7 @@ class PictureHook(Hook):
 
     def after_test_iter(
         self,
-        runner: object,
+        runner: Runner,
         batch_idx: int,
         data_batch: dict | None = None,
         outputs: Sequence | None = None,
@@ -44,7 +44,7 @@ class PictureHook(Hook):
         if batch_idx not in self.batches or not outputs:
             return
         sample = outputs[0]
-        image = cv2.imread(sample.img_path)[..., ::-1]
+        image = np.array(Image.open(sample.img_path).convert('RGB'))
         truth = sample.gt_sem_seg.data[0].cpu().numpy()
         prediction = sample.pred_sem_seg.data[0].cpu().numpy()
         panels = {

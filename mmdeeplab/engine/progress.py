@@ -2,6 +2,7 @@
 
 from mmengine import dist
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from tqdm import tqdm
 
 from mmdeeplab.registry import HOOKS
@@ -27,29 +28,29 @@ class ProgressHook(Hook):
         if name in self._bars:
             self._bars.pop(name).close()
 
-    def before_train(self, runner: object) -> None:
+    def before_train(self, runner: Runner) -> None:
         self._open('training', runner.max_iters, runner.iter)
 
     def after_train_iter(self, *args: object, **kwargs: object) -> None:
         self._bars['training'].update()
 
-    def after_train(self, runner: object) -> None:
+    def after_train(self, runner: Runner) -> None:
         self._close('training')
 
-    def before_val_epoch(self, runner: object) -> None:
+    def before_val_epoch(self, runner: Runner) -> None:
         self._open('evaluating', len(runner.val_dataloader))
 
     def after_val_iter(self, *args: object, **kwargs: object) -> None:
         self._bars['evaluating'].update()
 
-    def after_val_epoch(self, runner: object, metrics: dict | None = None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         self._close('evaluating')
 
-    def before_test_epoch(self, runner: object) -> None:
+    def before_test_epoch(self, runner: Runner) -> None:
         self._open('testing', len(runner.test_dataloader))
 
     def after_test_iter(self, *args: object, **kwargs: object) -> None:
         self._bars['testing'].update()
 
-    def after_test_epoch(self, runner: object, metrics: dict | None = None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         self._close('testing')

@@ -67,7 +67,9 @@ def scores(matrix: np.ndarray, classes: Sequence[str]) -> dict:
     def percent(part: float, whole: int) -> float | None:
         return 100 * part / int(whole) if whole else None
 
-    iou = [percent(h, w) for h, w in zip(hit, labelled + predicted - matrix.diagonal(), strict=True)]
+    iou = [
+        percent(h, w) for h, w in zip(hit, labelled + predicted - matrix.diagonal(), strict=True)
+    ]
     acc = [percent(h, w) for h, w in zip(hit, labelled, strict=True)]
     return dict(
         mIoU=mean(iou),

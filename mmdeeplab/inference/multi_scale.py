@@ -56,12 +56,11 @@ class MultiScaleFlip(BaseTTAModel):
     @torch.no_grad()
     def probabilities(self, inputs: Tensor) -> Tensor:
         """(N, 3, H, W) -> mean class probabilities (N, C, H, W)."""
-        total: Tensor | float = 0.0
-        count = 0
-        for logits in self.views(inputs):
-            total = total + logits.softmax(1)
-            count += 1
-        return total / count
+        views = self.views(inputs)
+        total = next(views).softmax(1)
+        for logits in views:
+            total += logits.softmax(1)
+        return total / (len(self.scales) * (1 + self.flip))
 
     def views(self, inputs: Tensor) -> Iterator[Tensor]:
         """Logits (N, C, H, W) of every view, mirrored back."""

@@ -3,4 +3,4 @@
 from mmdeeplab.inference import multi_scale
 from mmdeeplab.models import backbones, data_preprocessor, decode_heads, necks
 
-__all__ = ["backbones", "data_preprocessor", "decode_heads", "multi_scale", "necks"]
+__all__ = ['backbones', 'data_preprocessor', 'decode_heads', 'multi_scale', 'necks']

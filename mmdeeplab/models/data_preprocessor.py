@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseDataPreprocessor
+from mmengine.structures import PixelData
 from torch import Tensor
 
 from mmdeeplab.registry import MODELS
@@ -23,7 +24,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
     Args:
         mean: Mean of each channel on the 0..255 scale, in RGB order.
         std: Divisor of each channel.
-        size: (H, W) to which every batch is padded at least.
+        size: (H, W) to which every training batch is padded at least.
+        test_size: The same in evaluation; ``size`` by default.
         bgr_to_rgb: Images come as BGR (OpenCV's order).
         seg_pad_val: Label of padding.
         non_blocking: Do not wait for copies to the device.
@@ -34,12 +36,14 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         mean: Sequence[float] = (127.5,) * 3,
         std: Sequence[float] = (127.5,) * 3,
         size: Sequence[int] = (513, 513),
+        test_size: Sequence[int] | None = None,
         bgr_to_rgb: bool = True,
         seg_pad_val: int = 255,
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking)
         self.size = tuple(size)
+        self.test_size = tuple(test_size or size)
         self.seg_pad_val = seg_pad_val
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
@@ -58,25 +62,26 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         """
         data = self.cast_data(data)
         images: Sequence[Tensor] = data['inputs']
-        samples = data.get('data_samples')
-        height = max(self.size[0], *(image.shape[1] for image in images))
-        width = max(self.size[1], *(image.shape[2] for image in images))
+        samples = data.get('data_samples') or []
+        least = self.size if training else self.test_size
+        height = max(least[0], *(image.shape[1] for image in images))
+        width = max(least[1], *(image.shape[2] for image in images))
         batch = self.mean.new_zeros(len(images), images[0].shape[0], height, width)
         for i, image in enumerate(images):
             h, w = image.shape[1:]
-            flipped = training and bool(samples[i].metainfo.get('flip'))
+            flipped = training and samples[i].metainfo.get('flip', False)
             left = width - w if flipped else 0
             if self.bgr_to_rgb and len(image) == 3:
                 image = image.flip(0)
             batch[i, :, :h, left : left + w] = (image.float() - self.mean) / self.std
-            if samples is not None:
+            if samples:
                 padding = [left, width - w - left, 0, height - h]
                 samples[i].set_metainfo(dict(pad_shape=(height, width), img_padding_size=padding))
                 if training:
                     self._pad_label(samples[i].gt_sem_seg, padding)
-        return dict(inputs=batch, data_samples=samples)
+        return dict(inputs=batch, data_samples=samples or None)
 
-    def _pad_label(self, label: object, padding: list[int]) -> None:
+    def _pad_label(self, label: PixelData, padding: list[int]) -> None:
         padded = torch.nn.functional.pad(label.data, padding, value=self.seg_pad_val)
         del label.data
         label.data = padded

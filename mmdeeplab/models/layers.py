@@ -35,7 +35,7 @@ class PooledConv(ConvModule):
     as in evaluation.
     """
 
-    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         norm = self.norm
         alone = self.training and len(x) == 1 and type(norm) is nn.BatchNorm2d
         if not alone:

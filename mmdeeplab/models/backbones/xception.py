@@ -77,6 +77,7 @@ class XceptionUnit(nn.Module):
         self.spec = spec
         act = RELU if spec.act_inside else None
         widths = (in_channels, *spec.channels)
+        convs = []
         for i, grid in enumerate(multi_grid):
             rate = step.rate * grid
             conv = DepthwiseSeparableConvModule(
@@ -89,7 +90,8 @@ class XceptionUnit(nn.Module):
                 norm_cfg=norm_cfg,
                 act_cfg=act,
             )
-            self.add_module(f'sep{i + 1}', conv)
+            convs.append(conv)
+        self.sep1, self.sep2, self.sep3 = convs
         if spec.shortcut == 'conv':
             self.shortcut = ConvModule(
                 in_channels,

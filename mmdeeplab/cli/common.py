@@ -1,0 +1,167 @@
+"""What the commands share: errors as sentences, config files, options that reach everywhere."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config, ConfigDict
+
+SPLITS = ('train', 'val', 'test')
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that runs a config."""
+    parser.add_argument('--data-root', metavar='DIR', help='the data, for every data set')
+    parser.add_argument(
+        '--output-stride', type=int, metavar='N', help='8, 16 or 32: backbone and ASPP rates'
+    )
+    parser.add_argument('--launcher', choices=('none', 'pytorch'), default='none')
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
+    )
+
+
+def run(command: Callable[[], int | None]) -> int:
+    """Run a command; a UserError becomes one sentence on standard error and exit status 2."""
+    try:
+        return command() or 0
+    except UserError as error:
+        print(f'error: {sentence(error)}', file=sys.stderr)
+        if 'RANK' in os.environ:
+            os._exit(2)  # a rank must not wait for others in some collective's destructor
+        return 2
+
+
+def sentence(error: UserError) -> str:
+    """The message itself, also when a data loader's worker wrapped it in its traceback."""
+    text = str(error)
+    marker = f'{UserError.__module__}.{UserError.__qualname__}: '
+    return text.rpartition(marker)[2].strip()
+
+
+def load_config(path: str, args: argparse.Namespace) -> Config:
+    """Read a config file and apply the common options.
+
+    Raises:
+        UserError: No such file, a file that does not parse, or an option without effect.
+    """
+    file = Path(path)
+    if not file.is_file():
+        known = sorted(
+            {*map(str, file.parent.glob('*.py')), *map(str, Path('configs').glob('*.py'))}
+        )
+        near = difflib.get_close_matches(str(file), known, 3, 0.5)
+        hint = f'; did you mean {" or ".join(near)}?' if near else '; see the folder configs/'
+        raise UserError(f'no config at {path}{hint}')
+    quiet_imports()
+    from mmengine.config import Config
+
+    try:
+        cfg = Config.fromfile(file)
+    except Exception as error:
+        raise UserError(f'the config {path} cannot be read: {error}') from error
+    override(cfg, args.cfg_options)
+    if args.data_root:
+        set_data_root(cfg, args.data_root)
+    if args.output_stride is not None:
+        from mmdeeplab.engine.output_stride import set_output_stride
+
+        set_output_stride(cfg, args.output_stride)
+    cfg.launcher = args.launcher
+    return cfg
+
+
+def override(cfg: Config, options: list[str]) -> None:
+    """Merge ``KEY=VALUE`` options; schedules follow a changed ``train_cfg.max_iters``."""
+    from mmengine.config import DictAction
+
+    values = {}
+    for option in options:
+        key, equals, value = option.partition('=')
+        if not equals:
+            raise UserError(f'--cfg-options takes KEY=VALUE, got {option!r}')
+        values[key] = DictAction._parse_iterable(value)
+    before = cfg.get('train_cfg', {}).get('max_iters')
+    try:
+        cfg.merge_from_dict(values)
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(f'--cfg-options {" ".join(options)}: {error}') from error
+    after = cfg.get('train_cfg', {}).get('max_iters')
+    if before != after:
+        for key, value in (('end', after), ('val_interval', after), ('interval', after)):
+            follow(cfg, key, value, before, values)
+
+
+def follow(cfg: Config, key: str, after: int, before: int, given: dict) -> None:
+    """Let what was tied to the old number of iterations follow the new one.
+
+    A schedule's ``end`` that was ``max_iters`` stays ``max_iters``. Intervals of validation and
+    checkpoints are shortened to the run, so that every run is evaluated and saved.
+    """
+    if key == 'end':
+        for scheduler in cfg.get('param_scheduler') or []:
+            if scheduler.get('end') == before:
+                scheduler.end = after
+    elif key == 'val_interval' and 'train_cfg.val_interval' not in given:
+        cfg.train_cfg.val_interval = min(cfg.train_cfg.get('val_interval', after), after)
+    elif key == 'interval' and 'default_hooks.checkpoint.interval' not in given:
+        hook = cfg.get('default_hooks', {}).get('checkpoint')
+        if hook:
+            hook.interval = min(hook.get('interval', after), after)
+
+
+def datasets(cfg: Config) -> Iterator[ConfigDict]:
+    """Every data set of a config, also inside wrappers."""
+
+    def walk(node: object) -> Iterator[ConfigDict]:
+        if isinstance(node, dict):
+            if 'data_root' in node:
+                yield node
+            for key in ('dataset', 'datasets'):
+                yield from walk(node.get(key))
+        elif isinstance(node, (list, tuple)):
+            for item in node:
+                yield from walk(item)
+
+    for split in SPLITS:
+        yield from walk((cfg.get(f'{split}_dataloader') or {}).get('dataset'))
+
+
+def set_data_root(cfg: Config, root: str) -> None:
+    """Point every data set at ``root``."""
+    found = list(datasets(cfg))
+    if not found:
+        raise UserError('--data-root: no data set of this config has a data_root')
+    for dataset in found:
+        dataset.data_root = root
+
+
+def require_data(cfg: Config, *splits: str) -> None:
+    """Fail at once when the folder of a data set is missing, before anything is built."""
+    from mmdeeplab.datasets.voc_folder import missing_root
+
+    for split in splits:
+        part = type(cfg)(dict(train_dataloader=cfg.get(f'{split}_dataloader')))
+        for dataset in datasets(part):
+            if message := missing_root(Path(dataset.data_root), dataset.get('split', split)):
+                raise UserError(message)
+
+
+def quiet_imports() -> None:
+    """Import the stack without its notices about parts that we do not use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        import mmdeeplab.datasets
+        import mmdeeplab.models  # noqa: F401
+    warnings.filterwarnings('ignore', category=DeprecationWarning)
+    warnings.filterwarnings('ignore', category=FutureWarning)

@@ -1,0 +1,79 @@
+"""Bring weights of another project into a model of ours."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from mmdeeplab.cli.common import load_config, run
+from mmdeeplab.errors import UserError
+
+SOURCES = ('tf',)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='convert_weights.py', description=__doc__)
+    parser.add_argument('source', choices=SOURCES, help='where the weights come from')
+    parser.add_argument('input', help='TF checkpoint prefix (DIR/model.ckpt), or .npz of arrays')
+    parser.add_argument('output', help='.safetensors, or .pth')
+    parser.add_argument(
+        '--config',
+        '--cfg',
+        default='configs/deeplabv3plus_xception_voc.py',
+        help='the model to fill (%(default)s)',
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
+    )
+    parser.add_argument('--output-stride', type=int, metavar='N', help=argparse.SUPPRESS)
+    parser.set_defaults(data_root=None, launcher='none')
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: Arguments after the command's name; those of the process by default.
+
+    Returns:
+        Exit status: 0, or 2 for something the user can mend.
+    """
+    args = _parser().parse_args(argv)
+    return run(lambda: convert_weights(args))
+
+
+def convert_weights(args: argparse.Namespace) -> None:
+    """Read, convert by the source's strict table, write."""
+    output = Path(args.output)
+    if output.suffix not in ('.safetensors', '.pth'):
+        raise UserError(f'OUT must end in .safetensors or .pth, got {args.output}')
+    cfg = load_config(args.config, args)
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    from mmdeeplab.weights import tf
+    from mmdeeplab.weights.table import convert
+
+    arrays = tf.read(Path(args.input))
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    state = convert(arrays, tf.TABLE, model.state_dict())
+    meta = dict(
+        source=args.source,
+        input=Path(args.input).name,
+        config=Path(args.config).name,
+        num_classes=model.num_classes,
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.suffix == '.pth':
+        import torch
+
+        torch.save(dict(state_dict=state, meta=meta), output)
+    else:
+        from safetensors.torch import save_file
+
+        save_file(state, output, {key: json.dumps(value) for key, value in meta.items()})
+    count = sum(p.numel() for p in model.parameters())
+    print(f'{args.output}: {len(state)} tensors, {count:,} trainable values, {args.config}')

@@ -1,0 +1,56 @@
+"""Draw a miniature data set in the layout of PASCAL VOC 2012."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmdeeplab.mini_voc.folder import MiniVoc, NotEmptyError, generate
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = MiniVoc()
+    parser = argparse.ArgumentParser(prog='make_mini_voc.py', description=__doc__)
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder to fill')
+    parser.add_argument(
+        '--train', type=int, default=defaults.train, metavar='N', help='images (%(default)s)'
+    )
+    parser.add_argument(
+        '--val', type=int, default=defaults.val, metavar='N', help='images (%(default)s)'
+    )
+    parser.add_argument(
+        '--size',
+        type=int,
+        default=defaults.size,
+        metavar='PIXELS',
+        help='long side; the short one varies from 3/4 of it up (%(default)s)',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=defaults.seed, metavar='S', help='(%(default)s)'
+    )
+    parser.add_argument('--force', action='store_true', help='write into a folder with other files')
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: Arguments after the command's name; those of the process by default.
+
+    Returns:
+        Exit status: 0 when DIR holds the data set, 2 when DIR holds something else.
+    """
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        spec = MiniVoc(args.train, args.val, args.size, args.seed)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        written = generate(args.out, spec, force=args.force)
+    except NotEmptyError as error:
+        print(f'error: {error}; choose another --out, or --force to overwrite', file=sys.stderr)
+        return 2
+    amount = f'{spec.train} train and {spec.val} val images'
+    print(f'wrote {amount} to {args.out}' if written else f'{args.out} already holds {amount}')
+    return 0

@@ -1,0 +1,88 @@
+"""Train a segmentation network from a config file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.cli.common import add_config_options, load_config, require_data, run
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='train.py', description=__doc__)
+    parser.add_argument('config', help='e.g. configs/deeplabv3plus_xception_voc.py')
+    parser.add_argument(
+        '--work-dir', metavar='DIR', help='logs and checkpoints (work_dirs/NAME of the config)'
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='latest',
+        metavar='CKPT|auto',
+        help='go on from the last checkpoint of the work dir, or from CKPT; '
+        '"auto" starts afresh where there is none',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
+    add_config_options(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: Arguments after the command's name; those of the process by default.
+
+    Returns:
+        Exit status: 0, or 2 for something the user can mend.
+    """
+    args = _parser().parse_args(argv)
+    return run(lambda: train(args))
+
+
+def train(args: argparse.Namespace) -> None:
+    """Build the Runner of a config and train."""
+    cfg = load_config(args.config, args)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    if args.amp:
+        cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
+    require_data(cfg, 'train', 'val')
+    notice = resume(cfg, args.resume)
+    from mmdeeplab.engine.runner import DeepLabRunner
+
+    runner = DeepLabRunner.from_cfg(cfg)
+    if notice:
+        runner.logger.info(notice)
+    runner.logger.info(f'training {Path(args.config).stem}; everything goes to {runner.work_dir}')
+    runner.train()
+
+
+def resume(cfg: Config, wish: str | None) -> str:
+    """Set the checkpoint to go on from; return what to tell the user.
+
+    Raises:
+        UserError: There is nothing to resume, and the wish was not "auto".
+    """
+    if wish is None:
+        return ''
+    if wish not in ('latest', 'auto'):
+        checkpoint = Path(wish)
+        if not checkpoint.is_file():
+            raise UserError(f'--resume: no checkpoint at {wish}')
+    else:
+        found = sorted(Path(cfg.work_dir).glob('iter_*.pth'), key=lambda p: int(p.stem[5:]))
+        if not found and wish == 'auto':
+            return f'nothing to resume in {cfg.work_dir}: starting afresh'
+        if not found:
+            raise UserError(
+                f'--resume: no checkpoint (iter_*.pth) in {cfg.work_dir}; '
+                '--resume auto starts afresh, --work-dir names another folder'
+            )
+        checkpoint = found[-1]
+    cfg.resume, cfg.load_from = True, str(checkpoint)
+    return f'resuming from {checkpoint}'

@@ -1,0 +1,52 @@
+"""Class names and colours of PASCAL VOC 2012 segmentation."""
+
+VOC_CLASSES: tuple[str, ...] = (
+    'background',
+    'aeroplane',
+    'bicycle',
+    'bird',
+    'boat',
+    'bottle',
+    'bus',
+    'car',
+    'cat',
+    'chair',
+    'cow',
+    'diningtable',
+    'dog',
+    'horse',
+    'motorbike',
+    'person',
+    'pottedplant',
+    'sheep',
+    'sofa',
+    'train',
+    'tvmonitor',
+)
+
+IGNORE_INDEX = 255
+"""Label id of the void border, which takes part in neither loss nor score."""
+
+
+def _colour(index: int) -> tuple[int, int, int]:
+    """RGB of one label id: bits 0, 1, 2 of each base-8 digit go to R, G, B, high bits first."""
+    rgb = [0, 0, 0]
+    for digit in range(3):
+        for channel in range(3):
+            bit = (index >> (3 * digit + channel)) & 1
+            rgb[channel] |= bit << (7 - digit)
+    return rgb[0], rgb[1], rgb[2]
+
+
+def voc_palette(num_classes: int = 256) -> list[tuple[int, int, int]]:
+    """Return the VOC colour map.
+
+    Args:
+        num_classes: How many ids to colour, 0 to 256.
+
+    Returns:
+        ``num_classes`` RGB triples of 0..255; id 0 is black, id 255 is (224, 224, 192).
+    """
+    if not 0 <= num_classes <= 256:
+        raise ValueError(f'num_classes must lie in 0..256, got {num_classes}')
+    return [_colour(index) for index in range(num_classes)]

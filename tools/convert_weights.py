@@ -1,0 +1,9 @@
+#!/usr/bin/env python3
+"""Bring weights of another project into a model of ours; see ``--help``."""
+
+import sys
+
+from mmdeeplab.cli.convert_weights import main
+
+if __name__ == '__main__':
+    sys.exit(main())

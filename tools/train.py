@@ -1,0 +1,9 @@
+#!/usr/bin/env python3
+"""Train a segmentation network from a config file; see ``--help``."""
+
+import sys
+
+from mmdeeplab.cli.train import main
+
+if __name__ == '__main__':
+    sys.exit(main())
