@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import ROOT, SHARED
 from torch import nn
-
-ROOT = Path(__file__).parent.parent
-SHARED = ROOT.parent / 'shared'
 
 
 @pytest.fixture(scope='session')

@@ -157,6 +157,13 @@ def require_data(cfg: Config, *splits: str) -> None:
                 raise UserError(message)
 
 
+def newest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The ``iter_N.pth`` of the largest N in a folder."""
+    found = Path(work_dir).glob('iter_*.pth')
+    numbered = [(int(path.stem[5:]), path) for path in found if path.stem[5:].isdigit()]
+    return max(numbered)[1] if numbered else None
+
+
 def quiet_imports() -> None:
     """Import the stack without its notices about parts that we do not use."""
     with warnings.catch_warnings():

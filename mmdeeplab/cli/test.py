@@ -7,7 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, load_config, require_data, run
+from mmdeeplab.cli.common import (
+    add_config_options,
+    load_config,
+    newest_checkpoint,
+    require_data,
+    run,
+)
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,7 +23,9 @@ if TYPE_CHECKING:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='test.py', description=__doc__)
     parser.add_argument('config', help='e.g. configs/deeplabv3plus_xception_voc.py')
-    parser.add_argument('checkpoint', help='.pth of training, or .safetensors')
+    parser.add_argument(
+        'checkpoint', help='.pth of training, .safetensors, or a work dir (its newest)'
+    )
     parser.add_argument('--out', metavar='DIR', help='write metrics.json and pictures')
     parser.add_argument(
         '--tta', action='store_true', help='six scales and their mirrors, as in the papers'
@@ -43,11 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 def test(args: argparse.Namespace) -> None:
     """Build the Runner of a config, evaluate, and write the report."""
     cfg = load_config(args.config, args)
-    if not Path(args.checkpoint).is_file():
-        raise UserError(
-            f'no checkpoint at {args.checkpoint}; training writes work_dirs/NAME/iter_N.pth, '
-            'tools/convert_weights.py imports published ones'
-        )
+    args.checkpoint = str(find_checkpoint(args.checkpoint))
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     cfg.load_from, cfg.resume = args.checkpoint, False
     require_data(cfg, 'test')
@@ -66,6 +70,22 @@ def test(args: argparse.Namespace) -> None:
         result = runner.test_evaluator.metrics[0].result
         write_metrics(Path(args.out), args, result)
         runner.logger.info(f'report: {args.out}/metrics.json and {args.out}/pictures')
+
+
+def find_checkpoint(wish: str) -> Path:
+    """A checkpoint file, or the newest one of a folder.
+
+    Raises:
+        UserError: There is none.
+    """
+    path = Path(wish)
+    found = newest_checkpoint(path) if path.is_dir() else path
+    if found is None or not found.is_file():
+        raise UserError(
+            f'no checkpoint at {wish}; training writes work_dirs/NAME/iter_N.pth, '
+            'tools/convert_weights.py imports published ones'
+        )
+    return found
 
 
 def enable_tta(cfg: Config) -> None:

@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, load_config, require_data, run
+from mmdeeplab.cli.common import (
+    add_config_options,
+    load_config,
+    newest_checkpoint,
+    require_data,
+    run,
+)
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
@@ -75,14 +81,14 @@ def resume(cfg: Config, wish: str | None) -> str:
         if not checkpoint.is_file():
             raise UserError(f'--resume: no checkpoint at {wish}')
     else:
-        found = sorted(Path(cfg.work_dir).glob('iter_*.pth'), key=lambda p: int(p.stem[5:]))
-        if not found and wish == 'auto':
+        newest = newest_checkpoint(cfg.work_dir)
+        if newest is None and wish == 'auto':
             return f'nothing to resume in {cfg.work_dir}: starting afresh'
-        if not found:
+        if newest is None:
             raise UserError(
                 f'--resume: no checkpoint (iter_*.pth) in {cfg.work_dir}; '
                 '--resume auto starts afresh, --work-dir names another folder'
             )
-        checkpoint = found[-1]
+        checkpoint = newest
     cfg.resume, cfg.load_from = True, str(checkpoint)
     return f'resuming from {checkpoint}'

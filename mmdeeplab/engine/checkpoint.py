@@ -2,12 +2,15 @@
 
 import hashlib
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import Runner
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,9 +22,8 @@ try:
 except ImportError:
     from numpy.core import multiarray  # type: ignore[no-redef]
 
-# What MMEngine stores beside tensors: the history of logged values. Plain data, no behaviour.
-SAFE_TYPES = [
-    HistoryBuffer,
+# NumPy's arrays and scalars among the training state: plain data, no behaviour.
+SAFE_TYPES: list = [
     np.ndarray,
     np.dtype,
     multiarray._reconstruct,
@@ -48,10 +50,38 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         with torch.serialization.safe_globals(SAFE_TYPES):
             loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        raise UserError(f'{path} holds more than tensors and is not loaded: {error}') from error
+        what = re.search(r'GLOBAL (\S+)', str(error))
+        raise UserError(
+            f'{path} is not loaded: it is no checkpoint, or reading it could run code '
+            f'({what[0] if what else str(error).splitlines()[0]})'
+        ) from error
     except Exception as error:  # safetensors and zip readers raise many kinds
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
     return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+
+
+class PlainHistoryHook(Hook):
+    """Keep the history of logged values as tensors in checkpoints.
+
+    MMEngine pickles objects whose loading needs ``getattr``, so that no restricted unpickler can
+    read them.
+    """
+
+    priority = 'VERY_LOW'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        hub = checkpoint['message_hub']
+        plain = {
+            key: [*map(torch.from_numpy, buffer.data), buffer.max_length]
+            for key, buffer in hub['log_scalars'].items()
+        }
+        checkpoint['message_hub'] = {**hub, 'log_scalars': plain}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        for key, value in checkpoint.get('message_hub', {}).get('log_scalars', {}).items():
+            history, counts, length = value
+            buffer = HistoryBuffer(history.tolist(), counts.tolist(), length)
+            checkpoint['message_hub']['log_scalars'][key] = buffer
 
 
 def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -> None:

@@ -13,11 +13,12 @@ from mmengine.runner import Runner
 from torch import nn
 from tqdm import tqdm
 
-from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint
+from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 
-OWN_VOICES = ('mmdeeplab', 'logger_hook.py')  # whose notices a person wants to read
+OWN_VOICES = ('/mmdeeplab/', 'logger_hook.py')  # whose notices a person wants to read
+NOISE = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:')  # MMEngine on itself
 
 
 class ConsoleHandler(logging.Handler):
@@ -32,6 +33,8 @@ class ConsoleHandler(logging.Handler):
         self.setFormatter(logging.Formatter('%(asctime)s  %(message)s', '%H:%M:%S'))
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith(NOISE):
+            return False
         own = any(voice in record.pathname for voice in OWN_VOICES)
         return record.levelno >= logging.WARNING or own
 
@@ -76,11 +79,15 @@ class DeepLabRunner(Runner):
         if self.distributed and not torch.cuda.is_available():
             default = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
             model_wrapper_cfg = {**default, **(model_wrapper_cfg or {}), 'device_ids': None}
-            self.logger.info(f'{self.world_size} processes on CPUs (gloo), plain BatchNorm')
+            self.logger.info(f'processes: {self.world_size} on CPUs (gloo), plain BatchNorm')
         elif self.distributed and self.world_size > 1:
             self.cfg.setdefault('sync_bn', 'torch')
-            self.logger.info(f'{self.world_size} processes on GPUs, SyncBN')
+            self.logger.info(f'processes: {self.world_size} on GPUs (NCCL), SyncBN')
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def register_hooks(self, *args: object, **kwargs: object) -> None:
+        super().register_hooks(*args, **kwargs)
+        self.register_hook(PlainHistoryHook())
 
     def load_checkpoint(
         self,

@@ -25,6 +25,8 @@ class SegMetric(BaseMetric):
         prefix: Prefix of the metrics' names in the log.
     """
 
+    default_prefix = ''
+
     def __init__(self, ignore_index: int = 255, prefix: str | None = None) -> None:
         super().__init__(prefix=prefix)
         self.ignore_index = ignore_index

@@ -1,0 +1,89 @@
+"""Every config builds, and numbers that must agree do."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from places import ROOT
+
+CONFIGS = ROOT / 'configs'
+LEAVES = sorted(CONFIGS.glob('*.py'))
+leaves = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+RATES = {32: (3, 6, 9), 16: (6, 12, 18), 8: (12, 24, 36)}
+
+
+def test_configs_are_found() -> None:
+    assert len(LEAVES) >= 5
+
+
+@leaves
+def test_builds(path: Path) -> None:
+    from mmseg.registry import MODELS
+
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    assert MODELS.build(cfg.model).with_decode_head
+
+
+@leaves
+def test_schedules_end_with_the_run(path: Path) -> None:
+    cfg = Config.fromfile(path)
+    ends = [scheduler.end for scheduler in cfg.param_scheduler if 'end' in scheduler]
+    assert all(end == cfg.train_cfg.max_iters for end in ends)
+    assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0
+
+
+@leaves
+def test_crop_is_what_batches_are_padded_to(path: Path) -> None:
+    cfg = Config.fromfile(path)
+    crops = [t.crop_size for t in cfg.train_dataloader.dataset.pipeline if t.type == 'RandomCrop']
+    assert crops == [tuple(cfg.model.data_preprocessor['size'])]
+
+
+@leaves
+def test_rates_go_with_the_output_stride(path: Path) -> None:
+    model = Config.fromfile(path).model
+    if 'ASPPNeck' not in model.get('neck', {}).get('type', '') or not model.neck.rates:
+        pytest.skip('no atrous branches')
+    assert tuple(model.neck.rates) == RATES[model.backbone.output_stride]
+
+
+@leaves
+def test_evaluation_counts_every_image_once(path: Path) -> None:
+    cfg = Config.fromfile(path)
+    for split in ('val', 'test'):
+        assert cfg[f'{split}_dataloader'].sampler.round_up is False
+
+
+def test_the_voc_recipe_is_the_published_one() -> None:
+    cfg = Config.fromfile(CONFIGS / 'deeplabv3plus_xception_voc.py')
+    assert cfg.train_dataloader.batch_size == 16
+    assert cfg.train_cfg.max_iters == 30_000
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.momentum) == ('SGD', 0.007, 0.9)
+    assert optimizer.weight_decay == 4e-5
+    assert not optimizer.get('nesterov')
+    schedule = cfg.param_scheduler[0]
+    assert (schedule.type, schedule.power, schedule.eta_min) == ('PolyLR', 0.9, 0.0)
+
+
+def test_decay_spares_depthwise_norms_and_biases() -> None:
+    from mmengine.optim import build_optim_wrapper
+    from mmseg.registry import MODELS
+
+    cfg = Config.fromfile(CONFIGS / 'deeplabv3plus_xception_voc.py')
+    init_default_scope(cfg.default_scope)
+    model = MODELS.build(cfg.model)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    groups = {id(g['params'][0]): g for g in wrapper.optimizer.param_groups}
+    assert len(groups) == len(list(model.parameters()))
+    seen = {'decayed': 0, 'spared': 0}
+    for name, parameter in model.named_parameters():
+        group = groups[id(parameter)]
+        kernel = parameter.ndim == 4 and 'depthwise' not in name
+        assert group['weight_decay'] == (4e-5 if kernel else 0), name
+        doubled = name == 'decode_head.conv_seg.bias'
+        assert group['lr'] == pytest.approx(0.014 if doubled else 0.007), name
+        seen['decayed' if kernel else 'spared'] += 1
+    assert min(seen.values()) > 50

@@ -1,0 +1,158 @@
+"""Folders in VOC's layout: what is read, and what is refused with which words."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
+from mmdeeplab.datasets.voc_folder import read_split
+from mmdeeplab.errors import UserError
+from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+
+PIPELINE = [dict(type='mmdeeplab.LoadImage'), dict(type='mmdeeplab.LoadMask')]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two images of 6 x 4 pixels with three classes."""
+    for name in ('JPEGImages', 'SegmentationClass', 'ImageSets/Segmentation'):
+        (tmp_path / name).mkdir(parents=True)
+    for i, key in enumerate(('one', 'two')):
+        Image.new('RGB', (6, 4), (255, 0, i)).save(tmp_path / f'JPEGImages/{key}.jpg')
+        write_mask(tmp_path, key, np.full((4, 6), i))
+    (tmp_path / 'ImageSets/Segmentation/train.txt').write_text('one\ntwo\n')
+    (tmp_path / 'classes.txt').write_text('sky\nroad\ncar\n')
+    return tmp_path
+
+
+def write_mask(root: Path, key: str, ids: np.ndarray) -> None:
+    mask = Image.fromarray(ids.astype(np.uint8), 'P' if ids.max() < 256 else None)
+    mask.putpalette([value for colour in voc_palette() for value in colour])
+    mask.save(root / f'SegmentationClass/{key}.png')
+
+
+def dataset(root: Path, **options: object) -> VOCFolderDataset:
+    return VOCFolderDataset(str(root), 'train', pipeline=PIPELINE, **options)
+
+
+def test_reads_classes_images_and_masks(folder: Path) -> None:
+    data = dataset(folder)
+    assert data.metainfo['classes'] == ('sky', 'road', 'car')
+    assert data.metainfo['palette'] == voc_palette(3)
+    assert len(data) == 2
+    sample = data[1]
+    assert sample['img'].shape == (4, 6, 3)
+    assert sample['img'][0, 0, 2] > 250  # OpenCV's order: red comes last
+    np.testing.assert_array_equal(sample['gt_seg_map'], np.ones((4, 6)))
+
+
+def test_without_classes_txt_it_is_voc(folder: Path) -> None:
+    (folder / 'classes.txt').unlink()
+    assert dataset(folder).metainfo['classes'] == VOC_CLASSES
+
+
+def test_camvid_is_such_a_folder(shared: Path) -> None:
+    data = VOCFolderDataset(str(shared / 'data/camvid'), 'val', pipeline=PIPELINE)
+    assert len(data) == 101
+    assert len(data.metainfo['classes']) == 11
+    assert data[0]['gt_seg_map'].shape == (360, 480)
+
+
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [
+        ('data/VOCdevkit/VOC2012', ['data/VOCdevkit/VOC2012', '--data-root', 'make_mini_voc.py']),
+        ('data/mini-voc', ['tools/make_mini_voc.py --out', 'data/mini-voc']),
+    ],
+)
+def test_a_missing_folder_names_the_next_command(tmp_path: Path, name: str, words: list) -> None:
+    with pytest.raises(UserError) as error:
+        VOCFolderDataset(str(tmp_path / name), 'train')
+    assert all(word in str(error.value) for word in words)
+
+
+def test_a_missing_split_names_those_there_are(folder: Path) -> None:
+    with pytest.raises(UserError, match=r'trainaug\.txt; there are: train'):
+        VOCFolderDataset(str(folder), 'trainaug')
+
+
+def test_missing_files_are_named_together(folder: Path) -> None:
+    (folder / 'JPEGImages/one.jpg').unlink()
+    (folder / 'JPEGImages/two.jpg').unlink()
+    with pytest.raises(UserError, match=r'2 of 2 files .* one\.jpg, two\.jpg'):
+        dataset(folder)
+
+
+def test_missing_augmented_masks_tell_how_to_do_without(folder: Path) -> None:
+    with pytest.raises(UserError, match=r'SegmentationClassAug.*split=train'):
+        dataset(folder, mask_dir='SegmentationClassAug')
+
+
+@pytest.mark.parametrize(
+    ('text', 'ids'),
+    [('a\nb\n', ['a', 'b']), ('\ufeffa\r\nb\r\n', ['a', 'b']), ('a\n\nb\n\n', ['a', 'b'])],
+)
+def test_lists_of_every_editor_are_read(tmp_path: Path, text: str, ids: list) -> None:
+    (tmp_path / 'train.txt').write_bytes(text.encode())
+    assert read_split(tmp_path / 'train.txt') == ids
+
+
+@pytest.mark.parametrize('line', ['../../secret', '/etc/passwd', 'a.jpg a.png'])
+def test_lines_that_are_no_ids_are_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / 'train.txt').write_text(f'fine\n{line}\n')
+    with pytest.raises(UserError, match='image 2') as error:
+        read_split(tmp_path / 'train.txt')
+    assert line in str(error.value)
+
+
+def test_an_empty_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'train.txt').write_text('\n')
+    with pytest.raises(UserError, match='names no image'):
+        read_split(tmp_path / 'train.txt')
+
+
+@pytest.mark.parametrize('value', [3, 100, 254])
+def test_a_label_outside_the_classes_is_named(folder: Path, value: int) -> None:
+    ids = np.zeros((4, 6))
+    ids[0, 0], ids[1, 1] = value, 255
+    write_mask(folder, 'one', ids)
+    with pytest.raises(UserError) as error:
+        dataset(folder)[0]
+    text = str(error.value)
+    assert f'label {value} in' in text
+    assert 'SegmentationClass/one.png' in text
+    assert '3 classes' in text
+
+
+def test_sixteen_bits_do_not_wrap_around(folder: Path) -> None:
+    Image.fromarray(np.full((4, 6), 257, np.uint16)).save(folder / 'SegmentationClass/one.png')
+    with pytest.raises(UserError, match='label 257'):
+        dataset(folder)[0]
+
+
+@pytest.mark.parametrize(
+    ('damage', 'words'),
+    [
+        (lambda f: (f / 'JPEGImages/one.jpg').write_bytes(b''), 'one.jpg'),
+        (lambda f: (f / 'JPEGImages/one.jpg').write_text('<html>'), 'one.jpg'),
+        (lambda f: (f / 'SegmentationClass/one.png').write_bytes(b''), 'one.png'),
+        (lambda f: write_mask(f, 'one', np.zeros((2, 3))), 'is 3x2, its image'),
+        (
+            lambda f: Image.new('RGB', (6, 4)).save(f / 'SegmentationClass/one.png'),
+            'one.png is a RGB picture',
+        ),
+    ],
+)
+def test_broken_files_are_named(folder: Path, damage: object, words: str) -> None:
+    damage(folder)
+    with pytest.raises(UserError, match=words.replace('.', r'\.')):
+        dataset(folder)[0]
+
+
+def test_transforms_are_registered() -> None:
+    from mmdeeplab.registry import TRANSFORMS
+
+    assert TRANSFORMS.get('mmdeeplab.LoadImage') is LoadImage
+    assert TRANSFORMS.get('mmdeeplab.LoadMask') is LoadMask

@@ -1,0 +1,28 @@
+"""The arithmetic of output stride."""
+
+import pytest
+
+from mmdeeplab.models.atrous import atrous_steps, scale_rates
+
+
+def test_the_unit_that_loses_its_stride_keeps_its_rate() -> None:
+    assert atrous_steps([2, 1, 2, 1, 2, 1], 2) == [(2, 1), (1, 1), (1, 1), (1, 2), (1, 2), (1, 4)]
+
+
+def test_nominal_strides_stay() -> None:
+    assert atrous_steps([2, 1, 2], 4) == [(2, 1), (1, 1), (2, 1)]
+
+
+def test_strides_that_cannot_be_cut_are_refused() -> None:
+    with pytest.raises(ValueError, match='reach output stride 3, not 4'):
+        atrous_steps([3, 3], 4)
+
+
+@pytest.mark.parametrize(('new', 'rates'), [(8, (12, 24, 36)), (16, (6, 12, 18)), (32, (3, 6, 9))])
+def test_rates_follow_the_output_stride(new: int, rates: tuple) -> None:
+    assert scale_rates((6, 12, 18), 16, new) == rates
+
+
+def test_rates_without_an_equal_are_refused() -> None:
+    with pytest.raises(ValueError, match='no equal at 32'):
+        scale_rates((3, 6, 9), 16, 32)

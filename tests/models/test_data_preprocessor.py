@@ -1,0 +1,50 @@
+"""Batches as TensorFlow's input pipeline makes them."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
+
+
+def sample(height: int, width: int, flip: bool = False) -> SegDataSample:
+    result = SegDataSample(metainfo=dict(flip=flip, img_shape=(height, width)))
+    result.gt_sem_seg = PixelData(data=torch.ones(1, height, width, dtype=torch.uint8))
+    return result
+
+
+def tensorflow(image: np.ndarray, size: int, flip: bool) -> np.ndarray:
+    """Pad with the mean pixel at the bottom right, mirror, scale to [-1, 1]."""
+    height, width = image.shape[:2]
+    padded = np.full((size, size, 3), 127.5)
+    padded[:height, :width] = image
+    padded = padded[:, ::-1] if flip else padded
+    return padded / 127.5 - 1
+
+
+@pytest.mark.parametrize('flip', [False, True])
+def test_equals_padding_with_the_mean_pixel(flip: bool) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
+    seen = rgb[:, ::-1] if flip else rgb  # RandomFlip has mirrored the unpadded image
+    bgr = torch.from_numpy(seen[..., ::-1].copy()).permute(2, 0, 1)
+    data = dict(inputs=[bgr], data_samples=[sample(7, 5, flip)])
+    batch = DeepLabPreprocessor(size=(9, 9))(data, training=True)
+    ours = batch['inputs'][0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(ours, tensorflow(rgb, 9, flip), atol=1e-6)
+    label = batch['data_samples'][0].gt_sem_seg.data[0]
+    inside = label[:7, 4:] if flip else label[:7, :5]
+    assert (inside == 1).all()
+    assert (label == 255).sum() == 81 - 35
+
+
+def test_unequal_sizes_share_a_batch_in_evaluation() -> None:
+    images = [torch.zeros(3, 7, 5, dtype=torch.uint8), torch.zeros(3, 4, 12, dtype=torch.uint8)]
+    samples = [sample(7, 5), sample(4, 12)]
+    batch = DeepLabPreprocessor(size=(5, 5), test_size=(9, 9))(
+        dict(inputs=images, data_samples=samples)
+    )
+    assert batch['inputs'].shape == (2, 3, 9, 12)
+    assert [s.img_padding_size for s in batch['data_samples']] == [[0, 7, 0, 2], [0, 0, 0, 5]]
+    assert samples[0].gt_sem_seg.shape == (7, 5)  # labels stay as they are

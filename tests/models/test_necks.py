@@ -1,0 +1,101 @@
+"""Every neck, by the same questions, and ASPP against its formula. A new neck is a new row."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mmdeeplab.models.necks import ASPPNeck
+
+NECKS = [
+    ('aspp', lambda: ASPPNeck(32, 16, (1, 2, 3))),
+    ('aspp-separable', lambda: ASPPNeck(32, 16, (1, 2, 3), separable=True)),
+    ('aspp-without-atrous', lambda: ASPPNeck(32, 16, ())),
+]
+rows = pytest.mark.parametrize('make', [row[1] for row in NECKS], ids=[row[0] for row in NECKS])
+Make = Callable[[], nn.Module]
+
+
+def maps(batch: int = 2, side: int = 9) -> tuple:
+    return torch.randn(batch, 8, 2 * side, 2 * side), torch.randn(batch, 32, side, side + 1)
+
+
+@rows
+def test_only_the_last_map_changes(make: Make) -> None:
+    low, last = maps()
+    result = make()((low, last))
+    assert result[0] is low
+    assert len(result) == 2
+    assert result[1].shape == (2, 16, 9, 10)
+
+
+@rows
+def test_a_batch_of_one_trains(make: Make) -> None:
+    neck = make().train()
+    neck(maps(1))[-1].sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in neck.parameters())
+
+
+@rows
+def test_eval_returns_the_module(make: Make) -> None:
+    neck = make()
+    assert neck.eval() is neck
+
+
+@rows
+def test_initialises(make: Make) -> None:
+    neck = make()
+    neck.init_weights()
+    assert all(p.isfinite().all() for p in neck.parameters())
+
+
+def test_a_batch_of_one_uses_the_running_statistics() -> None:
+    neck = ASPPNeck(32, 16, ())
+    norm = neck.image_pooling.bn
+    nn.init.normal_(norm.running_mean)
+    before = norm.running_mean.clone()
+    x = torch.randn(1, 32, 1, 1)
+    trained = neck.train().image_pooling(x)
+    torch.testing.assert_close(trained, neck.eval().image_pooling(x))
+    torch.testing.assert_close(norm.running_mean, before)
+
+
+def test_two_images_use_the_batch_statistics() -> None:
+    neck = ASPPNeck(32, 16, ()).train()
+    x = torch.randn(2, 32, 1, 1)
+    norm = neck.image_pooling.bn
+    expected = F.relu(F.batch_norm(neck.image_pooling.conv(x), None, None, training=True))
+    torch.testing.assert_close(neck.image_pooling(x), expected, rtol=1e-4, atol=1e-4)
+    assert norm.num_batches_tracked == 1
+
+
+def test_aspp_is_its_formula() -> None:
+    """Concatenate [pool, 1x1, rates], project, in float64 and by plain functions."""
+    neck = ASPPNeck(32, 16, (1, 2, 3)).double().eval()
+    x = torch.randn(1, 32, 9, 9, dtype=torch.float64)
+
+    def block(conv: nn.Module, x: torch.Tensor, rate: int = 0) -> torch.Tensor:
+        y = F.conv2d(x, conv.conv.weight, padding=rate, dilation=max(rate, 1))
+        scale = conv.bn.weight / (conv.bn.running_var + 1e-5).sqrt()
+        shift = conv.bn.bias - conv.bn.running_mean * scale
+        return (y * scale[:, None, None] + shift[:, None, None]).clamp(min=0)
+
+    for norm in (m for m in neck.modules() if isinstance(m, nn.BatchNorm2d)):
+        nn.init.normal_(norm.running_mean)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+        nn.init.normal_(norm.bias)
+    pooled = block(neck.image_pooling, x.mean((2, 3), keepdim=True))
+    pooled = F.interpolate(pooled, (9, 9), mode='bilinear', align_corners=True)
+    branches = [pooled, block(neck.pointwise, x)]
+    branches += [
+        block(branch, x, rate) for branch, rate in zip(neck.atrous, (1, 2, 3), strict=True)
+    ]
+    expected = block(neck.projection, torch.cat(branches, 1))
+    torch.testing.assert_close(neck((x,))[0], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_refuses_a_rate_of_zero() -> None:
+    with pytest.raises(ValueError, match=r'rates must be at least 1, got \(6, 0\)'):
+        ASPPNeck(32, 16, (6, 0))

@@ -1,0 +1,194 @@
+"""Training and evaluation as a user runs them."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tools_conftest import CONFIG, SMALL, Tool
+
+from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.voc_names import VOC_CLASSES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope='module')
+def report(tool: Tool, trained: dict, data: Path) -> dict:
+    out = trained['work'] / 'report'
+    done = tool(
+        'test.py', CONFIG, trained['work'] / 'iter_4.pth', '--data-root', data, '--out', out,
+        '--work-dir', trained['work'], '--cfg-options', *SMALL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    metrics = json.loads((out / 'metrics.json').read_text())
+    return dict(out=out, stdout=done.stdout, stderr=done.stderr, metrics=metrics)
+
+
+def test_training_saves_and_evaluates(trained: dict) -> None:
+    assert (trained['work'] / 'iter_2.pth').is_file()
+    assert (trained['work'] / 'iter_4.pth').is_file()
+    assert all(name in trained['stdout'] for name in VOC_CLASSES)
+    assert 'mIoU' in trained['stdout']
+
+
+def test_the_console_is_readable(trained: dict, report: dict) -> None:
+    """One line a step, the table, and nothing from the packages below."""
+    lines = [line for line in trained['stdout'].splitlines() if 'Iter(train)' in line]
+    assert len(lines) == 4
+    assert all('eta' in line and 'loss' in line for line in lines)
+    for text in (trained['stdout'] + trained['stderr'], report['stdout'] + report['stderr']):
+        for noise in ('Warning', 'warn', 'OneDL', 'mmcv-lite', 'deprecated', 'prefix', 'Config:'):
+            assert noise not in text
+        assert len(text.splitlines()) < 60
+
+
+def test_metrics_json(report: dict, trained: dict) -> None:
+    metrics = report['metrics']
+    checkpoint = trained['work'] / 'iter_4.pth'
+    assert metrics['num_images'] == 11
+    assert metrics['config'] == Path(CONFIG).name
+    assert metrics['checkpoint_sha256'] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert list(metrics['per_class']) == list(VOC_CLASSES)
+    assert set(metrics['per_class']['bird']) == {'IoU', 'Acc'}
+    known = [row['IoU'] for row in metrics['per_class'].values() if row['IoU'] is not None]
+    assert metrics['mIoU'] == pytest.approx(np.mean(known))
+    assert 0 <= metrics['mIoU'] <= metrics['aAcc'] <= 100
+
+
+def test_validation_in_training_is_the_same_evaluation(trained: dict, report: dict) -> None:
+    (line,) = re.findall(r'Iter\(val\).*mIoU: ([\d.]+)', trained['stdout'])
+    assert float(line) == pytest.approx(report['metrics']['mIoU'], abs=5e-5)
+
+
+def test_pictures(report: dict) -> None:
+    pictures = sorted((report['out'] / 'pictures').glob('*.png'))
+    assert len(pictures) == 8
+    with Image.open(pictures[0]) as picture:
+        assert picture.width > 2.5 * picture.height
+
+
+def test_resume_goes_on(tool: Tool, trained: dict, data: Path) -> None:
+    options = ['--data-root', data, '--work-dir', trained['work']]
+    small = ['--cfg-options', *SMALL, 'train_cfg.max_iters=5']
+    done = tool('train.py', CONFIG, *options, '--resume', *small)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert 'resuming from' in done.stdout
+    steps = re.findall(r'Iter\(train\) \[(\d+)/5\]', done.stdout)
+    assert steps == ['5']
+
+
+@pytest.mark.parametrize(
+    ('wish', 'words'),
+    [
+        (['--resume'], 'nothing|no checkpoint'),
+        (['--resume', 'gone.pth'], 'no checkpoint at gone.pth'),
+    ],
+)
+def test_resume_without_a_checkpoint_is_an_error(
+    tool: Tool, data: Path, tmp_path: Path, wish: list, words: str
+) -> None:
+    done = tool('train.py', CONFIG, '--data-root', data, '--work-dir', tmp_path, *wish)
+    assert done.returncode == 2
+    assert re.search(words, done.stderr)
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ('name', 'args', 'words'),
+    [
+        ('train.py', ['configs/deeplabv3plus_xcepton_voc.py'], ['deeplabv3plus_xception_voc.py']),
+        ('train.py', ['configs/deeplabv3plus_xception_voc.py'], ['VOC2012', '--data-root']),
+        ('train.py', [CONFIG, '--data-root', 'nowhere'], ['nowhere']),
+        ('train.py', [CONFIG, '--output-stride', '12'], ['8, 16, 32', '12']),
+        ('test.py', [CONFIG, 'gone.pth'], ['gone.pth']),
+        ('test.py', [CONFIG, 'gone.pth', '--output-stride', '12'], ['8, 16, 32', '12']),
+        ('convert_weights.py', ['tf', 'gone.npz', 'out.pth'], ['gone.npz']),
+        ('convert_weights.py', ['tf', 'gone', 'out.pth'], ['gone', 'model.ckpt']),
+        ('convert_weights.py', ['tf', 'gone.npz', 'out.bin'], ['out.bin', '.safetensors']),
+    ],
+)
+def test_mistakes_are_answered_in_a_sentence(
+    tool: Tool, tmp_path: Path, name: str, args: list, words: list
+) -> None:
+    done = tool(name, *args)
+    assert done.returncode == 2
+    assert done.stderr.startswith('error: ')
+    assert all(word in done.stderr for word in words), done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_label_outside_the_classes_stops_the_run_before_it_starts(
+    tool: Tool, tmp_path: Path, split: str
+) -> None:
+    root = tmp_path / 'mini'
+    generate(root, MiniVoc(train=3, val=3, size=64), quiet=True)
+    key = (root / f'ImageSets/Segmentation/{split}.txt').read_text().split()[-1]
+    path = root / f'SegmentationClass/{key}.png'
+    mask = Image.open(path)
+    ids = np.array(mask)
+    ids[0, 0] = 77
+    bad = Image.fromarray(ids, 'P')
+    bad.putpalette(mask.getpalette())
+    bad.save(path)
+    done = tool(
+        'train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path / 'w', '--cfg-options',
+        *SMALL, 'train_cfg.max_iters=2',
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert 'label 77' in done.stderr
+    assert path.name in done.stderr
+    assert 'Iter(train)' not in done.stdout
+
+
+def test_another_number_of_classes_is_refused_with_the_option(
+    tool: Tool, tmp_path: Path, data: Path
+) -> None:
+    done = tool(
+        'train.py', CONFIG, '--data-root', data, '--work-dir', tmp_path, '--cfg-options', *SMALL,
+        'model.decode_head.num_classes=19', 'train_cfg.max_iters=2',
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert 'model.decode_head.num_classes=21' in done.stderr
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    tool: Tool, trained: dict, data: Path, tmp_path: Path
+) -> None:
+    small = [option for option in SMALL if 'depth' not in option]
+    done = tool(
+        'test.py', CONFIG, trained['work'] / 'iter_4.pth', '--data-root', data, '--work-dir',
+        tmp_path, '--cfg-options', *small,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert 'missing from the file' in done.stderr
+    assert 'backbone.middle_flow.15' in done.stderr
+
+
+@pytest.mark.parametrize('extra', [['--tta'], ['--output-stride', '8']])
+def test_other_ways_to_evaluate(
+    tool: Tool, trained: dict, data: Path, tmp_path: Path, extra: list
+) -> None:
+    done = tool(
+        'test.py', CONFIG, trained['work'], '--data-root', data, '--out', tmp_path, '--work-dir',
+        tmp_path, *extra, '--cfg-options', *SMALL, 'tta_model.type=mmdeeplab.MultiScaleFlip',
+        'tta_model.scales=(0.75,1.0)',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    assert metrics['num_images'] == 11
+    assert metrics['tta'] == ('--tta' in extra)
+
+
+def test_amp(tool: Tool, data: Path, tmp_path: Path) -> None:
+    done = tool(
+        'train.py', 'configs/deeplabv3plus_xception_voc.py', '--amp', '--data-root', data,
+        '--work-dir', tmp_path, '--cfg-options', *SMALL, 'train_cfg.max_iters=1',
+        'train_dataloader.dataset.split=train', 'val_dataloader.dataset.split=train',
+        'train_dataloader.dataset.mask_dir=SegmentationClass',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
