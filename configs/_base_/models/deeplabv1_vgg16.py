@@ -1,5 +1,5 @@
-# DeepLab v1, LargeFOV: VGG-16 at output stride 8, fc6 3x3 at rate 12, fc7, a 1x1 classifier. Caffe's
-# weights expect BGR less the mean pixel.
+# DeepLab v1, LargeFOV: VGG-16 at output stride 8, fc6 3x3 at rate 12, fc7, a 1x1 classifier.
+# Caffe's weights expect BGR less the mean pixel.
 data_preprocessor = dict(
     type='mmdeeplab.DeepLabPreprocessor',
     mean=(104.008, 116.669, 122.675),
@@ -11,9 +11,7 @@ data_preprocessor = dict(
 model = dict(
     type='EncoderDecoder',
     data_preprocessor=data_preprocessor,
-    backbone=dict(
-        type='mmdeeplab.AtrousVGG16', output_stride=8, pool_kernel=3, average_pool=True
-    ),
+    backbone=dict(type='mmdeeplab.AtrousVGG16', output_stride=8, pool_kernel=3, average_pool=True),
     neck=dict(
         type='mmdeeplab.LargeFOVNeck',
         in_channels=512,

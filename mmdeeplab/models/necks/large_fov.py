@@ -20,9 +20,7 @@ def branch(in_channels: int, channels: int, kernel: int, rate: int, dropout: flo
             f'a {kernel}x{kernel} kernel at rate {rate} has no padding that keeps the size: '
             f'(kernel_size - 1) * rate must be even, and the rate at least 1'
         )
-    fc6 = ConvModule(
-        in_channels, channels, kernel, padding=reach // 2, dilation=rate, act_cfg=RELU
-    )
+    fc6 = ConvModule(in_channels, channels, kernel, padding=reach // 2, dilation=rate, act_cfg=RELU)
     layers = OrderedDict(
         fc6=fc6,
         drop6=nn.Dropout(dropout),

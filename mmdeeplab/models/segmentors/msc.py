@@ -69,9 +69,7 @@ class MSC(EncoderDecoder):
             losses |= self._auxiliary_head_forward_train(features[0], data_samples)
         return losses
 
-    def _forward(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
-    ) -> Tensor:
+    def _forward(self, inputs: Tensor, data_samples: list[SegDataSample] | None = None) -> Tensor:
         return self.fuse([self.decode_head(maps) for maps in self.features_of_scales(inputs)])
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
