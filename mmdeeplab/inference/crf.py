@@ -1,6 +1,7 @@
 """Dense CRF behind DeepLab v1 and v2 (Kraehenbuehl and Koltun, arXiv 1210.5644)."""
 
 from dataclasses import asdict, dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,7 +82,7 @@ class DenseCRF:
         return np.array(crf.inference(self.iterations)).reshape(classes, height, width)
 
 
-def _pydensecrf() -> object:
+def _pydensecrf() -> ModuleType:
     try:
         from pydensecrf import densecrf
     except ImportError as error:

@@ -1,8 +1,9 @@
 """The multi-scale variant (MSc) of DeepLab v1 (arXiv 1412.7062, section 4.3)."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
+from typing import cast
 
+import torch
 from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
@@ -24,19 +25,27 @@ class TrainStrideConv2d(nn.Conv2d):
         return F.conv2d(x, self.weight, self.bias, stride, self.padding)
 
 
-def side_branch(
-    in_channels: int, channels: int, classes: int, stride: int, dropout: float
-) -> nn.Sequential:
+class SideBranch(nn.Sequential):
     """3x3 - ReLU - dropout - 1x1 - ReLU - dropout - classifier: (N, C, H, W) -> class scores."""
-    layers = OrderedDict(
-        conv=TrainStrideConv2d(in_channels, channels, 3, stride=stride, padding=1),
-        relu=nn.ReLU(),
-        drop=nn.Dropout(dropout),
-        fc=ConvModule(channels, channels, 1, act_cfg=RELU),
-        drop_fc=nn.Dropout(dropout),
-        ms=nn.Conv2d(channels, classes, 1),
-    )
-    return nn.Sequential(layers)
+
+    def __init__(
+        self, in_channels: int, channels: int, classes: int, stride: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.conv = TrainStrideConv2d(in_channels, channels, 3, stride=stride, padding=1)
+        self.relu = nn.ReLU()
+        self.drop = nn.Dropout(dropout)
+        self.fc = ConvModule(channels, channels, 1, act_cfg=RELU)
+        self.drop_fc = nn.Dropout(dropout)
+        self.ms = nn.Conv2d(channels, classes, 1)
+
+    def reset(self, fc_std: float) -> None:
+        """The prototxt's Gaussian fillers; biases 0."""
+        # There pool3's classifier lacks a filler and so starts at Caffe's 0; not here.
+        for conv, std in ((self.conv, 0.001), (self.fc.conv, fc_std), (self.ms, 0.01)):
+            nn.init.normal_(conv.weight, std=std)
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
 
 
 @MODELS.register_module()
@@ -90,7 +99,7 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
             **kwargs,
         )
         self.sides = nn.ModuleList(
-            side_branch(width, side_channels, self.out_channels, stride, side_dropout)
+            SideBranch(width, side_channels, self.out_channels, stride, side_dropout)
             for width, stride in zip(in_channels, strides, strict=False)
         )
 
@@ -100,21 +109,16 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
         scores += [side(m) for side, m in zip(self.sides, maps, strict=True)]
         # In training all sizes agree if the image's side is 8k + 1; otherwise fc8's counts.
         size = x.shape[2:] if self.training else max(score.shape[2:] for score in scores)
-        return sum(
+        resized = [
             F.interpolate(score, size, mode='bilinear', align_corners=self.align_corners)
             for score in scores
-        )
+        ]
+        return torch.stack(resized).sum(0)
 
     def init_weights(self) -> None:
-        """The prototxt's Gaussian fillers: 0.001, the last branch's 1x1 0.005; classifiers 0.01."""
         super().init_weights()
-        if is_pretrained(self):
-            return
-        for side in self.sides:
-            last = side is self.sides[-1]
-            for conv, std in ((side.conv, 0.001), (side.fc.conv, 0.005 if last else 0.001)):
-                nn.init.normal_(conv.weight, std=std)
-                nn.init.zeros_(conv.bias)
-            # There pool3's classifier lacks a filler and so starts at Caffe's 0; not here.
-            nn.init.normal_(side.ms.weight, std=0.01)
-            nn.init.zeros_(side.ms.bias)
+        if not is_pretrained(self):
+            *others, last = cast('Sequence[SideBranch]', self.sides)
+            for side in others:
+                side.reset(0.001)
+            last.reset(0.005)

@@ -4,7 +4,7 @@ Sources: Lazebnik, Schmid and Ponce, "Beyond bags of features" (CVPR 2006), equa
 and others, "Spatial pyramid pooling in deep convolutional networks" (SPPNet, arXiv 1406.4729).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from mmcv.cnn import ConvModule
@@ -15,7 +15,10 @@ from torch.nn import functional as F
 from mmdeeplab.models.layers import HEAD_NORM, PooledConv, init_head_convs, is_pretrained
 from mmdeeplab.registry import MODELS
 
-POOLS = {'max': F.adaptive_max_pool2d, 'avg': F.adaptive_avg_pool2d}
+POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {
+    'max': F.adaptive_max_pool2d,
+    'avg': F.adaptive_avg_pool2d,
+}
 
 
 def histogram_pyramid(assignments: Tensor, num_words: int, levels: int) -> list[Tensor]:
