@@ -73,7 +73,6 @@ def test_equals_exact_mean_field(size: tuple[int, int]) -> None:
     for change in (dict(bi_w=8), dict(pos_w=1), dict(bi_rgb_std=160), dict(iterations=1)):
         others.append(exact(DenseCRF(**vars(CRF) | change), probabilities, image))
     distances = [float(np.abs(other - expected).mean()) for other in others]
-    print(error, np.abs(refined - expected).max(), distances)
     assert error < min(distances) / 2
 
 
