@@ -1,6 +1,13 @@
 """Networks: backbone -> neck -> decode head."""
 
 from mmdeeplab.inference import multi_scale
-from mmdeeplab.models import backbones, data_preprocessor, decode_heads, necks
+from mmdeeplab.models import backbones, data_preprocessor, decode_heads, necks, segmentors
 
-__all__ = ['backbones', 'data_preprocessor', 'decode_heads', 'multi_scale', 'necks']
+__all__ = [
+    'backbones',
+    'data_preprocessor',
+    'decode_heads',
+    'multi_scale',
+    'necks',
+    'segmentors',
+]

@@ -7,6 +7,20 @@ from torch import nn
 
 from mmdeeplab.analysis import multiply_adds, parameters
 
+
+def fc6(kernel: int, rate: int) -> dict:
+    """Overrides for v1's models with 4096 channels (2x2 pools, no pool5a)."""
+    return {
+        'model.backbone.pool_kernel': 2,
+        'model.backbone.average_pool': False,
+        'model.neck.kernel_size': kernel,
+        'model.neck.rates': (rate,),
+        'model.neck.channels': 4096,
+        'model.decode_head.in_channels': 4096,
+        'model.decode_head.channels': 4096,
+    }
+
+
 # config, overrides, parameters, multiply-adds in 1e9 at 513 x 513 (None: not published)
 MODELS = [
     ('deeplabv3plus_xception_voc', {}, 41_055_413, 54.04),
@@ -23,6 +37,14 @@ MODELS = [
     ),
     ('deeplabv3_xception_voc', {}, 40_892_485, None),
     ('deeplabv3_xception_voc', {'model.neck.separable': False}, 53_407_813, 64.92),
+    ('deeplabv1_vgg16_voc', {}, 20_505_429, None),
+    ('deeplabv1_vgg16_voc', fc6(4, 4), 65_140_565, None),
+    ('deeplabv1_vgg16_voc', fc6(7, 4), 134_346_581, None),
+    ('deeplabv1_vgg16-msc_voc', {}, 20_505_429 + 1_206_121, None),
+    ('deeplabv2_vgg16-largefov_voc', {}, 20_505_429, None),
+    # by hand: trunk, four times fc6 and fc7, and one bias for the paper's four
+    ('deeplabv2_vgg16_voc', {}, 14_714_688 + 4 * (4_719_616 + 1_049_600 + 21 * 1024) + 21, None),
+    ('deeplabv2_vgg16-aspp-s_voc', {}, 37_877_589, None),
 ]
 
 

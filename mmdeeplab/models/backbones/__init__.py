@@ -1,5 +1,6 @@
 """Backbones: an image in, a tuple of maps of growing stride out."""
 
+from mmdeeplab.models.backbones.vgg import AtrousVGG16
 from mmdeeplab.models.backbones.xception import Xception
 
-__all__ = ['Xception']
+__all__ = ['AtrousVGG16', 'Xception']

@@ -1,5 +1,7 @@
 """Decode heads: a tuple of maps in, logits out."""
 
 from mmdeeplab.models.decode_heads.deeplabv3plus_head import DeepLabV3PlusHead
+from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelFCNHead
+from mmdeeplab.models.decode_heads.side_branch_head import SideBranchHead
 
-__all__ = ['DeepLabV3PlusHead']
+__all__ = ['DeepLabV3PlusHead', 'ShrunkLabelFCNHead', 'SideBranchHead']

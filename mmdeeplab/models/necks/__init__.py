@@ -1,5 +1,7 @@
 """Necks: a tuple of maps in, as many out, only the last one changed."""
 
 from mmdeeplab.models.necks.aspp import ASPPNeck
+from mmdeeplab.models.necks.large_fov import LargeFOVNeck
+from mmdeeplab.models.necks.spp import SpatialPyramidPool, SPPNeck
 
-__all__ = ['ASPPNeck']
+__all__ = ['ASPPNeck', 'LargeFOVNeck', 'SPPNeck', 'SpatialPyramidPool']

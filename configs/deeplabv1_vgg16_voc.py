@@ -1,0 +1,10 @@
+# DeepLab v1, LargeFOV: the paper's 62.25 mIoU on VOC val (67.64 with the CRF), from VGG-16's
+# ImageNet weights with fc6 cut down to 3x3 (`load_from`).
+_base_ = [
+    './_base_/runtime.py',
+    './_base_/datasets/voc_v1.py',
+    './_base_/models/deeplabv1_vgg16.py',
+    './_base_/schedules/voc_v1_6k.py',
+]
+train_cfg = dict(max_iters=6000, val_interval=2000)
+default_hooks = dict(checkpoint=dict(interval=2000))

@@ -1,0 +1,174 @@
+"""Pooling pyramids: from histograms of visual words to the layer that ASPP made atrous.
+
+Sources: Lazebnik, Schmid and Ponce, "Beyond bags of features" (CVPR 2006), equations 2 and 3; He
+and others, "Spatial pyramid pooling in deep convolutional networks" (SPPNet, arXiv 1406.4729).
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab.models.layers import HEAD_NORM, PooledConv, init_head_convs, is_pretrained
+from mmdeeplab.registry import MODELS
+
+POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {
+    'max': F.adaptive_max_pool2d,
+    'avg': F.adaptive_avg_pool2d,
+}
+
+
+def histogram_pyramid(assignments: Tensor, num_words: int, levels: int) -> list[Tensor]:
+    """Count visual words in ever finer cells.
+
+    Args:
+        assignments: (N, H, W), the word of every position, 0 .. num_words - 1.
+        num_words: Size of the vocabulary.
+        levels: The finest level L; level l has 2^l x 2^l cells.
+
+    Returns:
+        L + 1 histograms (N, num_words, 2^l, 2^l); the first is the bag of words.
+    """
+    n, height, width = assignments.shape
+    side = 2**levels
+    rows = torch.arange(height, device=assignments.device) * side // height
+    columns = torch.arange(width, device=assignments.device) * side // width
+    cell = (assignments * side + rows[:, None]) * side + columns
+    finest = torch.zeros(n, num_words * side * side, device=assignments.device)
+    finest.scatter_add_(1, cell.flatten(1), torch.ones_like(cell, dtype=finest.dtype).flatten(1))
+    pyramid = [finest.view(n, num_words, side, side)]
+    while len(pyramid) <= levels:
+        pyramid.insert(0, 4 * F.avg_pool2d(pyramid[0], 2))
+    return pyramid
+
+
+def level_weights(levels: int) -> list[float]:
+    """1/2^L for level 0 and 1/2^(L - l + 1) for level l: a match in a finer cell says more."""
+    return [0.5**levels, *(0.5 ** (levels - level + 1) for level in range(1, levels + 1))]
+
+
+def pyramid_match(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    """Kernel between histogram pyramids, (N,): weighted histogram intersections of their levels."""
+    weights = level_weights(len(first) - 1)
+    matches = (torch.minimum(a, b).flatten(1).sum(1) for a, b in zip(first, second, strict=True))
+    return torch.stack([w * match for w, match in zip(weights, matches, strict=True)]).sum(0)
+
+
+@MODELS.register_module()
+class SpatialPyramidPool(nn.Module):
+    """SPPNet's layer: a vector of one length for a map, or a region of it, of any size.
+
+    (N, C, H, W) -> (N, C * sum(b^2)): for each b the map is pooled to b x b bins, and the levels
+    follow one another in the order of ``bins``, channels first in each. Bin i of n over a side
+    reaches from floor(i * side / n) to ceil((i + 1) * side / n); bins overlap where needed.
+
+    Args:
+        bins: Bins along each side, level by level; (6, 3, 2, 1) gives 50 numbers a channel.
+        mode: 'max' or 'avg'.
+
+    Raises:
+        ValueError: An unknown mode or an empty region.
+    """
+
+    def __init__(self, bins: Sequence[int] = (6, 3, 2, 1), mode: str = 'max') -> None:
+        super().__init__()
+        if mode not in POOLS:
+            raise ValueError(f'mode must be one of {", ".join(POOLS)}, got {mode!r}')
+        self.bins = tuple(bins)
+        self.mode = mode
+
+    def forward(self, x: Tensor, boxes: Tensor | None = None) -> Tensor:
+        """Pool whole maps, or the regions ``boxes``.
+
+        Args:
+            x: (N, C, H, W).
+            boxes: (K, 5), whole numbers: index of the map, then left, top, right and bottom in
+                cells of ``x``, right and bottom exclusive.
+
+        Returns:
+            (N, C * sum(b^2)), or (K, C * sum(b^2)).
+        """
+        if boxes is None:
+            return torch.cat([POOLS[self.mode](x, b).flatten(1) for b in self.bins], 1)
+        vectors = []
+        for index, left, top, right, bottom in boxes.tolist():
+            region = x[index : index + 1, :, top:bottom, left:right]
+            if not region.numel():
+                raise ValueError(
+                    f'box {[index, left, top, right, bottom]} holds no cell of a map of shape '
+                    f'{tuple(x.shape)}'
+                )
+            vectors.append(self(region))
+        return torch.cat(vectors) if vectors else x.new_zeros(0, self.length(x.shape[1]))
+
+    def length(self, channels: int) -> int:
+        """Numbers in the vector of a map with so many channels."""
+        return channels * sum(b * b for b in self.bins)
+
+
+@MODELS.register_module()
+class SPPNeck(BaseModule):
+    """The pooling pyramid in ASPP's place: pool, mix channels, spread, concatenate, project.
+
+    Each level pools the map to b x b bins, mixes them by a 1x1 convolution and is resized back
+    (bilinear); the map and all levels are concatenated, projected and dropped out. Takes the
+    backbone's maps and returns as many; only the last one changed: (N, in_channels, H, W) ->
+    (N, channels, H, W). With ``mode='avg'`` and bins (1, 2, 3, 6) it is PSPNet's pyramid module.
+
+    Args:
+        in_channels: Channels of the last map.
+        channels: Channels of every level and of the result.
+        bins: Bins along each side, level by level.
+        mode: 'max' (SPPNet) or 'avg'.
+        dropout: Probability of dropping an element of the projection.
+        align_corners: How levels are resized.
+        norm_cfg: Norm layer; the default is that of :class:`ASPPNeck`.
+        init_cfg: MMEngine initialisation; without it that of :class:`ASPPNeck`.
+
+    Raises:
+        ValueError: An unknown mode.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int = 256,
+        bins: Sequence[int] = (6, 3, 2, 1),
+        mode: str = 'avg',
+        dropout: float = 0.1,
+        align_corners: bool = True,
+        norm_cfg: dict = HEAD_NORM,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if mode not in POOLS:
+            raise ValueError(f'mode must be one of {", ".join(POOLS)}, got {mode!r}')
+        self.bins = tuple(bins)
+        self.mode = mode
+        self.align_corners = align_corners
+        self.levels = nn.ModuleList(
+            (PooledConv if b == 1 else ConvModule)(in_channels, channels, 1, norm_cfg=norm_cfg)
+            for b in bins
+        )
+        self.projection = ConvModule(
+            in_channels + len(self.bins) * channels, channels, 1, norm_cfg=norm_cfg
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        *low_level, x = maps
+        spread = [x]
+        for b, level in zip(self.bins, self.levels, strict=True):
+            y = level(POOLS[self.mode](x, b))
+            spread.append(
+                F.interpolate(y, x.shape[2:], mode='bilinear', align_corners=self.align_corners)
+            )
+        return (*low_level, self.dropout(self.projection(torch.cat(spread, 1))))
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if not is_pretrained(self):
+            init_head_convs(self)
