@@ -1,5 +1,6 @@
 """Backbones: an image in, a tuple of maps of growing stride out."""
 
+from mmdeeplab.models.backbones.resnet import AtrousResNet
 from mmdeeplab.models.backbones.xception import Xception
 
-__all__ = ['Xception']
+__all__ = ['AtrousResNet', 'Xception']
