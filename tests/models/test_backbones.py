@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmdeeplab.models.backbones import Xception
+from mmdeeplab.models.backbones import AtrousResNet, Xception
 
 # name, constructor, parameters, (channels, nominal stride) of each output
 BACKBONES = [
@@ -17,6 +17,30 @@ BACKBONES = [
         [(256, 4), (728, 8), (1024, 16), (2048, 32)],
     )
     for depth, parameters in ((41, 24_920_560), (65, 37_867_312), (71, 40_289_736))
+]
+RESNET_MAPS = [(256, 4), (512, 8), (1024, 16), (2048, 32)]
+BETA = 3 * 64 * 9 + 64 * 64 * 9 + 64 * 128 * 9 + 512 - (3 * 64 * 49 + 128) + 64 * (64 + 256)
+BACKBONES += [  # torchvision's parameters without its classifier; those of the beta stem by hand
+    ('resnet50', lambda **kw: AtrousResNet(50, **kw), 23_508_032 + BETA, RESNET_MAPS),
+    (
+        'resnet50-7x7-torchvision',
+        lambda **kw: AtrousResNet(50, stem='7x7', style='torchvision', taps='stage', **kw),
+        23_508_032,
+        RESNET_MAPS,
+    ),
+    (
+        'resnet50-7x7-caffe',
+        lambda **kw: AtrousResNet(50, stem='7x7', style='caffe', taps='stage', **kw),
+        23_508_032,
+        RESNET_MAPS,
+    ),
+    ('resnet101', lambda **kw: AtrousResNet(101, **kw), 42_623_936, RESNET_MAPS),
+    (
+        'resnet50-block7',
+        lambda **kw: AtrousResNet(50, multi_grid=(1, 2, 1), blocks=7, **kw),
+        23_508_032 + BETA + 3 * 13_387_776,
+        RESNET_MAPS,
+    ),
 ]
 rows = pytest.mark.parametrize(
     ('make', 'parameters', 'maps'), [row[1:] for row in BACKBONES], ids=[r[0] for r in BACKBONES]
@@ -30,6 +54,13 @@ def randomise_norms(model: nn.Module) -> None:
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.running_mean, std=0.1)
             nn.init.uniform_(layer.running_var, 0.5, 1.5)
+
+
+def side_at(side: int, stride: int, ceil_pool: bool) -> int:
+    """A map's side: strides round up; a pool with padding 1 and ceil mode maps 32 to 17."""
+    if ceil_pool:
+        side = 4 * (-(-side // 2) // 2 + 1)
+    return -(-side // stride)
 
 
 def run(model: nn.Module, image: Tensor) -> tuple[Tensor, ...]:
@@ -46,16 +77,20 @@ def test_parameters(make: Make, parameters: int, maps: list) -> None:
     assert sum(p.numel() for p in make().parameters()) == parameters
 
 
-@rows
+@pytest.mark.parametrize(
+    ('make', 'maps', 'ceil_pool'),
+    [(make, maps, 'caffe' in name) for name, make, _, maps in BACKBONES],
+    ids=[row[0] for row in BACKBONES],
+)
 @pytest.mark.parametrize('size', [(97, 65), (64, 98)])
 @pytest.mark.parametrize('output_stride', [8, 16, 32])
-def test_shapes(make: Make, parameters: int, maps: list, size: tuple, output_stride: int) -> None:
+def test_shapes(make: Make, maps: list, ceil_pool: bool, size: tuple, output_stride: int) -> None:
     model = make(output_stride=output_stride).to('meta')
     outputs = model.eval()(torch.zeros(2, 3, *size, device='meta'))
     expected = []
     for channels, nominal in maps:
         stride = min(nominal, output_stride)
-        expected.append((2, channels, *(-(-side // stride) for side in size)))
+        expected.append((2, channels, *(side_at(side, stride, ceil_pool) for side in size)))
     assert [tuple(o.shape) for o in outputs] == expected
 
 
