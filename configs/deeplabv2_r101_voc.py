@@ -4,7 +4,7 @@ _base_ = [
     './_base_/runtime.py',
     './_base_/datasets/voc_v2.py',
     './_base_/models/deeplabv2_resnet.py',
-    './_base_/schedules/voc_v2_20k.py',
+    './_base_/schedules/voc_v2-resnet_20k.py',
 ]
 train_cfg = dict(max_iters=20000, val_interval=2000)
 default_hooks = dict(checkpoint=dict(interval=2000))

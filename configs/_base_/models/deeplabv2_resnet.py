@@ -1,10 +1,12 @@
 # DeepLabv2 (arXiv 1606.00915) on Caffe's ResNet-101: output stride 8, BN frozen as a whole, four
-# atrous classifiers summed. Inputs are BGR less their mean.
+# atrous classifiers summed. Inputs are BGR less their mean. Frozen BN needs pretrained weights; to
+# train from scratch set backbone.norm_eval=False and backbone.norm_cfg.requires_grad=True.
 data_preprocessor = dict(
     type='mmdeeplab.DeepLabPreprocessor',
     mean=(104.008, 116.669, 122.675),
     std=(1.0, 1.0, 1.0),
     size=(321, 321),
+    test_size=(513, 513),
     bgr_to_rgb=False,
 )
 model = dict(
