@@ -66,7 +66,7 @@ class AtrousResNet(BaseModule):
     torchvision the first unit of the second, its 3x3 and shortcut 1              "v1.5"
     =========== ================================================== ============== ============
 
-    ``tf`` and ``caffe`` are the same function of the weights where the pool's padding is.
+    ``tf`` and ``caffe`` are the same function of the weights where their pools pad alike.
 
     Args:
         depth: 50 or 101.
@@ -117,16 +117,16 @@ class AtrousResNet(BaseModule):
         self.stem = STEMS[stem](in_channels, norm_cfg)
         self.pool = max_pool(style)
         units = UNITS[depth] + UNITS[depth][3:] * (blocks - 4)
-        steps = block_steps(units, output_stride, multi_grid, style)
-        self.blocks = [f'block{i + 1}' for i in range(blocks)]
-        in_channels = self.stem[-1].out_channels
-        for i, name in enumerate(self.blocks):
+        self.blocks = []
+        width: int = self.stem[-1].out_channels  # type: ignore[assignment]
+        for i, steps in enumerate(block_steps(units, output_stride, multi_grid, style)):
             channels = 64 * 2 ** min(i, 3)
             block = nn.ModuleList()
-            for step in steps[i]:
-                block.append(Bottleneck(in_channels, channels, step, style, norm_cfg))
-                in_channels = 4 * channels
-            self.add_module(name, block)
+            for step in steps:
+                block.append(Bottleneck(width, channels, step, style, norm_cfg))
+                width = 4 * channels
+            self.blocks.append(f'block{i + 1}')
+            self.add_module(self.blocks[-1], block)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         x = self.pool(self.stem(x))
