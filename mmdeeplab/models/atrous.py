@@ -31,7 +31,27 @@ def check_output_stride(output_stride: int) -> int:
     return output_stride
 
 
-def atrous_steps(strides: Sequence[int], output_stride: int, reached: int = 1) -> list[Step]:
+def block_strides(units: Sequence[int], at_end: bool) -> list[int]:
+    """Nominal stride of every unit of blocks that halve the map between one and the next.
+
+    Args:
+        units: Number of units of each block, in order.
+        at_end: The last unit of a block has the stride (TF's ResNet), not the first of the next.
+    """
+    strides: list[int] = []
+    for i, count in enumerate(units):
+        block = [1] * count
+        if at_end and i < len(units) - 1:
+            block[-1] = 2
+        elif not at_end and i > 0:
+            block[0] = 2
+        strides += block
+    return strides
+
+
+def atrous_steps(
+    strides: Sequence[int], output_stride: int, reached: int = 1, strided_first: bool = False
+) -> list[Step]:
     """Turn nominal strides into executed strides and rates.
 
     While the product of strides is below ``output_stride`` a unit keeps its stride. Afterwards its
@@ -42,6 +62,8 @@ def atrous_steps(strides: Sequence[int], output_stride: int, reached: int = 1) -
         strides: Nominal stride of each unit, in order.
         output_stride: Wanted ratio of input to output resolution.
         reached: Stride already reached before the first unit (the stem's).
+        strided_first: A unit strides before its 3x3 convolution (Caffe's ResNet), so that the unit
+            that lost its stride dilates by it as well.
 
     Raises:
         ValueError: The strides cannot be cut at exactly ``output_stride``.
@@ -52,7 +74,7 @@ def atrous_steps(strides: Sequence[int], output_stride: int, reached: int = 1) -
             reached *= stride
             steps.append(Step(stride, rate))
         else:
-            steps.append(Step(1, rate))
+            steps.append(Step(1, rate * stride if strided_first else rate))
             rate *= stride
     if reached != output_stride:
         raise ValueError(

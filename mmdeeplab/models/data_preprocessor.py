@@ -22,7 +22,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
     normalised on the device into one buffer, and a flip mirrors the padding.
 
     Args:
-        mean: Mean of each channel on the 0..255 scale, in RGB order.
+        mean: Mean of each channel on the 0..255 scale, in the order the network sees them.
         std: Divisor of each channel.
         size: (H, W) to which every training batch is padded at least.
         test_size: The same in evaluation; ``size`` by default.

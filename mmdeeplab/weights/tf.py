@@ -1,7 +1,7 @@
 """TensorFlow's original (`research/deeplab`): checkpoints, or arrays under their variable names.
 
 Layouts: convolutions HWIO -> OIHW, depthwise kernels HWC1 -> C1HW. Names from
-`deeplab/core/xception.py`, `deeplab/model.py` and `slim`.
+`deeplab/core/xception.py`, `deeplab/core/resnet_v1_beta.py`, `deeplab/model.py` and `slim`.
 """
 
 import re
@@ -77,6 +77,16 @@ def xception_rules() -> Iterator[Rule]:
         yield from scope(unit + 'shortcut', at(f'backbone.{ours}.shortcut'))
 
 
+def resnet_rules() -> Iterator[Rule]:
+    """The backbone, plain or beta; both keep the scope `resnet_v1_{depth}`."""
+    yield from scope(r'resnet_v1_\d+/conv1', at('backbone.stem.0'))
+    yield from scope(r'resnet_v1_\d+/conv1_(?P<i>\d)', at('backbone.stem.{i-1}'))
+    yield from scope(
+        r'resnet_v1_\d+/block(?P<b>\d)/unit_(?P<u>\d+)/bottleneck_v1/(?P<part>conv\d|shortcut)',
+        at('backbone.block{b}.{u-1}.{part}'),
+    )
+
+
 def head_rules() -> Iterator[Rule]:
     """ASPP, decoder and classifier, separable or not, with one or several decoder stages."""
     yield from scope('image_pooling', at('neck.image_pooling'))
@@ -106,7 +116,7 @@ def head_rules() -> Iterator[Rule]:
 
 TABLE = Table(
     'tf',
-    [*xception_rules(), *head_rules()],
+    [*xception_rules(), *resnet_rules(), *head_rules()],
     [re.compile(p) for p in (r'Momentum', r'RMSProp', r'ExponentialMovingAverage', r'global_step')],
 )
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmdeeplab.models.backbones import AtrousVGG16, Xception
+from mmdeeplab.models.backbones import AtrousResNet, AtrousVGG16, Xception
 
 # name, constructor, parameters, (channels, nominal stride) of each output
 BACKBONES = [
@@ -21,6 +21,30 @@ BACKBONES = [
 BACKBONES.append(
     ('vgg16', AtrousVGG16, 14_714_688, [(64, 2), (128, 4), (256, 8), (512, 16), (512, 32)])
 )
+RESNET_MAPS = [(256, 4), (512, 8), (1024, 16), (2048, 32)]
+BETA = 3 * 64 * 9 + 64 * 64 * 9 + 64 * 128 * 9 + 512 - (3 * 64 * 49 + 128) + 64 * (64 + 256)
+BACKBONES += [  # torchvision's parameters without its classifier; those of the beta stem by hand
+    ('resnet50', lambda **kw: AtrousResNet(50, **kw), 23_508_032 + BETA, RESNET_MAPS),
+    (
+        'resnet50-7x7-torchvision',
+        lambda **kw: AtrousResNet(50, stem='7x7', style='torchvision', taps='stage', **kw),
+        23_508_032,
+        RESNET_MAPS,
+    ),
+    (
+        'resnet50-7x7-caffe',
+        lambda **kw: AtrousResNet(50, stem='7x7', style='caffe', taps='stage', **kw),
+        23_508_032,
+        RESNET_MAPS,
+    ),
+    ('resnet101', lambda **kw: AtrousResNet(101, **kw), 42_623_936, RESNET_MAPS),
+    (
+        'resnet50-block7',
+        lambda **kw: AtrousResNet(50, multi_grid=(1, 2, 1), blocks=7, **kw),
+        23_508_032 + BETA + 3 * 13_387_776,
+        RESNET_MAPS,
+    ),
+]
 rows = pytest.mark.parametrize(
     ('make', 'parameters', 'maps'), [row[1:] for row in BACKBONES], ids=[r[0] for r in BACKBONES]
 )
@@ -35,16 +59,19 @@ def randomise_norms(model: nn.Module) -> None:
             nn.init.uniform_(layer.running_var, 0.5, 1.5)
 
 
+def side_at(name: str, side: int, stride: int) -> int:
+    """A map's side: halving rounds up, but Caffe's padded pools make an even side n/2 + 1."""
+    for reached in (1, 2, 4, 8, 16):
+        if reached == stride:
+            break
+        caffe_pool = name == 'vgg16' or ('caffe' in name and reached == 2)
+        side = side // 2 + 1 if caffe_pool else -(-side // 2)
+    return side
+
+
 def run(model: nn.Module, image: Tensor) -> tuple[Tensor, ...]:
     with torch.no_grad():
         return model.eval()(image)
-
-
-def shrunk(model: nn.Module, side: int, stride: int) -> int:
-    """Sizes round up; Caffe's padded pools (VGG) have one cell more for an even side."""
-    if not isinstance(model, AtrousVGG16):
-        return -(-side // stride)
-    return side if stride == 1 else shrunk(model, side // 2 + 1, stride // 2)
 
 
 def test_rows_exist() -> None:
@@ -56,16 +83,20 @@ def test_parameters(make: Make, parameters: int, maps: list) -> None:
     assert sum(p.numel() for p in make().parameters()) == parameters
 
 
-@rows
+@pytest.mark.parametrize(
+    ('name', 'make', 'maps'),
+    [(name, make, maps) for name, make, _, maps in BACKBONES],
+    ids=[row[0] for row in BACKBONES],
+)
 @pytest.mark.parametrize('size', [(97, 65), (64, 98)])
 @pytest.mark.parametrize('output_stride', [8, 16, 32])
-def test_shapes(make: Make, parameters: int, maps: list, size: tuple, output_stride: int) -> None:
+def test_shapes(name: str, make: Make, maps: list, size: tuple, output_stride: int) -> None:
     model = make(output_stride=output_stride).to('meta')
     outputs = model.eval()(torch.zeros(2, 3, *size, device='meta'))
     expected = []
     for channels, nominal in maps:
         stride = min(nominal, output_stride)
-        expected.append((2, channels, *(shrunk(model, side, stride) for side in size)))
+        expected.append((2, channels, *(side_at(name, side, stride) for side in size)))
     assert [tuple(o.shape) for o in outputs] == expected
 
 

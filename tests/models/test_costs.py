@@ -45,6 +45,28 @@ MODELS = [
     # by hand: trunk, four times fc6 and fc7, and one bias for the paper's four
     ('deeplabv2_vgg16_voc', {}, 14_714_688 + 4 * (4_719_616 + 1_049_600 + 21 * 1024) + 21, None),
     ('deeplabv2_vgg16-aspp-s_voc', {}, 37_877_589, None),
+    ('deeplabv3_r101-beta_voc', {}, 58_164_437, 76.05),
+    ('deeplabv3_r101-beta_voc', {'model.backbone.output_stride': 8}, 58_164_437, 252.25),
+    ('deeplabv3plus_r101-beta_voc', {'model.decode_head.separable': False}, 59_468_085, 97.81),
+    (
+        'deeplabv3plus_r101-beta_voc',
+        {'model.decode_head.separable': False, 'model.backbone.output_stride': 8},
+        59_468_085,
+        273.99,
+    ),
+    ('deeplabv3_r101-beta_voc', {'model.backbone.depth': 50}, 39_172_309, 55.43),
+    ('deeplabv3_r50-beta-os8_voc', {}, 39_172_309, 172.23),
+    ('deeplabv2_r101_voc', {}, 44_048_532, None),
+    # the other stem has 123,776 parameters less, a cascaded block 13,387,776 (by hand)
+    ('deeplabv3_r101_voc', {}, 58_164_437 - 123_776, None),
+    ('deeplabv3_r50_voc', {}, 39_172_309 - 123_776, None),
+    ('deeplabv3plus_r101_voc', {'model.decode_head.separable': False}, 59_468_085 - 123_776, None),
+    (
+        'deeplabv3_r101-beta-block7_voc',
+        {},
+        42_623_936 + 3 * 13_387_776 + 21 * (2048 + 1),
+        None,
+    ),
 ]
 
 

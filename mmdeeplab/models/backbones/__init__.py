@@ -1,6 +1,7 @@
 """Backbones: an image in, a tuple of maps of growing stride out."""
 
+from mmdeeplab.models.backbones.resnet import AtrousResNet
 from mmdeeplab.models.backbones.vgg import AtrousVGG16
 from mmdeeplab.models.backbones.xception import Xception
 
-__all__ = ['AtrousVGG16', 'Xception']
+__all__ = ['AtrousResNet', 'AtrousVGG16', 'Xception']

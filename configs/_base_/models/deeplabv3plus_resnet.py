@@ -1,0 +1,18 @@
+# DeepLabv3+ = DeepLabv3 and a decoder over the stride-4 map. The decoder's convolutions are
+# separable, TF's default; the paper's ResNet table has plain ones: decode_head.separable=False.
+_base_ = './deeplabv3_resnet.py'
+model = dict(
+    decode_head=dict(
+        _delete_=True,
+        type='mmdeeplab.DeepLabV3PlusHead',
+        in_channels=(256, 256),
+        in_index=(0, -1),
+        channels=256,
+        low_level_channels=48,
+        num_convs=2,
+        separable=True,
+        num_classes=21,
+        norm_cfg=dict(type='BN', eps=1e-5, momentum=3e-4),
+        loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
+    )
+)

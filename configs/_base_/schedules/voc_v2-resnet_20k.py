@@ -1,0 +1,12 @@
+# DeepLabv2, section 4.1, and its solver: SGD, poly 0.9 to 0; the classifiers learn 10 times as fast
+# as the trunk, their biases (the only ones) 20 times and without decay.
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='SGD', lr=2.5e-4, momentum=0.9, weight_decay=5e-4),
+    paramwise_cfg=dict(
+        custom_keys={f'branches.{i}.weight': dict(lr_mult=10.0) for i in range(4)},
+        bias_lr_mult=20.0,
+        bias_decay_mult=0.0,
+    ),
+)
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=20000, by_epoch=False)]

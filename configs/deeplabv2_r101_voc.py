@@ -1,0 +1,10 @@
+# DeepLabv2, ResNet-101, ASPP-L: lr 2.5e-4 (x10 and x20 in the head), batch 10, wd 5e-4, 20K steps.
+# The paper's 76.35 mIoU on VOC val, before the CRF, has multi-scale inputs and COCO weights too.
+_base_ = [
+    './_base_/runtime.py',
+    './_base_/datasets/voc_v2.py',
+    './_base_/models/deeplabv2_resnet.py',
+    './_base_/schedules/voc_v2-resnet_20k.py',
+]
+train_cfg = dict(max_iters=20000, val_interval=2000)
+default_hooks = dict(checkpoint=dict(interval=2000))

@@ -1,0 +1,100 @@
+"""Stem, pool and unit of the atrous ResNet, and where each framework's ResNet strides."""
+
+from typing import NamedTuple
+
+from mmcv.cnn import ConvModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab.models.atrous import Step
+
+
+class Style(NamedTuple):
+    """Where a block's stride sits."""
+
+    at_end: bool  # in the last unit of a block, or in the first one of the next
+    strided: str  # the convolution of that unit that strides; the shortcut always does
+
+
+STYLES = {
+    'tf': Style(True, 'conv2'),
+    'caffe': Style(False, 'conv1'),
+    'torchvision': Style(False, 'conv2'),
+}
+
+
+class SamePool(nn.Module):
+    """3x3 max pool of stride 2 as TF pads it, (N, C, H, W) -> (N, C, H/2, W/2) rounded up.
+
+    Padding 1 on both sides of an odd side; on an even one nothing before and 1 after.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        return F.max_pool2d(x, 3, 2, padding=(height % 2, width % 2), ceil_mode=True)
+
+
+def max_pool(style: str) -> nn.Module:
+    """The pool behind the stem, whose padding differs between the styles on even sides."""
+    return SamePool() if style == 'tf' else nn.MaxPool2d(3, 2, 1, ceil_mode=style == 'caffe')
+
+
+def beta_stem(in_channels: int, norm_cfg: dict) -> nn.Sequential:
+    """TF's three 3x3 convolutions, (N, in_channels, H, W) -> (N, 128, H/2, W/2)."""
+    return nn.Sequential(
+        ConvModule(in_channels, 64, 3, stride=2, padding=1, norm_cfg=norm_cfg),
+        ConvModule(64, 64, 3, padding=1, norm_cfg=norm_cfg),
+        ConvModule(64, 128, 3, padding=1, norm_cfg=norm_cfg),
+    )
+
+
+def plain_stem(in_channels: int, norm_cfg: dict) -> nn.Sequential:
+    """One 7x7 convolution, (N, in_channels, H, W) -> (N, 64, H/2, W/2)."""
+    return nn.Sequential(ConvModule(in_channels, 64, 7, stride=2, padding=3, norm_cfg=norm_cfg))
+
+
+STEMS = {'beta': beta_stem, '7x7': plain_stem}
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolution beside a shortcut: projected where channels change.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the 3x3 convolution; the output has four times as many.
+        step: Executed stride, and rate of the 3x3 convolution.
+        style: Decides, by :data:`STYLES`, which convolution strides.
+        norm_cfg: Norm layer.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, step: Step, style: str, norm_cfg: dict
+    ) -> None:
+        super().__init__()
+        self.stride, rate = step
+        first, second = (self.stride, 1) if STYLES[style].strided == 'conv1' else (1, self.stride)
+        self.conv1 = ConvModule(in_channels, channels, 1, stride=first, norm_cfg=norm_cfg)
+        self.conv2 = ConvModule(
+            channels,
+            channels,
+            3,
+            stride=second,
+            padding=rate,  # symmetric at every size, also strided: TF pads explicitly here
+            dilation=rate,
+            norm_cfg=norm_cfg,
+        )
+        self.conv3 = ConvModule(channels, 4 * channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.shortcut = None
+        if in_channels != 4 * channels:
+            self.shortcut = ConvModule(
+                in_channels, 4 * channels, 1, stride=self.stride, norm_cfg=norm_cfg, act_cfg=None
+            )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) -> the unit's output, and the residual before addition and ReLU."""
+        residual = self.conv3(self.conv2(self.conv1(x)))
+        if self.shortcut is not None:
+            x = self.shortcut(x)
+        elif self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        return F.relu(x + residual), residual
