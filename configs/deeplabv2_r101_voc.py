@@ -1,5 +1,5 @@
 # DeepLabv2, ResNet-101, ASPP-L: lr 2.5e-4 (x10 and x20 in the head), batch 10, wd 5e-4, 20K steps.
-# The paper's 76.35 mIoU on VOC val, before the CRF, has multi-scale inputs and COCO weights too.
+# The paper's 76.35 mIoU on VOC val (77.69 with the CRF) started from COCO weights.
 _base_ = [
     './_base_/runtime.py',
     './_base_/datasets/voc_v2.py',
@@ -7,4 +7,5 @@ _base_ = [
     './_base_/schedules/voc_v2-resnet_20k.py',
 ]
 train_cfg = dict(max_iters=20000, val_interval=2000)
+crf = dict(published='v2-r101')
 default_hooks = dict(checkpoint=dict(interval=2000))

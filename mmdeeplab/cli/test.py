@@ -30,6 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--tta', action='store_true', help='six scales and their mirrors, as in the papers'
     )
+    parser.add_argument(
+        '--crf', action='store_true', help="dense CRF behind the network, with the config's `crf`"
+    )
     parser.add_argument('--work-dir', metavar='DIR', help='logs (work_dirs/NAME of the config)')
     add_config_options(parser)
     return parser
@@ -57,6 +60,8 @@ def test(args: argparse.Namespace) -> None:
     require_data(cfg, 'test')
     if args.tta:
         enable_tta(cfg)
+    if args.crf:
+        enable_crf(cfg)
     if args.out:
         hook = dict(type='mmdeeplab.PictureHook', out=str(Path(args.out) / 'pictures'))
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
@@ -94,6 +99,24 @@ def enable_tta(cfg: Config) -> None:
     cfg.model = dict(**wrapper, module=cfg.model)
 
 
+def enable_crf(cfg: Config) -> None:
+    """Put the config's dense CRF behind the network.
+
+    Raises:
+        UserError: The config has no parameters, or they are wrong, or the package is missing.
+    """
+    from mmdeeplab.inference.crf import PUBLISHED, build_crf, require_pydensecrf
+
+    if not cfg.get('crf'):
+        raise UserError(
+            '--crf: this config names no CRF (v3 and v3+ have none); choose one of '
+            f'{", ".join(PUBLISHED)}: --cfg-options crf.published=v2-r101'
+        )
+    build_crf(**cfg.crf)
+    require_pydensecrf()
+    cfg.model = dict(type='mmdeeplab.CRFRefined', module=cfg.model, crf=cfg.crf)
+
+
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
     from mmdeeplab.engine.checkpoint import sha256
@@ -106,6 +129,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
         checkpoint_sha256=sha256(args.checkpoint),
         output_stride=args.output_stride,
         tta=args.tta,
+        crf=args.crf,
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)

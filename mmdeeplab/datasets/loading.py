@@ -22,16 +22,21 @@ class LoadImage(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        path = Path(results['img_path'])
-        try:
-            data = np.fromfile(path, np.uint8)
-        except OSError as error:
-            raise UserError(f'cannot read the image {path}: {error.strerror}') from error
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        if image is None:
-            raise UserError(f'not an image, or a broken one: {path} ({data.size} bytes)')
+        image = read_image(results['img_path'])
         results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return results
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """(H, W, 3) uint8, BGR."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise UserError(f'cannot read the image {path}: {error.strerror}') from error
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise UserError(f'not an image, or a broken one: {path} ({data.size} bytes)')
+    return image
 
 
 @TRANSFORMS.register_module()

@@ -69,7 +69,7 @@ class DenseCRF:
                 'the CRF takes probabilities (C, H, W) of at least 2 classes and a uint8 image '
                 f'(H, W, 3), got {probabilities.shape} and {image.dtype} {image.shape}'
             )
-        crf = _pydensecrf().DenseCRF2D(width, height, classes)
+        crf = require_pydensecrf().DenseCRF2D(width, height, classes)
         energy = -np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)
         crf.setUnaryEnergy(np.ascontiguousarray(energy.reshape(classes, -1)))
         crf.addPairwiseGaussian(sxy=self.pos_xy_std, compat=self.pos_w)
@@ -82,7 +82,8 @@ class DenseCRF:
         return np.array(crf.inference(self.iterations)).reshape(classes, height, width)
 
 
-def _pydensecrf() -> ModuleType:
+def require_pydensecrf() -> ModuleType:
+    """The package that infers, or a UserError with the command that installs it."""
     try:
         from pydensecrf import densecrf
     except ImportError as error:

@@ -7,6 +7,7 @@ from mmengine.model import BaseTTAModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdeeplab.models.atrous import scaled
 from mmdeeplab.registry import MODELS
 
 
@@ -47,11 +48,10 @@ class MultiScaleFlip(BaseTTAModel):
         raise NotImplementedError
 
     def test_step(self, data: dict) -> list:
-        """Predict a batch; samples as :meth:`mmseg.models.EncoderDecoder.predict` returns them."""
+        """Predict a batch; ``seg_logits`` of a sample are the logarithms of its probabilities."""
         data = self.module.data_preprocessor(data, False)
-        return self.module.postprocess_result(
-            self.probabilities(data['inputs']), data['data_samples']
-        )
+        logits = self.probabilities(data['inputs']).log()  # whose softmax they are
+        return self.module.postprocess_result(logits, data['data_samples'])
 
     @torch.no_grad()
     def probabilities(self, inputs: Tensor) -> Tensor:
@@ -75,11 +75,6 @@ class MultiScaleFlip(BaseTTAModel):
                     stride = round((scaled_size[0] - 1) / max(logits.shape[2] - 1, 1))
                     logits = bilinear(logits, tuple(scaled(side, 1 / stride) for side in size))
                 yield bilinear(logits, size)
-
-
-def scaled(side: int, scale: float) -> int:
-    """TF's ``scale_dimension``: 513 at 0.5, 0.75, 1.25 is 257, 385, 641."""
-    return int((side - 1) * scale + 1)
 
 
 def bilinear(x: Tensor, size: tuple[int, ...]) -> Tensor:

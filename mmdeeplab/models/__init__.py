@@ -1,10 +1,11 @@
 """Networks: backbone -> neck -> decode head."""
 
-from mmdeeplab.inference import multi_scale
+from mmdeeplab.inference import crf_model, multi_scale
 from mmdeeplab.models import backbones, data_preprocessor, decode_heads, necks, segmentors
 
 __all__ = [
     'backbones',
+    'crf_model',
     'data_preprocessor',
     'decode_heads',
     'multi_scale',

@@ -94,3 +94,11 @@ def scale_rates(rates: Sequence[int], old: int, new: int) -> tuple[int, ...]:
     if any(rate * old % new for rate in rates):
         raise ValueError(f'rates {tuple(rates)} at output stride {old} have no equal at {new}')
     return tuple(rate * old // new for rate in rates)
+
+
+def scaled(side: int, scale: float) -> int:
+    """A side resized so that corner pixels stay corner pixels (TF's ``scale_dimension``).
+
+    513 at 0.5, 0.75, 1.25 is 257, 385, 641.
+    """
+    return int((side - 1) * scale + 1)

@@ -1,6 +1,7 @@
-# DeepLabv2 (arXiv 1606.00915) on Caffe's ResNet-101: output stride 8, BN frozen as a whole, four
-# atrous classifiers summed. Inputs are BGR less their mean. Frozen BN needs pretrained weights; to
-# train from scratch set backbone.norm_eval=False and backbone.norm_cfg.requires_grad=True.
+# DeepLabv2 (arXiv 1606.00915) on Caffe's ResNet-101: three input scales fused by their maximum,
+# output stride 8, BN frozen as a whole, four atrous classifiers summed. Inputs are BGR less their
+# mean. Frozen BN needs pretrained weights; to train from scratch set backbone.norm_eval=False and
+# backbone.norm_cfg.requires_grad=True.
 data_preprocessor = dict(
     type='mmdeeplab.DeepLabPreprocessor',
     mean=(104.008, 116.669, 122.675),
@@ -10,7 +11,8 @@ data_preprocessor = dict(
     bgr_to_rgb=False,
 )
 model = dict(
-    type='EncoderDecoder',
+    type='mmdeeplab.MSC',
+    scales=(1.0, 0.75, 0.5),
     data_preprocessor=data_preprocessor,
     backbone=dict(
         type='mmdeeplab.AtrousResNet',

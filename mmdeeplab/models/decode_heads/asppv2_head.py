@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
+from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
 from mmdeeplab.registry import MODELS
 
 
@@ -29,10 +30,11 @@ class SummedClassifiers(nn.Module):
 
 
 @MODELS.register_module()
-class ASPPV2Head(BaseDecodeHead):
+class ASPPV2Head(ShrunkLabelLoss, BaseDecodeHead):
     """Classify one map by 3x3 convolutions at several rates and sum the scores; no norm, no fc6.
 
-    The classifier itself is the pyramid, so this is a head without a neck. Initialised from
+    The classifier itself is the pyramid, so this is a head without a neck. The loss compares the
+    scores at their own stride with a shrunk label. Initialised from
     N(0, 0.01), biases 0, by what mmseg does to every ``conv_seg``.
 
     Args:

@@ -9,12 +9,8 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor
 
+from mmdeeplab.models.atrous import scaled
 from mmdeeplab.registry import MODELS
-
-
-def scaled(side: int, scale: float) -> int:
-    """The side of a resized map whose corner pixels stay corner pixels: 321 at 0.75 is 241."""
-    return int((side - 1) * scale + 1)
 
 
 @MODELS.register_module()

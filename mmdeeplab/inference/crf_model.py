@@ -1,0 +1,32 @@
+"""A network with a dense CRF behind it, for evaluation."""
+
+from mmengine.model import BaseTTAModel
+
+from mmdeeplab.datasets.loading import read_image
+from mmdeeplab.inference.crf import build_crf, refine
+from mmdeeplab.registry import MODELS
+
+
+@MODELS.register_module()
+class CRFRefined(BaseTTAModel):
+    """Refine every prediction of a network (also a multi-scale one) by its image.
+
+    Args:
+        module: The segmentor, or a wrapper around one.
+        crf: Parameters for :func:`mmdeeplab.inference.crf.build_crf`.
+    """
+
+    def __init__(self, module: dict, crf: dict, **kwargs: object) -> None:
+        super().__init__(module, **kwargs)
+        self.crf = build_crf(**crf)
+
+    def merge_preds(self, data_samples_list: list) -> list:
+        """Not used: there is one view."""
+        raise NotImplementedError
+
+    def test_step(self, data: dict) -> list:
+        """Predict a batch and refine it."""
+        return [
+            refine(sample, read_image(sample.img_path)[..., ::-1], self.crf)
+            for sample in self.module.test_step(data)
+        ]
