@@ -1,6 +1,7 @@
 """Every config trains, saves, resumes and evaluates: two steps on a few small images."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mmdeeplab.mini_voc import MiniVoc, generate
 
 LEAVES = sorted((ROOT / 'configs').glob('*.py'))
 CROP = (49, 49)
+DEPTHS = {'mmdeeplab.Xception': 41, 'mmdeeplab.AtrousResNet': 50}
 
 
 @pytest.fixture(scope='module')
@@ -25,8 +27,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(path: Path) -> Iterator[str]:
-    """Small crops, small batches, no worker processes, VOC's own split names."""
-    pipeline = Config.fromfile(path).train_dataloader.dataset.pipeline
+    """Small crops, small batches, no worker processes, VOC's own splits, the least depth."""
+    cfg = Config.fromfile(path)
+    if cfg.model.backbone.type in DEPTHS:
+        yield f'model.backbone.depth={DEPTHS[cfg.model.backbone.type]}'
+    pipeline = cfg.train_dataloader.dataset.pipeline
     for i, transform in enumerate(pipeline):
         if 'crop_size' in transform:
             yield f'train_dataloader.dataset.pipeline.{i}.crop_size={CROP}'.replace(' ', '')
@@ -58,7 +63,7 @@ def test_trains_resumes_and_evaluates(path: Path, data: Path, tmp_path: Path) ->
         if 'loss' in line
     ]
     assert len(losses) == 2
-    assert all(0 < loss < 100 for loss in losses)
+    assert all(math.isfinite(loss) and loss > 0 for loss in losses)
     out = tmp_path / 'report'
     arguments = [str(path), str(tmp_path / 'iter_2.pth'), *common[1:], '--out', str(out), *small]
     assert test_command.main(arguments) == 0
