@@ -1,0 +1,88 @@
+"""Options that reach where they should."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from mmengine.config import Config
+from places import ROOT
+
+from mmdeeplab.cli.common import newest_checkpoint, override, sentence, set_data_root
+from mmdeeplab.errors import UserError
+
+
+def config() -> Config:
+    return Config.fromfile(ROOT / 'configs' / 'deeplabv3plus_xception_voc.py')
+
+
+def test_data_root_reaches_every_data_set_also_inside_wrappers() -> None:
+    cfg = config()
+    inner = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = dict(
+        type='ConcatDataset', datasets=[inner, dict(type='RepeatDataset', dataset=inner)]
+    )
+    set_data_root(cfg, '/elsewhere')
+    datasets = cfg.train_dataloader.dataset.datasets
+    assert datasets[0].data_root == datasets[1].dataset.data_root == '/elsewhere'
+    assert cfg.val_dataloader.dataset.data_root == '/elsewhere'
+    assert cfg.test_dataloader.dataset.data_root == '/elsewhere'
+
+
+def test_the_schedule_follows_a_changed_length() -> None:
+    cfg = config()
+    override(cfg, ['train_cfg.max_iters=200'])
+    assert cfg.param_scheduler[0].end == 200
+    assert cfg.train_cfg.val_interval == 200
+    assert cfg.default_hooks.checkpoint.interval == 200
+
+
+def test_intervals_that_are_given_stay() -> None:
+    cfg = config()
+    override(cfg, ['train_cfg.max_iters=200', 'train_cfg.val_interval=50'])
+    assert cfg.train_cfg.val_interval == 50
+    override(cfg, ['train_cfg.max_iters=60000'])
+    assert cfg.train_cfg.val_interval == 50
+    assert cfg.param_scheduler[0].end == 60000
+
+
+def test_values_are_parsed() -> None:
+    cfg = config()
+    override(cfg, ['model.backbone.multi_grid=(1,2,4)', 'model.neck.separable=False'])
+    assert cfg.model.backbone.multi_grid == (1, 2, 4)
+    assert cfg.model.neck.separable is False
+
+
+@pytest.mark.parametrize('option', ['nonsense', 'model.type.deeper=1'])
+def test_options_that_cannot_be_merged_are_named(option: str) -> None:
+    with pytest.raises(UserError, match=option.split('=')[0]):
+        override(config(), [option])
+
+
+def test_newest_checkpoint_goes_by_number(tmp_path: object) -> None:
+    assert newest_checkpoint(tmp_path) is None
+    for name in ('iter_9.pth', 'iter_10.pth', 'iter_x.pth', 'best_mIoU_iter_99.pth'):
+        (tmp_path / name).touch()
+    assert newest_checkpoint(tmp_path).name == 'iter_10.pth'
+
+
+def test_a_workers_error_is_still_one_sentence() -> None:
+    wrapped = 'Caught UserError in DataLoader worker process 0.\nOriginal Traceback ...\n'
+    wrapped += 'mmdeeplab.errors.UserError: label 77 in a.png\n'
+    assert sentence(UserError(wrapped)) == 'label 77 in a.png'
+
+
+@pytest.mark.parametrize('tool', sorted(p.name for p in (ROOT / 'tools').glob('[a-z]*.py')))
+def test_help_is_immediate(tool: str) -> None:
+    """Nothing heavy is imported before the arguments are parsed."""
+    start = time.perf_counter()
+    command = [sys.executable, str(ROOT / 'tools' / tool), '--help']
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 'usage' in done.stdout
+    code = f'import sys, runpy; sys.argv = ["{tool}", "--help"]\n'
+    code += f'sys.path.insert(0, "{ROOT / "tools"}")\n'
+    code += f'try: runpy.run_path("{ROOT / "tools" / tool}", run_name="__main__")\n'
+    code += 'except SystemExit: pass\nprint("torch" in sys.modules, "mmengine" in sys.modules)'
+    loaded = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert loaded.stdout.split()[-2:] == ['False', 'False']
+    assert time.perf_counter() - start < 30

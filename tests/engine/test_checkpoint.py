@@ -1,0 +1,106 @@
+"""Checkpoints are read without executing anything, and fit or are refused."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from safetensors.torch import save_file
+from torch import nn
+
+from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, sha256
+from mmdeeplab.errors import UserError
+
+
+def model() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return os.system, (f'touch {self.path}',)
+
+
+def test_reads_both_formats(tmp_path: Path) -> None:
+    state = model().state_dict()
+    save_file(state, tmp_path / 'a.safetensors')
+    torch.save(dict(state_dict=state, meta=dict(iter=3)), tmp_path / 'a.pth')
+    torch.save(state, tmp_path / 'bare.pth')
+    for name in ('a.safetensors', 'a.pth', 'bare.pth'):
+        read = read_checkpoint(tmp_path / name)['state_dict']
+        assert set(read) == set(state)
+        assert all(torch.equal(read[key], state[key]) for key in state)
+
+
+@pytest.mark.parametrize('inside', [False, True])
+def test_nothing_is_executed(tmp_path: Path, inside: bool) -> None:
+    canary = Canary(tmp_path / 'canary')
+    saved = dict(state_dict=model().state_dict(), meta=canary) if inside else canary
+    torch.save(saved, tmp_path / 'evil.pth')
+    with pytest.raises(UserError, match=r'evil\.pth is not loaded'):
+        read_checkpoint(tmp_path / 'evil.pth')
+    assert not (tmp_path / 'canary').exists()
+
+
+@pytest.mark.parametrize(
+    ('name', 'data'),
+    [
+        ('a.pth', b''),
+        ('a.pth', b'PK\x03\x04 torn'),
+        ('a.safetensors', b'torn'),
+        ('a.pth', b'<html>'),
+    ],
+)
+def test_broken_files_are_named(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=name.replace('.', r'\.')):
+        read_checkpoint(tmp_path / name)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(UserError, match=r'no checkpoint at gone\.pth'):
+        read_checkpoint('gone.pth')
+
+
+def test_every_misfit_is_named() -> None:
+    state = model().state_dict()
+    state['0.weight'] = torch.zeros(4, 9, 1, 1)
+    state['stray'] = state.pop('0.bias')
+    with pytest.raises(UserError) as error:
+        check_fit(state, model(), 'a.pth')
+    for words in ('0.bias', 'stray', '0.weight: file (4, 9, 1, 1), model (4, 3, 1, 1)'):
+        assert words in str(error.value)
+
+
+def test_what_fits_passes() -> None:
+    check_fit(model().state_dict(), model(), 'a.pth')
+
+
+def test_history_survives_as_tensors(tmp_path: Path) -> None:
+    buffer = HistoryBuffer()
+    for value in (3.0, 2.0, 1.5):
+        buffer.update(value)
+    checkpoint = dict(
+        state_dict=model().state_dict(),
+        message_hub=dict(log_scalars=dict(loss=buffer), runtime_info={}, resumed_keys={}),
+    )
+    PlainHistoryHook().before_save_checkpoint(None, checkpoint)
+    torch.save(checkpoint, tmp_path / 'a.pth')
+    loaded = read_checkpoint(tmp_path / 'a.pth')
+    PlainHistoryHook().after_load_checkpoint(None, loaded)
+    restored = loaded['message_hub']['log_scalars']['loss']
+    assert restored.data[0].tolist() == [3.0, 2.0, 1.5]
+    assert restored.mean(2) == pytest.approx(1.75)
+
+
+def test_sha256(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 9000
+    (tmp_path / 'a').write_bytes(data)
+    assert sha256(tmp_path / 'a') == hashlib.sha256(data).hexdigest()
