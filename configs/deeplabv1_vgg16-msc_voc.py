@@ -6,5 +6,4 @@ _base_ = [
     './_base_/models/deeplabv1_vgg16-msc.py',
     './_base_/schedules/voc_v1-msc_6k.py',
 ]
-train_cfg = dict(max_iters=6000, val_interval=2000)
 default_hooks = dict(checkpoint=dict(interval=2000))

@@ -6,6 +6,5 @@ _base_ = [
     './_base_/models/deeplabv2_resnet.py',
     './_base_/schedules/voc_v2-resnet_20k.py',
 ]
-train_cfg = dict(max_iters=20000, val_interval=2000)
 crf = dict(published='v2-r101')
 default_hooks = dict(checkpoint=dict(interval=2000))

@@ -5,5 +5,4 @@ _base_ = [
     './_base_/models/deeplabv2_vgg16.py',
     './_base_/schedules/voc_v2-vgg_20k.py',
 ]
-train_cfg = dict(max_iters=20000, val_interval=2000)
 default_hooks = dict(checkpoint=dict(interval=2000))

@@ -16,7 +16,6 @@ log_level = 'INFO'
 load_from = None
 resume = False
 
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=30000, val_interval=3000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(

@@ -15,3 +15,4 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type='MultiStepLR', milestones=[2000, 4000], gamma=0.1, end=6000, by_epoch=False)
 ]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=6000, val_interval=2000)

@@ -10,3 +10,4 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=20000, by_epoch=False)]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=20000, val_interval=2000)
