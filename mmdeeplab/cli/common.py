@@ -31,15 +31,26 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(command: Callable[[], int | None]) -> int:
-    """Run a command; a UserError becomes one sentence on standard error and exit status 2."""
-    try:
-        return command() or 0
-    except UserError as error:
-        print(f'error: {sentence(error)}', file=sys.stderr)
-        if 'RANK' in os.environ:
-            os._exit(2)  # a rank must not wait for others in some collective's destructor
-        return 2
+def command(
+    parser: Callable[[], argparse.ArgumentParser], action: Callable[[argparse.Namespace], None]
+) -> Callable[[list[str] | None], int]:
+    """Make a command's ``main(argv=None)``, which parses, acts and returns the exit status.
+
+    0, or 2 for something the user can mend: a UserError is printed as one sentence.
+    """
+
+    def main(argv: list[str] | None = None) -> int:
+        args = parser().parse_args(argv)
+        try:
+            action(args)
+        except UserError as error:
+            print(f'error: {sentence(error)}', file=sys.stderr, flush=True)
+            if 'RANK' in os.environ:
+                os._exit(2)  # a rank must not wait for the others while it is torn down
+            return 2
+        return 0
+
+    return main
 
 
 def sentence(error: UserError) -> str:

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mmdeeplab.cli.common import load_config, run
+from mmdeeplab.cli.common import command, load_config
 from mmdeeplab.errors import UserError
 
 SOURCES = ('tf',)
@@ -29,19 +29,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--output-stride', type=int, metavar='N', help=argparse.SUPPRESS)
     parser.set_defaults(data_root=None, launcher='none')
     return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: Arguments after the command's name; those of the process by default.
-
-    Returns:
-        Exit status: 0, or 2 for something the user can mend.
-    """
-    args = _parser().parse_args(argv)
-    return run(lambda: convert_weights(args))
 
 
 def convert_weights(args: argparse.Namespace) -> None:
@@ -77,3 +64,6 @@ def convert_weights(args: argparse.Namespace) -> None:
         save_file(state, output, {key: json.dumps(value) for key, value in meta.items()})
     count = sum(p.numel() for p in model.parameters())
     print(f'{args.output}: {len(state)} tensors, {count:,} trainable values, {args.config}')
+
+
+main = command(_parser, convert_weights)

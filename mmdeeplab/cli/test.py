@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import (
     add_config_options,
+    command,
     load_config,
     newest_checkpoint,
     require_data,
-    run,
 )
 from mmdeeplab.errors import UserError
 
@@ -36,19 +36,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--work-dir', metavar='DIR', help='logs (work_dirs/NAME of the config)')
     add_config_options(parser)
     return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: Arguments after the command's name; those of the process by default.
-
-    Returns:
-        Exit status: 0, or 2 for something the user can mend.
-    """
-    args = _parser().parse_args(argv)
-    return run(lambda: test(args))
 
 
 def test(args: argparse.Namespace) -> None:
@@ -134,3 +121,6 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / 'metrics.json').write_text(json.dumps(report, indent=2) + '\n')
+
+
+main = command(_parser, test)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import (
     add_config_options,
+    command,
     load_config,
     newest_checkpoint,
     require_data,
-    run,
 )
 from mmdeeplab.errors import UserError
 
@@ -36,19 +36,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
     add_config_options(parser)
     return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: Arguments after the command's name; those of the process by default.
-
-    Returns:
-        Exit status: 0, or 2 for something the user can mend.
-    """
-    args = _parser().parse_args(argv)
-    return run(lambda: train(args))
 
 
 def train(args: argparse.Namespace) -> None:
@@ -92,3 +79,6 @@ def resume(cfg: Config, wish: str | None) -> str:
         checkpoint = newest
     cfg.resume, cfg.load_from = True, str(checkpoint)
     return f'resuming from {checkpoint}'
+
+
+main = command(_parser, train)
