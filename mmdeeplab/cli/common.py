@@ -33,7 +33,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 def command(
     parser: Callable[[], argparse.ArgumentParser], action: Callable[[argparse.Namespace], None]
-) -> Callable[[list[str] | None], int]:
+) -> Callable[..., int]:
     """Make a command's ``main(argv=None)``, which parses, acts and returns the exit status.
 
     0, or 2 for something the user can mend: a UserError is printed as one sentence.
