@@ -31,7 +31,7 @@ model = dict(
 )
 optim_wrapper = dict(
     type='mmdeeplab.AutocastOptimWrapper',
-    optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=4e-5),
+    optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=4e-5),
 )
 train_cfg = dict(max_iters=10000, val_interval=1000)
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=10000, by_epoch=False)]
