@@ -88,8 +88,8 @@ def require_pydensecrf() -> ModuleType:
         from pydensecrf import densecrf
     except ImportError as error:
         raise UserError(
-            "the dense CRF needs pydensecrf2: pip install 'mmdeeplab[crf]' (it is built from "
-            'source, with a C++ compiler)'
+            'the dense CRF needs pydensecrf2: pip install pydensecrf2 (the extra '
+            '"crf"; it is built from source, with a C++ compiler)'
         ) from error
     return densecrf
 

@@ -143,7 +143,7 @@ def read(path: Path) -> dict[str, Array]:
         from tensorflow import train
     except ImportError as error:
         raise UserError(
-            "reading a TF checkpoint needs TensorFlow: pip install 'mmdeeplab[tf]' "
+            'reading a TF checkpoint needs TensorFlow: pip install tensorflow-cpu (the extra "tf") '
             '(or save its variables to an .npz where TensorFlow is at hand)'
         ) from error
     reader = train.load_checkpoint(str(path))
