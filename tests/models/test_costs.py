@@ -67,6 +67,32 @@ MODELS = [
         42_623_936 + 3 * 13_387_776 + 21 * (2048 + 1),
         None,
     ),
+    ('deeplabv3_mobilenetv2_voc', {}, 2_113_557, 2.74),
+    ('deeplabv3_mobilenetv2_voc', {'model.backbone.output_stride': 8}, 2_113_557, 8.83),
+    (
+        'deeplabv3_mobilenetv2_voc',
+        {'model.neck.rates': (6, 12, 18), 'model.neck.separable': False},
+        4_523_541,
+        None,
+    ),
+    ('deeplabv3_mobilenetv2-dm05_voc', {}, 697_013, None),
+    ('deeplabv3plus_mobilenetv2_voc', {}, 2_271_109, None),
+    ('lraspp_mobilenetv3_voc', {}, 1_507_698, None),
+    ('lraspp_mobilenetv3-small_voc', {}, 469_266, None),
+]
+# config, overrides, parameters in 1e6 and multiply-adds in 1e9 as printed (spec 5.5)
+PUBLISHED = [
+    ('deeplabv3_mobilenetv2_voc', {}, 2.11, 2.75),
+    ('deeplabv3_mobilenetv2-dm05_voc', {}, None, 0.88),
+    ('deeplabv3_mobilenetv2-dm05_voc', {'model.backbone.output_stride': 8}, None, 2.84),
+    (
+        'deeplabv3_mobilenetv2_voc',
+        {'model.neck.rates': (6, 12, 18), 'model.neck.separable': False},
+        4.52,
+        5.8,
+    ),
+    ('lraspp_mobilenetv3_voc', {'model.decode_head.num_classes': 19}, 1.51, None),
+    ('lraspp_mobilenetv3-small_voc', {'model.decode_head.num_classes': 19}, 0.47, None),
 ]
 
 
