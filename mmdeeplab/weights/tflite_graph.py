@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,17 @@ CONVOLUTIONS = {'CONV_2D': False, 'DEPTHWISE_CONV_2D': True}  # name -> depthwis
 
 class UnreadableError(UserError):
     """The file is not TensorFlow Lite, or holds what no importer of ours reads."""
+
+
+@contextmanager
+def damage_named() -> Iterator[None]:
+    """Turn what the schema's readers raise on damaged files into one error."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (struct.error, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UnreadableError(f'damaged or cut short ({error})') from error
 
 
 class Layer(NamedTuple):
@@ -70,12 +82,10 @@ class Graph:
         if data[4:8] != b'TFL3':
             raise UnreadableError('not a TensorFlow Lite file')
         self.formats = {getattr(tflite.TensorType, k): v for k, v in FORMATS.items()}
-        try:
+        with damage_named():
             self.model = tflite.Model.GetRootAsModel(data, 0)
             self.graph = self.model.Subgraphs(0)
             self.operators = list(self._operators(vars(tflite.BuiltinOperator)))
-        except (struct.error, IndexError, TypeError, ValueError) as error:
-            raise UnreadableError(f'damaged or cut short ({error})') from error
         self.producers = {out: op for op in self.operators for out in op.outputs}
 
     def _operators(self, numbers: dict[str, Any]) -> Iterator[Operator]:
@@ -88,20 +98,27 @@ class Graph:
             yield Operator(name, node.InputsAsNumpy().tolist(), node.OutputsAsNumpy().tolist())
 
     def layers(self) -> list[Layer]:
-        """Every convolution, in the order of execution."""
+        """Every convolution, in the order of execution.
+
+        Raises:
+            UnreadableError: Weights that are missing, cut short or of an unknown format.
+        """
+        with damage_named():
+            return list(self._layers())
+
+    def _layers(self) -> Iterator[Layer]:
         nodes = [op for op in self.operators if op.name in CONVOLUTIONS]
         index = {id(op): i for i, op in enumerate(nodes)}
-        layers = []
         for i, op in enumerate(nodes):
+            depthwise = CONVOLUTIONS[op.name]
             weights = self.constant(op.inputs[1])
-            bias = self.constant(op.inputs[2]) if len(op.inputs) > 2 and op.inputs[2] >= 0 else None
-            if bias is None:
-                depthwise = CONVOLUTIONS[op.name]
+            if len(op.inputs) > 2 and op.inputs[2] >= 0:
+                bias = self.constant(op.inputs[2])
+            else:
                 bias = np.zeros(weights.shape[3 if depthwise else 0], np.float32)
             origin, through = self._trace(op.inputs[0])
             source = index[id(origin)] if origin else None
-            layers.append(Layer(i, CONVOLUTIONS[op.name], weights, bias, source, through))
-        return layers
+            yield Layer(i, depthwise, weights, bias, source, through)
 
     def _trace(self, tensor: int) -> tuple[Operator | None, frozenset[str]]:
         """The convolution behind a tensor, by first inputs, and the operators on the way."""
