@@ -16,7 +16,9 @@ SOURCES = ('tf', 'tflite')
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='convert_weights.py', description=__doc__)
     parser.add_argument('source', choices=SOURCES, help='where the weights come from')
-    parser.add_argument('input', help='TF checkpoint prefix (DIR/model.ckpt), .npz of arrays, .tflite')
+    parser.add_argument(
+        'input', help='TF checkpoint prefix (DIR/model.ckpt), .npz of arrays, .tflite'
+    )
     parser.add_argument('output', help='.safetensors, or .pth')
     parser.add_argument(
         '--config',

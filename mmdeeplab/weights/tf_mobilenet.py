@@ -19,9 +19,7 @@ BLOCK = NET + r'expanded_conv(?:_(?P<i>\d+))?/'  # the first one bears no number
 def mobilenet_rules() -> Iterator[Rule]:
     """The backbones: stem, blocks, squeeze-excite and V3's last convolution."""
     yield from scope(NET + 'Conv', at('backbone.stem'))
-    yield from scope(
-        BLOCK + '(?P<part>expand|depthwise|project)', at('backbone.blocks.{i}.{part}')
-    )
+    yield from scope(BLOCK + '(?P<part>expand|depthwise|project)', at('backbone.blocks.{i}.{part}'))
     squeeze_excite = BLOCK + 'squeeze_excite/'
     yield from biased(squeeze_excite + 'Conv', at('backbone.blocks.{i}.squeeze_excite.squeeze'))
     yield from biased(squeeze_excite + 'Conv_1', at('backbone.blocks.{i}.squeeze_excite.excite'))

@@ -108,7 +108,7 @@ def reader(
     found = [
         layer
         for layer in layers
-        if layer.source == source.index
+        if layer.source == source.number
         and (layer.through & through if through else not layer.through & marks)
     ]
     if len(found) != 1:

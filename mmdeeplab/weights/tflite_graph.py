@@ -41,11 +41,11 @@ def damage_named() -> Iterator[None]:
 class Layer(NamedTuple):
     """One convolution.
 
-    ``weights`` is (out, H, W, in), or (1, H, W, C) when ``depthwise``; ``source`` is the index of
+    ``weights`` is (out, H, W, in), or (1, H, W, C) when ``depthwise``; ``source`` is the number of
     the convolution before it (None at the image), and ``through`` names the operators between.
     """
 
-    index: int
+    number: int
     depthwise: bool
     weights: Array
     bias: Array
@@ -108,7 +108,7 @@ class Graph:
 
     def _layers(self) -> Iterator[Layer]:
         nodes = [op for op in self.operators if op.name in CONVOLUTIONS]
-        index = {id(op): i for i, op in enumerate(nodes)}
+        numbers = {id(op): i for i, op in enumerate(nodes)}
         for i, op in enumerate(nodes):
             depthwise = CONVOLUTIONS[op.name]
             weights = self.constant(op.inputs[1])
@@ -117,12 +117,12 @@ class Graph:
             else:
                 bias = np.zeros(weights.shape[3 if depthwise else 0], np.float32)
             origin, through = self._trace(op.inputs[0])
-            source = index[id(origin)] if origin else None
+            source = numbers[id(origin)] if origin else None
             yield Layer(i, depthwise, weights, bias, source, through)
 
     def _trace(self, tensor: int) -> tuple[Operator | None, frozenset[str]]:
         """The convolution behind a tensor, by first inputs, and the operators on the way."""
-        through = set()
+        through: set[str] = set()
         while op := self.producers.get(tensor):
             if op.name in CONVOLUTIONS:
                 return op, frozenset(through)

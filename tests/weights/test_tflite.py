@@ -33,9 +33,7 @@ def iou(labels: np.ndarray, truth: np.ndarray, label: int) -> float:
     return (seen & true).sum() / (seen | true).sum()
 
 
-def test_a_real_model_answers_as_litert_does(
-    coral: Path, build: Callable[..., nn.Module]
-) -> None:
+def test_a_real_model_answers_as_litert_does(coral: Path, build: Callable[..., nn.Module]) -> None:
     model = build('deeplabv3_mobilenetv2-coral_voc').eval()
     arrays = tflite.read(coral / 'deeplabv3_mnv2_pascal_quant.tflite')
     model.load_state_dict(convert(arrays, tflite.table_for(arrays), model.state_dict()))
@@ -70,8 +68,8 @@ def make_layers(model: nn.Module, point_first: bool) -> list[Layer]:
             kernel, bias = (p.detach().numpy() for p in (module.weight, module.bias))
             kernel = kernel.transpose(0, 2, 3, 1)
         depthwise = kernel.shape[0] == 1 and len(bias) > 1
-        index = None if source is None else source.index
-        layers.append(Layer(len(layers), depthwise, kernel, bias, index, frozenset(through)))
+        number = None if source is None else source.number
+        layers.append(Layer(len(layers), depthwise, kernel, bias, number, frozenset(through)))
         return layers[-1]
 
     x = add(model.backbone.stem, None)
@@ -125,11 +123,11 @@ def test_folded_norms_unfold(
 def test_refuses_other_networks(build: Callable[..., nn.Module]) -> None:
     layers = make_layers(random_norms(build('deeplabv3_mobilenetv2_voc')), True)
     with pytest.raises(UserError, match='has 16 depthwise convolutions, not the 17'):
-        list(tflite.variables([layer for layer in layers if layer.index != 49]))
-    swapped = layers[-2]._replace(source=layers[-4].index)  # 1x1 branch first in the concatenation
+        list(tflite.variables([layer for layer in layers if layer.number != 49]))
+    swapped = layers[-2]._replace(source=layers[-4].number)  # 1x1 branch first in the concatenation
     with pytest.raises(UserError, match='has 0 convolutions in the place of concat_projection'):
         list(tflite.variables([*layers[:-2], swapped, layers[-1]]))
-    extra = layers[-1]._replace(index=len(layers), source=len(layers) - 1)
+    extra = layers[-1]._replace(number=len(layers), source=len(layers) - 1)
     with pytest.raises(UserError, match=f'{len(layers) + 1} convolutions, of which {len(layers)}'):
         list(tflite.variables([*layers, extra]))
 

@@ -74,9 +74,7 @@ class Graph:
     ) -> Tensor:
         c = x.shape[1]
         w = self.variable(f'{scope}/depthwise_weights', kernel, kernel, c, 1).permute(2, 3, 0, 1)
-        x = F.conv2d(
-            self.same(x, kernel, stride, rate), w, stride=stride, dilation=rate, groups=c
-        )
+        x = F.conv2d(self.same(x, kernel, stride, rate), w, stride=stride, dilation=rate, groups=c)
         return act(self.norm(x, scope, eps))
 
     def biased(self, x: Tensor, scope: str, channels: int) -> Tensor:

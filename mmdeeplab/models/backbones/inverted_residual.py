@@ -21,7 +21,7 @@ from mmdeeplab.models.layers import (
 )
 
 # TF: decay 0.997, and slim's own epsilon.
-MOBILE_NORM = dict(type='BN', eps=1e-3, momentum=3e-3)
+MOBILE_NORM: dict = dict(type='BN', eps=1e-3, momentum=3e-3)
 
 
 class BlockSpec(NamedTuple):

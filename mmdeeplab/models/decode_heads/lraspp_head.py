@@ -88,9 +88,7 @@ class LRASPPHead(BaseDecodeHead):
         return F.avg_pool2d(x, window, self.pool_stride)
 
     def _resize(self, x: Tensor, like: Tensor) -> Tensor:
-        return F.interpolate(
-            x, like.shape[2:], mode='bilinear', align_corners=self.align_corners
-        )
+        return F.interpolate(x, like.shape[2:], mode='bilinear', align_corners=self.align_corners)
 
     def init_weights(self) -> None:
         super().init_weights()

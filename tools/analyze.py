@@ -1,0 +1,9 @@
+#!/usr/bin/env python3
+"""Print what a network costs and sees; see ``--help``."""
+
+import sys
+
+from mmdeeplab.cli.analyze import main
+
+if __name__ == '__main__':
+    sys.exit(main())
