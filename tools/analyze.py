@@ -3,6 +3,8 @@
 
 import sys
 
+import _env  # noqa: F401
+
 from mmdeeplab.cli.analyze import main
 
 if __name__ == '__main__':

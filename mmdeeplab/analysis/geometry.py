@@ -68,6 +68,8 @@ class Fields(TorchDispatchMode):
             kernel = args[1][0]
             stride = args[2][0] if len(args) > 2 and args[2] else kernel
             return field.window(kernel, stride, 1)
+        if op is ATEN.slice and len(args) > 4 and args[1] == 2:  # every n-th row
+            return field.window(1, args[4], 1)
         if op in GLOBAL:
             return Field(inf, field.size, whole_image=True)
         if op in RESIZES and field.stride < inf:

@@ -46,6 +46,11 @@ def seen(model: Net, size: int) -> int:
     return int(rows.max() - rows.min()) + 1
 
 
+class EveryOther(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, ::2, ::2]
+
+
 def conv(*args: int, **kwargs: int) -> nn.Conv2d:
     return nn.Conv2d(*args, bias=False, **kwargs)
 
@@ -57,6 +62,7 @@ def conv(*args: int, **kwargs: int) -> nn.Conv2d:
         ((conv(3, 1, 3, stride=2, padding=1), conv(1, 1, 3, dilation=4, padding=4)), 2),
         ((conv(3, 1, 7, stride=2), nn.AvgPool2d(3, 2, 1), conv(1, 1, 3, dilation=2)), 4),
         ((conv(3, 1, 3), nn.AvgPool2d(2), nn.ReLU(), conv(1, 1, 1)), 2),
+        ((conv(3, 1, 3), EveryOther(), conv(1, 1, 3)), 2),
     ],
 )
 def test_receptive_field_is_where_gradients_flow(layers: tuple, stride: int) -> None:
@@ -94,6 +100,19 @@ def test_stages_of_xception(build: Callable[..., nn.Module]) -> None:
         ('neck', 8, 36, 1),
         ('decode_head', 4, 1, 2),
     ]
+
+
+def test_stages_of_resnet(build: Callable[..., nn.Module]) -> None:
+    rows, logits = stages(build('deeplabv3_r101-beta_voc'), (1, 3, 513, 513))
+    executed = [(row.field.stride, row.rate, row.convolutions) for row in rows]
+    assert executed == [
+        (2, 1, 3),
+        (4, 1, 2),
+        (8, 1, 4),
+        (16, 1, 24),
+        *((16, rate, 1) for rate in (2, 4, 8, 6, 12, 18)),
+    ]
+    assert (logits.stride, logits.whole_image) == (16, True)
 
 
 @pytest.mark.parametrize(('kernel', 'rate', 'size'), [(3, 1, 9), (3, 4, 9), (3, 9, 9), (5, 3, 7)])

@@ -1,13 +1,13 @@
 """The command `analyze`."""
 
 import json
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from mmdeeplab.cli.analyze import main
 
-CONFIGS = Path(__file__).parent.parent.parent / 'configs'
+CONFIGS = ROOT / 'configs'
 MOBILE = str(CONFIGS / 'deeplabv3_mobilenetv2_voc.py')
 XCEPTION = str(CONFIGS / 'deeplabv3plus_xception_voc.py')
 

@@ -110,6 +110,24 @@ PUBLISHED = [
         None,
         89.76,
     ),
+    ('deeplabv3_r101-beta_voc', {}, 58.16, 81.02),
+    (
+        'deeplabv3_r101-beta_voc',
+        {'model.neck.rates': (12, 24, 36), 'model.backbone.output_stride': 8},
+        58.16,
+        276.18,
+    ),
+    ('deeplabv3plus_r101-beta_voc', {'model.decode_head.separable': False}, None, 101.28),
+    (
+        'deeplabv3plus_r101-beta_voc',
+        {
+            'model.decode_head.separable': False,
+            'model.neck.rates': (12, 24, 36),
+            'model.backbone.output_stride': 8,
+        },
+        None,
+        297.92,
+    ),
     ('lraspp_mobilenetv3_voc', {'model.decode_head.num_classes': 19}, 1.51, None),
     ('lraspp_mobilenetv3-small_voc', {'model.decode_head.num_classes': 19}, 0.47, None),
 ]

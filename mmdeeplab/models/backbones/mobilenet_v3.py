@@ -3,6 +3,7 @@
 After `research/slim/nets/mobilenet/mobilenet_v3.py` and `deeplab/core/feature_extractor.py`.
 """
 
+from mmdeeplab.errors import choose
 from mmdeeplab.models.backbones.inverted_residual import (
     MOBILE_NORM,
     BlockSpec,
@@ -83,8 +84,7 @@ class MobileNetV3(InvertedResidualNet):
         norm_eval: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        if variant not in VARIANTS:
-            raise ValueError(f'variant must be one of {", ".join(VARIANTS)}, got {variant!r}')
+        choose('variant', variant, tuple(VARIANTS))
         specs, last_channels = VARIANTS[variant]
         super().__init__(
             in_channels, 16, HS, specs, last_channels, output_stride, norm_cfg, norm_eval, init_cfg
