@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from mmdeeplab.cli.common import load_config, run
+from mmdeeplab.cli.common import command, load_config
 from mmdeeplab.errors import UserError
 
 
@@ -29,19 +29,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(data_root=None, launcher='none')
     return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: Arguments after the command's name; those of the process by default.
-
-    Returns:
-        Exit status: 0, or 2 for something the user can mend.
-    """
-    args = _parser().parse_args(argv)
-    return run(lambda: analyze(args))
 
 
 def analyze(args: argparse.Namespace) -> None:
@@ -71,3 +58,6 @@ def analyze(args: argparse.Namespace) -> None:
             raise
         raise UserError(f'the model of {args.config} does not work: {error}') from error
     print(json.dumps(report, indent=2) if args.json else render(report))
+
+
+main = command(_parser, analyze)
