@@ -46,6 +46,11 @@ class PooledConv(ConvModule):
         return self.activate(x)
 
 
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """relu6(x + 3) / 6 with the constant that TF's weights were trained with."""
+    return F.relu6(x + 3) * 0.16667
+
+
 def convolutions(module: nn.Module) -> Iterator[tuple[nn.Conv2d, bool]]:
     """Every convolution of ``module`` and whether it is depthwise."""
     for layer in module.modules():

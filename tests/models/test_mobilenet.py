@@ -2,10 +2,12 @@
 
 import pytest
 import torch
+from mmcv.cnn.bricks.conv2d_adaptive_padding import Conv2dAdaptivePadding
 from torch import nn
 
 from mmdeeplab.models.backbones import MobileNetV2, MobileNetV3
 from mmdeeplab.models.decode_heads import LRASPPHead
+from mmdeeplab.models.same_conv import SameConv2d
 
 # (stride, rate) of TF's layers 2 to 18, from 1
 EXECUTED = {
@@ -59,6 +61,17 @@ def test_residuals() -> None:
 def test_residuals_do_not_depend_on_the_output_stride(stride: int) -> None:
     """V3-Small's ninth block keeps its channels: with its stride removed TF would add here."""
     assert not MobileNetV3('small', stride).blocks[8].residual
+
+
+@pytest.mark.parametrize('size', [(9, 9), (8, 8), (9, 12), (1, 2)])
+@pytest.mark.parametrize(('kernel', 'stride', 'rate'), [(3, 2, 1), (5, 2, 1), (3, 3, 2)])
+def test_same_padding(size: tuple, kernel: int, stride: int, rate: int) -> None:
+    """mmcv's layer is an independent rewriting of TF's rule."""
+    ours = SameConv2d(2, 3, kernel, stride=stride, dilation=rate)
+    theirs = Conv2dAdaptivePadding(2, 3, kernel, stride=stride, dilation=rate)
+    theirs.load_state_dict(ours.state_dict())
+    image = torch.randn(1, 2, *size)
+    torch.testing.assert_close(ours(image), theirs(image))
 
 
 @pytest.mark.parametrize('make', [MobileNetV2, MobileNetV3])

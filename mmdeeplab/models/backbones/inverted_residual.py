@@ -6,7 +6,6 @@ After `research/slim/nets/mobilenet/{conv_blocks,mobilenet}.py` of tensorflow/mo
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from mmseg.models.utils import make_divisible
 from torch import Tensor, nn
@@ -16,9 +15,11 @@ from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
 from mmdeeplab.models.layers import (
     convolutions,
     freeze_norm_statistics,
+    hard_sigmoid,
     is_pretrained,
     truncated_normal_,
 )
+from mmdeeplab.models.same_conv import same_conv
 
 # TF: decay 0.997, and slim's own epsilon.
 MOBILE_NORM: dict = dict(type='BN', eps=1e-3, momentum=3e-3)
@@ -33,40 +34,6 @@ class BlockSpec(NamedTuple):
     squeeze: bool
     act: str
     stride: int
-
-
-def same_conv(
-    in_channels: int,
-    channels: int,
-    kernel: int,
-    stride: int,
-    rate: int,
-    norm_cfg: dict,
-    act: str | None,
-    groups: int = 1,
-) -> ConvModule:
-    """Convolution, BN and activation padded as TF's SAME, (N, C, H, W) -> ceil of H and W / stride.
-
-    At stride 1 that is symmetric. At stride 2 an even size gets its odd zero behind the last pixel,
-    which no symmetric padding can do (spec 8, row 1).
-    """
-    return ConvModule(
-        in_channels,
-        channels,
-        kernel,
-        stride=stride,
-        padding=rate * (kernel // 2) if stride == 1 else 0,
-        dilation=rate,
-        groups=groups,
-        conv_cfg=None if stride == 1 else dict(type='Conv2dAdaptivePadding'),
-        norm_cfg=norm_cfg,
-        act_cfg=act and dict(type=act),
-    )
-
-
-def hard_sigmoid(x: Tensor) -> Tensor:
-    """relu6(x + 3) / 6 with the constant that TF's weights were trained with."""
-    return F.relu6(x + 3) * 0.16667
 
 
 class SqueezeExcite(nn.Module):

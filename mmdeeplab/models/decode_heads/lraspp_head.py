@@ -11,8 +11,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.models.backbones.inverted_residual import hard_sigmoid
-from mmdeeplab.models.layers import HEAD_NORM, init_head_convs, is_pretrained
+from mmdeeplab.models.layers import HEAD_NORM, hard_sigmoid, init_head_convs, is_pretrained
 from mmdeeplab.registry import MODELS
 
 
