@@ -8,6 +8,9 @@ import torch
 from places import ROOT, SHARED
 from torch import nn
 
+# Threads that wait for each other on busy cores make small tensors many times slower.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope='session')
 def shared() -> Path:

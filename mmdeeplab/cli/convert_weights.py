@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 
 from mmdeeplab.cli.common import command, load_config
 from mmdeeplab.errors import UserError
 
-SOURCES = ('tf',)
+SOURCES = ('tf', 'tflite')
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='convert_weights.py', description=__doc__)
     parser.add_argument('source', choices=SOURCES, help='where the weights come from')
-    parser.add_argument('input', help='TF checkpoint prefix (DIR/model.ckpt), or .npz of arrays')
+    parser.add_argument(
+        'input', help='TF checkpoint prefix (DIR/model.ckpt), .npz of arrays, .tflite'
+    )
     parser.add_argument('output', help='.safetensors, or .pth')
     parser.add_argument(
         '--config',
@@ -40,13 +43,13 @@ def convert_weights(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
-    from mmdeeplab.weights import tf
     from mmdeeplab.weights.table import convert
 
-    arrays = tf.read(Path(args.input))
+    importer = importlib.import_module(f'mmdeeplab.weights.{args.source}')
+    arrays = importer.read(Path(args.input))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    state = convert(arrays, tf.TABLE, model.state_dict())
+    state = convert(arrays, importer.table_for(arrays), model.state_dict())
     meta = dict(
         source=args.source,
         input=Path(args.input).name,

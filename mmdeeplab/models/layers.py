@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 # TF: decay 0.9997, epsilon 1e-5 in every layer behind the backbone (deeplab/model.py).
-HEAD_NORM = dict(type='BN', eps=1e-5, momentum=3e-4)
+HEAD_NORM: dict = dict(type='BN', eps=1e-5, momentum=3e-4)
 RELU = dict(type='ReLU')
 
 
@@ -44,6 +44,11 @@ class PooledConv(ConvModule):
             self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
         )
         return self.activate(x)
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """relu6(x + 3) / 6 with the constant that TF's weights were trained with."""
+    return F.relu6(x + 3) * 0.16667
 
 
 def convolutions(module: nn.Module) -> Iterator[tuple[nn.Conv2d, bool]]:

@@ -1,61 +1,19 @@
 """TensorFlow's original (`research/deeplab`): checkpoints, or arrays under their variable names.
 
-Layouts: convolutions HWIO -> OIHW, depthwise kernels HWC1 -> C1HW. Names from
-`deeplab/core/xception.py`, `deeplab/core/resnet_v1_beta.py`, `deeplab/model.py` and `slim`.
+Names from `deeplab/core/xception.py`, `deeplab/core/resnet_v1_beta.py`, `deeplab/model.py` and
+`slim`.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array, Rule, Table
-
-Module = Callable[[re.Match[str]], str]
-
-BATCH_NORM = {
-    'gamma': 'weight',
-    'beta': 'bias',
-    'moving_mean': 'running_mean',
-    'moving_variance': 'running_var',
-}
-
-
-def hwio_to_oihw(kernel: Array) -> Array:
-    """(H, W, in, out) -> (out, in, H, W)."""
-    return kernel.transpose(3, 2, 0, 1)
-
-
-def hwc1_to_c1hw(kernel: Array) -> Array:
-    """(H, W, C, 1) -> (C, 1, H, W)."""
-    return kernel.transpose(2, 3, 0, 1)
-
-
-def scope(pattern: str, module: Module, norm: str = 'bn') -> Iterator[Rule]:
-    """Rules of one convolution with BatchNorm: TF scope -> one of our ConvModules."""
-    for leaf, transform in (('weights', hwio_to_oihw), ('depthwise_weights', hwc1_to_c1hw)):
-        yield Rule(re.compile(f'{pattern}/{leaf}'), lambda m: f'{module(m)}.conv.weight', transform)
-    for leaf, ours in BATCH_NORM.items():
-        yield Rule(
-            re.compile(f'{pattern}/BatchNorm/{leaf}'),
-            lambda m, ours=ours: f'{module(m)}.{norm}.{ours}',  # type: ignore[misc]
-        )
-
-
-def at(template: str) -> Module:
-    """A module path; ``{a}`` is the named group as it stands, ``{a-1}`` the group less one."""
-
-    def fill(match: re.Match[str]) -> str:
-        def one(field: re.Match[str]) -> str:
-            value = match[field[1]] or '0'
-            return str(int(value) - 1) if field[2] else value
-
-        return re.sub(r'\{(\w+?)(-1)?\}', one, template)
-
-    return fill
-
+from mmdeeplab.weights.tf_layout import at, biased, scope
+from mmdeeplab.weights.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
 
 UNIT = r'xception_\d+/{}/xception_module/'
 FLOWS = {
@@ -106,19 +64,21 @@ def head_rules() -> Iterator[Rule]:
         rf'decoder/decoder_conv0{stage}/decoder_conv0(?:_(?P=s))?_(?P<i>\d)',
         at('decode_head.stages.{s}.refine.{i-1}'),
     )
-    yield Rule(
-        re.compile('logits/semantic/weights'),
-        lambda m: 'decode_head.conv_seg.weight',
-        hwio_to_oihw,
-    )
-    yield Rule(re.compile('logits/semantic/biases'), lambda m: 'decode_head.conv_seg.bias')
+    yield from biased('logits/semantic', at('decode_head.conv_seg'))
 
 
-TABLE = Table(
-    'tf',
-    [*xception_rules(), *resnet_rules(), *head_rules()],
-    [re.compile(p) for p in (r'Momentum', r'RMSProp', r'ExponentialMovingAverage', r'global_step')],
-)
+IGNORED = [
+    *map(re.compile, (r'Momentum', r'RMSProp', r'ExponentialMovingAverage', r'global_step')),
+    CLASSIFICATION,
+]
+RULES = [*xception_rules(), *resnet_rules(), *mobilenet_rules(), *head_rules()]
+TABLE = Table('tf', RULES, IGNORED)
+LRASPP_TABLE = Table('tf, LR-ASPP', [*mobilenet_rules(), *lraspp_rules()], IGNORED)
+
+
+def table_for(source: Mapping[str, Array]) -> Table:
+    """The table for these variables: LR-ASPP has biases where ASPP has a norm."""
+    return LRASPP_TABLE if 'image_pooling/biases' in source else TABLE
 
 
 def read(path: Path) -> dict[str, Array]:

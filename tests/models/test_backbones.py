@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmdeeplab.models.backbones import AtrousResNet, AtrousVGG16, Xception
+from mmdeeplab.models.backbones import (
+    AtrousResNet,
+    AtrousVGG16,
+    MobileNetV2,
+    MobileNetV3,
+    Xception,
+)
+from mmdeeplab.models.backbones.inverted_residual import SqueezeExcite
 
 # name, constructor, parameters, (channels, nominal stride) of each output
 BACKBONES = [
@@ -45,6 +52,33 @@ BACKBONES += [  # torchvision's parameters without its classifier; those of the 
         RESNET_MAPS,
     ),
 ]
+# MobileNetV2: torchvision's 3,504,872 without the 1280-channel convolution and its classifier.
+BACKBONES += [
+    (
+        'mobilenetv2',
+        MobileNetV2,
+        3_504_872 - (320 * 1280 + 2 * 1280) - (1280 * 1000 + 1000),
+        [(144, 4), (192, 8), (576, 16), (320, 32)],
+    ),
+    (
+        'mobilenetv2-dm05',
+        lambda **kw: MobileNetV2(0.5, **kw),
+        477_088,
+        [(72, 4), (96, 8), (288, 16), (160, 32)],
+    ),
+    (
+        'mobilenetv3-large',
+        lambda **kw: MobileNetV3('large', **kw),
+        1_379_184,
+        [(72, 4), (120, 8), (672, 16), (480, 32)],
+    ),
+    (
+        'mobilenetv3-small',
+        lambda **kw: MobileNetV3('small', **kw),
+        390_576,
+        [(16, 4), (88, 8), (144, 16), (288, 32)],
+    ),
+]
 rows = pytest.mark.parametrize(
     ('make', 'parameters', 'maps'), [row[1:] for row in BACKBONES], ids=[r[0] for r in BACKBONES]
 )
@@ -67,6 +101,14 @@ def side_at(name: str, side: int, stride: int) -> int:
         caffe_pool = name == 'vgg16' or ('caffe' in name and reached == 2)
         side = side // 2 + 1 if caffe_pool else -(-side // 2)
     return side
+
+
+def make_gates_constant(model: nn.Module) -> None:
+    """Squeeze-excite averages over the map, and a finer map has another mean: let it not matter."""
+    for layer in model.modules():
+        if isinstance(layer, SqueezeExcite):
+            nn.init.zeros_(layer.squeeze.weight)
+            nn.init.normal_(layer.excite.bias)
 
 
 def run(model: nn.Module, image: Tensor) -> tuple[Tensor, ...]:
@@ -107,6 +149,7 @@ def test_dense_equals_nominal(make: Make, parameters: int, maps: list, output_st
     nominal, dense = make(output_stride=32), make(output_stride=output_stride)
     nominal.init_weights()
     randomise_norms(nominal)
+    make_gates_constant(nominal)
     dense.load_state_dict(nominal.state_dict())
     image = torch.randn(1, 3, 129, 97, dtype=torch.float64)
     coarse = run(nominal.double(), image)

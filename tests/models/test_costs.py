@@ -67,6 +67,69 @@ MODELS = [
         42_623_936 + 3 * 13_387_776 + 21 * (2048 + 1),
         None,
     ),
+    ('deeplabv3_mobilenetv2_voc', {}, 2_113_557, 2.74),
+    ('deeplabv3_mobilenetv2_voc', {'model.backbone.output_stride': 8}, 2_113_557, 8.83),
+    (
+        'deeplabv3_mobilenetv2_voc',
+        {'model.neck.rates': (6, 12, 18), 'model.neck.separable': False},
+        4_523_541,
+        None,
+    ),
+    ('deeplabv3_mobilenetv2-dm05_voc', {}, 697_013, None),
+    ('deeplabv3plus_mobilenetv2_voc', {}, 2_271_109, None),
+    ('lraspp_mobilenetv3_voc', {}, 1_507_698, None),
+    ('lraspp_mobilenetv3-small_voc', {}, 469_266, None),
+]
+# config, overrides, parameters in 1e6 and multiply-adds in 1e9 as printed (spec 2.6, 5.4, 5.5)
+PUBLISHED = [
+    ('deeplabv3_mobilenetv2_voc', {}, 2.11, 2.75),
+    ('deeplabv3_mobilenetv2-dm05_voc', {}, None, 0.88),
+    ('deeplabv3_mobilenetv2-dm05_voc', {'model.backbone.output_stride': 8}, None, 2.84),
+    (
+        'deeplabv3_mobilenetv2_voc',
+        {'model.neck.rates': (6, 12, 18), 'model.neck.separable': False},
+        4.52,
+        5.8,
+    ),
+    ('deeplabv3plus_xception_voc', {}, None, 54.17),
+    ('deeplabv3plus_xception-os8_voc', {}, None, 177.10),
+    ('deeplabv3_xception_voc', {'model.neck.separable': False}, None, 68.00),
+    (
+        'deeplabv3_xception_voc',
+        {
+            'model.neck.separable': False,
+            'model.neck.rates': (12, 24, 36),
+            'model.backbone.output_stride': 8,
+        },
+        None,
+        240.85,
+    ),
+    (
+        'deeplabv3plus_xception_voc',
+        {'model.neck.separable': False, 'model.decode_head.separable': False},
+        None,
+        89.76,
+    ),
+    ('deeplabv3_r101-beta_voc', {}, 58.16, 81.02),
+    (
+        'deeplabv3_r101-beta_voc',
+        {'model.neck.rates': (12, 24, 36), 'model.backbone.output_stride': 8},
+        58.16,
+        276.18,
+    ),
+    ('deeplabv3plus_r101-beta_voc', {'model.decode_head.separable': False}, None, 101.28),
+    (
+        'deeplabv3plus_r101-beta_voc',
+        {
+            'model.decode_head.separable': False,
+            'model.neck.rates': (12, 24, 36),
+            'model.backbone.output_stride': 8,
+        },
+        None,
+        297.92,
+    ),
+    ('lraspp_mobilenetv3_voc', {'model.decode_head.num_classes': 19}, 1.51, None),
+    ('lraspp_mobilenetv3-small_voc', {'model.decode_head.num_classes': 19}, 0.47, None),
 ]
 
 
@@ -81,5 +144,39 @@ def test_costs(
     model = build(config, **options)
     assert parameters(model) == params
     if giga is not None:
-        counted = sum(multiply_adds(model.to('meta'), (1, 3, 513, 513)).values())
+        counted = sum(multiply_adds(model, (1, 3, 513, 513)).values())
         assert counted == pytest.approx(giga * 1e9, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ('config', 'options', 'mega', 'giga'),
+    PUBLISHED,
+    ids=[f'{c}{"".join(f"-{k}={v}" for k, v in o.items())}' for c, o, *_ in PUBLISHED],
+)
+def test_published(
+    build: Callable[..., nn.Module],
+    config: str,
+    options: dict,
+    mega: float | None,
+    giga: float | None,
+) -> None:
+    """As printed, within rounding; TF's padding for atrous convolutions is in the figures."""
+    model = build(config, **options)
+    if mega is not None:
+        assert parameters(model) / 1e6 == pytest.approx(mega, abs=0.005)
+    if giga is not None:
+        counted = sum(multiply_adds(model, (1, 3, 513, 513), space_to_batch=True).values())
+        assert counted / 1e9 == pytest.approx(giga, rel=0.02)
+
+
+def test_padding_of_space_to_batch(build: Callable[..., nn.Module]) -> None:
+    """ASPP of full convolutions: 2.93 G more at output stride 16 and 13.58 G at 8 (spec 2.6)."""
+    for options, giga in (
+        ({}, 2.93),
+        ({'model.neck.rates': (12, 24, 36), 'model.backbone.output_stride': 8}, 13.58),
+    ):
+        model = build('deeplabv3_xception_voc', **{'model.neck.separable': False, **options})
+        with_padding, without = (
+            multiply_adds(model, (1, 3, 513, 513), flag)['neck'] for flag in (True, False)
+        )
+        assert (with_padding - without) / 1e9 == pytest.approx(giga, abs=0.005)

@@ -1,0 +1,19 @@
+"""What a network costs and sees, found by executing the real modules without computing."""
+
+from mmdeeplab.analysis.costs import conv_calls, multiply_adds, parameters
+from mmdeeplab.analysis.geometry import degenerate_rates, stages
+from mmdeeplab.analysis.memory import inference_memory, training_memory
+from mmdeeplab.analysis.report import analyse, input_size, render
+
+__all__ = [
+    'analyse',
+    'conv_calls',
+    'degenerate_rates',
+    'inference_memory',
+    'input_size',
+    'multiply_adds',
+    'parameters',
+    'render',
+    'stages',
+    'training_memory',
+]

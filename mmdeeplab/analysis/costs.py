@@ -1,0 +1,96 @@
+"""Parameters and multiply-adds, counted on real modules."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.hooks import RemovableHandle
+
+
+class ConvCall(NamedTuple):
+    """One convolution that was executed. The tensors lie on ``meta``: they have only shapes."""
+
+    name: str
+    conv: nn.Conv2d
+    input: Tensor
+    output: Tensor
+
+
+@contextmanager
+def conv_calls(model: nn.Module) -> Iterator[list[ConvCall]]:
+    """Record every convolution that is executed within the context, in order."""
+    calls: list[ConvCall] = []
+
+    def record(name: str, module: nn.Conv2d) -> RemovableHandle:
+        def hook(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            calls.append(ConvCall(name, module, inputs[0], output))
+
+        return module.register_forward_hook(hook)
+
+    handles = [record(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d)]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def meta_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Shapes of all parameters and buffers, as tensors on ``meta``."""
+    return {
+        name: torch.empty_like(value, device='meta').requires_grad_(value.requires_grad)
+        for name, value in (*model.named_parameters(), *model.named_buffers())
+    }
+
+
+def run_on_meta(
+    model: nn.Module, image: Tensor, weights: dict[str, Tensor], training: bool = False
+) -> Tensor:
+    """Logits of a segmentor for one image (N, C, H, W), both as tensors on ``meta``.
+
+    Nothing is computed, any size takes milliseconds to seconds, and the model's own weights and
+    mode are left as they are. ``weights`` are the model's :func:`meta_weights`.
+    """
+    was_training = model.training
+    try:
+        model.train(training)
+        with torch.set_grad_enabled(training):
+            return functional_call(model, weights, (image,), dict(mode='tensor'))
+    finally:
+        model.train(was_training)
+
+
+def parameters(model: nn.Module) -> int:
+    """Trainable values: convolution weights, biases, and gamma and beta of the norm layers."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def multiply_adds(
+    model: nn.Module, shape: Sequence[int], space_to_batch: bool = False
+) -> Counter[str]:
+    """Multiply-adds of the convolutions by top-level part, for one input of ``shape`` (N, C, H, W).
+
+    Biases, norms and resizing are not counted, as in the papers.
+
+    Args:
+        model: A segmentor, on any device.
+        shape: (N, C, H, W).
+        space_to_batch: Count as TF does, which splits the map into rate x rate coarser ones for an
+            atrous convolution that is not depthwise, and so pads its sides to multiples of the
+            rate. The published figures of such networks include that padding.
+    """
+    with conv_calls(model) as calls:
+        run_on_meta(model, torch.empty(tuple(shape), device='meta'), meta_weights(model))
+    total: Counter[str] = Counter()
+    for name, conv, _, output in calls:
+        n, c, h, w = output.shape
+        kernel = conv.kernel_size[0] * conv.kernel_size[1] * conv.in_channels // conv.groups
+        if space_to_batch and conv.groups == 1:
+            rate_h, rate_w = conv.dilation
+            h, w = -(-h // rate_h) * rate_h, -(-w // rate_w) * rate_w
+        total[name.partition('.')[0]] += n * c * h * w * kernel
+    return total

@@ -1,0 +1,168 @@
+"""Stride, executed rate and receptive field of every stage, and rates that are too large."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from math import inf, log2
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from mmdeeplab.analysis.costs import ConvCall, conv_calls, meta_weights, run_on_meta
+
+ATEN = torch.ops.aten
+POOLS = (ATEN.max_pool2d_with_indices, ATEN.max_pool2d, ATEN.avg_pool2d)
+GLOBAL = (ATEN.mean, ATEN.amax, ATEN._adaptive_avg_pool2d, ATEN.adaptive_max_pool2d)
+RESIZES = (ATEN.upsample_bilinear2d, ATEN.upsample_nearest2d, ATEN.upsample_bicubic2d)
+
+
+class Field(NamedTuple):
+    """What one position of a map sees of the image.
+
+    ``size`` is the side of its window in pixels; ``whole_image`` says that a global mean has added
+    everything else. ``stride`` is the distance of neighbouring positions in pixels, infinite for
+    the only position of a global mean.
+    """
+
+    stride: float
+    size: float
+    whole_image: bool = False
+
+    def window(self, kernel: int, stride: int, rate: int) -> 'Field':
+        """The field behind a window of ``kernel`` positions, ``rate`` apart."""
+        reach = (kernel - 1) * rate
+        size = self.size + reach * self.stride if reach else self.size
+        return Field(self.stride * stride, size, self.whole_image)
+
+
+class Fields(TorchDispatchMode):
+    """Follow the field of every tensor that is made from the image.
+
+    Any operator that is not named here sees as far as its inputs: sums, norms, concatenations.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.of = WeakTensorKeyDictionary({image: Field(1, 1)})
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        inputs = [x for x in tree_leaves(args) if isinstance(x, Tensor)]
+        known = [self.of[x] for x in inputs if x in self.of]
+        if known:
+            field = self._through(func.overloadpacket, args, out, union(known))
+            for tensor in tree_leaves(out):
+                if isinstance(tensor, Tensor):
+                    self.of[tensor] = field
+        return out
+
+    def _through(self, op: Any, args: tuple, out: Any, field: Field) -> Field:
+        if op is ATEN.convolution:
+            return field.window(args[1].shape[2], args[3][0], args[5][0])
+        if op in POOLS:
+            kernel = args[1][0]
+            stride = args[2][0] if len(args) > 2 and args[2] else kernel
+            return field.window(kernel, stride, 1)
+        if op is ATEN.slice and len(args) > 4 and args[1] == 2:  # every n-th row
+            return field.window(1, args[4], 1)
+        if op in GLOBAL:
+            return Field(inf, field.size, whole_image=True)
+        if op in RESIZES and field.stride < inf:
+            growth = 2 ** round(log2(out.shape[2] / args[0].shape[2]))
+            size = field.size + field.stride  # between two positions one sees what both see
+            return field._replace(stride=field.stride / growth, size=size)
+        return field
+
+
+def union(fields: Iterable[Field]) -> Field:
+    """What maps see together, on the finest of their grids."""
+    strides, sizes, whole = zip(*fields, strict=True)
+    return Field(min(strides), max(sizes), any(whole))
+
+
+class Stage(NamedTuple):
+    """Consecutive convolutions larger than 1x1 that share part, stride and rate.
+
+    ``field`` is the last one's; ``inside`` is the share of all applications of kernel weights that
+    fall on the map and not on padding (DeepLabv3, figure 4).
+    """
+
+    part: str
+    first: str
+    last: str
+    convolutions: int
+    rate: int
+    size: tuple[int, int]
+    field: Field
+    inside: float
+
+
+def spatial_calls(
+    model: nn.Module, shape: Sequence[int]
+) -> tuple[list[tuple[ConvCall, Field]], Field]:
+    """Every executed convolution larger than 1x1 with its field, and the field of the logits."""
+    image, weights = torch.empty(tuple(shape), device='meta'), meta_weights(model)
+    with Fields(image) as fields, conv_calls(model) as calls:
+        logits = run_on_meta(model, image, weights)
+    spatial = [(call, fields.of[call.output]) for call in calls if max(call.conv.kernel_size) > 1]
+    return spatial, fields.of[logits]
+
+
+def stages(model: nn.Module, shape: Sequence[int]) -> tuple[list[Stage], Field]:
+    """The stages of a segmentor for one input of ``shape`` (N, C, H, W), and its logits' field."""
+
+    def key(item: tuple[ConvCall, Field]) -> tuple:
+        call, field = item
+        return call.name.partition('.')[0], field.stride, call.conv.dilation[0]
+
+    spatial, logits = spatial_calls(model, shape)
+    result = []
+    for (part, _, rate), group in groupby(spatial, key):
+        members = list(group)
+        call, field = members[-1]
+        h, w = call.output.shape[2:]
+        inside = taps_inside(call.conv.kernel_size[0], rate, h)
+        inside *= taps_inside(call.conv.kernel_size[1], rate, w)
+        first, last = (module_name(m[0].name) for m in (members[0], members[-1]))
+        result.append(Stage(part, first, last, len(members), rate, (h, w), field, inside))
+    return result, logits
+
+
+def taps_inside(kernel: int, rate: int, size: int) -> float:
+    """Share of a kernel's taps along one axis that fall on a map of ``size`` positions."""
+    reach = kernel // 2
+    return sum(max(size - abs(i) * rate, 0) for i in range(-reach, reach + 1)) / kernel / size
+
+
+def module_name(name: str) -> str:
+    """The name of a convolution without its part and mmcv's trailing ``conv``."""
+    return name.partition('.')[2].removesuffix('.conv') or name
+
+
+def degenerate_rates(model: nn.Module, shape: Sequence[int]) -> list[str]:
+    """One sentence for each atrous convolution whose rate exceeds the map it is applied to.
+
+    All but its middle taps then see nothing but padding: a 3x3 kernel has become 1x1. Cheap, and
+    the model is left as it is, so it can be asked before training.
+
+    Args:
+        model: A segmentor, on any device.
+        shape: (N, C, H, W) of the images it will see.
+    """
+    sentences = []
+    for call, _ in spatial_calls(model, shape)[0]:
+        rate, (h, w) = call.conv.dilation[0], call.input.shape[2:]
+        if rate > 1 and rate >= min(h, w):
+            k = call.conv.kernel_size[0]
+            left = f'{1 if rate >= h else k}x{1 if rate >= w else k}'
+            sentences.append(
+                f'{call.name.removesuffix(".conv")}: rate {rate} exceeds its map of {h} x {w} (for '
+                f'an input of {shape[2]} x {shape[3]}), so the {k}x{k} convolution has become '
+                f'{left}: take larger crops or smaller rates'
+            )
+    return sentences

@@ -1,0 +1,63 @@
+"""Print what a network costs and sees: parameters, multiply-adds, strides, rates, memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from mmdeeplab.cli.common import command, load_config
+from mmdeeplab.errors import UserError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='analyze.py', description=__doc__)
+    parser.add_argument('config', help='e.g. configs/deeplabv3plus_xception_voc.py')
+    parser.add_argument(
+        '--shape',
+        nargs=2,
+        type=int,
+        metavar=('H', 'W'),
+        help='input in pixels (the size to which the config pads)',
+    )
+    parser.add_argument('--batch', type=int, default=1, metavar='N', help='images (%(default)s)')
+    parser.add_argument(
+        '--output-stride', type=int, metavar='N', help='8, 16 or 32: backbone and ASPP rates'
+    )
+    parser.add_argument('--json', action='store_true', help='for programs')
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
+    )
+    parser.set_defaults(data_root=None, launcher='none')
+    return parser
+
+
+def analyze(args: argparse.Namespace) -> None:
+    """Build the model without its weights and print its report.
+
+    Raises:
+        UserError: A config, shape or batch that does not make a network.
+    """
+    cfg = load_config(args.config, args)
+    import torch
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    from mmdeeplab.analysis import analyse, input_size, render
+
+    init_default_scope(cfg.default_scope)
+    try:
+        size = args.shape or input_size(cfg)
+        if min(*size, args.batch) < 1:
+            raise UserError(f'--shape and --batch must be positive, got {size} and {args.batch}')
+        with torch.device('meta'):
+            model = MODELS.build(cfg.model)
+        shape = (args.batch, cfg.model.backbone.get('in_channels', 3), *size)
+        report = dict(config=args.config, **analyse(model, shape))
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f'the model of {args.config} does not work: {error}') from error
+    print(json.dumps(report, indent=2) if args.json else render(report))
+
+
+main = command(_parser, analyze)

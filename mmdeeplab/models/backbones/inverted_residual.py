@@ -1,0 +1,148 @@
+"""The block of MobileNetV2 and V3, and a network that is a list of such blocks.
+
+After `research/slim/nets/mobilenet/{conv_blocks,mobilenet}.py` of tensorflow/models.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mmengine.model import BaseModule
+from mmseg.models.utils import make_divisible
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
+from mmdeeplab.models.layers import (
+    convolutions,
+    freeze_norm_statistics,
+    hard_sigmoid,
+    is_pretrained,
+    truncated_normal_,
+)
+from mmdeeplab.models.same_conv import same_conv
+
+# TF: decay 0.997, and slim's own epsilon.
+MOBILE_NORM: dict = dict(type='BN', eps=1e-3, momentum=3e-3)
+
+
+class BlockSpec(NamedTuple):
+    """One row of the published tables; ``expansion`` counts channels, not times."""
+
+    kernel: int
+    expansion: int
+    channels: int
+    squeeze: bool
+    act: str
+    stride: int
+
+
+class SqueezeExcite(nn.Module):
+    """Weigh the channels by what their means say, (N, C, H, W) -> same (MobileNetV3, section 5.3).
+
+    Not mmseg's ``SELayer``: its gate has another slope, and it warns each time it is built.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(channels, make_divisible(channels / 4, 8), 1)
+        self.excite = nn.Conv2d(self.squeeze.out_channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((2, 3), keepdim=True)
+        return x * hard_sigmoid(self.excite(F.relu(self.squeeze(mean))))
+
+
+class InvertedResidual(nn.Module):
+    """1x1 expansion, depthwise convolution, perhaps squeeze-excite, linear 1x1 projection.
+
+    The input is added where the stride is 1 and the channels stay. Without a gain in channels
+    there is no expansion.
+    """
+
+    def __init__(self, in_channels: int, spec: BlockSpec, step: Step, norm_cfg: dict) -> None:
+        super().__init__()
+        wide = spec.expansion
+        if wide > in_channels:
+            self.expand = same_conv(in_channels, wide, 1, 1, 1, norm_cfg, spec.act)
+        self.depthwise = same_conv(
+            wide, wide, spec.kernel, step.stride, step.rate, norm_cfg, spec.act, groups=wide
+        )
+        if spec.squeeze:
+            self.squeeze_excite = SqueezeExcite(wide)
+        self.project = same_conv(wide, spec.channels, 1, 1, 1, norm_cfg, None)
+        # By the nominal stride, so that a network means the same at every output stride. TF goes by
+        # the executed one, which differs in one block: V3-Small's ninth, below output stride 32.
+        self.residual = spec.stride == 1 and in_channels == spec.channels
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) -> the block's output, and the depthwise output before squeeze-excite."""
+        tap = self.depthwise(self.expand(x) if hasattr(self, 'expand') else x)
+        y = self.project(self.squeeze_excite(tap) if hasattr(self, 'squeeze_excite') else tap)
+        return (x + y if self.residual else y), tap
+
+
+class InvertedResidualNet(BaseModule):
+    """A strided 3x3 stem, a list of blocks, and perhaps a last 1x1 convolution.
+
+    Returns the depthwise output before each strided block from stride 4 on, which are TF's decoder
+    end points, and then the end: strides 4, 8, 16 and the output stride.
+
+    Args:
+        in_channels: Channels of the image.
+        stem_channels: Channels of the stem.
+        stem_act: Activation of the stem and of the last convolution.
+        specs: The blocks.
+        last_channels: Channels of the last 1x1 convolution; 0 for none.
+        output_stride: 8, 16 or 32.
+        norm_cfg: Norm layer.
+        norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
+        init_cfg: MMEngine initialisation; without it TF's truncated normal, std 0.09.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        stem_channels: int,
+        stem_act: str,
+        specs: Sequence[BlockSpec],
+        last_channels: int,
+        output_stride: int,
+        norm_cfg: dict,
+        norm_eval: bool,
+        init_cfg: dict | None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.output_stride = check_output_stride(output_stride)
+        self.norm_eval = norm_eval
+        self.stem = same_conv(in_channels, stem_channels, 3, 2, 1, norm_cfg, stem_act)
+        steps = atrous_steps([spec.stride for spec in specs], output_stride, reached=2)
+        self.blocks = nn.ModuleList()
+        in_channels = stem_channels
+        for spec, step in zip(specs, steps, strict=True):
+            self.blocks.append(InvertedResidual(in_channels, spec, step, norm_cfg))
+            in_channels = spec.channels
+        if last_channels:
+            self.last = same_conv(in_channels, last_channels, 1, 1, 1, norm_cfg, stem_act)
+        strided = [i for i, spec in enumerate(specs) if spec.stride == 2]
+        self.taps = {i - 1 for i in strided[1:]}  # the first of them leads from stride 2 to 4
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        x = self.stem(x)
+        maps = []
+        for i, block in enumerate(self.blocks):
+            x, tap = block(x)
+            if i in self.taps:
+                maps.append(tap)
+        return (*maps, self.last(x) if hasattr(self, 'last') else x)
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if not is_pretrained(self):
+            for conv, _ in convolutions(self):
+                truncated_normal_(conv, 0.09)
+
+    def train(self, mode: bool = True) -> 'InvertedResidualNet':
+        super().train(mode)
+        if mode and self.norm_eval:
+            freeze_norm_statistics(self)
+        return self

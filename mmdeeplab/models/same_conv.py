@@ -1,0 +1,59 @@
+"""Convolutions padded as TensorFlow's SAME."""
+
+from mmcv.cnn import ConvModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab.registry import MODELS
+
+
+@MODELS.register_module()
+class SameConv2d(nn.Conv2d):
+    """A strided convolution padded as TF's SAME, (N, C, H, W) -> ceil of H and W / stride.
+
+    An odd size gets as much in front as behind; an even size gets its odd zero behind the last
+    pixel, which no symmetric padding can do (spec 8, row 1). Equal to mmcv's
+    ``Conv2dAdaptivePadding``, which however copies its input at every size.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        (top, bottom), (left, right) = (self._pads(x.shape[i + 2], i) for i in (0, 1))
+        if top == bottom and left == right:
+            padding = (top, left)
+        else:
+            x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _pads(self, size: int, axis: int) -> tuple[int, int]:
+        stride = self.stride[axis]
+        window = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
+        total = max((-(-size // stride) - 1) * stride + window - size, 0)
+        return total // 2, total - total // 2
+
+
+def same_conv(
+    in_channels: int,
+    channels: int,
+    kernel: int,
+    stride: int,
+    rate: int,
+    norm_cfg: dict,
+    act: str | None,
+    groups: int = 1,
+) -> ConvModule:
+    """Convolution, BN and activation padded as TF's SAME, (N, C, H, W) -> ceil of H and W / stride.
+
+    At stride 1 that is symmetric at every size.
+    """
+    return ConvModule(
+        in_channels,
+        channels,
+        kernel,
+        stride=stride,
+        padding=rate * (kernel // 2) if stride == 1 else 0,
+        dilation=rate,
+        groups=groups,
+        conv_cfg=None if stride == 1 else dict(type='mmdeeplab.SameConv2d'),
+        norm_cfg=norm_cfg,
+        act_cfg=act and dict(type=act),
+    )

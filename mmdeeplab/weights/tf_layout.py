@@ -1,0 +1,58 @@
+"""How TensorFlow's slim names and lays out the variables of a layer.
+
+Layouts: convolutions HWIO -> OIHW, depthwise kernels HWC1 -> C1HW.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from mmdeeplab.weights.table import Array, Rule
+
+Module = Callable[[re.Match[str]], str]
+
+BATCH_NORM = {
+    'gamma': 'weight',
+    'beta': 'bias',
+    'moving_mean': 'running_mean',
+    'moving_variance': 'running_var',
+}
+
+
+def hwio_to_oihw(kernel: Array) -> Array:
+    """(H, W, in, out) -> (out, in, H, W)."""
+    return kernel.transpose(3, 2, 0, 1)
+
+
+def hwc1_to_c1hw(kernel: Array) -> Array:
+    """(H, W, C, 1) -> (C, 1, H, W)."""
+    return kernel.transpose(2, 3, 0, 1)
+
+
+def scope(pattern: str, module: Module, norm: str = 'bn') -> Iterator[Rule]:
+    """Rules of one convolution with BatchNorm: TF scope -> one of our ConvModules."""
+    for leaf, transform in (('weights', hwio_to_oihw), ('depthwise_weights', hwc1_to_c1hw)):
+        yield Rule(re.compile(f'{pattern}/{leaf}'), lambda m: f'{module(m)}.conv.weight', transform)
+    for leaf, ours in BATCH_NORM.items():
+        yield Rule(
+            re.compile(f'{pattern}/BatchNorm/{leaf}'),
+            lambda m, ours=ours: f'{module(m)}.{norm}.{ours}',  # type: ignore[misc]
+        )
+
+
+def biased(pattern: str, module: Module) -> Iterator[Rule]:
+    """Rules of one convolution with biases and no norm: TF scope -> one of our Conv2ds."""
+    yield Rule(re.compile(f'{pattern}/weights'), lambda m: f'{module(m)}.weight', hwio_to_oihw)
+    yield Rule(re.compile(f'{pattern}/biases'), lambda m: f'{module(m)}.bias')
+
+
+def at(template: str) -> Module:
+    """A module path; ``{a}`` is the named group as it stands, ``{a-1}`` the group less one."""
+
+    def fill(match: re.Match[str]) -> str:
+        def one(field: re.Match[str]) -> str:
+            value = match[field[1]] or '0'
+            return str(int(value) - 1) if field[2] else value
+
+        return re.sub(r'\{(\w+?)(-1)?\}', one, template)
+
+    return fill

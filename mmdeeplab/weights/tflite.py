@@ -1,0 +1,116 @@
+"""TensorFlow Lite files of DeepLabv3 on MobileNetV2 without atrous branches, float or quantised.
+
+A file is brought into the form of a TF checkpoint, and TF's table does the rest. Layers are told
+apart by the graph, not by tensor names, which converters change. BN is folded into a file's
+convolutions: a bias becomes the beta of a norm that does nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.models.backbones.inverted_residual import MOBILE_NORM
+from mmdeeplab.models.layers import HEAD_NORM
+from mmdeeplab.weights import tf
+from mmdeeplab.weights.table import Array, Table
+from mmdeeplab.weights.tflite_graph import Graph, Layer, UnreadableError
+
+BLOCKS = 17
+POOLING = {'AVERAGE_POOL_2D', 'MEAN'}
+MERGING = {'ADD', 'CONCATENATION'}
+BACKBONE = 'MobilenetV2/'
+CLASSIFIER = 'logits/semantic'
+TABLE = tf.TABLE._replace(name='tflite')
+
+
+def table_for(source: Mapping[str, Array]) -> Table:
+    """The table for these arrays: there is but one."""
+    return TABLE
+
+
+def read(path: Path) -> dict[str, Array]:
+    """Read the layers of a ``.tflite`` under TF's variable names and in TF's layout.
+
+    Quantised tensors come as real numbers, by their own scale and zero point.
+
+    Raises:
+        UserError: No such file, not TensorFlow Lite, another network, or `tflite` is missing.
+    """
+    if not path.is_file():
+        raise UnreadableError(f'no such file: {path}')
+    try:
+        return dict(variables(Graph(path.read_bytes()).layers()))
+    except UnreadableError as error:
+        raise UnreadableError(f'{path}: {error}') from error
+
+
+def variables(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
+    """Name the layers, and unfold a norm for each but the classifier.
+
+    Raises:
+        UnreadableError: The graph is another network.
+    """
+    named = name_layers(layers)
+    if len(named) != len(layers):
+        raise UnreadableError(f'has {len(layers)} convolutions, of which {len(named)} are known')
+    for scope, layer in named.items():
+        # (out, H, W, in) and (1, H, W, C) alike become TF's (H, W, in, out) and (H, W, C, 1)
+        kernel = layer.weights.transpose(1, 2, 3, 0)
+        yield f'{scope}/{"depthwise_" if layer.depthwise else ""}weights', kernel
+        if scope == CLASSIFIER:
+            yield f'{scope}/biases', layer.bias
+            continue
+        norm = MOBILE_NORM if scope.startswith(BACKBONE) else HEAD_NORM
+        one = np.ones_like(layer.bias)
+        yield f'{scope}/BatchNorm/gamma', one
+        yield f'{scope}/BatchNorm/beta', layer.bias
+        yield f'{scope}/BatchNorm/moving_mean', 0 * one
+        yield f'{scope}/BatchNorm/moving_variance', (1 - norm['eps']) * one
+
+
+def name_layers(layers: list[Layer]) -> dict[str, Layer]:
+    """TF's scopes of the convolutions: the stem, 17 blocks around their depthwise ones, the head.
+
+    Raises:
+        UnreadableError: The graph is another network.
+    """
+    depthwise = [layer for layer in layers if layer.depthwise]
+    if len(depthwise) != BLOCKS:
+        raise UnreadableError(
+            f'has {len(depthwise)} depthwise convolutions, not the {BLOCKS} of MobileNetV2 '
+            'without atrous branches and without decoder'
+        )
+    stem = layers[0]
+    named = {f'{BACKBONE}Conv': stem}
+    for i, layer in enumerate(depthwise):
+        block = f'{BACKBONE}expanded_conv{f"_{i}" if i else ""}'
+        before = layers[layer.source or 0]
+        if before is not stem:
+            named[f'{block}/expand'] = before
+        named[f'{block}/depthwise'] = layer
+        end = named[f'{block}/project'] = reader(f'{block}/project', layers, layer)
+    pooling = reader('image_pooling', layers, end, POOLING)
+    named['image_pooling'] = pooling
+    named['aspp0'] = reader('aspp0', layers, end)
+    # TF puts the pooled branch first, and a trace follows first inputs
+    projection = reader('concat_projection', layers, pooling, MERGING)
+    named['concat_projection'] = projection
+    named[CLASSIFIER] = reader(CLASSIFIER, layers, projection)
+    return named
+
+
+def reader(
+    scope: str, layers: list[Layer], source: Layer, through: set[str] | None = None
+) -> Layer:
+    """The one convolution that reads ``source``, by an operator of ``through``, or by none such."""
+    marks = POOLING | MERGING
+    found = [
+        layer
+        for layer in layers
+        if layer.source == source.number
+        and (layer.through & through if through else not layer.through & marks)
+    ]
+    if len(found) != 1:
+        raise UnreadableError(f'has {len(found)} convolutions in the place of {scope}')
+    return found[0]
