@@ -27,4 +27,8 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
-custom_hooks = [dict(type='mmdeeplab.LabelCheckHook'), dict(type='mmdeeplab.ProgressHook')]
+custom_hooks = [
+    dict(type='mmdeeplab.LabelCheckHook'),
+    dict(type='mmdeeplab.RateCheckHook'),
+    dict(type='mmdeeplab.ProgressHook'),
+]

@@ -4,6 +4,7 @@ from mmdeeplab.engine.amp import AutocastOptimWrapper
 from mmdeeplab.engine.label_check import LabelCheckHook
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
+from mmdeeplab.engine.rate_check import RateCheckHook
 from mmdeeplab.engine.runner import DeepLabRunner
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     'LabelCheckHook',
     'PictureHook',
     'ProgressHook',
+    'RateCheckHook',
 ]

@@ -1,0 +1,23 @@
+"""Say before training when an atrous rate is larger than its map."""
+
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmdeeplab.analysis import degenerate_rates, input_size
+from mmdeeplab.registry import HOOKS
+
+
+@HOOKS.register_module()
+class RateCheckHook(Hook):
+    """Warn of 3x3 convolutions whose outer taps all lie in the padding: they became 1x1."""
+
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        if not dist.is_main_process():
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        for warning in degenerate_rates(model, (1, 3, *input_size(runner.cfg))):
+            runner.logger.warning(warning)
