@@ -192,3 +192,32 @@ def test_amp(tool: Tool, data: Path, tmp_path: Path) -> None:
         'train_dataloader.dataset.mask_dir=SegmentationClass',
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        ([], ['names no CRF', 'crf.published=v2-r101']),
+        (['crf.published=v9'], ['crf.published', 'v1-largefov', "'v9'"]),
+        (['crf.published=v2-r101', 'crf.bi_wide=3'], ['bi_wide', 'bi_xy_std']),
+    ],
+)
+def test_a_crf_without_parameters_is_refused(
+    tool: Tool, trained: dict, data: Path, tmp_path: Path, options: list, words: list
+) -> None:
+    done = tool(
+        'test.py', CONFIG, trained['work'], '--data-root', data, '--work-dir', tmp_path, '--crf',
+        '--cfg-options', *SMALL, *options,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_crf(tool: Tool, trained: dict, data: Path, tmp_path: Path) -> None:
+    pytest.importorskip('pydensecrf.densecrf', reason='needs the extra crf: pydensecrf2')
+    done = tool(
+        'test.py', CONFIG, trained['work'], '--data-root', data, '--out', tmp_path, '--work-dir',
+        tmp_path, '--crf', '--cfg-options', *SMALL, 'crf.published=v2-r101',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads((tmp_path / 'metrics.json').read_text())['crf'] is True

@@ -1,0 +1,56 @@
+"""Write docs/costs.md: ``python docs/make_costs.py``. Counts are made on the real modules."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'models')]
+
+HEAD = """# Parameters and multiply-adds
+
+Made by `python docs/make_costs.py` from the rows of `tests/models/costs.py`, which tests assert.
+Everything is counted on the real modules for one image of 513 x 513: parameters are convolution
+weights, biases, gamma and beta; multiply-adds are those of convolutions. TensorFlow runs atrous
+convolutions (other than depthwise ones) by padding the map to a multiple of the rate, and its
+published figures count that padding: the column "with TF's padding". 21 classes unless said.
+
+| network | parameters | multiply-adds (G) | with TF's padding (G) | published |
+|---|--:|--:|--:|---|
+"""
+
+
+def line(config: str, options: dict, published: str) -> str:
+    """One row of the table."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    from mmdeeplab.analysis import multiply_adds, parameters
+
+    cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
+    cfg.merge_from_dict(options)
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model).to('meta')
+    plain, padded = (
+        sum(multiply_adds(model, (1, 3, 513, 513), flag).values()) / 1e9 for flag in (False, True)
+    )
+    changes = ', '.join(f'{k.removeprefix("model.")}={v}' for k, v in options.items())
+    title = f'`{config}`' + (f'<br>{changes}' if changes else '')
+    return f'| {title} | {parameters(model):,} | {plain:.2f} | {padded:.2f} | {published} |\n'
+
+
+def page() -> str:
+    """The whole page."""
+    from costs import MODELS, PUBLISHED
+
+    printed = {}
+    for config, options, mega, giga in PUBLISHED:
+        words = [f'{mega} M' if mega else '', f'{giga:.2f} G' if giga else '']
+        printed[config, str(options)] = ', '.join(filter(None, words))
+    rows = {(config, str(options)): (config, options) for config, options, *_ in MODELS + PUBLISHED}
+    lines = [line(*row, printed.get(key, '')) for key, row in sorted(rows.items())]
+    return HEAD + ''.join(lines)
+
+
+if __name__ == '__main__':
+    (ROOT / 'docs' / 'costs.md').write_text(page())
