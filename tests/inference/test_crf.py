@@ -124,7 +124,7 @@ def test_published_sets() -> None:
     'config', ['deeplabv1_vgg16_voc', 'deeplabv1_vgg16-msc_voc', 'deeplabv2_vgg16_voc']
 )
 def test_configs_name_published_sets(config: str) -> None:
-    from conftest import ROOT
+    from places import ROOT
     from mmengine.config import Config
 
     cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
@@ -161,5 +161,5 @@ def test_refuses_shapes_that_do_not_go_together(
 
 def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'pydensecrf', None)
-    with pytest.raises(UserError, match=r"pip install 'mmdeeplab\[crf\]'"):
+    with pytest.raises(UserError, match='pip install pydensecrf2'):
         CRF(*scene())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from conftest import ROOT
+from places import ROOT
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from torch import nn

@@ -244,7 +244,7 @@ def test_refuses_lists_of_unequal_lengths() -> None:
     ],
 )
 def test_learning_rates(build: Callable[..., nn.Module], config: str, expected: dict) -> None:
-    from conftest import ROOT
+    from places import ROOT
     from mmengine.config import Config
     from mmengine.optim import build_optim_wrapper
 

@@ -68,7 +68,7 @@ def test_pictures(report: dict) -> None:
     pictures = sorted((report['out'] / 'pictures').glob('*.png'))
     assert len(pictures) == 8
     with Image.open(pictures[0]) as picture:
-        assert picture.width > 2.5 * picture.height
+        assert picture.width > 2 * picture.height
 
 
 def test_resume_goes_on(tool: Tool, trained: dict, data: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_checkpoint_of_another_model_is_refused(
     )  # fmt: skip
     assert done.returncode == 2
     assert 'missing from the file' in done.stderr
-    assert 'backbone.middle_flow.15' in done.stderr
+    assert 'backbone.middle_flow.8' in done.stderr
 
 
 @pytest.mark.parametrize('extra', [['--tta'], ['--output-stride', '8']])
