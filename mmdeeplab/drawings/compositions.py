@@ -1,6 +1,6 @@
 """The four DeepLabs as compositions of backbone, neck and head, read from their configs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,12 +32,12 @@ class Composition:
     neck: list[str]
     head: list[str]
     low_level: bool
-    output_stride: int = field(default=0)
+    output_stride: int
 
 
 def compose(model: ConfigDict) -> Composition:
     """Read a model's config."""
-    backbone, neck, head = model.backbone, model.get('neck') or {}, model.decode_head
+    backbone, neck, head = model.backbone, model.get('neck'), model.decode_head
     name = backbone.type.split('.')[-1]
     depth = f'-{backbone.depth}' if 'depth' in backbone else ''
     trunk = [f'{name}{depth}', f'output stride {backbone.output_stride}']
@@ -46,7 +46,7 @@ def compose(model: ConfigDict) -> Composition:
         trunk.append(f'multi-grid {listed(grid)}')
     middle = [neck.type.split('.')[-1], *pyramid(neck)] if neck else []
     end = [head.type.split('.')[-1], *(pyramid(head) or [CLASSIFIER])]
-    low_level = isinstance(head.in_index, (tuple, list)) if 'in_index' in head else False
+    low_level = isinstance(head.get('in_index'), (tuple, list))
     if low_level:
         kind = 'separable ' * head.separable
         end = [end[0], f'{head.num_convs} {kind}convs 3 {TIMES} 3', CLASSIFIER]

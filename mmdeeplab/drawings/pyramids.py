@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -20,8 +21,9 @@ MARK = 2.6
 def pyramids(bins: Sequence[int] = (1, 2, 3, 6), rates: Sequence[int] = (6, 12, 18)) -> Figure:
     """What one pixel (orange) learns of its surroundings from either pyramid (blue)."""
     figure = sheet(8, 4)
-    above, below = figure.subfigures(2, 1, hspace=0.06, height_ratios=(1, 1.12))
-    own, *cells = row(above, 'Pooling pyramid: cells fixed to the image', 1 + len(bins), 6)
+    parts: Any = figure.subfigures(2, 1, hspace=0.06, height_ratios=(1, 1.12))
+    above, below = parts
+    own, *cells = row(above, 'Pooling pyramid: cells fixed to the image', 1 + len(bins), 7)
     atrous(own, 0, 'the map itself')
     for axes, count in zip(cells, bins, strict=True):
         pooled(axes, count, f'{count} {TIMES} {count}' if count > 1 else 'mean of the map')

@@ -1,5 +1,7 @@
 """One look for all drawings; colours by Okabe and Ito, distinct for all kinds of colour vision."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -23,11 +25,11 @@ def bare(axes: Axes, title: str = '') -> Axes:
     return axes
 
 
-def cell(axes: Axes, column: float, row: float, colour: str, size: float = 1, **looks: object):
+def cell(axes: Axes, column: float, row: float, colour: str, size: float = 1, **looks: Any) -> None:
     """A filled square whose centre lies at (column, row)."""
     corner = (column - size / 2, row - size / 2)
     square = Rectangle(corner, size, size, facecolor=colour, **{'linewidth': 0, **looks})
-    return axes.add_patch(square)
+    axes.add_patch(square)
 
 
 def grid(axes: Axes, side: int, colour: str = '#cccccc', cells: int | None = None) -> None:
@@ -37,6 +39,6 @@ def grid(axes: Axes, side: int, colour: str = '#cccccc', cells: int | None = Non
     for i in range(cells + 1):
         at = low + side * i / cells
         outer = i in (0, cells)
-        looks = dict(color=INK if outer else colour, linewidth=1 if outer else 0.6, zorder=3)
-        axes.plot([low, high], [at, at], **looks)
-        axes.plot([at, at], [low, high], **looks)
+        ink, width = (INK, 1.0) if outer else (colour, 0.6)
+        for xs, ys in (([low, high], [at, at]), ([at, at], [low, high])):
+            axes.plot(xs, ys, color=ink, linewidth=width, zorder=3)
