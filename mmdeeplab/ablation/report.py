@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdeeplab.ablation.plan import BANDS, VARIANTS
+from mmdeeplab.ablation.plan import BANDS, VARIANTS, Variant
 from mmdeeplab.errors import UserError
 
 
@@ -40,63 +40,68 @@ def difference(ours: dict, base: dict) -> dict:
     return dict(mean=ours['mean'] - base['mean'], error=error)
 
 
-def summarise(results: Sequence[dict]) -> list[dict]:
-    """One entry a variant, the base first; scores in percent."""
+def summarise(results: Sequence[dict]) -> dict:
+    """What the runs share, and one entry a variant, the base first; scores in percent."""
     entries: list[dict] = []
     for variant in VARIANTS:
         own = [result for result in results if result['variant'] == variant.name]
-        if not own:
-            continue
-        entry = dict(
-            variant=variant.name,
-            title=variant.title,
-            seeds=[result['seed'] for result in own],
-            mIoU=spread([result['mIoU'] for result in own]),
-            trimap={str(w): spread([r['trimap'][str(w)] for r in own]) for w in BANDS},
-            parameters=own[0]['parameters'],
-            multiply_adds=own[0]['multiply_adds'],
-            seconds_per_step=statistics.median(r['seconds_per_step'] for r in own),
-            published=variant.published,
-            published_cost=variant.published_cost,
-        )
-        base = entries[0] if entries else entry
-        entry['to_base'] = dict(
-            mIoU=difference(entry['mIoU'], base['mIoU']),
-            trimap={
-                w: difference(own_band, base['trimap'][w])
-                for w, own_band in entry['trimap'].items()
-            },
-            multiply_adds={
-                side: count / base['multiply_adds'][side] - 1
-                for side, count in entry['multiply_adds'].items()
-            },
-        )
-        entries.append(entry)
-    return entries
-
-
-def markdown(results: Sequence[dict]) -> str:
-    """The table of scores and the table of costs."""
-    entries, first = summarise(results), results[0]
-    settings = first['settings']
+        if own:
+            entry = summarise_variant(variant, own)
+            compare(entry, entries[0] if entries else entry)
+            entries.append(entry)
+    shared = {key: results[0][key] for key in ('settings', 'batch_size', 'crop')}
     seeds = sorted({result['seed'] for result in results})
+    return dict(**shared, seeds=seeds, variants=entries)
+
+
+def summarise_variant(variant: Variant, results: Sequence[dict]) -> dict:
+    """Means and spreads of the seeds; what it costs is the same for all."""
+    first = results[0]
+    return dict(
+        variant=variant.name,
+        title=variant.title,
+        mIoU=spread([result['mIoU'] for result in results]),
+        trimap={str(w): spread([r['trimap'][str(w)] for r in results]) for w in BANDS},
+        parameters=first['parameters'],
+        multiply_adds=first['multiply_adds'],
+        seconds_per_step=statistics.median(r['seconds_per_step'] for r in results),
+        published=variant.published,
+        published_cost=variant.published_cost,
+    )
+
+
+def compare(entry: dict, base: dict) -> None:
+    """Add the differences to the base; of multiply-adds the relative ones."""
+    bands = {w: difference(band, base['trimap'][w]) for w, band in entry['trimap'].items()}
+    counts = {
+        side: count / base['multiply_adds'][side] - 1
+        for side, count in entry['multiply_adds'].items()
+    }
+    entry['to_base'] = dict(
+        mIoU=difference(entry['mIoU'], base['mIoU']), trimap=bands, multiply_adds=counts
+    )
+
+
+def markdown(summary: dict) -> str:
+    """The table of scores and the table of costs."""
+    several = 's' * (len(summary['seeds']) > 1)
     lines = [
-        f'Trained from scratch for {settings["iters"]} iterations of {first["batch_size"]} crops '
-        f'of {first["crop"]} pixels; {len(seeds)} seed{"s" * (len(seeds) > 1)}. '
-        'mIoU in percent: mean ± standard deviation over the seeds; differences: ± standard error.',
+        f'Trained from scratch for {summary["settings"]["iters"]} iterations of '
+        f'{summary["batch_size"]} crops of {summary["crop"]} pixels; {len(summary["seeds"])} '
+        f'seed{several}. mIoU in percent: mean ± standard deviation over the seeds; differences: '
+        '± standard error.',
         '',
-        *rows(score_cells(entry) for entry in entries),
+        *rows([score_cells(entry) for entry in summary['variants']]),
         '',
-        *rows(cost_cells(entry, first['crop']) for entry in entries),
+        *rows([cost_cells(entry, summary['crop']) for entry in summary['variants']]),
     ]
     return '\n'.join(lines) + '\n'
 
 
-def rows(cells: object) -> list[str]:
+def rows(cells: Sequence[dict[str, str]]) -> list[str]:
     """A Markdown table from one dict a row."""
-    table = list(cells)  # type: ignore[call-overload]
-    align = ['---'] + ['---:'] * (len(table[0]) - 1)
-    lines = [table[0].keys(), align, *(row.values() for row in table)]
+    align = ['---'] + ['---:'] * (len(cells[0]) - 1)
+    lines = [cells[0].keys(), align, *(row.values() for row in cells)]
     return [f'| {" | ".join(line)} |' for line in lines]
 
 

@@ -89,10 +89,9 @@ def report(out: Path) -> None:
     from mmdeeplab.ablation.report import collect, markdown, summarise
     from mmdeeplab.ablation.runs import write_json
 
-    results = collect(out)
-    entries = summarise(results)
-    write_json(out / 'results.json', dict(settings=results[0]['settings'], variants=entries))
-    text = markdown(results)
+    summary = summarise(collect(out))
+    write_json(out / 'results.json', summary)
+    text = markdown(summary)
     (out / 'table.md').write_text(text)
-    draw(entries, out / 'plot.png')
+    draw(summary['variants'], out / 'plot.png')
     print(f'{text}\n{out}/table.md, {out}/results.json, {out}/plot.png')

@@ -37,7 +37,7 @@ def kernels(rates: Sequence[int] = (1, 2, 4)) -> Figure:
     """Nine weights at several rates, on a grid that holds the widest."""
     side = effective_kernel(3, max(rates)) + 2
     middle = side // 2
-    figure = sheet(8, 2.85)
+    figure = sheet(8, 3.05)
     for axes, rate in zip(figure.subplots(1, len(rates)), rates, strict=True):
         covered = effective_kernel(3, rate)
         bare(axes, f'rate {rate}: 9 weights over {covered} {TIMES} {covered}')

@@ -90,7 +90,7 @@ def test_results_of_other_settings_are_not_mixed(done: Path) -> None:
 
 
 def test_summary_by_hand(done: Path) -> None:
-    base, plain = summarise(collect(done))
+    base, plain = summarise(collect(done))['variants']
     assert base['mIoU'] == dict(mean=32, spread=2, values=[30, 32, 34])
     assert plain['mIoU'] == dict(mean=21, spread=1, values=[20, 21, 22])
     assert plain['to_base']['mIoU']['mean'] == -11
@@ -100,7 +100,7 @@ def test_summary_by_hand(done: Path) -> None:
 
 
 def test_table(done: Path) -> None:
-    text = markdown(collect(done))
+    text = markdown(summarise(collect(done)))
     assert '7 iterations of 8 crops of 97 pixels; 3 seeds' in text
     (row,) = [line for line in text.splitlines() if '21.00 ± 1.00' in line]
     assert '-11.00 ± 1.29 | +0.14' in row
@@ -113,7 +113,7 @@ def test_table(done: Path) -> None:
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     complete(plan(['base', 'spp'], 1), SETTINGS, tmp_path, Stub())
-    text = markdown(collect(tmp_path))
+    text = markdown(summarise(collect(tmp_path)))
     assert '1 seed.' in text
     assert '| 20.00 | -10.00 | none |' in text
 
