@@ -53,7 +53,7 @@ def draw_bands(axes: Axes, entries: Sequence[dict]) -> None:
             capsize=2,
             label=entry['variant'],
         )
-    axes.set_xticks(positions, [*(f'{w} px' for w in BANDS), 'whole image'])
-    axes.set_xlabel('band around the borders')
+    axes.set_xticks(positions, [*(f'{w} px' for w in BANDS), 'whole'])
+    axes.set_xlabel('band around the borders, and the whole image')
     axes.set_ylabel('mIoU in %')
     axes.legend(frameon=False, fontsize='small')

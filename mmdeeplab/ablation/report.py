@@ -118,7 +118,7 @@ def score_cells(entry: dict) -> dict[str, str]:
         'variant': entry['title'],
         'mIoU': plus_minus(entry['mIoU']),
         'to the base': '-' if is_base else plus_minus(entry['to_base']['mIoU'], '+'),
-        'published': entry['published'],
+        'published (VOC)': entry['published'],
         **bands,
     }
 
@@ -127,7 +127,7 @@ def cost_cells(entry: dict, crop: int) -> dict[str, str]:
     def count(side: int) -> str:
         text = f'{entry["multiply_adds"][str(side)] / 1e9:.2f} G'
         change = entry['to_base']['multiply_adds'][str(side)]
-        return text if entry['variant'] == 'base' else f'{text} ({change:+.0%})'
+        return text if entry['variant'] == 'base' else f'{text} ({100 * change:+.0f} %)'
 
     return {
         'variant': entry['title'],

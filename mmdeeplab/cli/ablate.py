@@ -22,7 +22,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--seeds', type=int, default=3, metavar='N', help='(%(default)s)')
     parser.add_argument(
-        '--iters', type=int, default=140, metavar='N', help='training steps a run (%(default)s)'
+        '--iters', type=int, default=200, metavar='N', help='training steps a run (%(default)s)'
     )
     parser.add_argument(
         '--out', type=Path, default=Path('work_dirs/ablation'), metavar='DIR', help='(%(default)s)'

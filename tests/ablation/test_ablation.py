@@ -105,8 +105,8 @@ def test_table(done: Path) -> None:
     (row,) = [line for line in text.splitlines() if '21.00 ± 1.00' in line]
     assert '-11.00 ± 1.29 | +0.14' in row
     assert '12.00 ± 1.00 | 13.00 ± 1.00 | 15.00 ± 1.00 | 19.00 ± 1.00' in row
-    (row,) = [line for line in text.splitlines() if '(-50%)' in line]
-    assert '12,345 | 20.00 G (-50%) | +66 % | 1.00 G (-50%) | 0.50' in row
+    (row,) = [line for line in text.splitlines() if '(-50 %)' in line]
+    assert '12,345 | 20.00 G (-50 %) | +66 % | 1.00 G (-50 %) | 0.50' in row
     widths = {line.count('|') for line in text.splitlines() if line.startswith('|')}
     assert widths == {9, 7}
 
