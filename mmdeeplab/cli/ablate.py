@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmdeeplab.ablation.plan import VARIANTS, Settings, plan
-from mmdeeplab.cli.common import run
+from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError
 
 NAMES = [variant.name for variant in VARIANTS]
@@ -37,24 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: Arguments after the command's name; those of the process by default.
-
-    Returns:
-        Exit status: 0, or 2 for something the user can mend.
-    """
-    parser = _parser()
-    args = parser.parse_args(argv)
-    if args.seeds < 1 or args.iters < 1:
-        parser.error(f'--seeds and --iters must be at least 1, got {args.seeds} and {args.iters}')
-    return run(lambda: ablate(args))
-
-
 def ablate(args: argparse.Namespace) -> None:
     """Carry out what is missing, then draw the table."""
+    if args.seeds < 1 or args.iters < 1:
+        raise UserError(
+            f'--seeds and --iters must be at least 1, got {args.seeds} and {args.iters}'
+        )
     if not args.table:
         from mmdeeplab.ablation.runs import complete
 
@@ -95,3 +83,6 @@ def report(out: Path) -> None:
     (out / 'table.md').write_text(text)
     draw(summary['variants'], out / 'plot.png')
     print(f'{text}\n{out}/table.md, {out}/results.json, {out}/plot.png')
+
+
+main = command(_parser, ablate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmdeeplab.cli.common import run
+from mmdeeplab.cli.common import command
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -16,25 +16,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: Arguments after the command's name; those of the process by default.
-
-    Returns:
-        Exit status: 0.
-    """
-    args = _parser().parse_args(argv)
-    return run(lambda: draw(args.out))
-
-
-def draw(out: Path) -> None:
+def draw(args: argparse.Namespace) -> None:
     """Write every drawing to ``OUT/NAME.png``."""
     from mmdeeplab.drawings import DRAWINGS
 
-    out.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)
     for name, make in DRAWINGS.items():
-        path = out / f'{name}.png'
+        path = args.out / f'{name}.png'
         make().savefig(path, metadata=dict(Software=None), pil_kwargs=dict(optimize=True))
         print(path)
+
+
+main = command(_parser, draw)

@@ -132,6 +132,8 @@ def test_mistakes_are_answered_in_a_sentence(tmp_path: Path, capsys: pytest.Capt
     assert 'no result of the base' in capsys.readouterr().err
     assert main(['--data', 'nowhere', '--out', str(tmp_path)]) == 2
     assert 'nowhere' in capsys.readouterr().err
+    assert main(['--seeds', '0', '--out', str(tmp_path)]) == 2
+    assert 'got 0 and 200' in capsys.readouterr().err
 
 
 def differences(ours: dict, base: dict, prefix: str = '') -> set[str]:
