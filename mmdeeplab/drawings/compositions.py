@@ -44,6 +44,8 @@ def compose(model: ConfigDict) -> Composition:
     grid = backbone.get('multi_grid', (1, 1, 1))
     if tuple(grid) != (1, 1, 1):
         trunk.append(f'multi-grid {listed(grid)}')
+    if 'scales' in model:
+        trunk.append(f'input scales {listed(f"{scale:g}" for scale in model.scales)}')
     middle = [neck.type.split('.')[-1], *pyramid(neck)] if neck else []
     end = [head.type.split('.')[-1], *(pyramid(head) or [CLASSIFIER])]
     low_level = isinstance(head.get('in_index'), (tuple, list))

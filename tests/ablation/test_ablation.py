@@ -190,6 +190,32 @@ def test_costs(variant: object) -> None:
         assert counted['multiply_adds']['513'] == pytest.approx(published[variant.name], rel=1e-3)
 
 
+def test_the_page_holds_the_table_of_its_results() -> None:
+    """docs/ablation.json is a ``results.json``; what the networks cost is still true."""
+    summary = json.loads((ROOT / 'docs' / 'ablation.json').read_text())
+    assert markdown(summary) in (ROOT / 'docs' / 'ablation.md').read_text()
+    assert [entry['variant'] for entry in summary['variants']] == NAMES
+    assert summary['seeds'] == [0, 1, 2]
+    for entry in summary['variants']:
+        assert len(entry['mIoU']['values']) == 3
+        assert entry['parameters'] == PARAMETERS[entry['variant']]
+    assert (ROOT / 'docs' / 'images' / 'ablation.png').stat().st_size < 150_000
+
+
+def test_the_page_does_its_sums() -> None:
+    page = (ROOT / 'docs' / 'ablation.md').read_text()
+    summary = json.loads((ROOT / 'docs' / 'ablation.json').read_text())
+    entries = {entry['variant']: entry for entry in summary['variants']}
+    for side in ('513', '97'):
+        saved = 1 - 1 / (1 + entries['plain']['to_base']['multiply_adds'][side])
+        assert f'{100 * saved:.1f} %' in page
+    decoder = entries['no-decoder']['to_base']
+    assert f'{-decoder["mIoU"]["mean"]:.1f} ± {decoder["mIoU"]["error"]:.1f}' in page
+    assert f'{-decoder["trimap"]["1"]["mean"]:.1f} in the band of 1 pixel' in page
+    pyramid = entries['spp']['to_base']['mIoU']
+    assert f'{pyramid["mean"]:.1f} ± {pyramid["error"]:.1f}, is noise' in page
+
+
 @pytest.mark.slow
 def test_a_real_run(tool: Callable[..., Tool], data: Path, tmp_path: Path) -> None:
     ran = tool(

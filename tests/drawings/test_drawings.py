@@ -90,6 +90,7 @@ def test_compositions_by_hand() -> None:
     assert [version for version, part in parts.items() if part.low_level] == ['v3+']
     assert parts['v1'].neck == ['LargeFOVNeck', 'rate 12']
     assert parts['v2'].neck == []
+    assert parts['v2'].backbone[-1] == 'input scales 1, 0.75, 0.5'
     assert parts['v2'].head[:2] == ['ASPPV2Head', 'rates 6, 12, 18, 24']
     assert parts['v3'].backbone[-1] == 'multi-grid 1, 2, 4'
     assert parts['v3'].neck[:2] == parts['v3+'].neck[:2] == ['ASPPNeck', 'rates 6, 12, 18']
@@ -102,7 +103,8 @@ def test_the_page_names_parts_and_configs_that_are_there() -> None:
     for row in rows:
         (config,) = re.findall(r'`(\w[\w-]+\.py)`', row)
         model = Config.fromfile(CONFIGS / config).model
-        parts = [model.backbone, model.get('neck'), model.decode_head]
+        wrapper = model if model.type == 'mmdeeplab.MSC' else None
+        parts = [model.backbone, wrapper, model.get('neck'), model.decode_head]
         names = [part.type.split('.')[-1] for part in parts if part]
         assert names == re.findall(r'`(\w+)`', row.replace(config, ''))
 
