@@ -108,8 +108,8 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
     from mmdeeplab.engine.checkpoint import sha256
 
-    keys = ('mIoU', 'mAcc', 'aAcc', 'per_class', 'num_images', 'absent')
-    report = {key: result[key] for key in keys}
+    keys = ('mIoU', 'mAcc', 'aAcc', 'per_class', 'num_images', 'absent', 'trimap')
+    report = {key: result[key] for key in keys if key in result}
     report |= dict(
         config=Path(args.config).name,
         checkpoint=str(args.checkpoint),

@@ -100,6 +100,9 @@ def table(result: dict) -> str:
     shown.add_row(['mean', number(result['mIoU']), number(result['mAcc'])])
     text = f'{shown.get_string()}\nmIoU {number(result["mIoU"])}   mAcc {number(result["mAcc"])}   '
     text += f'aAcc {number(result["aAcc"])}'
+    if 'trimap' in result:
+        bands = (f'{width} px {number(value)}' for width, value in result['trimap'].items())
+        text += f'\nmIoU near the borders: {"   ".join(bands)}'
     if result['absent']:
         text += f'\nnot in the labels: {", ".join(result["absent"])}'
     return text

@@ -8,8 +8,8 @@ from mmengine.registry import init_default_scope
 from places import ROOT
 
 CONFIGS = ROOT / 'configs'
-LEAVES = sorted(CONFIGS.glob('*.py'))
-leaves = pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+LEAVES = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablation/*.py')])
+leaves = pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(CONFIGS)))
 RATES = {32: (3, 6, 9), 16: (6, 12, 18), 8: (12, 24, 36)}
 
 

@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+"""Repeat the published experiments on a small scale; see ``--help``."""
+
+import sys
+
+import _env  # noqa: F401
+
+from mmdeeplab.cli.ablate import main
+
+if __name__ == '__main__':
+    sys.exit(main())
