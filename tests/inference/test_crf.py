@@ -124,8 +124,8 @@ def test_published_sets() -> None:
     'config', ['deeplabv1_vgg16_voc', 'deeplabv1_vgg16-msc_voc', 'deeplabv2_vgg16_voc']
 )
 def test_configs_name_published_sets(config: str) -> None:
-    from places import ROOT
     from mmengine.config import Config
+    from places import ROOT
 
     cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
     assert build_crf(**cfg.crf).iterations == 10

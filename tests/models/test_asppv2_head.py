@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from places import ROOT
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from places import ROOT
 from torch import nn
 from torch.nn import functional as F
 

@@ -244,9 +244,9 @@ def test_refuses_lists_of_unequal_lengths() -> None:
     ],
 )
 def test_learning_rates(build: Callable[..., nn.Module], config: str, expected: dict) -> None:
-    from places import ROOT
     from mmengine.config import Config
     from mmengine.optim import build_optim_wrapper
+    from places import ROOT
 
     model = build(config)
     cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
