@@ -11,13 +11,12 @@ from mmdeeplab.cli.common import (
     add_config_options,
     command,
     load_config,
-    newest_checkpoint,
     require_data,
 )
-from mmdeeplab.errors import UserError
+from mmdeeplab.cli.inference import add_inference_options, find_checkpoint, wrap_for_inference
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
+    pass
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,12 +26,7 @@ def _parser() -> argparse.ArgumentParser:
         'checkpoint', help='.pth of training, .safetensors, or a work dir (its newest)'
     )
     parser.add_argument('--out', metavar='DIR', help='write metrics.json and pictures')
-    parser.add_argument(
-        '--tta', action='store_true', help='six scales and their mirrors, as in the papers'
-    )
-    parser.add_argument(
-        '--crf', action='store_true', help="dense CRF behind the network, with the config's `crf`"
-    )
+    add_inference_options(parser)
     parser.add_argument('--work-dir', metavar='DIR', help='logs (work_dirs/NAME of the config)')
     add_config_options(parser)
     return parser
@@ -45,10 +39,7 @@ def test(args: argparse.Namespace) -> None:
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     cfg.load_from, cfg.resume = args.checkpoint, False
     require_data(cfg, 'test')
-    if args.tta:
-        enable_tta(cfg)
-    if args.crf:
-        enable_crf(cfg)
+    wrap_for_inference(cfg, args)
     if args.out:
         hook = dict(type='mmdeeplab.PictureHook', out=str(Path(args.out) / 'pictures'))
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
@@ -62,46 +53,6 @@ def test(args: argparse.Namespace) -> None:
         result = runner.test_evaluator.metrics[0].result
         write_metrics(Path(args.out), args, result)
         runner.logger.info(f'report: {args.out}/metrics.json and {args.out}/pictures')
-
-
-def find_checkpoint(wish: str) -> Path:
-    """A checkpoint file, or the newest one of a folder.
-
-    Raises:
-        UserError: There is none.
-    """
-    path = Path(wish)
-    found = newest_checkpoint(path) if path.is_dir() else path
-    if found is None or not found.is_file():
-        raise UserError(
-            f'no checkpoint at {wish}; training writes work_dirs/NAME/iter_N.pth, '
-            'tools/convert_weights.py imports published ones'
-        )
-    return found
-
-
-def enable_tta(cfg: Config) -> None:
-    """Wrap the network for multi-scale and flipped inference."""
-    wrapper = cfg.get('tta_model') or dict(type='mmdeeplab.MultiScaleFlip')
-    cfg.model = dict(**wrapper, module=cfg.model)
-
-
-def enable_crf(cfg: Config) -> None:
-    """Put the config's dense CRF behind the network.
-
-    Raises:
-        UserError: The config has no parameters, or they are wrong, or the package is missing.
-    """
-    from mmdeeplab.inference.crf import PUBLISHED, build_crf, require_pydensecrf
-
-    if not cfg.get('crf'):
-        raise UserError(
-            '--crf: this config names no CRF (v3 and v3+ have none); choose one of '
-            f'{", ".join(PUBLISHED)}: --cfg-options crf.published=v2-r101'
-        )
-    build_crf(**cfg.crf)
-    require_pydensecrf()
-    cfg.model = dict(type='mmdeeplab.CRFRefined', module=cfg.model, crf=cfg.crf)
 
 
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:

@@ -5,11 +5,13 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -82,6 +84,21 @@ class PlainHistoryHook(Hook):
             history, counts, length = value
             buffer = HistoryBuffer(history.tolist(), counts.tolist(), length)
             checkpoint['message_hub']['log_scalars'][key] = buffer
+
+
+def unwrap(model: Any) -> Any:
+    """The network inside wrappers for several processes, several scales or a CRF."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
+
+
+def load_weights(model: nn.Module, path: str | Path) -> dict:
+    """Fill a model, also a wrapped one, from a checkpoint that must fit; return the checkpoint."""
+    checkpoint = read_checkpoint(path)
+    check_fit(checkpoint['state_dict'], unwrap(model), path)
+    unwrap(model).load_state_dict(checkpoint['state_dict'])
+    return checkpoint
 
 
 def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -> None:

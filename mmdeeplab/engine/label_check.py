@@ -7,11 +7,11 @@ from pathlib import Path
 from mmengine import dist
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from tqdm import tqdm
 
 from mmdeeplab.datasets.loading import check_ids, read_mask
+from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
 
@@ -37,9 +37,7 @@ class LabelCheckHook(Hook):
         self._check(runner, [runner.test_loop.dataloader.dataset])
 
     def _check(self, runner: Runner, datasets: list[BaseDataset]) -> None:
-        model = runner.model
-        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
+        model = unwrap(runner.model)
         for dataset in datasets:
             check_classes(dataset, model.num_classes)
             if dist.is_main_process():

@@ -8,12 +8,11 @@ import sys
 import torch
 import torch.distributed
 from mmengine.logging import MMLogger
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from tqdm import tqdm
 
-from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint
+from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 
@@ -103,9 +102,7 @@ class DeepLabRunner(Runner):
         """
         checkpoint = read_checkpoint(filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = self.model
-        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
+        model = unwrap(self.model)
         check_fit(checkpoint['state_dict'], model, filename)
         model.load_state_dict(checkpoint['state_dict'])
         self._has_loaded = True

@@ -1,0 +1,90 @@
+"""Segmenting files without a data set."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tools_conftest import CONFIG, SMALL, Tool
+
+from mmdeeplab.cli.predict import find_images
+from mmdeeplab.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+
+def test_masks_are_what_evaluation_predicts(
+    tool: Tool, trained: dict, data: Path, tmp_path: Path
+) -> None:
+    """Also: an unreadable file is named at the end, and the others are done."""
+    from mmengine.config import Config
+
+    from mmdeeplab.cli.common import override
+    from mmdeeplab.inference.segment import load_segmentor
+
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    names = (data / 'ImageSets/Segmentation/val.txt').read_text().split()[:3]
+    for name in names:
+        (folder / f'{name}.jpg').write_bytes((data / f'JPEGImages/{name}.jpg').read_bytes())
+    (folder / 'page.jpg').write_text('<html>')
+    done = tool(
+        'predict.py', folder, '--model', CONFIG, '--checkpoint', trained['work'], '--out',
+        tmp_path / 'out', '--save', 'masks,color,overlay', '--cfg-options', *SMALL,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert '3 of 4 images' in done.stdout
+    assert 'page.jpg' in done.stderr
+    cfg = Config.fromfile(CONFIG)
+    override(cfg, SMALL)
+    model = load_segmentor(cfg, trained['work'] / 'iter_4.pth')
+    for name in names:
+        size = Image.open(folder / f'{name}.jpg').size
+        mask = Image.open(tmp_path / f'out/masks/{name}.png')
+        assert mask.mode == 'P'
+        assert mask.size == size
+        for kind in ('color', 'overlay'):
+            assert Image.open(tmp_path / f'out/{kind}/{name}.png').size == size
+        rgb = np.array(Image.open(folder / f'{name}.jpg'))
+        x = np.zeros((1, 3, 65, 65), np.float32)
+        x[0, :, : size[1], : size[0]] = (rgb / 127.5 - 1).transpose(2, 0, 1)
+        assert np.array_equal(np.array(mask), labels(model, x)[: size[1], : size[0]])
+
+
+def labels(model: object, x: np.ndarray) -> np.ndarray:
+    """Logits to the padded size with aligned corners, argmax."""
+    import torch
+    from torch.nn import functional as F
+
+    with torch.no_grad():
+        logits = model(torch.from_numpy(x), mode='tensor')
+    return F.interpolate(logits, x.shape[2:], mode='bilinear', align_corners=True)[0].argmax(0)
+
+
+def test_inputs_are_files_folders_and_patterns(tmp_path: Path) -> None:
+    for name in ('a.jpg', 'b.png', 'notes.txt'):
+        (tmp_path / name).touch()
+    assert [p.name for p in find_images([str(tmp_path)])] == ['a.jpg', 'b.png']
+    assert [p.name for p in find_images([str(tmp_path / '*.png')])] == ['b.png']
+    assert [p.name for p in find_images([str(tmp_path / 'a.jpg')])] == ['a.jpg']
+    with pytest.raises(UserError, match=r'no image at .*gone\*'):
+        find_images([str(tmp_path / 'gone*')])
+    (tmp_path / 'a.png').touch()
+    with pytest.raises(UserError, match='one file: a'):
+        find_images([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        (['gone.jpg', '--checkpoint', 'x.pth'], 'no image at gone.jpg'),
+        (['tests', '--checkpoint', 'x.pth'], 'no image at tests'),
+        (['docs/images', '--checkpoint', 'x.pth'], 'no checkpoint at x.pth'),
+        (['docs/images', '--checkpoint', 'x.pth', '--save', 'masks,art'], 'got art'),
+    ],
+)
+def test_mistakes(tool: Tool, tmp_path: Path, args: list, words: str) -> None:
+    done = tool('predict.py', *args, '--model', CONFIG, '--out', tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert 'Traceback' not in done.stderr
