@@ -1,22 +1,27 @@
 """MMEngine's Runner, readable on the console, distributed on CPUs too, strict about weights."""
 
 import datetime
+import inspect
 import logging
 import os
 import sys
+from pathlib import Path
 
 import torch
 import torch.distributed
+from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from torch import nn
 from tqdm import tqdm
 
+import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 
-OWN_VOICES = ('/mmdeeplab/', 'logger_hook.py')  # whose notices a person wants to read
+# Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
+OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))
 NOISE = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:')  # MMEngine on itself
 
 
@@ -34,8 +39,7 @@ class ConsoleHandler(logging.Handler):
     def filter(self, record: logging.LogRecord) -> bool:
         if str(record.msg).startswith(NOISE):
             return False
-        own = any(voice in record.pathname for voice in OWN_VOICES)
-        return record.levelno >= logging.WARNING or own
+        return record.levelno >= logging.WARNING or record.pathname.startswith(OWN_VOICES)
 
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(self.format(record), file=sys.stdout)
