@@ -109,30 +109,27 @@ def override(cfg: Config, options: list[str]) -> None:
         raise UserError(f'--cfg-options {" ".join(options)}: {error}') from error
     after = cfg.get('train_cfg', {}).get('max_iters')
     if before != after:
-        for key, value in (('end', after), ('val_interval', after), ('interval', after)):
-            follow(cfg, key, value, before, values)
+        follow(cfg, before, after, values)
 
 
-def follow(cfg: Config, key: str, after: int, before: int, given: dict) -> None:
+def follow(cfg: Config, before: int, after: int, given: dict) -> None:
     """Let what was tied to the old number of iterations follow the new one.
 
     A schedule's ``end`` that was ``max_iters`` stays ``max_iters``. Intervals of validation and
     checkpoints are shortened to the run, so that every run is evaluated and saved.
     """
-    if key == 'end':
-        for scheduler in cfg.get('param_scheduler') or []:
-            if scheduler.get('end') == before:
-                scheduler.end = after
-    elif key == 'val_interval' and 'train_cfg.val_interval' not in given:
+    for scheduler in cfg.get('param_scheduler') or []:
+        if scheduler.get('end') == before:
+            scheduler.end = after
+    if 'train_cfg.val_interval' not in given:
         cfg.train_cfg.val_interval = min(cfg.train_cfg.get('val_interval', after), after)
-    elif key == 'interval' and 'default_hooks.checkpoint.interval' not in given:
-        hook = cfg.get('default_hooks', {}).get('checkpoint')
-        if hook:
-            hook.interval = min(hook.get('interval', after), after)
+    hook = cfg.get('default_hooks', {}).get('checkpoint')
+    if hook and 'default_hooks.checkpoint.interval' not in given:
+        hook.interval = min(hook.get('interval', after), after)
 
 
-def datasets(cfg: Config) -> Iterator[ConfigDict]:
-    """Every data set of a config, also inside wrappers."""
+def datasets(cfg: Config, *splits: str) -> Iterator[ConfigDict]:
+    """Every data set of the splits, also inside wrappers."""
 
     def walk(node: object) -> Iterator[ConfigDict]:
         if isinstance(node, dict):
@@ -144,13 +141,13 @@ def datasets(cfg: Config) -> Iterator[ConfigDict]:
             for item in node:
                 yield from walk(item)
 
-    for split in SPLITS:
+    for split in splits:
         yield from walk((cfg.get(f'{split}_dataloader') or {}).get('dataset'))
 
 
 def set_data_root(cfg: Config, root: str) -> None:
     """Point every data set at ``root``."""
-    found = list(datasets(cfg))
+    found = list(datasets(cfg, *SPLITS))
     if not found:
         raise UserError('--data-root: no data set of this config has a data_root')
     for dataset in found:
@@ -162,8 +159,7 @@ def require_data(cfg: Config, *splits: str) -> None:
     from mmdeeplab.datasets.voc_folder import missing_root
 
     for split in splits:
-        part = type(cfg)(dict(train_dataloader=cfg.get(f'{split}_dataloader')))
-        for dataset in datasets(part):
+        for dataset in datasets(cfg, split):
             if message := missing_root(Path(dataset.data_root), dataset.get('split', split)):
                 raise UserError(message)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import (
     add_config_options,
@@ -14,9 +13,6 @@ from mmdeeplab.cli.common import (
     require_data,
 )
 from mmdeeplab.cli.inference import add_inference_options, find_checkpoint, wrap_for_inference
-
-if TYPE_CHECKING:
-    pass
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,10 +2,10 @@
 
 from mmengine import dist
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmdeeplab.analysis import degenerate_rates, input_size
+from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.registry import HOOKS
 
 
@@ -18,6 +18,5 @@ class RateCheckHook(Hook):
     def before_train(self, runner: Runner) -> None:
         if not dist.is_main_process():
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        for warning in degenerate_rates(model, (1, 3, *input_size(runner.cfg))):
+        for warning in degenerate_rates(unwrap(runner.model), (1, 3, *input_size(runner.cfg))):
             runner.logger.warning(warning)
