@@ -1,6 +1,7 @@
 """Reading checkpoints: nothing in them is executed, and they fit or are refused."""
 
 import hashlib
+import json
 import pickle
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from mmdeeplab.errors import UserError
@@ -48,7 +49,10 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         raise UserError(f'no checkpoint at {path}')
     try:
         if path.suffix == '.safetensors':
-            return dict(state_dict=load_file(path, device=str(map_location)))
+            with safe_open(path, 'pt', device=str(map_location)) as file:
+                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                meta = {key: _plain(value) for key, value in (file.metadata() or {}).items()}
+            return dict(state_dict=state, meta=meta)
         with torch.serialization.safe_globals(SAFE_TYPES):
             loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
@@ -60,6 +64,14 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
     except Exception as error:  # safetensors and zip readers raise many kinds
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
     return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+
+
+def _plain(text: str) -> Any:
+    """A value of safetensors metadata: JSON where we wrote it, else the text itself."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 class PlainHistoryHook(Hook):

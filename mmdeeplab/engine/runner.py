@@ -17,6 +17,8 @@ from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
+from mmdeeplab.engine.unfold import folded_norms, unfold_on
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 
@@ -99,16 +101,47 @@ class DeepLabRunner(Runner):
         strict: bool = True,
         revise_keys: object = None,
     ) -> dict:
-        """Load weights; every tensor must be there and fit.
+        """Load weights: to evaluate or resume, every tensor must be there and fit.
+
+        To train anew (``load_from``), what lies behind the backbone may differ: see
+        :mod:`mmdeeplab.engine.transfer`.
 
         Raises:
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
+        if self._train_loop is not None and not self._resume:
+            return self._transfer(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
         check_fit(checkpoint['state_dict'], model, filename)
         model.load_state_dict(checkpoint['state_dict'])
         self._has_loaded = True
         self.logger.info(f'loaded {len(checkpoint["state_dict"])} tensors from {filename}')
+        return checkpoint
+
+    def _transfer(self, checkpoint: dict, path: str) -> dict:
+        model = unwrap(self.model)
+        dataset = self.train_loop.dataloader.dataset
+        result = transfer(
+            checkpoint['state_dict'],
+            model.state_dict(),
+            path,
+            classifier_keys(model, model.num_classes),
+            class_names(checkpoint),
+            dataset.metainfo.get('classes'),
+            **(self.cfg.get('finetune') or {}),
+        )
+        model.load_state_dict(result.state)
+        self.logger.info(result.sentence(path))
+        norms = folded_norms(model)
+        if norms:
+            count = unfold_on(model, norms, dataset)
+            self.logger.info(
+                f'{len(norms)} norms were folded into their convolutions: statistics taken from '
+                f'{count} training images'
+            )
+        checkpoint['state_dict'] = model.state_dict()
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        self._has_loaded = True
         return checkpoint

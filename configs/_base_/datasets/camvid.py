@@ -1,0 +1,23 @@
+# CamVid in VOC's layout, 11 classes, 480 x 360: the paper's pipeline with crops of 321.
+_base_ = './voc.py'
+data_root = 'data/camvid'
+train_pipeline = [
+    dict(type='mmdeeplab.LoadImage'),
+    dict(type='mmdeeplab.LoadMask'),
+    dict(type='mmdeeplab.RandomScale', minimum=0.5, maximum=2.0, step=0.25),
+    dict(type='RandomCrop', crop_size=(321, 321), cat_max_ratio=1.0),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=2,
+    dataset=dict(
+        data_root=data_root,
+        split='train',
+        mask_dir='SegmentationClass',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(num_workers=2, dataset=dict(data_root=data_root))
+test_dataloader = val_dataloader

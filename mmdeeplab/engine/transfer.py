@@ -1,0 +1,201 @@
+"""Fine-tuning: bring the weights of one task into the network of another, and say what was done."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.table import describe
+
+MIN_BACKBONE = 0.9  # share of the backbone's tensors that must fit
+BACKBONE = 'backbone.'
+COUNTER = 'num_batches_tracked'
+RGB = 3
+
+
+class Names:
+    """The classes of a checkpoint and those of the network, in id order; None where unknown."""
+
+    def __init__(self, source: Sequence[str] | None, own: Sequence[str] | None) -> None:
+        self.source = None if source is None else [name.casefold() for name in source]
+        self.own = None if own is None else [name.casefold() for name in own]
+
+    def differ(self, found: Tensor, value: Tensor) -> bool:
+        """Whether a classifier's tensor cannot be taken as it is."""
+        if found.shape[1:] != value.shape[1:]:
+            return False
+        known = self.source is not None and self.own is not None
+        return found.shape != value.shape or (known and self.source != self.own)
+
+    def shared(self) -> dict[int, int]:
+        """Index of a class here -> its index in the checkpoint."""
+        there = {name: i for i, name in enumerate(self.source or ())}
+        return {i: there[name] for i, name in enumerate(self.own or ()) if name in there}
+
+    def copy_rows(self, found: Tensor, value: Tensor) -> Tensor:
+        """``value`` with the rows of the classes that both know."""
+        rows = value.clone()
+        for here, there in self.shared().items():
+            rows[here] = found[there].to(rows)
+        return rows
+
+    def sentence(self, found: Tensor, value: Tensor) -> str:
+        """What became of the classifier."""
+        text = f'classifier re-made {len(found)} -> {len(value)}'
+        if self.source is None or self.own is None:
+            return f'{text}, no class copied (the file does not name its classes)'
+        names = [self.own[i] for i in self.shared()]
+        if not names:
+            return f'{text}, no class has a name in common'
+        return f'{text}; {len(names)} class{"es"[: 2 * (len(names) > 1)]} copied by name: ' + (
+            ', '.join(names)
+        )
+
+
+class Transfer(NamedTuple):
+    """A full state dict for the network, and where its tensors came from."""
+
+    state: dict[str, Tensor]
+    loaded: int
+    notes: list[str]
+
+    def sentence(self, path: object) -> str:
+        """What was done, in one line."""
+        return '; '.join([f'loaded {self.loaded} tensors from {path}', *self.notes])
+
+
+def transfer(
+    source: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    path: object,
+    classifiers: Collection[str] = (),
+    source_classes: Sequence[str] | None = None,
+    own_classes: Sequence[str] | None = None,
+    min_backbone: float = MIN_BACKBONE,
+) -> Transfer:
+    """Fit the weights of a checkpoint into a network that may differ behind the backbone.
+
+    A tensor of equal name and shape is taken. A classifier for other classes keeps its random rows,
+    but for those of classes with equal names. The first kernel is fitted to other input channels by
+    :func:`fit_channels`. What else is missing or misshapen outside the backbone stays as
+    initialised, and is named.
+
+    Args:
+        source: The checkpoint's state dict.
+        own: The network's state dict, initialised.
+        path: The checkpoint, for messages.
+        classifiers: Keys of tensors with a row a class, see :func:`classifier_keys`.
+        source_classes: Names of the checkpoint's classes in id order, None if unknown.
+        own_classes: Names of the network's classes, None if unknown.
+        min_backbone: Least share of the backbone's tensors that must be found, 0 to 1.
+
+    Raises:
+        UserError: Less of the backbone fits; every tensor in question is named.
+    """
+    names = Names(source_classes, own_classes)
+    result: dict[str, Tensor] = {}
+    remade: list[str] = []
+    notes: list[str] = []
+    for key, value in own.items():
+        found = source.get(key)
+        if found is None or key.endswith(COUNTER):
+            continue
+        if key in classifiers and names.differ(found, value):
+            result[key] = names.copy_rows(found, value)
+            remade.append(key)
+        elif found.shape == value.shape:
+            result[key] = found
+        elif key.startswith(BACKBONE) and _is_first_kernel(found, value):
+            result[key] = fit_channels(found, value.shape[1])
+            notes.append(f'first kernel fitted from {RGB} to {value.shape[1]} channels')
+    _require_backbone(source, own, result, min_backbone, path)
+    if remade:
+        notes.insert(0, names.sentence(source[remade[0]], own[remade[0]]))
+    unset = [key for key in own if key not in result and not key.endswith(COUNTER)]
+    unused = [key for key in source if key not in own]
+    notes += [f'left as initialised: {_places(unset)}'] if unset else []
+    notes += [f'not used: {_places(unused)}'] if unused else []
+    return Transfer({**own, **result}, len(result), notes)
+
+
+def classifier_keys(model: nn.Module, num_classes: int) -> set[str]:
+    """Keys of the weights and biases of every classifier: convolutions with a bias, a row a class.
+
+    The networks of the family have no other such convolutions outside the backbone.
+    """
+    return {
+        f'{name}.{part}'
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d)
+        and not name.startswith(BACKBONE)
+        and module.bias is not None
+        and module.out_channels == num_classes
+        for part in ('weight', 'bias')
+    }
+
+
+def class_names(checkpoint: Mapping) -> Sequence[str] | None:
+    """Names of a checkpoint's classes: by its own metadata, or by the data it was trained on."""
+    meta = checkpoint.get('meta') or {}
+    return meta.get('classes') or (meta.get('dataset_meta') or {}).get('classes')
+
+
+def fit_channels(kernel: Tensor, channels: int) -> Tensor:
+    """Fit a first kernel (out, 3, h, w) to images of N ``channels``: (out, N, h, w).
+
+    Fewer than three channels get the mean of RGB's kernels, more keep RGB's and get the mean for
+    each further one. All are scaled by 3 / N, so that an image whose channels are equal has the
+    same response as before.
+    """
+    mean = kernel.mean(1, keepdim=True)
+    parts = [mean] * channels if channels < RGB else [kernel, *[mean] * (channels - RGB)]
+    return torch.cat(parts, 1) * (RGB / channels)
+
+
+def _is_first_kernel(found: Tensor, value: Tensor) -> bool:
+    return (
+        value.ndim == 4
+        and found.ndim == 4
+        and found.shape[1] == RGB
+        and found.shape[0] == value.shape[0]
+        and found.shape[2:] == value.shape[2:]
+    )
+
+
+def _require_backbone(
+    source: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    result: Mapping[str, Tensor],
+    least: float,
+    path: object,
+) -> None:
+    keys = [key for key in own if key.startswith(BACKBONE) and not key.endswith(COUNTER)]
+    unset = [key for key in keys if key not in result]
+    share = 1 - len(unset) / max(len(keys), 1)
+    if share >= least:
+        return
+    faults = {
+        'missing from the file': [key for key in unset if key not in source],
+        'of another shape': [
+            f'{key}: file {tuple(source[key].shape)}, model {tuple(own[key].shape)}'
+            for key in unset
+            if key in source
+        ],
+    }
+    raise UserError(
+        f'load_from: {share:.0%} of the {len(keys)} tensors of the backbone are in {path}, '
+        f'at least {least:.0%} must be (finetune.min_backbone): another backbone, or weights to '
+        f'bring over by tools/convert_weights.py\n'
+        + describe(str(path), {kind: texts for kind, texts in faults.items() if texts})
+    )
+
+
+def _places(keys: Sequence[str]) -> str:
+    """``decode_head.stages (14), ...``: how many tensors of which part."""
+    parts: dict[str, int] = {}
+    for key in keys:
+        part = '.'.join(key.split('.')[:2])
+        parts[part] = parts.get(part, 0) + 1
+    return ', '.join(f'{part} ({count})' for part, count in parts.items())

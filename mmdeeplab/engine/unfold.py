@@ -1,0 +1,100 @@
+"""Give BatchNorm back to networks whose norms were folded into their convolutions.
+
+A folded norm is imported as one that only adds a bias (mean 0, variance 1 - epsilon, gamma 1).
+Evaluated, that is exact; trained, it would scale every feature to unit variance and so destroy what
+was learnt. Here each such norm gets the statistics of its input over some images, and the gamma and
+beta under which the network computes what it did before.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from mmengine import dist
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+IMAGES = 64  # enough for statistics of a channel over N, H and W
+BATCH = 8
+
+
+def folded_norms(model: nn.Module) -> dict[str, _BatchNorm]:
+    """The norms of ``model`` that do nothing but add a bias, by name."""
+    norms = {name: m for name, m in model.named_modules() if isinstance(m, _BatchNorm)}
+    return {name: norm for name, norm in norms.items() if _only_adds_a_bias(norm)}
+
+
+def _only_adds_a_bias(norm: _BatchNorm) -> bool:
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None or not norm.affine:
+        return False
+    folded = (variance + norm.eps - 1).abs() < norm.eps / 4  # a fresh norm has variance 1
+    return bool(not mean.any() and (norm.weight == 1).all() and folded.all())
+
+
+class _Moments:
+    """Count, sum and sum of squares of one norm's input, in float64."""
+
+    def __init__(self, channels: int, device: torch.device) -> None:
+        self.sums = torch.zeros(2 * channels + 1, dtype=torch.float64, device=device)
+
+    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        x = inputs[0].double().transpose(0, 1).flatten(1)
+        count = x.new_tensor([x.shape[1]])
+        self.sums += torch.cat([count, x.sum(1), x.square().sum(1)])
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        """Mean and variance of all processes together."""
+        dist.all_reduce(self.sums)
+        first, second = (self.sums[1:] / self.sums[0]).chunk(2)
+        return first, (second - first.square()).clamp(min=0)
+
+
+@torch.no_grad()
+def unfold(
+    model: nn.Module, norms: Mapping[str, _BatchNorm], forward: Callable[[], object]
+) -> None:
+    """Give ``norms`` the statistics of what ``forward`` runs; the network's function stays.
+
+    Args:
+        model: The network; it is in evaluation meanwhile.
+        norms: :func:`folded_norms` of it.
+        forward: Runs the network on some images; all processes call this together.
+    """
+    moments = {
+        name: _Moments(norm.num_features, norm.weight.device) for name, norm in norms.items()
+    }
+    hooks = [norm.register_forward_pre_hook(moments[name]) for name, norm in norms.items()]
+    training = model.training
+    try:
+        model.eval()
+        forward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.train(training)
+    for name, norm in norms.items():
+        mean, variance = moments[name].result()
+        norm.register_buffer('running_mean', mean.to(norm.weight))
+        norm.register_buffer('running_var', variance.to(norm.weight))
+        norm.weight.copy_(torch.sqrt(variance + norm.eps))
+        norm.bias.add_(mean)
+
+
+def unfold_on(
+    model: BaseModel, norms: Mapping[str, _BatchNorm], dataset: BaseDataset, images: int = IMAGES
+) -> int:
+    """:func:`unfold` on images of a data set, spread evenly; return how many a process used."""
+    count = min(images, len(dataset))
+
+    def forward() -> None:
+        for start in range(0, count, BATCH):
+            chosen = [i * len(dataset) // count for i in range(start, min(start + BATCH, count))]
+            batch = model.data_preprocessor(
+                pseudo_collate([dataset[i] for i in chosen]), training=True
+            )
+            model(**batch, mode='tensor')
+
+    unfold(model, norms, forward)
+    return count
