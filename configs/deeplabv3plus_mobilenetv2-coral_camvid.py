@@ -3,7 +3,7 @@ _base_ = [
     './_base_/runtime.py',
     './_base_/datasets/camvid.py',
     './_base_/models/deeplabv3plus_mobilenetv2.py',
-    './_base_/schedules/camvid_2k.py',
+    './_base_/schedules/camvid_1500.py',
 ]
 norm = dict(momentum=0.03)
 coral = (128.0, 128.0, 128.0)
