@@ -6,6 +6,9 @@ from collections.abc import Sequence
 class UserError(ValueError):
     """Something the user can mend: the message names the file, key or value and the way out."""
 
+    kind = ''
+    """Which kind of bad data it is (:mod:`mmdeeplab.check.kinds`), where it is one."""
+
 
 def choose(name: str, value: object, choices: Sequence[object], why: str = '') -> None:
     """Raise a ValueError that names ``value`` and the choices, unless it is one of them."""

@@ -1,5 +1,6 @@
 """Shared fixtures: the repository's root, ``../shared``, and models built from config files."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,12 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f'needs {SHARED}, which is not here')
     return SHARED
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing that tests remember of files reaches the user's cache."""
+    os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.mktemp('cache'))
 
 
 @pytest.fixture(autouse=True)

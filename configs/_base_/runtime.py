@@ -16,6 +16,10 @@ log_level = 'INFO'
 load_from = None
 resume = False
 
+# Errors in the data stop a run before its first step; `allow` names kinds to let pass, see
+# docs/check_dataset.md. False: no check.
+check_data = dict(allow=[])
+
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 default_hooks = dict(
@@ -28,7 +32,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 custom_hooks = [
-    dict(type='mmdeeplab.LabelCheckHook'),
+    dict(type='mmdeeplab.DataCheckHook'),
     dict(type='mmdeeplab.RateCheckHook'),
     dict(type='mmdeeplab.ProgressHook'),
 ]

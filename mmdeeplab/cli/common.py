@@ -82,6 +82,9 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
     except Exception as error:
         raise UserError(f'the config {path} cannot be read: {error}') from error
     override(cfg, args.cfg_options)
+    from mmdeeplab.check.weights import set_aside
+
+    set_aside(cfg)
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.output_stride is not None:

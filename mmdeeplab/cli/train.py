@@ -33,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
         help='go on from the last checkpoint of the work dir, or from CKPT; '
         '"auto" starts afresh where there is none',
     )
+    parser.add_argument(
+        '--no-check', action='store_true', help='train without looking at the data first'
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
     add_config_options(parser)
     return parser
@@ -46,9 +49,17 @@ def train(args: argparse.Namespace) -> None:
         cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
     require_data(cfg, 'train', 'val')
     notice = resume(cfg, args.resume)
+    from mmdeeplab.engine.data_check import prepare_data
+    from mmdeeplab.engine.ranks import join_ranks
     from mmdeeplab.engine.runner import DeepLabRunner
 
+    if args.no_check:
+        cfg.check_data = False
+    join_ranks(cfg.launcher, cfg.get('env_cfg', {}))
+    data_notice = prepare_data(cfg, args.cfg_options)
+
     runner = DeepLabRunner.from_cfg(cfg)
+    runner.logger.info(data_notice)
     if notice:
         runner.logger.info(notice)
     runner.logger.info(f'training {Path(args.config).stem}; everything goes to {runner.work_dir}')

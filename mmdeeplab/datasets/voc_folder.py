@@ -1,10 +1,12 @@
 """Any folder in the layout of PASCAL VOC 2012."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
+from mmdeeplab.datasets.files import fault
+from mmdeeplab.datasets.split_list import read_split, why_missing
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
@@ -67,8 +69,8 @@ class VOCFolderDataset(BaseSegDataset):
         images = Path(self.data_prefix['img_path'])
         masks = Path(self.data_prefix['seg_map_path'])
         ids = read_split(Path(self.ann_file))
-        self._check_files(images, ids, self.img_suffix)
-        self._check_files(masks, ids, self.seg_map_suffix)
+        self._check_files(images, ids, self.img_suffix, 'image')
+        self._check_files(masks, ids, self.seg_map_suffix, 'mask')
         return [
             dict(
                 img_path=str(images / f'{i}{self.img_suffix}'),
@@ -81,26 +83,36 @@ class VOCFolderDataset(BaseSegDataset):
             for i in ids
         ]
 
-    def _check_files(self, folder: Path, ids: Sequence[str], suffix: str) -> None:
-        if not folder.is_dir():
-            raise UserError(
-                f'no folder {folder}, wanted for the split "{self.split}"'
-                + (
-                    "; the augmented masks are SBD's. To train on VOC's own 1,464 images: "
-                    '--cfg-options train_dataloader.dataset.split=train '
-                    'train_dataloader.dataset.mask_dir=SegmentationClass'
-                    if folder.name.endswith('Aug')
-                    else ''
-                )
-            )
+    def _check_files(self, folder: Path, ids: Sequence[str], suffix: str, what: str) -> None:
+        if message := missing_folder(folder, self.split):
+            raise fault('missing-folder', message)
         here = {path.name for path in folder.iterdir()}
-        missing = [f'{i}{suffix}' for i in ids if f'{i}{suffix}' not in here]
+        missing = [
+            i
+            for i in ids
+            if f'{i}{suffix}' not in here and not ('/' in i and (folder / f'{i}{suffix}').is_file())
+        ]
         if missing:
-            names = ', '.join(missing[:SHOWN]) + (', ...' if len(missing) > SHOWN else '')
-            raise UserError(
+            names = ', '.join(f'{i}{suffix}' for i in missing[:SHOWN])
+            kind, words = why_missing(folder, missing[0], suffix, what)
+            raise fault(
+                kind,
                 f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
-                f'{folder}: {names}'
+                f'{folder}: {names}{", ..." if len(missing) > SHOWN else ""} ({words})',
             )
+
+
+def missing_folder(folder: Path, split: str) -> str:
+    """What to tell when a folder of images or masks is not there; empty when it is."""
+    if folder.is_dir():
+        return ''
+    return f'no folder {folder}, wanted for the split "{split}"' + (
+        "; the augmented masks are SBD's. To train on VOC's own 1,464 images: "
+        '--cfg-options train_dataloader.dataset.split=train '
+        'train_dataloader.dataset.mask_dir=SegmentationClass'
+        if folder.name.endswith('Aug')
+        else ''
+    )
 
 
 def missing_root(root: Path, split: str) -> str:
@@ -133,23 +145,3 @@ def read_classes(path: Path) -> tuple[str, ...]:
         what = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
         raise UserError(f'{path} {what}; it holds one class name a line, in id order')
     return tuple(names)
-
-
-def read_split(path: Path) -> list[str]:
-    """Ids of a split, one a line; blank lines are skipped.
-
-    Raises:
-        UserError: No such list, an empty one, or a line that is not the id of a file in its folder.
-    """
-    if not path.is_file():
-        here = sorted(p.stem for p in path.parent.glob('*.txt'))
-        lists = f'; there are: {", ".join(here)}' if here else ''
-        raise UserError(f'no list of images at {path}{lists}')
-    ids = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines()]
-    ids = [i for i in ids if i]
-    if not ids:
-        raise UserError(f'{path} names no image')
-    for number, i in enumerate(ids, 1):
-        if len(i.split()) > 1 or PurePosixPath(i).is_absolute() or '..' in PurePosixPath(i).parts:
-            raise UserError(f'{path}, image {number}: {i!r} is not an id such as 2007_000032')
-    return ids

@@ -1,7 +1,7 @@
 """What runs a model: the runner, its hooks, mixed precision, checkpoints."""
 
 from mmdeeplab.engine.amp import AutocastOptimWrapper
-from mmdeeplab.engine.label_check import LabelCheckHook
+from mmdeeplab.engine.data_check import DataCheckHook
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
 from mmdeeplab.engine.rate_check import RateCheckHook
@@ -9,8 +9,8 @@ from mmdeeplab.engine.runner import DeepLabRunner
 
 __all__ = [
     'AutocastOptimWrapper',
+    'DataCheckHook',
     'DeepLabRunner',
-    'LabelCheckHook',
     'PictureHook',
     'ProgressHook',
     'RateCheckHook',

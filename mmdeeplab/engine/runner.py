@@ -1,6 +1,5 @@
 """MMEngine's Runner, readable on the console, distributed on CPUs too, strict about weights."""
 
-import datetime
 import inspect
 import logging
 import os
@@ -8,7 +7,6 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.distributed
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
@@ -17,6 +15,7 @@ from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
 from mmdeeplab.errors import UserError
@@ -58,16 +57,7 @@ class DeepLabRunner(Runner):
     """
 
     def setup_env(self, env_cfg: dict) -> None:
-        if self.launcher == 'pytorch' and not torch.distributed.is_initialized():
-            if 'RANK' not in os.environ:
-                raise UserError(
-                    '--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS'
-                )
-            if not torch.cuda.is_available():
-                seconds = env_cfg.get('dist_cfg', {}).get('timeout', 600)
-                torch.distributed.init_process_group(
-                    'gloo', timeout=datetime.timedelta(seconds=seconds)
-                )
+        join_ranks(self.launcher, env_cfg)
         super().setup_env(env_cfg)
 
     def build_logger(

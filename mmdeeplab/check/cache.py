@@ -1,0 +1,84 @@
+"""What was seen of each file before, kept between runs: only changed files are looked at again."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+
+from mmdeeplab.check.sample import Sample
+
+VERSION = 1  # raise it with every change of what `look_at` finds
+_loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be written
+
+
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/mmdeeplab/check``, by default below ``~/.cache``."""
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(base) / 'mmdeeplab' / 'check'
+
+
+def stamp(path: Path) -> list[int]:
+    """Size and time of change of a file; empty when it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns]
+
+
+class Cache:
+    """Samples of one pair of folders, by id and by the stamps of their two files.
+
+    A record is used only while name, size and time of change of both files are what they were. A
+    damaged cache file, or one of another version, is as good as none.
+
+    Args:
+        key: What the records depend on besides the files: the folders and suffixes.
+    """
+
+    def __init__(self, key: str) -> None:
+        name = hashlib.sha256(f'{VERSION}\n{key}'.encode()).hexdigest()[:24]
+        self.path = cache_folder() / f'{name}.json'
+        self.records = _loaded.setdefault(self.path, {})
+        if not self.records:
+            self.records.update(_read(self.path))
+
+    def get(self, name: str, stamps: list[list[int]]) -> Sample | None:
+        """The sample ``name``, if its files are unchanged."""
+        record = self.records.get(name)
+        if record is None or record['stamps'] != stamps:
+            return None
+        return Sample(**record['sample'])
+
+    def put(self, name: str, stamps: list[list[int]], sample: Sample) -> None:
+        self.records[name] = dict(stamps=stamps, sample=sample.record())
+
+    def save(self) -> None:
+        """Write at one stroke; a folder that cannot be written is no error."""
+        body = json.dumps(self.records, separators=(',', ':'))
+        text = f'{hashlib.sha256(body.encode()).hexdigest()}\n{body}'
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                'w', dir=self.path.parent, suffix='.partial', delete=False, encoding='utf-8'
+            ) as file:
+                file.write(text)
+            Path(file.name).replace(self.path)
+        except OSError:
+            return
+
+
+def _read(path: Path) -> dict[str, dict]:
+    """The records of a file whose checksum holds; else none."""
+    try:
+        digest, _, body = path.read_text(encoding='utf-8').partition('\n')
+        if hashlib.sha256(body.encode()).hexdigest() != digest:
+            return {}
+        records = json.loads(body)
+        known = {field.name for field in fields(Sample)}
+        sound = all(set(record['sample']) <= known for record in records.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return records if sound else {}

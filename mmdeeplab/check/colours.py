@@ -1,0 +1,67 @@
+"""From the colours of a mask to class ids."""
+
+from pathlib import Path
+
+from mmdeeplab.datasets.files import VOID
+from mmdeeplab.errors import UserError
+from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+
+Colour = tuple[int, int, int]
+
+
+def voc_colours(classes: tuple[str, ...]) -> dict[Colour, int]:
+    """VOC's colours of VOC's classes and of void; none where the classes are others."""
+    if classes != VOC_CLASSES:
+        return {}
+    palette = voc_palette()
+    return {palette[i]: i for i in (*range(len(classes)), VOID)}
+
+
+def read_colours(path: Path) -> dict[Colour, int]:
+    """A file with ``R G B NAME`` a line, in id order; the line of void is named ``void``.
+
+    Raises:
+        UserError: No such file, a line of another form, or a colour that occurs twice.
+    """
+    if not path.is_file():
+        raise UserError(f'no list of colours at {path}')
+    colours: dict[Colour, int] = {}
+    label = 0
+    for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
+        words = line.replace(',', ' ').split()
+        if not words:
+            continue
+        if len(words) < 3 or not all(w.isdigit() and int(w) < 256 for w in words[:3]):
+            raise UserError(f'{path}, line {number}: {line!r} is not R G B NAME, e.g. 128 0 0 car')
+        colour = (int(words[0]), int(words[1]), int(words[2]))
+        if colour in colours:
+            raise UserError(f'{path}, line {number}: the colour {colour} occurs twice')
+        void = ' '.join(words[3:]).lower() == 'void'
+        colours[colour] = VOID if void else label
+        label += not void
+    return colours
+
+
+def mapping(
+    counts: dict[str, int], known: dict[Colour, int], classes: int
+) -> tuple[dict[Colour, int], list[Colour]]:
+    """Ids of the colours of one mask, and the colours that have none.
+
+    Colours that the map does not know are ids themselves when the whole mask is grey and every
+    grey value is a class or void, as some tools write them.
+
+    Args:
+        counts: Pixels by 'R,G,B'.
+        known: Colour to id.
+        classes: Number of classes.
+    """
+    colours: list[Colour] = []
+    for text in counts:
+        red, green, blue = map(int, text.split(','))
+        colours.append((red, green, blue))
+    strange = [colour for colour in colours if colour not in known]
+    if not strange:
+        return {colour: known[colour] for colour in colours}, []
+    if all(r == g == b and (r < classes or r == VOID) for r, g, b in colours):
+        return {colour: colour[0] for colour in colours}, []
+    return {colour: known[colour] for colour in colours if colour in known}, strange

@@ -1,0 +1,102 @@
+"""What is wrong with a list, with a sample, and with the masks of a split taken together."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from mmdeeplab.check.colours import mapping, voc_colours
+from mmdeeplab.check.kinds import Problem
+from mmdeeplab.check.sample import Sample
+from mmdeeplab.check.sources import Source
+from mmdeeplab.datasets.files import VOID
+from mmdeeplab.datasets.split_list import SplitList, why_missing
+from mmdeeplab.datasets.voc_folder import missing_folder
+
+if TYPE_CHECKING:
+    from mmdeeplab.check.colours import Colour
+
+_SHOWN = 6
+
+
+def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
+    """Faults of the list itself, repeated ids, and folders that are not there."""
+    for kind, words in listed.faults:
+        yield Problem(kind, source.role, '', str(source.list), words)
+    seen: set[str] = set()
+    for name in listed.ids:
+        if name in seen:
+            kind = 'repeated' if source.roles == ('train',) else 'counted-twice'
+            yield Problem(kind, source.role, name, str(source.list), f'{name} is listed again')
+        seen.add(name)
+    for folder in (source.images, source.masks):
+        if message := missing_folder(folder, source.split):
+            yield Problem('missing-folder', source.role, '', str(folder), message)
+
+
+def judge_sample(
+    source: Source, name: str, sample: Sample, colours: 'dict[Colour, int] | None'
+) -> Iterator[Problem]:
+    """Faults of one image and its mask."""
+    paths = dict(image=source.image(name), mask=source.mask(name))
+    folders = dict(
+        image=(source.images, source.image_suffix), mask=(source.masks, source.mask_suffix)
+    )
+    told = set()
+    for kind, what, words in sample.faults:
+        fix = ''
+        if kind.startswith('missing'):
+            kind, words = why_missing(*folders[what][:1], name, folders[what][1], what)
+            if kind in told:
+                continue
+        elif kind == 'colour-mask':
+            fix = advise_on_colours(source, sample, colours)
+        elif kind == 'orientation' and sample.turn != 1:
+            fix = f'turn the mask as EXIF orientation {sample.turn} says: --fix OUT'
+        told.add(kind)
+        yield Problem(kind, source.role, name, str(paths[what]), words, fix)
+    for kind, words in _faults_of_ids(sample, len(source.classes)):
+        path = str(paths['mask'])
+        yield Problem(kind, source.role, name, path, f'the mask {path} {words}')
+
+
+def _faults_of_ids(sample: Sample, classes: int) -> Iterator[tuple[str, str]]:
+    ids = {int(text): count for text, count in sample.counts.items()}
+    bad = {i: n for i, n in ids.items() if not 0 <= i < classes and i != VOID}
+    if bad:
+        listed = ', '.join(f'{i} ({n:,} pixels)' for i, n in list(bad.items())[:_SHOWN])
+        more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
+        kind = '16-bit' if max(bad) > VOID else 'ids'
+        yield kind, f'holds ids {listed}{more}; there are {classes} classes, 0..{classes - 1}'
+    if set(ids) == {VOID}:
+        yield 'void', 'is void (255) all over'
+    if set(ids) == {0, VOID} and ids[VOID] > ids[0] / 9:  # borders of void are thin
+        share = 100 * ids[VOID] / sum(ids.values())
+        yield 'only-0-and-255', f'holds 0 and 255 only, {share:.0f} % of it 255, which is void'
+
+
+def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]:
+    """Masks that are void, or 0 and 255, one and all."""
+    masks = [set(sample.counts) for sample in samples.values() if sample.counts]
+    if masks and all(ids == {str(VOID)} for ids in masks):
+        words = f'all {len(masks)} masks are void'
+        yield Problem('all-void', source.role, '', str(source.masks), words)
+    elif only_0_and_255(masks):
+        words = f'all {len(masks)} masks hold 0 and 255 only'
+        fix = 'write 1 where it says 255: --fix OUT' if len(source.classes) == 2 else ''
+        yield Problem('0-255', source.role, '', str(source.masks), words, fix)
+
+
+def only_0_and_255(masks: Iterable[set[str]]) -> bool:
+    """Whether masks, given by their ids as text, use 255 as if it were a class."""
+    together: set[str] = set().union(*masks)
+    return together == {'0', str(VOID)}
+
+
+def advise_on_colours(source: Source, sample: Sample, colours: 'dict[Colour, int] | None') -> str:
+    """The mapping that ``--fix`` would write, or what it lacks."""
+    known = voc_colours(source.classes) if colours is None else colours
+    ids, strange = mapping(sample.colours, known, len(source.classes))
+    if strange or not ids:
+        named = ', '.join(map(str, strange[:3])) or 'the colours'
+        return f'name the ids of {named} in --colours FILE, then --fix OUT'
+    listed = ', '.join(f'{colour} -> {i}' for colour, i in list(ids.items())[:_SHOWN])
+    return f'--fix OUT writes {listed}' + (', ...' if len(ids) > _SHOWN else '')

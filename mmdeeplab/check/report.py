@@ -1,0 +1,164 @@
+"""From what was seen in the files to problems and counts of the splits."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mmdeeplab.check.judge import judge_list, judge_sample, judge_split
+from mmdeeplab.check.kinds import ERROR, KINDS, WARNING, Problem
+from mmdeeplab.check.sample import Sample
+from mmdeeplab.check.scan import scan
+from mmdeeplab.check.sources import Source, sources
+from mmdeeplab.check.weights import Counts
+from mmdeeplab.datasets.files import VOID
+from mmdeeplab.datasets.split_list import parse_split
+from mmdeeplab.errors import choose
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from mmdeeplab.check.colours import Colour
+
+
+@dataclass
+class Look:
+    """A source, its ids as its list has them, and what was seen of each."""
+
+    source: Source
+    ids: list[str]
+    samples: dict[str, Sample]
+
+
+@dataclass
+class Report:
+    """Everything that the check of a config found.
+
+    Attributes:
+        problems: Rows of the table, errors first.
+        counts: Counts of each split, by train, val, test.
+        classes: Names in id order, by split.
+        looks: What was seen, source by source.
+        allowed: Kinds of error that count as warnings.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    counts: dict[str, Counts] = field(default_factory=dict)
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    looks: list[Look] = field(default_factory=list)
+    allowed: tuple[str, ...] = ()
+
+    def severity(self, problem: Problem) -> str:
+        return WARNING if problem.kind in self.allowed else problem.severity
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [p for p in self.problems if self.severity(p) == ERROR]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        return [p for p in self.problems if self.severity(p) == WARNING]
+
+
+def examine(
+    cfg: 'Config',
+    splits: tuple[str, ...],
+    workers: int | None = None,
+    allow: tuple[str, ...] = (),
+    colours: 'dict[Colour, int] | None' = None,
+    beat: Callable[[], None] = lambda: None,
+    quiet: bool = False,
+) -> Report:
+    """Check the data sets of a config's splits.
+
+    Args:
+        cfg: The config.
+        splits: Some of train, val, test.
+        workers: Processes, see :func:`mmdeeplab.check.scan.scan`.
+        allow: Kinds of error to be treated as warnings.
+        colours: Colours of masks to ids, where they are not VOC's.
+        beat: Called after each sample.
+        quiet: Show no progress.
+
+    Raises:
+        ValueError: A kind in ``allow`` that there is not.
+    """
+    for kind in allow:
+        choose('a kind of problem to allow', kind, tuple(KINDS))
+    found, unknown = sources(cfg, splits)
+    report = Report(allowed=tuple(allow))
+    for role, name in unknown:
+        words = f'data sets of type {name} are not checked'
+        report.problems.append(Problem('unknown-dataset', role, '', '', words))
+    for source in found:
+        listed = parse_split(source.list)
+        faults = list(judge_list(source, listed))
+        report.problems += faults
+        ids = listed.ids
+        if any(problem.kind == 'missing-folder' for problem in faults):
+            ids = []
+        samples = scan(source, ids, workers, beat, quiet)
+        for name, sample in samples.items():
+            report.problems += judge_sample(source, name, sample, colours)
+        report.problems += judge_split(source, samples)
+        report.looks.append(Look(source, ids, samples))
+    report.problems += leaks(report.looks)
+    _count(report, splits)
+    order = sorted(report.problems, key=lambda p: (report.severity(p), list(KINDS).index(p.kind)))
+    report.problems = order  # 'error' < 'warning'
+    return report
+
+
+def _count(report: Report, splits: tuple[str, ...]) -> None:
+    """Count the classes of each split; name those without a pixel."""
+    for roles, looks in _by_roles(report.looks, splits):
+        source = looks[0].source
+        counts = Counts.zero(len(source.classes))
+        for look in looks:
+            for name in look.ids:
+                if look.samples[name].counts:
+                    counts.add(look.samples[name].counts, VOID)
+        for role in roles:
+            report.counts[role], report.classes[role] = counts, source.classes
+        names = zip(source.classes, counts.pixels, strict=True)
+        absent = [name for name, pixels in names if not pixels]
+        if absent and counts.pixels.any():
+            words = f'no pixel of {", ".join(absent)}'
+            report.problems.append(Problem('absent', ', '.join(roles), '', str(source.list), words))
+
+
+def _by_roles(
+    looks: list[Look], splits: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], list[Look]]]:
+    """Splits that read the same, together, and what they read; empty ones are left out."""
+    groups: dict[tuple[int, ...], tuple[str, ...]] = {}
+    for role in splits:
+        read = tuple(i for i, look in enumerate(looks) if role in look.source.roles and look.ids)
+        groups[read] = (*groups.get(read, ()), role)
+    for read, roles in groups.items():
+        if read:
+            yield roles, [looks[i] for i in read]
+
+
+def leaks(looks: list[Look]) -> Iterator[Problem]:
+    """Images to train on that also score, and images that a split has twice."""
+    seen: dict[tuple[str, str], str] = {}
+    for look in looks:
+        roles = look.source.roles
+        if 'train' in roles and len(roles) > 1:
+            others = ' and '.join(role for role in roles if role != 'train')
+            words = f'train and {others} read the same list'
+            yield Problem('leak', look.source.role, '', str(look.source.list), words)
+        for name, sample in look.samples.items():
+            for role in roles if sample.digest else ():
+                first = seen.setdefault((role, sample.digest), name)
+                if first != name:
+                    words = f'the same image as {first}'
+                    path = str(look.source.image(name))
+                    yield Problem('same-content', role, name, path, words)
+    for look in looks:
+        if 'train' in look.source.roles:
+            continue
+        for name, sample in look.samples.items():
+            if sample.digest and (first := seen.get(('train', sample.digest))) is not None:
+                words = f'the same image as {first} of train'
+                yield Problem('leak', look.source.role, name, str(look.source.image(name)), words)

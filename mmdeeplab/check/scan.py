@@ -1,0 +1,89 @@
+"""Look at all samples of a source in a pool of processes, with progress."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from mmdeeplab.check.cache import Cache, stamp
+from mmdeeplab.check.sample import Sample, look_at
+from mmdeeplab.check.sources import Source
+from mmdeeplab.errors import UserError
+
+FEW = 32  # below, a pool takes longer to start than to work
+CHUNK = 8
+
+
+def default_workers() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def scan(
+    source: Source,
+    ids: Iterable[str],
+    workers: int | None = None,
+    beat: Callable[[], None] = lambda: None,
+    quiet: bool = False,
+) -> dict[str, Sample]:
+    """Look at the image and the mask of each id, or remember it.
+
+    Args:
+        source: Where the files lie.
+        ids: Names; repeated ones are looked at once.
+        workers: Processes; 0 or 1 for none but this one; by default one a core.
+        beat: Called after each sample.
+        quiet: Show no progress bar (none is shown outside a terminal anyway).
+
+    Raises:
+        UserError: A process died, most likely for want of memory.
+    """
+    cache = Cache(source.key)
+    found: dict[str, Sample] = {}
+    fresh: dict[str, list[list[int]]] = {}
+    for name in dict.fromkeys(ids):
+        stamps = [stamp(source.image(name)), stamp(source.mask(name))]
+        known = cache.get(name, stamps)
+        if known is None:
+            fresh[name] = stamps
+        else:
+            found[name] = known
+    pairs = [(source.image(name), source.mask(name)) for name in fresh]
+    looks = _looks(pairs, default_workers() if workers is None else workers)
+    title = f'checking {source.role or source.split}'
+    bar = tqdm(looks, title, len(pairs), leave=False, disable=True if quiet else None)
+    for (name, stamps), sample in zip(fresh.items(), bar, strict=True):
+        found[name] = sample
+        cache.put(name, stamps, sample)
+        beat()
+    if fresh:
+        cache.save()
+    return found
+
+
+def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[Sample]:
+    if workers <= 1 or len(pairs) < FEW:
+        yield from (look_at(*pair) for pair in pairs)
+        return
+    method = 'fork' if sys.platform == 'linux' else 'spawn'
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(workers, context, _alone) as pool:
+        try:
+            yield from pool.map(look_at, *zip(*pairs, strict=True), chunksize=CHUNK)
+        except BrokenProcessPool as error:
+            raise UserError(
+                'a process that checked the data died, most likely for want of memory: '
+                'tools/check_dataset.py CONFIG --workers 1 needs the least'
+            ) from error
+
+
+def _alone() -> None:
+    cv2.setNumThreads(0)  # the pool has the cores; and OpenCV's threads do not survive a fork

@@ -1,0 +1,86 @@
+"""What a config reads: lists, folders and classes, told apart without building a data set."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.cli.common import datasets
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset, read_classes
+
+if TYPE_CHECKING:
+    from mmengine.config import Config, ConfigDict
+
+KNOWN = (VOCFolderDataset, 'mmdeeplab.VOCFolderDataset', 'VOCFolderDataset')
+
+
+@dataclass(frozen=True)
+class Source:
+    """One list and its folders.
+
+    Attributes:
+        root: The data root.
+        split: Name of the list.
+        images: Folder of the images.
+        masks: Folder of the masks.
+        image_suffix: Suffix of the images.
+        mask_suffix: Suffix of the masks.
+        classes: Names in id order.
+        roles: The splits of the config that read it: train, val, test.
+    """
+
+    root: Path
+    split: str
+    images: Path
+    masks: Path
+    image_suffix: str
+    mask_suffix: str
+    classes: tuple[str, ...]
+    roles: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def list(self) -> Path:
+        return self.root / 'ImageSets' / 'Segmentation' / f'{self.split}.txt'
+
+    @property
+    def role(self) -> str:
+        return ', '.join(self.roles)
+
+    @property
+    def key(self) -> str:
+        """What the look at a file depends on besides its name."""
+        parts = (self.images.resolve(), self.masks.resolve(), self.image_suffix, self.mask_suffix)
+        return '\n'.join(map(str, parts))
+
+    def image(self, name: str) -> Path:
+        return self.images / f'{name}{self.image_suffix}'
+
+    def mask(self, name: str) -> Path:
+        return self.masks / f'{name}{self.mask_suffix}'
+
+
+def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[tuple[str, str]]]:
+    """Sources of the splits, each once, and (split, type) of data sets that are not known."""
+    found: dict[Source, tuple[str, ...]] = {}
+    unknown = []
+    for role in splits:
+        for node in datasets(cfg, role):
+            if node.get('type') not in KNOWN:
+                unknown.append((role, str(node.get('type'))))
+                continue
+            source = _source(node, role)
+            roles = found.get(source, ())
+            found[source] = roles if role in roles else (*roles, role)
+    return [replace(source, roles=roles) for source, roles in found.items()], unknown
+
+
+def _source(node: 'ConfigDict', role: str) -> Source:
+    root = Path(node.data_root)
+    return Source(
+        root=root,
+        split=node.get('split', role),
+        images=root / node.get('image_dir', 'JPEGImages'),
+        masks=root / node.get('mask_dir', 'SegmentationClass'),
+        image_suffix=node.get('img_suffix', '.jpg'),
+        mask_suffix=node.get('seg_map_suffix', '.png'),
+        classes=read_classes(root / 'classes.txt'),
+    )

@@ -1,0 +1,115 @@
+"""Check every list, image and mask of a config's data; count the classes; mend masks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.cli.common import SPLITS, add_config_options, command, load_config, require_data
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmdeeplab.check.report import Report
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='check_dataset.py', description=__doc__)
+    parser.add_argument('config', help='e.g. configs/deeplabv3plus_xception_voc.py')
+    parser.add_argument(
+        '--split', default=','.join(SPLITS), metavar='NAMES', help='some of %(default)s'
+    )
+    parser.add_argument('--workers', type=int, metavar='N', help='processes (one a core)')
+    parser.add_argument(
+        '--allow', nargs='+', default=[], metavar='KIND', help='let errors of these kinds pass'
+    )
+    parser.add_argument('--json', metavar='FILE', help='write everything for programs')
+    parser.add_argument('--fix', metavar='OUT', help='write all masks, mended, into a new folder')
+    parser.add_argument(
+        '--colours', metavar='FILE', help='--fix: colours of masks, "R G B NAME" a line'
+    )
+    parser.add_argument(
+        '--map', nargs='+', default=[], metavar='OLD=NEW', help='--fix: ids to rename'
+    )
+    add_config_options(parser)
+    return parser
+
+
+def check_dataset(args: argparse.Namespace) -> None:
+    """Check, print and write what was asked for."""
+    splits = tuple(args.split.split(','))
+    if unknown := sorted(set(splits) - set(SPLITS)):
+        raise UserError(f'--split takes {",".join(SPLITS)}, got {",".join(unknown)}')
+    renamed = read_map(args.map)
+    cfg = load_config(args.config, args)
+    require_data(cfg, *splits)
+    from mmdeeplab.check.colours import read_colours
+    from mmdeeplab.check.report import examine
+
+    colours = read_colours(Path(args.colours)) if args.colours else None
+    allow = (*args.allow, *(cfg.get('check_data') or {}).get('allow', ()))
+    try:
+        report = examine(cfg, splits, args.workers, allow, colours)
+    except ValueError as error:
+        raise UserError(f'--allow: {error}') from error
+    show(report)
+    if args.json:
+        from mmdeeplab.check.text import as_json
+
+        Path(args.json).write_text(json.dumps(as_json(report), indent=2) + '\n')
+    if args.fix:
+        fix(report, Path(args.fix), colours, renamed)
+    if report.errors:
+        count = len(report.errors)
+        raise UserError(f'the data has {count} error{"s" * (count > 1)}, listed above')
+
+
+def show(report: Report) -> None:
+    """Print the table, the frequencies and the weights."""
+    from mmdeeplab.check.text import frequency_table, problem_table, summary, weight_lines
+
+    roots = {look.source.root for look in report.looks}
+    if report.problems:
+        print(problem_table(report, roots.pop() if len(roots) == 1 else None))
+    if report.counts:
+        print(frequency_table(report))
+    if 'train' in report.counts:
+        print(weight_lines(report.counts['train']))
+    print(summary(report))
+
+
+def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]) -> None:
+    """Write the masks and say how to train on them."""
+    from mmdeeplab.check.fix import write_masks
+
+    mended, failed = write_masks(report, out, colours, renamed)
+    folders = sorted({look.source.masks.name for look in report.looks})
+    print(f'--fix: {mended} masks mended, the others copied, into {out}/{{{",".join(folders)}}}')
+    print('\n'.join(f'not mended: {words}' for words in failed), end='\n' if failed else '')
+    print(
+        'to use them: --cfg-options '
+        + ' '.join(
+            f'{role}_dataloader.dataset.mask_dir={(out / look.source.masks.name).resolve()}'
+            for look in report.looks
+            for role in look.source.roles
+        )
+    )
+
+
+def read_map(pairs: list[str]) -> dict[int, int]:
+    """``OLD=NEW`` words as numbers.
+
+    Raises:
+        UserError: A word of another form.
+    """
+    renamed = {}
+    for pair in pairs:
+        old, _, new = pair.partition('=')
+        if not (old.isdigit() and new.isdigit()):
+            raise UserError(f'--map takes OLD=NEW, e.g. 255=1, got {pair!r}')
+        renamed[int(old)] = int(new)
+    return renamed
+
+
+main = command(_parser, check_dataset)

@@ -1,0 +1,135 @@
+"""The check of the data before a run: on the first rank, remembered, one sentence for all."""
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+
+from mmengine import dist
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmdeeplab.check.report import Report, examine
+from mmdeeplab.check.sources import sources
+from mmdeeplab.check.text import sentence, summary
+from mmdeeplab.check.weights import fill_in, wanted
+from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.ranks import on_first_rank
+from mmdeeplab.errors import UserError
+from mmdeeplab.registry import HOOKS
+
+
+def prepare_data(cfg: Config, options: Sequence[str] = ()) -> str:
+    """Check the data that a training reads, and give ``class_weight='auto'`` its numbers.
+
+    Args:
+        cfg: The config; its losses are changed. ``check_data=False`` in it skips the check,
+            ``check_data.allow`` names kinds of error to let pass.
+        options: ``--cfg-options`` of the command, to be repeated in the one that lists all.
+
+    Returns:
+        What to tell the user.
+
+    Raises:
+        UserError: The data has an error; the same sentence on every rank.
+    """
+    wishes = wanted(cfg)
+    checked = cfg.get('check_data', True) is not False
+    if not checked and not wishes:
+        return 'data: not checked'
+    splits = ('train', 'val') if checked else ('train',)
+
+    def act(beat: Callable[[], None]) -> dict:
+        report, notice = _examine(cfg, splits, options, beat, checked)
+        counts = report.counts.get('train')
+        if wishes and counts is None:
+            raise UserError("class_weight='auto' needs a training split that can be read")
+        weights = {m: counts.weights(m) for m in set(wishes.values())} if counts else {}
+        return dict(notice=notice, weights=weights)
+
+    outcome = on_first_rank(act)
+    fill_in(cfg, outcome['weights'])
+    return str(outcome['notice'])
+
+
+def require_sound(cfg: Config, splits: tuple[str, ...]) -> str:
+    """Check the data of some splits, as :func:`prepare_data` does for training."""
+    if cfg.get('check_data', True) is False:
+        return 'data: not checked'
+    return str(on_first_rank(lambda beat: _examine(cfg, splits, (), beat, True)[1]))
+
+
+def _examine(
+    cfg: Config,
+    splits: tuple[str, ...],
+    options: Sequence[str],
+    beat: Callable[[], None],
+    strict: bool,
+) -> tuple[Report, str]:
+    start = time.perf_counter()
+    settings = cfg.get('check_data') or {}
+    allow = tuple(settings.get('allow', ())) if isinstance(settings, dict) else ()
+    try:
+        report = examine(cfg, splits, allow=allow, beat=beat)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    command = listing_command(cfg, options)
+    if strict and report.errors:
+        raise UserError(sentence(report, command))
+    notice = f'data: {summary(report)}, checked in {time.perf_counter() - start:.1f} s'
+    return report, notice + (f'; {command} lists them' if report.problems else '')
+
+
+def listing_command(cfg: Config, options: Sequence[str] = ()) -> str:
+    """The command that prints the whole table for the data of ``cfg``."""
+    words = ['tools/check_dataset.py', cfg.filename or 'CONFIG']
+    roots = {str(source.root) for source in sources(cfg, ('train', 'val', 'test'))[0]}
+    if len(roots) == 1:
+        words += ['--data-root', *roots]
+    about_data = [option for option in options if 'dataset' in option.partition('=')[0]]
+    if about_data:
+        words += ['--cfg-options', *about_data]
+    return shlex.join(words)
+
+
+@HOOKS.register_module()
+class DataCheckHook(Hook):
+    """Check the data before the first step (:mod:`mmdeeplab.check`).
+
+    What ``tools/train.py`` has looked at already is remembered. Also refuses a data set whose
+    number of classes is not the network's.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner: Runner) -> None:
+        loops = [runner.train_loop, runner.val_loop]
+        data = [loop.dataloader.dataset for loop in loops if loop is not None]
+        self._check(runner, data, 'train', 'val')
+
+    def before_val(self, runner: Runner) -> None:
+        if runner._train_loop is None:  # validation alone; in training both were checked
+            self._check(runner, [runner.val_loop.dataloader.dataset], 'val')
+
+    def before_test(self, runner: Runner) -> None:
+        self._check(runner, [runner.test_loop.dataloader.dataset], 'test')
+
+    def _check(self, runner: Runner, datasets: list[BaseDataset], *splits: str) -> None:
+        model = unwrap(runner.model)
+        for dataset in datasets:
+            check_classes(dataset, model.num_classes)
+        notice = require_sound(runner.cfg, splits)
+        if dist.is_main_process() and 'train' not in splits:
+            runner.logger.info(notice)
+
+
+def check_classes(dataset: BaseDataset, num_classes: int) -> None:
+    """The network must have one output a class."""
+    found = len(dataset.metainfo['classes'])
+    if found != num_classes:
+        raise UserError(
+            f'model.decode_head.num_classes is {num_classes}, but {dataset.data_root} has '
+            f"{found} classes (its classes.txt, or VOC's 21 without one): "
+            f'--cfg-options model.decode_head.num_classes={found}'
+        )

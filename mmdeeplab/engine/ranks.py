@@ -1,0 +1,83 @@
+"""Several processes: how they meet, and how one works while the others wait."""
+
+import datetime
+import os
+import time
+from collections.abc import Callable
+
+import torch
+import torch.distributed
+from mmengine import dist
+
+from mmdeeplab.errors import UserError
+
+BEAT = 5.0
+"""Seconds between signs of life: far below any timeout of a process group."""
+
+
+def join_ranks(launcher: str, env_cfg: dict) -> None:
+    """Form the process group that the launcher made ready; on gloo where there is no GPU.
+
+    Raises:
+        UserError: The command was not started by torchrun.
+    """
+    if launcher != 'pytorch' or torch.distributed.is_initialized():
+        return
+    if 'RANK' not in os.environ:
+        raise UserError('--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS')
+    settings = env_cfg.get('dist_cfg', {})
+    if torch.cuda.is_available():
+        dist.init_dist(launcher, **settings)
+    else:
+        timeout = datetime.timedelta(seconds=settings.get('timeout', 600))
+        torch.distributed.init_process_group('gloo', timeout=timeout)
+
+
+def on_first_rank(action: Callable[[Callable[[], None]], object]) -> object:
+    """Run ``action(beat)`` on rank 0 and hand its result to all ranks, however long it takes.
+
+    The action calls ``beat`` now and then; while it does, no rank runs into a timeout.
+
+    Raises:
+        UserError: On every rank, when the action raised it on the first one.
+    """
+    if dist.get_world_size() == 1:
+        return action(lambda: None)
+    return _lead(action) if dist.get_rank() == 0 else _follow()
+
+
+def _lead(action: Callable[[Callable[[], None]], object]) -> object:
+    last = time.monotonic()
+
+    def beat() -> None:
+        nonlocal last
+        if time.monotonic() - last > BEAT:
+            _share('working')
+            last = time.monotonic()
+
+    try:
+        result = action(beat)
+    except UserError as error:
+        _share('refused', str(error))
+        raise
+    except BaseException as error:
+        _share('refused', f'the first rank stopped: {type(error).__name__}: {error}')
+        raise
+    _share('done', result)
+    return result
+
+
+def _follow() -> object:
+    while True:
+        word, content = _share()
+        if word == 'done':
+            return content
+        if word == 'refused':
+            raise UserError(str(content))
+
+
+def _share(*message: object) -> tuple[object, object]:
+    """Send (word, content) from rank 0; on the others, receive it."""
+    box = [(*message, None)[:2] if message else (None, None)]
+    dist.broadcast_object_list(box)
+    return box[0]
