@@ -15,6 +15,7 @@ from mmdeeplab.datasets.files import (
     MASK_MODES,
     VOID,
     check_ids,
+    check_size,
     decode_pixels,
     read_bytes,
     read_header,
@@ -103,7 +104,7 @@ def _write(
     before = ids
     ids = rename(ids, renamed)
     check_ids(ids, len(classes), path)
-    ids = _turned(ids.astype(np.uint8), sample, look.source.image(name))
+    ids = _turned(ids.astype(np.uint8), sample, path, look.source.image(name))
     target.parent.mkdir(parents=True, exist_ok=True)
     if before is pixels and np.array_equal(ids, pixels):
         shutil.copyfile(path, target)
@@ -143,9 +144,17 @@ def rename(ids: np.ndarray, renamed: Mapping[int, int]) -> np.ndarray:
     return result
 
 
-def _turned(ids: np.ndarray, sample: Sample, image: Path) -> np.ndarray:
-    """Turn a mask as its image's EXIF tag turns the image, where only so the two fit."""
-    if not any(kind == 'orientation' for kind, *_ in sample.faults) or sample.turn == 1:
-        return ids
-    turned = np.array(Image.fromarray(ids).transpose(_TURNS[sample.turn]))
-    return turned if turned.shape == read_image(image).shape[:2] else ids
+def _turned(ids: np.ndarray, sample: Sample, path: Path, image: Path) -> np.ndarray:
+    """Turn a mask as its image's EXIF tag turns the image, where only so the two fit.
+
+    Raises:
+        UserError: They do not fit.
+    """
+    try:
+        size = read_image(image).shape[:2]
+    except UserError:
+        return ids  # the image's own fault is in the table
+    if ids.shape != size and sample.turn != 1:
+        ids = np.array(Image.fromarray(ids).transpose(_TURNS[sample.turn]))
+    check_size(ids, size, path, image)
+    return ids

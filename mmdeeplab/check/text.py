@@ -27,7 +27,8 @@ def problem_table(report: Report, root: Path | None = None) -> str:
             continue
         file = _relative(problem.path, root)
         kind = f'{problem.kind} (warning)' if warning else problem.kind
-        table.add_row([problem.split, problem.id, kind, file, _short(problem), problem.advice])
+        words = _short(problem, root)
+        table.add_row([problem.split, problem.id, kind, file, words, problem.advice])
     lines = [table.get_string()] if report.problems else []
     kinds = {problem.kind for problem in report.warnings}
     lines += [
@@ -38,11 +39,10 @@ def problem_table(report: Report, root: Path | None = None) -> str:
     return '\n'.join(lines)
 
 
-def _short(problem: Problem) -> str:
+def _short(problem: Problem, root: Path | None) -> str:
     """The words without the path, which has a column of its own."""
     words = problem.words.replace(f' {problem.path}', '')
-    folder = f'{Path(problem.path).parent}/'
-    return words.replace(folder, '')
+    return words.replace(f'{root}/', '') if root else words
 
 
 def _relative(path: str, root: Path | None) -> str:

@@ -95,6 +95,8 @@ def set_aside(cfg: 'Config') -> None:
                 raise UserError(f'{path}.class_weight={wish!r}: numbers, or {" or ".join(METHODS)}')
             wishes[path] = wish
             loss['class_weight'] = None
+        elif wish is not None:
+            _weigh(loss, wish)
     if wishes:
         cfg[_WISHES] = wishes
 
@@ -105,17 +107,22 @@ def wanted(cfg: 'Config') -> dict[str, str]:
 
 
 def fill_in(cfg: 'Config', weights: dict[str, list[float]]) -> None:
-    """Give each loss that wants them the weights of its method.
-
-    mmseg's cross entropy, when it has weights, divides by the weights of the labelled pixels by
-    itself; asked for ``avg_non_ignore`` as well it stops with an IndexError.
-    """
+    """Give each loss that wants them the weights of its method."""
     wishes = wanted(cfg)
     for path, loss in _losses(cfg.get('model'), 'model'):
         if path in wishes:
-            loss['class_weight'] = weights[wishes[path]]
-            loss.pop('avg_non_ignore', None)
+            _weigh(loss, weights[wishes[path]])
     cfg.pop(_WISHES, None)
+
+
+def _weigh(loss: dict, weights: object) -> None:
+    """Set the weights of a loss.
+
+    With weights, mmseg's cross entropy divides by those of the labelled pixels in any case; asked
+    for that by ``avg_non_ignore`` it stops with an IndexError.
+    """
+    loss['class_weight'] = weights
+    loss.pop('avg_non_ignore', None)
 
 
 def _losses(node: object, path: str) -> Iterator[tuple[str, dict]]:

@@ -84,8 +84,8 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
     from mmdeeplab.check.fix import write_masks
 
     mended, failed = write_masks(report, out, colours, renamed)
-    folders = sorted({look.source.masks.name for look in report.looks})
-    print(f'--fix: {mended} masks mended, the others copied, into {out}/{{{",".join(folders)}}}')
+    folders = sorted({str(out / look.source.masks.name) for look in report.looks})
+    print(f'--fix: {mended} masks mended, the others copied, into ' + ' and '.join(folders))
     print('\n'.join(f'not mended: {words}' for words in failed), end='\n' if failed else '')
     print(
         'to use them: --cfg-options '

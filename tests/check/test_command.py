@@ -1,0 +1,233 @@
+"""The command: table, exit status, JSON, mended masks; and what is remembered."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch.multiprocessing
+from broken import (
+    Folder,
+    bomb,
+    coloured,
+    config,
+    cut,
+    draw,
+    ids_of,
+    labelled,
+    save_mask,
+    sixteen,
+    tagged,
+)
+from PIL import Image
+from places import ROOT
+
+from mmdeeplab.check import cache as cache_module
+from mmdeeplab.check import scan as scan_module
+from mmdeeplab.check.kinds import KINDS
+from mmdeeplab.check.report import examine
+from mmdeeplab.cli.check_dataset import main
+from mmdeeplab.engine import ranks
+from mmdeeplab.errors import UserError
+from mmdeeplab.voc_names import VOC_CLASSES
+
+CONFIG = str(ROOT / 'configs' / 'deeplabv3_r50_mini-voc.py')
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    draw(tmp_path / 'data')
+    return tmp_path / 'data'
+
+
+def check(root: Path, *options: object) -> int:
+    return main([CONFIG, '--data-root', str(root), *map(str, options)])
+
+
+def test_sound_data(root: Path, capsys: pytest.CaptureFixture) -> None:
+    assert check(root) == 0
+    text = capsys.readouterr().out
+    assert '4 train, 3 val, 3 test images: 0 errors, 0 warnings' in text
+    assert all(name in text for name in VOC_CLASSES)
+    assert "class_weight='auto'" in text
+    assert 'val, test: % of pixels' in text
+
+
+def test_all_problems_are_in_one_table(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    train, val = Folder(root, 'train'), Folder(root, 'val')
+    cut(train.image)
+    labelled(val, 99)
+    bomb(val.masks[2])
+    assert check(root, '--json', tmp_path / 'all.json') == 2
+    out, err = capsys.readouterr()
+    for words in ('train_1', 'truncated', 'val_1', '99 (4 pixels)', 'val_2', 'too-large'):
+        assert words in out
+    assert err == 'error: the data has 3 errors, listed above\n'
+    report = json.loads((tmp_path / 'all.json').read_text())
+    assert report['errors'] == len(report['problems']) == 3
+    assert {p['path'] for p in report['problems']} == {
+        str(path) for path in (train.image, val.mask, val.masks[2])
+    }
+    assert sum(report['splits']['train']['pixels']) > 0
+
+
+def test_one_split_and_allowed_kinds(root: Path, capsys: pytest.CaptureFixture) -> None:
+    labelled(Folder(root, 'val'), 99)
+    assert check(root, '--split', 'train') == 0
+    assert check(root, '--allow', 'ids') == 0
+    assert check(root, '--cfg-options', "check_data.allow=['ids']") == 0
+    assert check(root, '--allow', 'idz') == 2
+    assert check(root, '--split', 'trian') == 2
+    assert 'trian' in capsys.readouterr().err
+
+
+def test_fix_writes_ids_for_vocs_colours(root: Path, tmp_path: Path) -> None:
+    train, val = Folder(root, 'train'), Folder(root, 'val')
+    before = [ids_of(path) for path in train.masks]
+    for path in train.masks[:3]:
+        coloured(path)
+    tagged(val, turned_mask=False)
+    upright = np.rot90(ids_of(val.mask), -1)
+    bytes_before = {p: p.read_bytes() for p in root.rglob('*') if p.is_file()}
+    out = tmp_path / 'fixed'
+    assert check(root, '--fix', out) == 2
+    masks = [ids_of(out / 'SegmentationClass' / path.name) for path in train.masks]
+    assert all((a == b).all() for a, b in zip(masks, before, strict=True))
+    np.testing.assert_array_equal(ids_of(out / 'SegmentationClass' / val.mask.name), upright)
+    assert {p: p.read_bytes() for p in root.rglob('*') if p.is_file()} == bytes_before
+    used = [f'{s}_dataloader.dataset.mask_dir={out}/SegmentationClass' for s in ('train', 'val')]
+    assert check(root, '--split', 'train,val', '--cfg-options', *used) == 0
+    assert check(root, '--fix', out) == 2  # not empty: never overwritten
+
+
+def test_fix_by_a_list_of_colours_and_by_renaming(root: Path, tmp_path: Path) -> None:
+    (root / 'classes.txt').write_text('sky\nroad\n')
+    train, val = Folder(root, 'train'), Folder(root, 'val')
+    for folder in (train, val):
+        for path in folder.masks:
+            save_mask(path, np.where(ids_of(path) < 9, 0, 1))
+    ids = ids_of(train.mask).astype(bool)
+    Image.fromarray(np.where(ids[..., None], [10, 20, 30], [1, 2, 3]).astype(np.uint8)).save(
+        train.mask
+    )
+    sixteen(val, 65535)
+    colours = tmp_path / 'colours.txt'
+    colours.write_text('1 2 3 sky\n10 20 30 road\n0 0 0 void\n')
+    out = tmp_path / 'fixed'
+    check(root, '--fix', out, '--colours', colours, '--map', '65535=255')
+    np.testing.assert_array_equal(ids_of(out / 'SegmentationClass' / train.mask.name), ids)
+    assert ids_of(out / 'SegmentationClass' / val.mask.name)[5, 5] == 255
+
+
+def test_two_classes_written_0_and_255_become_0_and_1(root: Path, tmp_path: Path) -> None:
+    (root / 'classes.txt').write_text('other\nroad\n')
+    folders = [Folder(root, 'train'), Folder(root, 'val')]
+    for path in (path for folder in folders for path in folder.masks):
+        save_mask(path, np.where(ids_of(path) < 9, 0, 255))
+    assert check(root, '--fix', tmp_path / 'fixed') == 2
+    for path in folders[0].masks:
+        fixed = ids_of(tmp_path / 'fixed' / 'SegmentationClass' / path.name)
+        np.testing.assert_array_equal(fixed, ids_of(path) == 255)
+
+
+def test_only_changed_files_are_looked_at_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    real = scan_module.look_at
+    monkeypatch.setattr(
+        scan_module, 'look_at', lambda *pair: looked.append(pair[0].stem) or real(*pair)
+    )
+    folder = Folder(root, 'train')
+    first = examine(config(root), ('train',))
+    assert sorted(looked) == folder.ids
+    looked.clear()
+    cache_module._loaded.clear()  # another process
+    again = examine(config(root), ('train',))
+    assert looked == []
+    np.testing.assert_array_equal(again.counts['train'].pixels, first.counts['train'].pixels)
+    labelled(folder, 30)
+    assert examine(config(root), ('train',)).errors
+    assert looked == [folder.id]
+    (root / 'classes.txt').write_text('\n'.join(f'c{i}' for i in range(31)))
+    assert not examine(config(root), ('train',)).errors  # other classes, nothing looked at
+    assert looked == [folder.id]
+
+
+@pytest.mark.parametrize('damage', [b'', b'x', b'\xff\xfe\x00', b'0' * 64 + b'\n{}'])
+def test_a_damaged_cache_is_as_good_as_none(root: Path, damage: bytes) -> None:
+    expected = examine(config(root), ('train',)).counts['train'].pixels
+    (path,) = [cache for cache in cache_module._loaded if str(root) in key_of(cache, root)]
+    path.write_bytes(damage)
+    cache_module._loaded.clear()
+    counts = examine(config(root), ('train',)).counts['train']
+    np.testing.assert_array_equal(counts.pixels, expected)
+
+
+def key_of(path: Path, root: Path) -> str:
+    """``root`` when the cache file at ``path`` is that of the folder there."""
+    key = f'{root}/JPEGImages\n{root}/SegmentationClass\n.jpg\n.png'
+    return key if cache_module.Cache(key).path == path else ''
+
+
+def test_a_changed_bit_of_the_cache_is_noticed(root: Path) -> None:
+    examine(config(root), ('train',))
+    (path,) = [cache for cache in cache_module._loaded if key_of(cache, root)]
+    path.write_text(path.read_text().replace('"0":', '"1":', 1))
+    assert cache_module._read(path) == {}
+
+
+def test_without_a_place_for_the_cache(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('XDG_CACHE_HOME', '/proc/none')
+    assert examine(config(root), ('train',)).problems == []
+
+
+def test_a_pool_finds_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut(Folder(root, 'train').image)
+    alone = examine(config(root), ('train', 'val'), workers=0)
+    monkeypatch.setattr(scan_module, 'FEW', 1)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(root / 'elsewhere'))
+    pooled = examine(config(root), ('train', 'val'), workers=2)
+    assert pooled.problems == alone.problems
+    assert pooled.looks[0].samples == alone.looks[0].samples
+
+
+def _rank(rank: int, port: int, out: str, fails: bool) -> None:
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank))
+    os.environ.update(WORLD_SIZE='2', LOCAL_RANK=str(rank))
+    ranks.BEAT = 0.5
+    ranks.join_ranks('pytorch', dict(dist_cfg=dict(timeout=2)))
+
+    def slow(beat: object) -> str:
+        assert rank == 0
+        for _ in range(8):
+            time.sleep(0.5)
+            beat()
+        if fails:
+            raise UserError('label 77')
+        return 'sound'
+
+    try:
+        result = ranks.on_first_rank(slow)
+    except UserError as error:
+        result = f'error: {error}'
+    Path(f'{out}/{rank}').write_text(str(result))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('fails', 'words'), [(False, 'sound'), (True, 'error: label 77')])
+def test_ranks_wait_longer_than_their_timeout(tmp_path: Path, fails: bool, words: str) -> None:
+    port = 29500 + os.getpid() % 1000 + fails
+    arguments = (port, str(tmp_path), fails)
+    torch.multiprocessing.start_processes(_rank, arguments, 2, start_method='spawn')
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == [words] * 2
+
+
+def test_every_kind_is_documented() -> None:
+    text = (ROOT / 'docs' / 'check_dataset.md').read_text()
+    for name, kind in KINDS.items():
+        assert f'| `{name}` | {kind.severity} | {kind.meaning} |' in text
