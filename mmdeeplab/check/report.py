@@ -159,6 +159,7 @@ def leaks(looks: list[Look]) -> Iterator[Problem]:
         if 'train' in look.source.roles:
             continue
         for name, sample in look.samples.items():
-            if sample.digest and (first := seen.get(('train', sample.digest))) is not None:
-                words = f'the same image as {first} of train'
+            twin = seen.get(('train', sample.digest)) if sample.digest else None
+            if twin is not None:
+                words = f'the same image as {twin} of train'
                 yield Problem('leak', look.source.role, name, str(look.source.image(name)), words)

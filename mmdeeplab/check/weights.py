@@ -35,7 +35,8 @@ class Counts:
 
     @classmethod
     def zero(cls, classes: int) -> 'Counts':
-        return cls(0, *(np.zeros(classes, np.int64) for _ in range(3)), 0)
+        pixels, present, where = np.zeros((3, classes), np.int64)
+        return cls(0, pixels, present, where, 0)
 
     def add(self, ids: dict[str, int], void: int) -> None:
         """Count one mask: pixels by id as text; ids outside the classes are left out."""

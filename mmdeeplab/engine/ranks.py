@@ -4,6 +4,7 @@ import datetime
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.distributed
@@ -33,7 +34,7 @@ def join_ranks(launcher: str, env_cfg: dict) -> None:
         torch.distributed.init_process_group('gloo', timeout=timeout)
 
 
-def on_first_rank(action: Callable[[Callable[[], None]], object]) -> object:
+def on_first_rank(action: Callable[[Callable[[], None]], Any]) -> Any:
     """Run ``action(beat)`` on rank 0 and hand its result to all ranks, however long it takes.
 
     The action calls ``beat`` now and then; while it does, no rank runs into a timeout.
@@ -46,7 +47,7 @@ def on_first_rank(action: Callable[[Callable[[], None]], object]) -> object:
     return _lead(action) if dist.get_rank() == 0 else _follow()
 
 
-def _lead(action: Callable[[Callable[[], None]], object]) -> object:
+def _lead(action: Callable[[Callable[[], None]], Any]) -> Any:
     last = time.monotonic()
 
     def beat() -> None:
@@ -67,7 +68,7 @@ def _lead(action: Callable[[Callable[[], None]], object]) -> object:
     return result
 
 
-def _follow() -> object:
+def _follow() -> Any:
     while True:
         word, content = _share()
         if word == 'done':
@@ -76,8 +77,8 @@ def _follow() -> object:
             raise UserError(str(content))
 
 
-def _share(*message: object) -> tuple[object, object]:
-    """Send (word, content) from rank 0; on the others, receive it."""
-    box = [(*message, None)[:2] if message else (None, None)]
+def _share(word: str = '', content: Any = None) -> tuple[str, Any]:
+    """Send a word and what belongs to it from rank 0; on the others, receive them."""
+    box = [(word, content)]
     dist.broadcast_object_list(box)
     return box[0]

@@ -102,7 +102,7 @@ def test_lists_of_every_editor_are_read(tmp_path: Path, text: str, ids: list) ->
 @pytest.mark.parametrize('line', ['../../secret', '/etc/passwd', 'a.jpg a.png'])
 def test_lines_that_are_no_ids_are_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / 'train.txt').write_text(f'fine\n{line}\n')
-    with pytest.raises(UserError, match='image 2') as error:
+    with pytest.raises(UserError, match='line 2') as error:
         read_split(tmp_path / 'train.txt')
     assert line in str(error.value)
 
