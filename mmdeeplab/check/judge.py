@@ -48,6 +48,7 @@ def judge_sample(
             if kind in told:
                 continue
         elif kind == 'colour-mask':
+            words = f'the mask {paths[what]} is in colour'
             fix = advise_on_colours(source, sample, colours)
         elif kind == 'orientation' and sample.turn != 1:
             fix = f'turn the mask as EXIF orientation {sample.turn} says: --fix OUT'

@@ -11,7 +11,7 @@ from mmdeeplab.check.weights import METHODS, Counts
 
 WARNINGS_SHOWN = 20  # of a kind; a grey data set has thousands
 NAMED = 3  # offenders in the sentence
-_WIDTH = 46
+_WIDTH = 40
 
 
 def problem_table(report: Report, root: Path | None = None) -> str:
@@ -42,6 +42,7 @@ def problem_table(report: Report, root: Path | None = None) -> str:
 def _short(problem: Problem, root: Path | None) -> str:
     """The words without the path, which has a column of its own."""
     words = problem.words.replace(f' {problem.path}', '')
+    words = words.replace(problem.path, Path(problem.path).name) if problem.path else words
     return words.replace(f'{root}/', '') if root else words
 
 

@@ -35,7 +35,7 @@ class LoadMask(BaseTransform):
     def transform(self, results: dict) -> dict:
         path = results['seg_map_path']
         mask = read_mask(path)
-        check_size(mask, results['img_shape'], path, results['img_path'])
+        check_size(mask, results['ori_shape'], path, results['img_path'])
         check_ids(mask, results['num_classes'], path)
         results['gt_seg_map'] = mask.astype(np.uint8)
         results['seg_fields'].append('gt_seg_map')
