@@ -50,14 +50,9 @@ def train(args: argparse.Namespace) -> None:
     require_data(cfg, 'train', 'val')
     notice = resume(cfg, args.resume)
     from mmdeeplab.engine.data_check import prepare_data
-    from mmdeeplab.engine.ranks import join_ranks
     from mmdeeplab.engine.runner import DeepLabRunner
 
-    if args.no_check:
-        cfg.check_data = False
-    join_ranks(cfg.launcher, cfg.get('env_cfg', {}))
-    data_notice = prepare_data(cfg, args.cfg_options)
-
+    data_notice = prepare_data(cfg, args.cfg_options, check=not args.no_check)
     runner = DeepLabRunner.from_cfg(cfg)
     runner.logger.info(data_notice)
     if notice:

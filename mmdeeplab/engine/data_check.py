@@ -15,18 +15,19 @@ from mmdeeplab.check.sources import sources
 from mmdeeplab.check.text import sentence, summary
 from mmdeeplab.check.weights import fill_in, wanted
 from mmdeeplab.engine.checkpoint import unwrap
-from mmdeeplab.engine.ranks import on_first_rank
+from mmdeeplab.engine.ranks import join_ranks, on_first_rank
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
 
 
-def prepare_data(cfg: Config, options: Sequence[str] = ()) -> str:
+def prepare_data(cfg: Config, options: Sequence[str] = (), check: bool = True) -> str:
     """Check the data that a training reads, and give ``class_weight='auto'`` its numbers.
 
     Args:
         cfg: The config; its losses are changed. ``check_data=False`` in it skips the check,
             ``check_data.allow`` names kinds of error to let pass.
         options: ``--cfg-options`` of the command, to be repeated in the one that lists all.
+        check: False as ``check_data=False``.
 
     Returns:
         What to tell the user.
@@ -34,6 +35,9 @@ def prepare_data(cfg: Config, options: Sequence[str] = ()) -> str:
     Raises:
         UserError: The data has an error; the same sentence on every rank.
     """
+    if not check:
+        cfg.check_data = False
+    join_ranks(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}))
     wishes = wanted(cfg)
     checked = cfg.get('check_data', True) is not False
     if not checked and not wishes:

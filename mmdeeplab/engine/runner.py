@@ -18,7 +18,6 @@ from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkp
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
-from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
