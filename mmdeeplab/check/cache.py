@@ -78,7 +78,9 @@ def _read(path: Path) -> dict[str, dict]:
             return {}
         records = json.loads(body)
         known = {field.name for field in fields(Sample)}
-        sound = all(set(record['sample']) <= known for record in records.values())
+        sound = all(
+            record['stamps'] and set(record['sample']) == known for record in records.values()
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return records if sound else {}

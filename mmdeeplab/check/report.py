@@ -12,7 +12,7 @@ from mmdeeplab.check.sources import Source, sources
 from mmdeeplab.check.weights import Counts
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.datasets.split_list import parse_split
-from mmdeeplab.errors import choose
+from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -59,6 +59,12 @@ class Report:
         return [p for p in self.problems if self.severity(p) == WARNING]
 
 
+def allowed_kinds(cfg: 'Config') -> tuple[str, ...]:
+    """``check_data.allow`` of a config; ``check_data`` may also be True or False."""
+    settings = cfg.get('check_data')
+    return tuple(settings.get('allow', ())) if isinstance(settings, dict) else ()
+
+
 def examine(
     cfg: 'Config',
     splits: tuple[str, ...],
@@ -80,10 +86,12 @@ def examine(
         quiet: Show no progress.
 
     Raises:
-        ValueError: A kind in ``allow`` that there is not.
+        UserError: A kind in ``allow`` that there is not.
     """
-    for kind in allow:
-        choose('a kind of problem to allow', kind, tuple(KINDS))
+    if strange := [kind for kind in allow if kind not in KINDS]:
+        raise UserError(
+            f'no kind of problem is called {strange[0]!r}; there are {", ".join(KINDS)}'
+        )
     found, unknown = sources(cfg, splits)
     report = Report(allowed=tuple(allow))
     for role, name in unknown:

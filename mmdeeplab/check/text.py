@@ -53,10 +53,12 @@ def _relative(path: str, root: Path | None) -> str:
 def summary(report: Report) -> str:
     """One line: how many images, errors and warnings."""
     images = ', '.join(f'{counts.images} {role}' for role, counts in report.counts.items())
+    if not report.problems:
+        return f'{images} images, nothing wrong'
     kinds = Counter(problem.kind for problem in report.problems)
     listed = ', '.join(f'{count} {kind}' for kind, count in kinds.items())
     counted = f'{_amount(len(report.errors), "error")}, {_amount(len(report.warnings), "warning")}'
-    return f'{images or "no"} images: {counted}' + (f' ({listed})' if listed else '')
+    return f'{images or "no"} images: {counted} ({listed})'
 
 
 def sentence(report: Report, command: str) -> str:

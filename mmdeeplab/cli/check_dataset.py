@@ -45,14 +45,11 @@ def check_dataset(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args)
     require_data(cfg, *splits)
     from mmdeeplab.check.colours import read_colours
-    from mmdeeplab.check.report import examine
+    from mmdeeplab.check.report import allowed_kinds, examine
 
     colours = read_colours(Path(args.colours)) if args.colours else None
-    allow = (*args.allow, *(cfg.get('check_data') or {}).get('allow', ()))
-    try:
-        report = examine(cfg, splits, args.workers, allow, colours)
-    except ValueError as error:
-        raise UserError(f'--allow: {error}') from error
+    allow = (*args.allow, *allowed_kinds(cfg))
+    report = examine(cfg, splits, args.workers, allow, colours)
     show(report)
     if args.json:
         from mmdeeplab.check.text import as_json

@@ -10,7 +10,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.check.report import Report, examine
+from mmdeeplab.check.report import Report, allowed_kinds, examine
 from mmdeeplab.check.sources import sources
 from mmdeeplab.check.text import sentence, summary
 from mmdeeplab.check.weights import fill_in, wanted
@@ -72,12 +72,7 @@ def _examine(
     strict: bool,
 ) -> tuple[Report, str]:
     start = time.perf_counter()
-    settings = cfg.get('check_data') or {}
-    allow = tuple(settings.get('allow', ())) if isinstance(settings, dict) else ()
-    try:
-        report = examine(cfg, splits, allow=allow, beat=beat)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    report = examine(cfg, splits, allow=allowed_kinds(cfg), beat=beat)
     command = listing_command(cfg, options)
     if strict and report.errors:
         raise UserError(sentence(report, command))
@@ -91,7 +86,8 @@ def listing_command(cfg: Config, options: Sequence[str] = ()) -> str:
     roots = {str(source.root) for source in sources(cfg, ('train', 'val', 'test'))[0]}
     if len(roots) == 1:
         words += ['--data-root', *roots]
-    about_data = [option for option in options if 'dataset' in option.partition('=')[0]]
+    keys = ('.dataset.', 'check_data')
+    about_data = [o for o in options if any(k in o for k in keys) and '.pipeline.' not in o]
     if about_data:
         words += ['--cfg-options', *about_data]
     return shlex.join(words)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broken import READS, ROWS, Folder, Row, config, draw, huge, ids_of
+from broken import READS, ROWS, Folder, Row, config, draw, huge, ids_of, tiny
 from tools_conftest import CONFIG, SMALL, Tool
 
 from mmdeeplab.check.kinds import ERROR, KINDS
 from mmdeeplab.check.report import Report, examine
+from mmdeeplab.cli import train as train_command
 from mmdeeplab.datasets import VOCFolderDataset
 from mmdeeplab.datasets.files import read_image
 from mmdeeplab.engine.data_check import prepare_data
@@ -140,6 +141,19 @@ def test_grey_becomes_three_equal_channels(root: Path, mode: str) -> None:
     assert (image[..., 0] == image[..., 1]).all()
     assert (image[..., 0] == image[..., 2]).all()
     assert image.max() > 200  # 16 bits are scaled, not cut off
+
+
+@pytest.mark.slow
+def test_unequal_sizes_and_one_pixel_train_and_evaluate(root: Path, tmp_path: Path) -> None:
+    """Batches of unequal images are legal; so is one pixel, for those who insist."""
+    for split in ('train', 'val'):
+        tiny(Folder(root, split))
+    options = [*SMALL, 'train_cfg.max_iters=2', 'val_dataloader.batch_size=3']
+    arguments = [CONFIG, '--data-root', str(root), '--work-dir', str(tmp_path / 'w')]
+    allowed = "check_data.allow=['tiny','leak']"
+    assert train_command.main([*arguments, '--cfg-options', *options]) == 2
+    assert train_command.main([*arguments, '--cfg-options', *options, allowed]) == 0
+    assert (tmp_path / 'w' / 'iter_2.pth').is_file()
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import make_check_dataset
 import numpy as np
 import pytest
 import torch.multiprocessing
@@ -27,7 +28,6 @@ from places import ROOT
 
 from mmdeeplab.check import cache as cache_module
 from mmdeeplab.check import scan as scan_module
-from mmdeeplab.check.kinds import KINDS
 from mmdeeplab.check.report import examine
 from mmdeeplab.cli.check_dataset import main
 from mmdeeplab.engine import ranks
@@ -50,7 +50,7 @@ def check(root: Path, *options: object) -> int:
 def test_sound_data(root: Path, capsys: pytest.CaptureFixture) -> None:
     assert check(root) == 0
     text = capsys.readouterr().out
-    assert '4 train, 3 val, 3 test images: 0 errors, 0 warnings' in text
+    assert '4 train, 3 val, 3 test images, nothing wrong' in text
     assert all(name in text for name in VOC_CLASSES)
     assert "class_weight='auto'" in text
     assert 'val, test: % of pixels' in text
@@ -229,7 +229,11 @@ def test_ranks_wait_longer_than_their_timeout(tmp_path: Path) -> None:
     assert words == ['sound, then label 77'] * 2
 
 
-def test_every_kind_is_documented() -> None:
-    text = (ROOT / 'docs' / 'check_dataset.md').read_text()
-    for name, kind in KINDS.items():
-        assert f'| `{name}` | {kind.severity} | {kind.meaning} |' in text
+def test_the_page_shows_every_kind_and_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = make_check_dataset.PAGE.read_text()
+    assert make_check_dataset.kinds_table() in text
+    monkeypatch.chdir(tmp_path)
+    make_check_dataset.break_mini_voc(Path('broken-voc'))
+    assert make_check_dataset.printed(Path('broken-voc')) in text

@@ -37,6 +37,20 @@ def test_frequencies_equal_bincount(root: Path, split: str) -> None:
     np.testing.assert_array_equal(counts.present, present)
 
 
+def test_wrapped_data_sets_are_counted_together(root: Path) -> None:
+    cfg = config(root)
+    parts = [
+        cfg.train_dataloader.dataset,
+        dict(type='RepeatDataset', dataset=cfg.val_dataloader.dataset),
+    ]
+    cfg.train_dataloader.dataset = dict(type='ConcatDataset', datasets=parts)
+    report = examine(cfg, ('train', 'val'))
+    masks = [path for split in SIZES for path in Folder(root, split).masks]
+    expected = sum(np.bincount(ids_of(mask).ravel(), minlength=256) for mask in masks)
+    np.testing.assert_array_equal(report.counts['train'].pixels, expected[:21])
+    assert [p.kind for p in report.errors] == ['leak']
+
+
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16, np.int32, bool])
 def test_ids_of_every_depth_are_counted(dtype: type) -> None:
     ids = np.random.default_rng(0).integers(0, 60000, (31, 17)).astype(dtype)
