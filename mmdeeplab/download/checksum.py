@@ -1,0 +1,74 @@
+"""What a file must be before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdeeplab.errors import UserError
+
+BLOCK = 1 << 20
+SHORTEST = 8  # hexadecimal digits of sha256 that publishers put into file names
+PAGES = (b'<!doctype html', b'<html', b'<?xml')
+
+
+def digest(path: str | Path, algorithm: str = 'sha256') -> str:
+    """Checksum of a file, in hexadecimal."""
+    value = hashlib.new(algorithm, usedforsecurity=False)
+    with Path(path).open('rb') as file:
+        while block := file.read(BLOCK):
+            value.update(block)
+    return value.hexdigest()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a file beforehand; None is not known.
+
+    Attributes:
+        sha256: Hexadecimal: 64 digits, or the first 8 or more where a publisher tells no more
+            (8 digits find accidents, not forgeries).
+        md5: Hexadecimal, 32 digits.
+        size: Bytes.
+    """
+
+    sha256: str | None = None
+    md5: str | None = None
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, shortest, longest in (
+            ('sha256', self.sha256, SHORTEST, 64),
+            ('md5', self.md5, 32, 32),
+        ):
+            if value is None:
+                continue
+            digits = set(value) <= set('0123456789abcdef')
+            if not digits or not shortest <= len(value) <= longest:
+                raise UserError(f'{name} must be {longest} hexadecimal digits, got {value!r}')
+        if self.size is not None and self.size < 0:
+            raise UserError(f'size must not be negative, got {self.size}')
+
+    @property
+    def known(self) -> bool:
+        """Whether a checksum is known."""
+        return bool(self.sha256 or self.md5)
+
+    def fault(self, path: Path) -> str:
+        """What is wrong with a file, in words; empty when it is the one expected."""
+        size = path.stat().st_size
+        if is_page(path):
+            return 'it is a web page'
+        if self.size is not None and size != self.size:
+            return f'it has {size:,} bytes, not {self.size:,}'
+        for algorithm, wanted in (('sha256', self.sha256), ('md5', self.md5)):
+            if wanted and not (found := digest(path, algorithm)).startswith(wanted):
+                return f'its {algorithm} is {found}, not {wanted}'
+        return ''
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is an HTML page, as servers send it in the place of a file that is gone."""
+    with path.open('rb') as file:
+        return file.read(512).lstrip(b'\xef\xbb\xbf \t\r\n').lower().startswith(PAGES)

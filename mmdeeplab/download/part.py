@@ -1,0 +1,185 @@
+"""A file that is still arriving: ``PATH.part``, and in ``PATH.part.json`` what it is a part of."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import BinaryIO
+
+from mmdeeplab.download.https import StartOverError
+from mmdeeplab.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
+
+class Part:
+    """What has arrived of one file; a later call or process goes on from it.
+
+    Args:
+        path: The final name; nothing stands there before the file is whole and checked.
+        url: Where it comes from.
+
+    Attributes:
+        length: Bytes of the whole file, where the server says so.
+    """
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.path = path.with_name(path.name + '.part')
+        self.final, self.url = path, url
+        self.note = path.with_name(path.name + '.part.json')
+        self.length: int | None = None
+        self.validator = ''
+        self.file: BinaryIO
+
+    def __enter__(self) -> Part:
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = self.path.open('ab')
+            if not _lock(self.file, self.path):
+                self.file.close()
+                raise UserError(f'another process is downloading to {self.path}; wait for it')
+        self._recall()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # What the disk refused to take was reported already.
+        with contextlib.suppress(OSError):
+            if not self.size and _is_at(self.file, self.path):
+                self.note.unlink(missing_ok=True)
+                self.path.unlink()
+            self.file.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes that have arrived."""
+        return os.fstat(self.file.fileno()).st_size
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything has arrived already."""
+        return self.length is not None and self.size == self.length
+
+    def _recall(self) -> None:
+        """Take up what an earlier call left, when it is certain what it was."""
+        try:
+            note = json.loads(self.note.read_text())
+            validator, length = str(note['validator']), note['length']
+            fits = note['url'] == self.url and isinstance(length, int) and self.size <= length
+        except (OSError, ValueError, KeyError, TypeError):
+            fits = False
+        if fits and validator:
+            self.validator, self.length = validator, length
+        else:
+            self.discard()
+
+    def discard(self) -> None:
+        """Forget what has arrived."""
+        with writing(self.path):
+            self.file.truncate(0)
+            self.note.unlink(missing_ok=True)
+        self.validator, self.length = '', None
+
+    def headers(self) -> dict[str, str]:
+        """What asks for the rest; nothing where the whole is wanted."""
+        if not self.size:
+            return {}
+        return {'Range': f'bytes={self.size}-', 'If-Range': self.validator}
+
+    def begin(self, response: HTTPResponse) -> None:
+        """Take what an answer says of the file: the whole (200) or the rest (206).
+
+        Raises:
+            StartOverError: It is not the rest of what has arrived.
+        """
+        etag = response.headers.get('ETag', '')
+        validator = etag if etag.startswith('"') else response.headers.get('Last-Modified', '')
+        if response.status == 206:
+            wanted = f'bytes {self.size}-'
+            range_ = response.headers.get('Content-Range', '')
+            total = range_.rpartition('/')[2]
+            changed = bool(etag) and self.validator.startswith('"') and etag != self.validator
+            if not range_.startswith(wanted) or changed or total != str(self.length):
+                raise StartOverError('the file has changed on the server')
+            return
+        self.discard()
+        length = response.headers.get('Content-Length', '')
+        self.length = int(length) if length.isdigit() else None
+        self.validator = validator
+        if validator and self.length is not None:
+            text = json.dumps(dict(url=self.url, validator=validator, length=self.length))
+            with writing(self.note):
+                self.note.write_text(text)
+
+    def write(self, block: bytes) -> None:
+        """Append a block."""
+        with writing(self.path, self.length):
+            self.file.write(block)
+            self.file.flush()
+
+    def publish(self) -> None:
+        """Give the file its final name, so that it survives a loss of power."""
+        with writing(self.final, self.length):
+            os.fsync(self.file.fileno())
+            self.path.replace(self.final)
+            self.note.unlink(missing_ok=True)
+            folder = os.open(self.final.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _lock(file: BinaryIO, path: Path) -> bool:
+    """Whether this process alone has the file that stands at ``path``."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    # Another process may have given it its final name between opening and locking.
+    return _is_at(file, path)
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether ``path`` still names the open file."""
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+
+
+@contextlib.contextmanager
+def writing(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Name the file, the bytes needed and those free when the disk does not take it.
+
+    Raises:
+        UserError: In the place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f'cannot write {path}: {error.strerror or error}{_room(path, needed)}'
+        ) from (error)
+
+
+def _room(path: Path, needed: int | None) -> str:
+    folder = next((p for p in path.absolute().parents if p.is_dir()), Path('/'))
+    text = f'; {shutil.disk_usage(folder).free:,} bytes are free'
+    return text + (f', {needed:,} are needed' if needed else '')
+
+
+def require_room(path: Path, needed: int) -> None:
+    """Fail before a transfer that cannot fit.
+
+    Raises:
+        UserError: The disk has less than ``needed`` bytes.
+    """
+    if needed > shutil.disk_usage(path.parent).free:
+        raise UserError(f'no room for {path}{_room(path, needed)}')
