@@ -1,0 +1,159 @@
+"""The steps, each of which leaves alone what is there already."""
+
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from mmdeeplab.datasets.voc_folder import read_split
+from mmdeeplab.download import extract
+from mmdeeplab.errors import UserError
+from mmdeeplab.prepare_voc.layout import (
+    AUG_MASKS,
+    IMAGES,
+    LISTS,
+    MASKS,
+    VOC_FOLDER,
+    fault,
+    list_path,
+    place,
+    stems,
+)
+from mmdeeplab.prepare_voc.sbd import labels, masks, to_png
+from mmdeeplab.prepare_voc.sources import SBD, VOC, Counts, Source, obtain
+
+OWN = ('train', 'val')  # the lists that VOC brings
+ALL = (*OWN, 'trainaug')
+
+
+class Prepared(NamedTuple):
+    """Where the data are, and whether anything had to be done."""
+
+    folder: Path
+    changed: bool
+
+
+def prepare(
+    root: Path,
+    archives: Path,
+    *,
+    unverified: bool = False,
+    quiet: bool = False,
+    voc_source: Source = VOC,
+    sbd_source: Source = SBD,
+    counts: Counts = Counts(),
+) -> Prepared:
+    """Make ``root/VOCdevkit/VOC2012`` what the VOC configs read.
+
+    Nothing that is there is overwritten, a broken run is gone on with, and a complete folder is
+    left as it is. ``SegmentationClassAug`` gets the masks of trainaug: VOC's own, with their void
+    borders, for the images of train, and SBD's for the others.
+
+    Args:
+        root: Folder above ``VOCdevkit``.
+        archives: Folder of the archives; missing ones are fetched into it.
+        unverified: Take archives that are there whatever their checksum.
+        quiet: Show no progress.
+        voc_source: Tests use another.
+        sbd_source: Tests use another.
+        counts: Images that the lists must name; tests use fewer.
+
+    Raises:
+        UserError: An archive is missing, broken or another one; files of the user stand in the
+            way; or the lists are not what they should be.
+    """
+    voc = root / VOC_FOLDER
+    if not fault(voc, counts, ALL):
+        return Prepared(voc, False)
+    if fault(voc, counts, OWN):
+        archive = obtain(voc_source, archives, unverified, quiet)
+        extract(archive, root, wanted=_is_used, quiet=quiet)
+        require(voc, counts, OWN)
+    archive = obtain(sbd_source, archives, unverified, quiet)
+    train, val = (set(read_split(list_path(voc, split))) for split in OWN)
+    hidden = True if quiet else None
+    with tqdm(total=counts.trainaug, desc='masks', unit='mask', disable=hidden) as bar:
+        copy_masks(voc, train, bar)
+        extra = convert_masks(voc, archive, train | val, bar)
+    write_list(list_path(voc, 'trainaug'), train | extra)
+    require(voc, counts, ALL)
+    return Prepared(voc, True)
+
+
+def _is_used(name: PurePosixPath) -> bool:
+    """Whether a member of VOC's archive is needed: images, masks of the classes, their lists."""
+    folder = name.parent.as_posix()
+    return folder in {f'{VOC_FOLDER}/{part}' for part in (IMAGES, MASKS, LISTS)}
+
+
+def require(voc: Path, counts: Counts, splits: tuple[str, ...]) -> None:
+    """Fail when the splits are not complete.
+
+    Raises:
+        UserError: With what is missing.
+    """
+    if text := fault(voc, counts, splits):
+        raise UserError(f'{voc} is not complete: {text}')
+
+
+def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> None:
+    """Give VOC's own masks of ``ids`` to ``SegmentationClassAug``."""
+    here = stems(voc / AUG_MASKS, '.png')
+    for i in sorted(ids):
+        if i not in here:
+            place(voc / AUG_MASKS / f'{i}.png', (voc / MASKS / f'{i}.png').read_bytes())
+        bar.update()
+
+
+def convert_masks(voc: Path, archive: Path, without: set[str], bar: tqdm) -> set[str]:
+    """Write SBD's masks of all images but those ``without``; return whose they are.
+
+    Raises:
+        UserError: A mask does not fit its image.
+    """
+    here = stems(voc / AUG_MASKS, '.png')
+    ids = set()
+    for i, body in masks(archive):
+        if i in without:
+            continue
+        ids.add(i)
+        if i not in here:
+            mask = labels(body, f'{i}.mat of {archive}')
+            check_size(mask, voc / IMAGES / f'{i}.jpg')
+            place(voc / AUG_MASKS / f'{i}.png', to_png(mask))
+        bar.update()
+    return ids
+
+
+def check_size(mask: np.ndarray, image: Path) -> None:
+    """Fail when a mask (H, W) is not as large as its image.
+
+    Raises:
+        UserError: Or when there is no such image.
+    """
+    try:
+        with Image.open(image) as opened:
+            width, height = opened.size
+    except (OSError, UnidentifiedImageError) as error:
+        raise UserError(
+            f'{image}, which has a mask in SBD, is missing or broken: {error}'
+        ) from error
+    if mask.shape != (height, width):
+        raise UserError(f'{image} is {height} x {width}, its mask in SBD {mask.shape}')
+
+
+def write_list(path: Path, ids: set[str]) -> None:
+    """Write the sorted ids; a list that names the same images in any order is kept.
+
+    Raises:
+        UserError: The list that is there names other images.
+    """
+    if not path.exists():
+        return place(path, ''.join(f'{i}\n' for i in sorted(ids)).encode())
+    if other := ids ^ set(read_split(path)):
+        raise UserError(
+            f'{path} differs from VOC and SBD in {len(other):,} images; move it away, it is not '
+            'overwritten'
+        )

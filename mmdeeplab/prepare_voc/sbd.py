@@ -1,0 +1,76 @@
+"""SBD's masks: `benchmark_RELEASE/dataset/cls/ID.mat` to palette PNGs as VOC's."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+from scipy.io import loadmat
+
+from mmdeeplab.download import members
+from mmdeeplab.errors import UserError
+from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+
+DATASET = PurePosixPath('benchmark_RELEASE/dataset')
+MASKS = DATASET / 'cls'
+LISTS = (DATASET / 'train.txt', DATASET / 'val.txt')
+LARGEST = 1 << 24  # bytes of one member that is read into memory; the real ones have about 3,000
+
+
+def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """Every mask of the archive: id and content of its ``.mat``.
+
+    Raises:
+        UserError: The archive is broken, or its masks are not those that its lists name.
+    """
+    found: set[str] = set()
+    listed: set[str] = set()
+    for name, size, file in members(archive):
+        mask = name.parent == MASKS and name.suffix == '.mat'
+        if not mask and name not in LISTS:
+            continue
+        if size > LARGEST:
+            raise UserError(f'{archive}: {name} has {size:,} bytes, which no mask or list has')
+        body = file.read()
+        if mask:
+            found.add(name.stem)
+            yield name.stem, body
+        else:
+            listed |= set(body.decode('ascii', 'replace').split())
+    if found != listed:
+        some = ', '.join(sorted(found ^ listed)[:5])
+        raise UserError(
+            f'{archive} has {len(found):,} masks in {MASKS}, but its lists name {len(listed):,} '
+            f'images: {some or "none"}'
+        )
+
+
+def labels(body: bytes, name: str) -> np.ndarray:
+    """The class ids (H, W), 0 to 20, of a ``.mat``; SBD has no void.
+
+    Raises:
+        UserError: It is not a mask of SBD.
+    """
+    try:
+        truth = loadmat(
+            io.BytesIO(body), appendmat=False, variable_names=('GTcls',), struct_as_record=True
+        )
+        ids = np.asarray(truth['GTcls'][0, 0]['Segmentation'])
+    except Exception as error:  # scipy raises many kinds for broken files
+        raise UserError(f'{name} is not a mask of SBD: {error!r}') from error
+    if ids.ndim != 2 or ids.dtype != np.uint8 or not ids.size or ids.max() >= len(VOC_CLASSES):
+        raise UserError(
+            f'{name} is not a mask of SBD: shape {ids.shape}, type {ids.dtype}, '
+            f'largest id {ids.max(initial=0)}'
+        )
+    return ids
+
+
+def to_png(ids: np.ndarray) -> bytes:
+    """Class ids (H, W) as a PNG with VOC's palette."""
+    mask = Image.fromarray(ids).convert('P')
+    mask.putpalette([value for rgb in voc_palette() for value in rgb])
+    out = io.BytesIO()
+    mask.save(out, 'PNG')
+    return out.getvalue()
