@@ -32,12 +32,19 @@ def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def find_checkpoint(wish: str) -> Path:
-    """A checkpoint file, or the newest one of a folder.
+    """A checkpoint file, the newest one of a folder, or a name that ``weights.py get`` has fetched.
 
     Raises:
         UserError: There is none.
     """
     path = Path(wish)
+    if not path.exists() and path.name == wish:
+        from mmdeeplab.weights.catalogue import Cache, load
+
+        if cached := Cache().verified(wish):
+            return cached
+        if wish in [row.name for row in load()]:
+            raise UserError(f'{wish} is not here yet: tools/weights.py get {wish}')
     found = newest_checkpoint(path) if path.is_dir() else path
     if found is None or not found.is_file():
         raise UserError(

@@ -1,0 +1,168 @@
+"""The published checkpoints of the DeepLab family: list them, and get one ready to use."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.cli.common import command
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmdeeplab.weights.catalogue import Cache, Checkpoint, Result
+    from mmdeeplab.weights.catalogue.obtain import Convert
+
+FILTERS = ('version', 'backbone', 'dataset', 'importer')
+CONFIGS = Path(__file__).parents[2] / 'configs'
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='weights.py', description=__doc__)
+    actions = parser.add_subparsers(dest='action', required=True, metavar='list|show|get')
+    listing = actions.add_parser('list', help='a table of all, or of those that match')
+    listing.add_argument('name', nargs='?', default='', help='part of the name')
+    for key in FILTERS:
+        listing.add_argument(f'--{key}', default='', metavar='TEXT', help=f'part of the {key}')
+    showing = actions.add_parser('show', help='everything that is known of one')
+    getting = actions.add_parser(
+        'get', help='download, verify, convert, keep; prints the path to use'
+    )
+    for one in (showing, getting):
+        one.add_argument('name', help='as in the list')
+    getting.add_argument('--out', type=Path, metavar='FILE', help='copy the result to FILE, too')
+    getting.add_argument(
+        '--refresh', action='store_true', help='download and convert again, also when it is here'
+    )
+    for one in (listing, showing, getting):
+        one.add_argument(
+            '--cache', type=Path, metavar='DIR', help='($MMDEEPLAB_CACHE or ~/.cache/mmdeeplab)'
+        )
+        one.add_argument(
+            '--catalogue', type=Path, metavar='FILE', help='JSON rows of your own; see the docs'
+        )
+    return parser
+
+
+def weights(args: argparse.Namespace) -> None:
+    """List, show or get."""
+    from mmdeeplab.weights.catalogue import Cache, find, load
+
+    rows, cache = load(args.catalogue), Cache(args.cache)
+    if args.action == 'list':
+        print(table(chosen(rows, args), cache))
+    elif args.action == 'show':
+        show(find(args.name, rows), cache)
+    else:
+        get(find(args.name, rows), cache, args)
+
+
+def chosen(rows: Sequence[Checkpoint], args: argparse.Namespace) -> list[Checkpoint]:
+    """The rows that match every filter, whatever the case.
+
+    Raises:
+        UserError: None does.
+    """
+    wanted = {key: getattr(args, key).lower() for key in ('name', *FILTERS)}
+    found = [
+        row
+        for row in rows
+        if all(text in (getattr(row, key) or '').lower() for key, text in wanted.items())
+    ]
+    if not found:
+        said = ', '.join(f'{key} {text!r}' for key, text in wanted.items() if text)
+        raise UserError(f'no checkpoint matches {said}; tools/weights.py list shows all')
+    return found
+
+
+def table(rows: Sequence[Checkpoint], cache: Cache) -> str:
+    """The rows as text: one line each, scores of a single scale and of several."""
+    from prettytable import PLAIN_COLUMNS, PrettyTable
+
+    out = PrettyTable(['name', 'version', 'backbone', 'dataset', 'mIoU', 'scales + flip', ''])
+    out.set_style(PLAIN_COLUMNS)
+    out.align = 'l'
+    out.right_padding_width = 2
+    for row in rows:
+        state = 'here' if cache.record(row.name) else '' if row.importer else 'not importable'
+        scores = [score(row.result(multi_scale)) for multi_scale in (False, True)]
+        out.add_row([row.name, row.version, row.backbone, row.dataset, *scores, state])
+    return f'{out}\n{len(rows)} checkpoints; in brackets: output stride and split, if not val'
+
+
+def score(result: Result | None) -> str:
+    """A published score and what it was measured with."""
+    if result is None:
+        return ''
+    how = [str(result.output_stride)] if result.output_stride else []
+    how += [result.split.partition(' ')[0]] if result.split != 'val' else []
+    return f'{result.miou:.2f}' + (f' ({", ".join(how)})' if how else '')
+
+
+def show(row: Checkpoint, cache: Cache) -> None:
+    """Print every field that says something."""
+    for key, value in dataclasses.asdict(row).items():
+        if key == 'results':
+            for result in row.results:
+                scales = 'several scales' if result.multi_scale else 'one scale'
+                stride = f', output stride {result.output_stride}' if result.output_stride else ''
+                flip = ', flipped, too' if result.flip else ''
+                print(f'{"mIoU":12} {result.miou:.2f} on {result.split}{stride}, {scales}{flip}')
+        elif value not in ((), '', None):
+            print(f'{key:12} {" ".join(value) if isinstance(value, tuple) else value}')
+    print(f'{"here":12} {cache.verified(row.name, row) or "no"}')
+
+
+def get(row: Checkpoint, cache: Cache, args: argparse.Namespace) -> None:
+    """Bring a checkpoint into the cache; only its path goes to standard output."""
+    from mmdeeplab.download.part import writing
+    from mmdeeplab.weights.catalogue.obtain import obtain
+
+    beside = args.catalogue.parent if args.catalogue else None
+    with contextlib.redirect_stdout(sys.stderr):
+        path = obtain(row, cache, converter(beside), refresh=args.refresh)
+        if row.config:
+            options = f' --cfg-options {" ".join(row.cfg_options)}' if row.cfg_options else ''
+            print(f'its config: {find_config(row, beside)}{options}')
+    if args.out:
+        partial = args.out.with_name(args.out.name + '.part')
+        with writing(args.out):
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, partial)
+            path = partial.replace(args.out)
+    print(path)
+
+
+def converter(beside: Path | None) -> Convert:
+    """What converts the file of a row: the code behind ``tools/convert_weights.py``."""
+
+    def convert(row: Checkpoint, source: Path, output: Path) -> None:
+        from mmdeeplab.cli.convert_weights import _parser as parser
+        from mmdeeplab.cli.convert_weights import convert_weights
+
+        options = ['--cfg-options', *row.cfg_options] if row.cfg_options else []
+        words = [row.importer, source, output, '--config', find_config(row, beside), *options]
+        convert_weights(parser().parse_args([str(word) for word in words]))
+
+    return convert
+
+
+def find_config(row: Checkpoint, beside: Path | None = None) -> Path:
+    """The config of a row: beside the catalogue, or in ``configs/``.
+
+    Raises:
+        UserError: It is in neither.
+    """
+    folders = [folder for folder in (beside, Path('configs'), CONFIGS) if folder]
+    for folder in folders:
+        if (folder / str(row.config)).is_file():
+            return folder / str(row.config)
+    raise UserError(f'{row.name}: no config {row.config} in {" or ".join(map(str, folders))}')
+
+
+main = command(_parser, weights)

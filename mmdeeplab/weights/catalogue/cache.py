@@ -1,0 +1,109 @@
+"""Converted checkpoints on this machine, each with a record of what it came from.
+
+``weights/NAME.safetensors`` and ``weights/NAME.json``; ``downloads/NAME/`` while it is fetched and
+converted; ``seen/NAME.json`` has the checksum that a file without a published one had at first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mmdeeplab.download import digest
+from mmdeeplab.download.part import writing
+from mmdeeplab.weights.catalogue.rows import Checkpoint
+
+VARIABLE = 'MMDEEPLAB_CACHE'
+
+
+@dataclass(frozen=True)
+class Record:
+    """What stands behind a file of the cache: its origin, and its own checksum."""
+
+    name: str
+    url: str
+    downloaded: str
+    file: str
+    sha256: str
+    config: str | None = None
+    cfg_options: tuple[str, ...] = ()
+
+
+class Cache:
+    """A folder of checkpoints.
+
+    Args:
+        folder: ``$MMDEEPLAB_CACHE``, or ``~/.cache/mmdeeplab``, by default.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        chosen = folder or os.environ.get(VARIABLE) or '~/.cache/mmdeeplab'
+        self.folder = Path(chosen).expanduser()
+
+    def downloads(self, name: str) -> Path:
+        """Folder of what is fetched for ``name``."""
+        return self.folder / 'downloads' / name
+
+    def weights(self, name: str) -> Path:
+        """Where a converted checkpoint goes."""
+        return self.folder / 'weights' / f'{name}.safetensors'
+
+    def record(self, name: str) -> Record | None:
+        """What is known of ``name``; None when it was never completed."""
+        content = _read(self.weights(name).with_suffix('.json'))
+        try:
+            return Record(**{**content, 'cfg_options': tuple(content['cfg_options'])})
+        except (KeyError, TypeError):
+            return None
+
+    def verified(self, name: str, row: Checkpoint | None = None) -> Path | None:
+        """The checkpoint ``name`` when it is here, unaltered, and what ``row`` describes."""
+        record = self.record(name)
+        if record is None or Path(record.file).name != record.file:
+            return None
+        path = self.weights(name).parent / record.file
+        if not path.is_file() or digest(path) != record.sha256:
+            return None
+        if row and (
+            record.url != row.url
+            or not record.downloaded.startswith(row.sha256 or '')
+            or (record.config, record.cfg_options) != (row.config, row.cfg_options)
+        ):
+            return None
+        return path
+
+    def keep(self, row: Checkpoint, downloaded: str, path: Path) -> None:
+        """Write the record of a checkpoint that is in its place."""
+        record = Record(
+            row.name, row.url, downloaded, path.name, digest(path), row.config, row.cfg_options
+        )
+        _write(path.with_name(f'{row.name}.json'), asdict(record))
+
+    def seen(self, row: Checkpoint) -> str | None:
+        """The sha256 that the file of a row had when it was first fetched from this address."""
+        return _read(self._seen(row)).get(row.url)
+
+    def see(self, row: Checkpoint, sha256: str) -> None:
+        """Remember it."""
+        _write(self._seen(row), {row.url: sha256})
+
+    def _seen(self, row: Checkpoint) -> Path:
+        return self.folder / 'seen' / f'{row.name}.json'
+
+
+def _read(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write(path: Path, content: dict) -> None:
+    partial = path.with_name(path.name + '.part')
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+        partial.replace(path)

@@ -1,0 +1,135 @@
+"""From an address to a checkpoint of ours: download, verify, unpack, convert, keep."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from mmdeeplab.download import Limits, Patience, extract, fetch
+from mmdeeplab.download.part import writing
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.catalogue.cache import Cache
+from mmdeeplab.weights.catalogue.rows import LONGEST_DIGEST, OWN, Checkpoint
+
+LIMITS = Limits(size=4 << 30, files=1_000)
+Convert = Callable[[Checkpoint, Path, Path], None]
+"""Bring the file of a row (first path) into the model of its config (second path)."""
+
+
+def obtain(
+    row: Checkpoint,
+    cache: Cache,
+    convert: Convert,
+    *,
+    refresh: bool = False,
+    patience: Patience = Patience(),
+    quiet: bool = False,
+) -> Path:
+    """The checkpoint of a row: from the cache when it is there unaltered, else from its address.
+
+    What was downloaded is removed after the conversion, and kept when that fails.
+
+    Args:
+        row: Which one.
+        cache: Where to keep it.
+        convert: How to convert it.
+        refresh: Convert again, also when it is there.
+        patience: Of the download.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: It cannot be fetched, is not the expected file, or does not fit its config.
+    """
+    if row.importer is None:
+        raise UserError(f'{row.name} cannot be imported: {row.note} It is at {row.url}')
+    if not refresh and (path := cache.verified(row.name, row)):
+        return path
+    download = cache.downloads(row.name) / PurePosixPath(urlsplit(row.url).path).name
+    downloaded = _download(row, cache, download, patience, quiet)
+    target = cache.weights(row.name)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = tempfile.TemporaryDirectory(prefix='.converting-', dir=target.parent)
+    with work as folder:
+        source = _unpack(row, download, Path(folder) / 'unpacked', quiet)
+        made = Path(folder) / target.name
+        if row.importer == OWN:
+            target, made = _own(row, source, target), source
+        else:
+            convert(row, source, made)
+        with writing(target):
+            made.replace(target)
+    cache.keep(row, downloaded, target)
+    shutil.rmtree(download.parent, ignore_errors=True)
+    return target
+
+
+def _download(row: Checkpoint, cache: Cache, path: Path, patience: Patience, quiet: bool) -> str:
+    """Fetch the file of a row; return its sha256.
+
+    A file whose checksum is not published in full is trusted the first time, and from then on it
+    must stay the same.
+    """
+    first = cache.seen(row)
+    if first and row.sha256 and not first.startswith(row.sha256):
+        first = None  # the catalogue knows better now
+    try:
+        found = fetch(
+            row.url,
+            path,
+            sha256=first or row.sha256,
+            size=row.size,
+            patience=patience,
+            quiet=quiet,
+        )
+    except UserError as error:
+        if first and 'sha256' in str(error):
+            raise UserError(
+                f'{error} (the sha256 of the first download). If the publisher has replaced the '
+                f'file, remove {cache.folder / "seen" / row.name}.json'
+            ) from error
+        raise
+    if not first and len(row.sha256 or '') < LONGEST_DIGEST:
+        cache.see(row, found)
+        print(
+            f'{row.url}: sha256 {found}; no full checksum is published, so this one is trusted '
+            'now and compared from now on',
+            file=sys.stderr,
+        )
+    return found
+
+
+def _own(row: Checkpoint, source: Path, target: Path) -> Path:
+    """The name in the cache of a file that is ours already.
+
+    Raises:
+        UserError: By its suffix it is not.
+    """
+    if source.suffix not in ('.safetensors', '.pth'):
+        raise UserError(
+            f'{row.name}: the importer "{OWN}" is for .safetensors and .pth, got {source.name}'
+        )
+    return target.with_suffix(source.suffix)
+
+
+def _unpack(row: Checkpoint, download: Path, folder: Path, quiet: bool) -> Path:
+    """The file that the importer reads.
+
+    Raises:
+        UserError: The archive has none or several that match the row's pattern.
+    """
+    if row.member is None:
+        return download
+    extract(download, folder, LIMITS, quiet=quiet)
+    files = sorted(path for path in folder.rglob('*') if path.is_file())
+    found = [path for path in files if path.relative_to(folder).match(row.member)]
+    if len(found) != 1:
+        names = ', '.join(path.relative_to(folder).as_posix() for path in files[:8])
+        raise UserError(
+            f'{download}: {len(found)} files match {row.member!r}, not 1; it holds {names}'
+        )
+    return found[0]

@@ -1,0 +1,5 @@
+"""Fixtures of the catalogue's tests."""
+
+from https_fixtures import certificate, server
+
+__all__ = ['certificate', 'server']
