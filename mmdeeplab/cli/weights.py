@@ -82,12 +82,11 @@ def chosen(rows: Sequence[Checkpoint], args: argparse.Namespace) -> list[Checkpo
 
 def table(rows: Sequence[Checkpoint], cache: Cache) -> str:
     """The rows as text: one line each, scores of a single scale and of several."""
-    from prettytable import PLAIN_COLUMNS, PrettyTable
+    from prettytable import PrettyTable
 
-    out = PrettyTable(['name', 'version', 'backbone', 'dataset', 'mIoU', 'scales + flip', ''])
-    out.set_style(PLAIN_COLUMNS)
+    titles = ['name', 'version', 'backbone', 'dataset', 'mIoU', 'scales + flip', 'state']
+    out = PrettyTable(titles, border=False, left_padding_width=0, right_padding_width=2)
     out.align = 'l'
-    out.right_padding_width = 2
     for row in rows:
         state = 'here' if cache.record(row.name) else '' if row.importer else 'not importable'
         scores = [score(row.result(multi_scale)) for multi_scale in (False, True)]
