@@ -146,7 +146,9 @@ def converter(beside: Path | None) -> Convert:
 
         options = ['--cfg-options', *row.cfg_options] if row.cfg_options else []
         words = [row.importer, source, output, '--config', find_config(row, beside), *options]
-        convert_weights(parser().parse_args([str(word) for word in words]))
+        args = parser().parse_args([str(word) for word in words])
+        args.licence = row.licence
+        convert_weights(args)
 
     return convert
 
