@@ -119,7 +119,7 @@ def show(row: Checkpoint, cache: Cache) -> None:
 
 def get(row: Checkpoint, cache: Cache, args: argparse.Namespace) -> None:
     """Bring a checkpoint into the cache; only its path goes to standard output."""
-    from mmdeeplab.download.part import writing
+    from mmdeeplab.download.disk import placing
     from mmdeeplab.weights.catalogue.obtain import obtain
 
     beside = args.catalogue.parent if args.catalogue else None
@@ -129,12 +129,9 @@ def get(row: Checkpoint, cache: Cache, args: argparse.Namespace) -> None:
             options = f' --cfg-options {" ".join(row.cfg_options)}' if row.cfg_options else ''
             print(f'its config: {find_config(row, beside)}{options}')
     if args.out:
-        partial = args.out.with_name(args.out.name + '.part')
-        with writing(args.out):
-            args.out.parent.mkdir(parents=True, exist_ok=True)
+        with placing(args.out) as partial:
             shutil.copyfile(path, partial)
-            path = partial.replace(args.out)
-    print(path)
+    print(args.out or path)
 
 
 def converter(beside: Path | None) -> Convert:

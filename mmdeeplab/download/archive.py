@@ -17,7 +17,7 @@ from mmdeeplab.download.containers import (
     tar_members,
     zip_members,
 )
-from mmdeeplab.download.part import writing
+from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
 
 
@@ -60,15 +60,9 @@ def extract(
                     'move it away, it is not overwritten'
                 )
             continue
-        partial = target.with_name(target.name + '.part')
-        with writing(target, member.size):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            out = partial.open('wb')
-        with out:
+        with placing(target, member.size) as partial, partial.open('wb') as out:
             while block := _read(archive, member.file):
-                with writing(target, member.size):
-                    out.write(block)
-        partial.replace(target)
+                out.write(block)
         written += 1
     return written
 

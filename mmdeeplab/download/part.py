@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
+from mmdeeplab.download.disk import writing
 from mmdeeplab.download.https import StartOverError
 from mmdeeplab.errors import UserError
 
@@ -152,34 +151,3 @@ def _lock(file: BinaryIO, path: Path) -> bool:
 def _is_at(file: BinaryIO, path: Path) -> bool:
     """Whether ``path`` still names the open file."""
     return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
-
-
-@contextlib.contextmanager
-def writing(path: Path, needed: int | None = None) -> Iterator[None]:
-    """Name the file, the bytes needed and those free when the disk does not take it.
-
-    Raises:
-        UserError: In the place of an OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f'cannot write {path}: {error.strerror or error}{_room(path, needed)}'
-        ) from (error)
-
-
-def _room(path: Path, needed: int | None) -> str:
-    folder = next((p for p in path.absolute().parents if p.is_dir()), Path('/'))
-    text = f'; {shutil.disk_usage(folder).free:,} bytes are free'
-    return text + (f', {needed:,} are needed' if needed else '')
-
-
-def require_room(path: Path, needed: int) -> None:
-    """Fail before a transfer that cannot fit.
-
-    Raises:
-        UserError: The disk has less than ``needed`` bytes.
-    """
-    if needed > shutil.disk_usage(path.parent).free:
-        raise UserError(f'no room for {path}{_room(path, needed)}')

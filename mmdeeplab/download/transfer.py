@@ -13,8 +13,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mmdeeplab.download.checksum import Expected, digest
+from mmdeeplab.download.disk import require_room
 from mmdeeplab.download.https import StartOverError, TransientError, request
-from mmdeeplab.download.part import Part, require_room
+from mmdeeplab.download.part import Part
 from mmdeeplab.errors import UserError
 
 BLOCK = 1 << 18

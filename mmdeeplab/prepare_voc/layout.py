@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mmdeeplab.datasets.voc_folder import SHOWN, read_split
-from mmdeeplab.download.part import writing
 from mmdeeplab.errors import UserError
 from mmdeeplab.prepare_voc.sources import Counts
 
@@ -54,16 +53,3 @@ def stems(folder: Path, suffix: str) -> set[str]:
     if not folder.is_dir():
         return set()
     return {path.stem for path in folder.iterdir() if path.suffix == suffix}
-
-
-def place(path: Path, body: bytes) -> None:
-    """Write a file at one stroke.
-
-    Raises:
-        UserError: The disk does not take it.
-    """
-    partial = path.with_name(path.name + '.part')
-    with writing(path, len(body)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(body)
-        partial.replace(path)

@@ -1,5 +1,6 @@
 """The steps, each of which leaves alone what is there already."""
 
+import shutil
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from tqdm import tqdm
 
 from mmdeeplab.datasets.voc_folder import read_split
 from mmdeeplab.download import extract
+from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
 from mmdeeplab.prepare_voc.layout import (
     AUG_MASKS,
@@ -18,10 +20,9 @@ from mmdeeplab.prepare_voc.layout import (
     VOC_FOLDER,
     fault,
     list_path,
-    place,
     stems,
 )
-from mmdeeplab.prepare_voc.sbd import labels, masks, to_png
+from mmdeeplab.prepare_voc.sbd import labels, masks, save
 from mmdeeplab.prepare_voc.sources import SBD, VOC, Counts, Source, obtain
 
 OWN = ('train', 'val')  # the lists that VOC brings
@@ -103,7 +104,8 @@ def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> None:
     here = stems(voc / AUG_MASKS, '.png')
     for i in sorted(ids):
         if i not in here:
-            place(voc / AUG_MASKS / f'{i}.png', (voc / MASKS / f'{i}.png').read_bytes())
+            with placing(voc / AUG_MASKS / f'{i}.png') as partial:
+                shutil.copyfile(voc / MASKS / f'{i}.png', partial)
         bar.update()
 
 
@@ -122,7 +124,8 @@ def convert_masks(voc: Path, archive: Path, without: set[str], bar: tqdm) -> set
         if i not in here:
             mask = labels(body, f'{i}.mat of {archive}')
             check_size(mask, voc / IMAGES / f'{i}.jpg')
-            place(voc / AUG_MASKS / f'{i}.png', to_png(mask))
+            with placing(voc / AUG_MASKS / f'{i}.png') as partial:
+                save(mask, partial)
         bar.update()
     return ids
 
@@ -151,8 +154,9 @@ def write_list(path: Path, ids: set[str]) -> None:
         UserError: The list that is there names other images.
     """
     if not path.exists():
-        return place(path, ''.join(f'{i}\n' for i in sorted(ids)).encode())
-    if other := ids ^ set(read_split(path)):
+        with placing(path) as partial:
+            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
+    elif other := ids ^ set(read_split(path)):
         raise UserError(
             f'{path} differs from VOC and SBD in {len(other):,} images; move it away, it is not '
             'overwritten'

@@ -67,10 +67,8 @@ def labels(body: bytes, name: str) -> np.ndarray:
     return ids
 
 
-def to_png(ids: np.ndarray) -> bytes:
-    """Class ids (H, W) as a PNG with VOC's palette."""
+def save(ids: np.ndarray, path: Path) -> None:
+    """Write class ids (H, W) as a PNG with VOC's palette, whatever the suffix of ``path``."""
     mask = Image.fromarray(ids).convert('P')
     mask.putpalette([value for rgb in voc_palette() for value in rgb])
-    out = io.BytesIO()
-    mask.save(out, 'PNG')
-    return out.getvalue()
+    mask.save(path, 'PNG')

@@ -16,7 +16,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """An https server whose certificate is trusted, also by commands in other processes."""
     monkeypatch.setenv('SSL_CERT_FILE', str(certificate))
-    for name in ('https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'):
+    for name in ('https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'no_proxy', 'NO_PROXY'):
         monkeypatch.delenv(name, raising=False)
     server = Server(certificate)
     yield server

@@ -1,5 +1,8 @@
 """A server on localhost that speaks https and misbehaves as it is told."""
 
+import contextlib
+import socket
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -126,3 +129,45 @@ def make_certificate(folder: Path) -> Path:
     subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
     path.write_text((folder / 'key.pem').read_text() + (folder / 'certificate.pem').read_text())
     return path
+
+
+class Tunnel(socketserver.ThreadingTCPServer):
+    """A proxy that lets https through (CONNECT); ``asked`` has what it was asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(('127.0.0.1', 0), Relay)
+        self.asked: list[str] = []
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Relay(socketserver.StreamRequestHandler):
+    """Connects to where it is asked to, and copies both ways."""
+
+    server: Tunnel
+
+    def handle(self) -> None:
+        first = self.rfile.readline().decode().strip()
+        self.server.asked.append(first)
+        while self.rfile.readline().strip():
+            pass
+        host, _, port = first.split()[1].partition(':')
+        with socket.create_connection((host, int(port))) as there:
+            self.wfile.write(b'HTTP/1.1 200 Connected\r\n\r\n')
+            back = threading.Thread(target=copy, args=(there, self.connection), daemon=True)
+            back.start()
+            copy(self.connection, there)
+            back.join()
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    """Until the source has no more."""
+    with contextlib.suppress(OSError):
+        while block := source.recv(1 << 16):
+            target.sendall(block)
+        target.shutdown(socket.SHUT_WR)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from https_server import Page, Server, make_certificate
+from https_server import Page, Server, Tunnel, make_certificate
 
 from mmdeeplab.download import Patience, fetch
 from mmdeeplab.errors import UserError
@@ -331,3 +331,14 @@ def test_progress_is_shown(
     assert 'a.bin' in shown
     assert '500k/500k' in shown
     assert 'trying again in' in shown
+
+
+def test_a_proxy_of_the_environment_is_used(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Tunnel() as tunnel:
+        monkeypatch.setenv('https_proxy', f'http://127.0.0.1:{tunnel.server_address[1]}')
+        assert get(server.put('/a', BODY), tmp_path / 'a', sha256=SHA) == SHA
+    assert [asked.split()[:2] for asked in tunnel.asked] == [
+        ['CONNECT', f'localhost:{server.server_port}']
+    ]

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mmdeeplab.download import digest
-from mmdeeplab.download.part import writing
+from mmdeeplab.download.disk import placing
 from mmdeeplab.weights.catalogue.rows import Checkpoint
 
 VARIABLE = 'MMDEEPLAB_CACHE'
@@ -102,8 +102,5 @@ def _read(path: Path) -> dict:
 
 
 def _write(path: Path, content: dict) -> None:
-    partial = path.with_name(path.name + '.part')
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with placing(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
-        partial.replace(path)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from mmdeeplab.download import Limits, Patience, extract, fetch
-from mmdeeplab.download.part import writing
+from mmdeeplab.download.disk import writing
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.catalogue.cache import Cache
 from mmdeeplab.weights.catalogue.rows import LONGEST_DIGEST, OWN, Checkpoint
