@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import io
 import shutil
 import sys
 from collections.abc import Sequence
@@ -145,7 +146,9 @@ def converter(beside: Path | None) -> Convert:
         words = [row.importer, source, output, '--config', find_config(row, beside), *options]
         args = parser().parse_args([str(word) for word in words])
         args.licence = row.licence
-        convert_weights(args)
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            convert_weights(args)
+        print(said.getvalue().replace(str(output), row.name), end='')
 
     return convert
 
