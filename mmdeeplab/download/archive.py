@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from mmdeeplab.download.containers import (
     BLOCK,
-    BROKEN,
     Limits,
     Member,
     first_bytes,
@@ -90,7 +89,9 @@ def members(archive: str | Path, limits: Limits = Limits()) -> Iterator[Member]:
             if size > limits.size:
                 raise UserError(f'{archive} unpacks to more than {limits.size:,} bytes')
             yield member._replace(name=checked)
-    except BROKEN as error:
+    except UserError:
+        raise
+    except Exception as error:  # of many kinds, for files that are broken on purpose
         raise _broken(archive, error) from error
 
 
@@ -114,5 +115,5 @@ def _broken(archive: str | Path, error: BaseException) -> UserError:
 def _read(archive: str | Path, file: IO[bytes]) -> bytes:
     try:
         return file.read(BLOCK)
-    except BROKEN as error:
+    except Exception as error:
         raise _broken(archive, error) from error

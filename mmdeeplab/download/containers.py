@@ -9,7 +9,6 @@ import lzma
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ COMPRESSIONS: dict[bytes, Callable[..., object]] = {
     b'BZh': bz2.open,
     b'\xfd7zXZ': lzma.open,
 }
-BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ class Part:
         self.validator, self.length = '', None
 
     def headers(self) -> dict[str, str]:
-        """What asks for the rest; nothing where the whole is wanted."""
-        if not self.size:
+        """What asks for the rest; nothing where only the whole is safe."""
+        if not self.size or not self.validator:
             return {}
         return {'Range': f'bytes={self.size}-', 'If-Range': self.validator}
 
@@ -105,8 +105,10 @@ class Part:
             range_ = response.headers.get('Content-Range', '')
             total = range_.rpartition('/')[2]
             changed = bool(etag) and self.validator.startswith('"') and etag != self.validator
-            if not range_.startswith(wanted) or changed or total != str(self.length):
+            other = self.length is not None and total != str(self.length)
+            if not range_.startswith(wanted) or changed or other or not total.isdigit():
                 raise StartOverError('the file has changed on the server')
+            self.length = int(total)
             return
         self.discard()
         length = response.headers.get('Content-Length', '')

@@ -25,6 +25,7 @@ class Page:
         location: Where to send the client.
         headers: More headers.
         silent: Send neither Content-Length nor chunks.
+        chunked: Send chunks; a break cuts them.
         then: Called after each answer, to change the page between attempts.
     """
 
@@ -37,6 +38,7 @@ class Page:
     location: str = ''
     headers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
+    chunked: bool = False
     then: object = None
 
 
@@ -69,7 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             size = len(page.body)
             self.send_header('Content-Range', f'bytes {start}-{size - 1}/{size}')
-        if not page.silent:
+        if page.chunked:
+            self.send_header('Transfer-Encoding', 'chunked')
+        elif not page.silent:
             announced = len(body) if page.announced is None else page.announced
             self.send_header('Content-Length', str(announced))
         if page.etag:
@@ -77,13 +81,15 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in page.headers.items():
             self.send_header(name, value)
         self.end_headers()
+        if page.chunked and body:
+            body = b'%x\r\n%b\r\n0\r\n\r\n' % (len(body), body)
         self.wfile.write(body[: page.breaks.pop(0)] if page.breaks else body)
         self.close_connection = True
 
     def start(self, page: Page) -> int:
         """The first byte to send: Range counts only for the same file (If-Range)."""
         wanted = self.headers.get('Range', '')
-        same = self.headers.get('If-Range', page.etag) == page.etag
+        same = self.headers.get('If-Range') in (None, page.etag)
         return int(wanted[len('bytes=') : -1]) if page.ranges and wanted and same else 0
 
     def log_message(self, *args: object) -> None:

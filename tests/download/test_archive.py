@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -199,6 +200,24 @@ def test_a_flipped_bit_in_a_compressed_archive(
     (tmp_path / 'archive').write_bytes(body)
     with pytest.raises(UserError, match=r'archive'):
         extract(tmp_path / 'archive', tmp_path / 'out')
+
+
+@pytest.mark.parametrize('kind', ['tar', 'gz', 'zip'])
+def test_any_flipped_byte_is_an_error_or_harmless(tmp_path: Path, kind: str) -> None:
+    body, random = good(kind, tmp_path / 'archive').read_bytes(), Random(0)
+    refused = 0
+    for trial in range(150):
+        broken = bytearray(body)
+        for _ in range(random.choice([1, 4, 16])):
+            broken[random.randrange(min(len(body), 4000))] = random.randrange(256)
+        (tmp_path / 'archive').write_bytes(broken)
+        try:
+            extract(tmp_path / 'archive', tmp_path / 'out' / str(trial), Limits(1 << 20, 100))
+        except UserError:
+            refused += 1
+    assert refused > 50
+    assert {path.name for path in tmp_path.iterdir()} <= {'archive', 'out'}
+    assert {path.name for path in (tmp_path / 'out').iterdir()} <= set(map(str, range(150)))
 
 
 def test_the_checksum_at_the_end_is_read(tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def test_without_ranges_or_a_strong_validator_it_starts_over(
     server: Server, tmp_path: Path, how: dict
 ) -> None:
     assert get(server.put('/a', BODY, breaks=[300_000], **how), tmp_path / 'a') == SHA
-    assert len(server.log) == 2
+    asked = '' if 'etag' in how else 'bytes=300000-'
+    assert [range_ for _, range_ in server.log] == ['', asked]
 
 
 def test_a_server_that_ignores_ranges_and_always_breaks_is_given_up(
@@ -197,6 +198,12 @@ def test_a_lie_is_never_kept(server: Server, tmp_path: Path, name: str) -> None:
 
 def test_a_body_of_unknown_length_is_taken_with_a_checksum(server: Server, tmp_path: Path) -> None:
     assert get(server.put('/a', BODY, silent=True), tmp_path / 'a', sha256=SHA) == SHA
+
+
+def test_chunks_say_themselves_where_they_end(server: Server, tmp_path: Path) -> None:
+    url = server.put('/a', BODY, chunked=True, breaks=[300_000])
+    assert get(url, tmp_path / 'a') == SHA
+    assert [range_ for _, range_ in server.log] == ['', 'bytes=262144-']
 
 
 def test_redirects_within_https_are_followed(server: Server, tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from pathlib import Path
 
 from mmdeeplab.download import Limits, Patience, extract, fetch
 from mmdeeplab.download.disk import writing
@@ -48,7 +47,7 @@ def obtain(
         raise UserError(f'{row.name} cannot be imported: {row.note} It is at {row.url}')
     if not refresh and (path := cache.verified(row.name, row)):
         return path
-    download = cache.downloads(row.name) / PurePosixPath(urlsplit(row.url).path).name
+    download = cache.downloads(row.name) / row.file_name
     downloaded = _download(row, cache, download, patience, quiet)
     target = cache.weights(row.name)
     with writing(target):

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mmdeeplab.download import Expected
 from mmdeeplab.download.https import require_https
@@ -91,9 +92,16 @@ class Checkpoint:
         if not NAME.fullmatch(self.name):
             raise UserError(f'a name is made of letters, digits and ._+-, got {self.name!r}')
         require_https(self.url, f'{self.name}: ')
+        if not NAME.fullmatch(self.file_name):
+            raise UserError(f'{self.name}: {self.url} does not end in the name of a file')
         Expected(self.sha256, size=self.size)
         if self.importer not in (None, OWN) and not self.config:
             raise UserError(f'{self.name}: no config to convert into')
+
+    @property
+    def file_name(self) -> str:
+        """Of the file at the address."""
+        return urlsplit(self.url).path.rpartition('/')[2]
 
     def result(self, multi_scale: bool) -> Result | None:
         """The first score of one kind."""
