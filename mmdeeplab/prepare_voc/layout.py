@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmdeeplab.datasets.voc_folder import SHOWN, read_split
+from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
 from mmdeeplab.prepare_voc.sources import Counts
 
+SHOWN = 5  # offenders that an error spells out
 VOC_FOLDER = 'VOCdevkit/VOC2012'
 IMAGES, MASKS, AUG_MASKS = 'JPEGImages', 'SegmentationClass', 'SegmentationClassAug'
 LISTS = 'ImageSets/Segmentation'

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from mmdeeplab.datasets.voc_folder import read_split
+from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.download import extract
 from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
