@@ -1,6 +1,7 @@
 """What runs a model: the runner, its hooks, mixed precision, checkpoints."""
 
 from mmdeeplab.engine.amp import AutocastOptimWrapper
+from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.label_check import LabelCheckHook
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
@@ -9,6 +10,7 @@ from mmdeeplab.engine.runner import DeepLabRunner
 
 __all__ = [
     'AutocastOptimWrapper',
+    'CheckpointHook',
     'DeepLabRunner',
     'LabelCheckHook',
     'PictureHook',

@@ -11,12 +11,13 @@ import torch
 import torch.distributed
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
-from mmengine.runner import Runner
 from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.preemption import PreemptionHook
+from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 
@@ -47,7 +48,7 @@ class ConsoleHandler(logging.Handler):
 
 
 @RUNNERS.register_module()
-class DeepLabRunner(Runner):
+class DeepLabRunner(ResumableRunner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
 
     Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm becomes
@@ -91,6 +92,7 @@ class DeepLabRunner(Runner):
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
+        self.register_hook(PreemptionHook())
 
     def load_checkpoint(
         self,
