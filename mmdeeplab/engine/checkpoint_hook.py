@@ -62,7 +62,9 @@ class CheckpointHook(MMEngineCheckpointHook):
                     runner.logger.info(f'removed {leftover}, left by a process that was killed')
         size = sum(t.numel() * t.element_size() for t in unwrap(runner.model).state_dict().values())
         probe(self.folder, size, runner.disk)
-        self._prune(runner)  # what a kill kept from being deleted
+        if self.kept and (name := self.filename_tmpl.format(self.kept[-1])) == self._newest_good():
+            self._point(runner, name)  # a kill may have come between file, pointer and deletion
+            self._prune(runner)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self.save_now(runner, step, meta)

@@ -184,6 +184,14 @@ def tiny_runner(
     return runner(**{**arguments, **options})
 
 
+def warm() -> None:
+    """Import now what a run would import, so that forked processes start at once."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+    import mmseg.evaluation  # noqa: F401
+    import torch._dynamo  # noqa: F401
+
+
 def in_child(work: Callable[[], object], quiet: bool = True) -> int:
     """Do ``work`` in a forked process, everything imported already; return its exit status.
 
