@@ -8,7 +8,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl', timeout=300),
 )
 randomness = dict(seed=0)
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='mmdeeplab.LocalVisBackend')]
 # Without a name each run has its own; MMEngine would hand out the first one of that name again.
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)

@@ -63,7 +63,7 @@ def _age(path: Path) -> tuple[float, int]:
 
 def newest_valid(folder: str | Path) -> Found:
     """Look at the content of the files, the newest first, until one is whole."""
-    damaged = []
+    damaged: list[str] = []
     for path in sorted(candidates(Path(folder)), key=_age, reverse=True):
         try:
             if path.suffix == '.pth':

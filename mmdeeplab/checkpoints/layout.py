@@ -74,7 +74,7 @@ def blocks(tensor: Tensor) -> Iterator[memoryview]:
     flat = tensor.detach().reshape(-1)
     step = max(BLOCK // tensor.element_size(), 1)
     for i in range(0, flat.numel(), step):
-        yield memoryview(flat[i : i + step].cpu().contiguous().view(torch.uint8).numpy())
+        yield flat[i : i + step].cpu().contiguous().view(torch.uint8).numpy().data
 
 
 def read_header(path: str | Path) -> dict:

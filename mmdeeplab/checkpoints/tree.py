@@ -55,7 +55,7 @@ def flatten(tree: object) -> tuple[dict[str, Tensor], Node]:
     return tensors, dict(dict=pairs)
 
 
-def plain(value: None | bool | int | float | str) -> Node:
+def plain(value: bool | int | float | str | None) -> Node:
     """The value without a subclass (an enum, a NumPy float)."""
     for kind in (bool, int, float, str):
         if isinstance(value, kind):

@@ -3,8 +3,10 @@
 from mmdeeplab.engine.amp import AutocastOptimWrapper
 from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.label_check import LabelCheckHook
+from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
+from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.rate_check import RateCheckHook
 from mmdeeplab.engine.runner import DeepLabRunner
 
@@ -13,7 +15,9 @@ __all__ = [
     'CheckpointHook',
     'DeepLabRunner',
     'LabelCheckHook',
+    'LocalVisBackend',
     'PictureHook',
     'ProgressHook',
+    'PulseHook',
     'RateCheckHook',
 ]

@@ -34,6 +34,8 @@ class CheckpointHook(MMEngineCheckpointHook):
             ``.safetensors``.
     """
 
+    out_dir: str | None
+
     def __init__(self, *args: object, async_save: bool = False, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         if kwargs.get('filename_tmpl') is None:

@@ -75,7 +75,9 @@ class PreemptionHook(Hook):
         runner.logger.warning(f'{name}: leaving after iteration {done}')
         failure = self._save(runner, done)
         if self.group is not None:
-            torch.distributed.barrier(self.group)  # a rank that ended would have the saving one killed
+            torch.distributed.barrier(
+                self.group
+            )  # a rank that ended would have the saving one killed
         if not failure:
             runner.logger.warning(f'{name}: saved iteration {done}; go on with --resume')
         raise SystemExit(128 + number)

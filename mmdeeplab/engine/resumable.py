@@ -20,8 +20,10 @@ from mmdeeplab.checkpoints.find import newest_valid, read_summary
 from mmdeeplab.checkpoints.layout import Damaged
 from mmdeeplab.datasets.exact import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
+from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.resume import restore_schedule
 from mmdeeplab.engine.settings import differences, settings
+from mmdeeplab.engine.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.step_seed import StepSeedHook
 from mmdeeplab.errors import UserError
 
@@ -33,10 +35,13 @@ class ResumableRunner(Runner):
     """
 
     disk = Disk()
+    _load_from: str | None
 
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
         self.register_hook(StepSeedHook())
+        self.register_hook(SharedBuffersHook())
+        self.register_hook(PulseHook())
 
     @staticmethod
     def build_dataloader(
@@ -107,7 +112,9 @@ class ResumableRunner(Runner):
         )
         model = self.model.module if is_model_wrapper(self.model) else self.model
         state = dict(
-            meta=meta, state_dict=dict(model.state_dict()), message_hub=self.message_hub.state_dict()
+            meta=meta,
+            state_dict=dict(model.state_dict()),
+            message_hub=self.message_hub.state_dict(),
         )
         if optimizer:
             state['optimizer'] = self.optim_wrapper.state_dict()
@@ -137,7 +144,7 @@ class ResumableRunner(Runner):
         by_epoch: bool = True,
         backend_args: dict | None = None,
     ) -> None:
-        """As MMEngine's; ``.safetensors`` is our own format, other names are pickled by MMEngine."""
+        """As MMEngine's; ``.safetensors`` is our own format, MMEngine pickles any other."""
         if Path(filename).suffix != '.safetensors':
             super().save_checkpoint(
                 out_dir,

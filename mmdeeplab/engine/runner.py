@@ -57,15 +57,15 @@ class DeepLabRunner(ResumableRunner):
     """
 
     def setup_env(self, env_cfg: dict) -> None:
+        self.timeout = env_cfg.get('dist_cfg', {}).get('timeout', 300)
         if self.launcher == 'pytorch' and not torch.distributed.is_initialized():
             if 'RANK' not in os.environ:
                 raise UserError(
                     '--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS'
                 )
             if not torch.cuda.is_available():
-                seconds = env_cfg.get('dist_cfg', {}).get('timeout', 600)
                 torch.distributed.init_process_group(
-                    'gloo', timeout=datetime.timedelta(seconds=seconds)
+                    'gloo', timeout=datetime.timedelta(seconds=self.timeout)
                 )
         super().setup_env(env_cfg)
 

@@ -12,7 +12,8 @@ PLACES = ('work_dir', 'load_from', 'resume', 'launcher', 'log_level', 'filename'
 
 def settings(runner: 'Runner') -> dict:
     """The configuration as plain data, and the number of processes."""
-    return {**plain(runner.cfg.to_dict()), 'processes': runner.world_size}
+    cfg = {key: plain(value) for key, value in runner.cfg.to_dict().items()}
+    return dict(**cfg, processes=runner.world_size)
 
 
 def plain(node: object) -> object:

@@ -117,7 +117,9 @@ def fingerprint(node: object) -> str:
     def walk(item: object) -> None:
         if isinstance(item, Tensor):
             digest.update(str((item.dtype, tuple(item.shape))).encode())
-            digest.update(item.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            digest.update(
+                item.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+            )
         elif isinstance(item, Mapping):
             for key, value in item.items():
                 digest.update(repr(key).encode())
@@ -166,19 +168,15 @@ def tiny_runner(
             sampler=dict(type='mmdeeplab.ExactSampler'),
             collate_fn=dict(type='default_collate'),
         ),
-        train_cfg=dict(
-            type='IterBasedTrainLoop', max_iters=iters, val_interval=validate or 10**9
-        ),
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=iters, val_interval=validate or 10**9),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.05, momentum=0.9)),
         param_scheduler=[dict(type='PolyLR', power=0.9, end=1000, by_epoch=False)],
-        default_hooks=dict(
-            checkpoint=checkpoint, logger=dict(type='LoggerHook', interval=10**9)
-        ),
+        default_hooks=dict(checkpoint=checkpoint, logger=dict(type='LoggerHook', interval=10**9)),
         custom_hooks=[dict(type='EMAHook', momentum=0.01), *hooks],
         randomness=dict(seed=3),
         log_level='ERROR',
         resume=resume,
-        experiment_name=f'{os.getpid()}-{derive(str(folder), random.random())}',
+        experiment_name=f'{os.getpid()}-{derive(str(folder), str(random.random()))}',
         **validation,
     )
     return runner(**{**arguments, **options})
@@ -186,9 +184,7 @@ def tiny_runner(
 
 def warm() -> None:
     """Import now what a run would import, so that forked processes start at once."""
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure
-    import mmseg.evaluation  # noqa: F401
+    import matplotlib.backends.backend_agg  # noqa: F401
     import torch._dynamo  # noqa: F401
 
 
