@@ -7,6 +7,10 @@ statistics in the network, momentum, a schedule, and an average of the weights.
 import hashlib
 import os
 import random
+import signal
+import socket
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from mmdeeplab.engine.runner import DeepLabRunner
+from mmdeeplab.errors import UserError
 from mmdeeplab.randomness import derive
 
 SIZE, BATCH = 37, 4  # an epoch is no whole number of batches
@@ -61,13 +66,11 @@ class Toy(BaseModel):
 class Count(BaseMetric):
     """A score that needs a validation."""
 
-    default_prefix = None
-
     def process(self, data_batch: dict, data_samples: Any) -> None:
         self.results.append(len(data_samples))
 
     def compute_metrics(self, results: list) -> dict:
-        return dict(mIoU=float(sum(results)))
+        return dict(count=float(sum(results)))
 
 
 class QuietRunner(DeepLabRunner):
@@ -84,11 +87,16 @@ class QuietRunner(DeepLabRunner):
 
 
 class Trace(Hook):
-    """Note what each step saw and left: batch, generators, weights and everything beside them."""
+    """Note what each step saw and left: batch, generators, weights and everything beside them.
+
+    Args:
+        stop_at: Ask this process to leave after so many iterations.
+    """
 
     priority = 'LOWEST'
 
-    def __init__(self) -> None:
+    def __init__(self, stop_at: int = 0) -> None:
+        self.stop_at = stop_at
         self.steps: dict[int, str] = {}
 
     def after_train_iter(
@@ -98,16 +106,24 @@ class Trace(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
+        if runner.iter + 1 == self.stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
         drawn = [random.random(), float(np.random.rand()), torch.get_rng_state()]
         self.steps[runner.iter + 1] = fingerprint([data_batch, drawn, run_state(runner)])
 
 
 def run_state(runner: Runner) -> list:
-    """Weights, momentum, learning rate, schedule and averaged weights."""
-    averages = [h.ema_model.state_dict() for h in runner.hooks if hasattr(h, 'ema_model')]
+    """Weights, momentum, learning rate, schedule and averaged weights.
+
+    Of ranks other than 0 without running statistics, which follow rank 0's at each validation.
+    """
+    models = [runner.model, *(h.ema_model for h in runner.hooks if hasattr(h, 'ema_model'))]
+    weights = [
+        model.state_dict() if runner.rank == 0 else dict(model.named_parameters())
+        for model in models
+    ]
     schedules = [s.state_dict() for s in runner.param_schedulers]
-    state = runner.model.state_dict()
-    return [state, runner.optim_wrapper.state_dict(), schedules, averages]
+    return [weights, runner.optim_wrapper.state_dict(), schedules]
 
 
 def fingerprint(node: object) -> str:
@@ -156,7 +172,9 @@ def tiny_runner(
     validation: dict = {}
     if validate:
         loader = dict(batch_size=4, dataset=Noise(), sampler=dict(type='DefaultSampler'))
-        validation = dict(val_dataloader=loader, val_evaluator=Count(), val_cfg=dict())
+        validation = dict(
+            val_dataloader=loader, val_evaluator=[Count(prefix='toy')], val_cfg=dict()
+        )
     arguments = dict(
         model=Toy(width),
         work_dir=str(folder),
@@ -188,23 +206,52 @@ def warm() -> None:
     import torch._dynamo  # noqa: F401
 
 
-def in_child(work: Callable[[], object], quiet: bool = True) -> int:
-    """Do ``work`` in a forked process, everything imported already; return its exit status.
+def fork(work: Callable[[], object], log: Path | None = None, **environment: object) -> int:
+    """Start ``work`` in a forked process, everything imported already; return its number.
 
-    A negative status is the signal that killed it.
+    Args:
+        work: Its exit status is that of its SystemExit, 2 for a UserError, 70 for other errors.
+        log: Where its output goes; nowhere when None.
+        environment: Variables to set.
     """
     pid = os.fork()
-    if pid == 0:
-        status = 70
-        try:
-            if quiet:
-                null = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(null, 1)
-                os.dup2(null, 2)
-            work()
-            status = 0
-        except SystemExit as error:
-            status = error.code if isinstance(error.code, int) else 1
-        finally:
-            os._exit(status)
+    if pid:
+        return pid
+    status = 70
+    try:
+        os.environ.update({key: str(value) for key, value in environment.items()})
+        out = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        work()
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
+    except UserError as error:
+        print(f'error: {error}', flush=True)
+        status = 2
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def wait(pid: int) -> int:
+    """Exit status of a forked process; a negative one is the signal that killed it."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def in_child(work: Callable[[], object], log: Path | None = None) -> int:
+    """Do ``work`` in a forked process and return its exit status."""
+    return wait(fork(work, log))
+
+
+def on_ranks(work: Callable[[], object], ranks: int, log: Path | None = None) -> list[int]:
+    """Do ``work`` in ``ranks`` processes that can talk to each other; their exit statuses."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    shared = dict(WORLD_SIZE=ranks, MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
+    pids = [fork(work, log, RANK=rank, LOCAL_RANK=rank, **shared) for rank in range(ranks)]
+    return [wait(pid) for pid in pids]
