@@ -53,3 +53,7 @@ def explain(rank: int, failure: ProcessFailure) -> str:
     else:
         how = f'ended with exit code {code}'
     return f'rank {rank} (process {failure.pid}) {how}; the job ends'
+
+
+if __name__ == '__main__':
+    sys.exit(main())
