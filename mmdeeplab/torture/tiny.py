@@ -161,6 +161,7 @@ def tiny_runner(
     hooks: list = [],
     validate: int = 0,
     width: int = 4,
+    log_every: int = 10**9,
     runner: Callable[..., Runner] = QuietRunner,
     **options: Any,
 ) -> Runner:
@@ -189,7 +190,9 @@ def tiny_runner(
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=iters, val_interval=validate or 10**9),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.05, momentum=0.9)),
         param_scheduler=[dict(type='PolyLR', power=0.9, end=1000, by_epoch=False)],
-        default_hooks=dict(checkpoint=checkpoint, logger=dict(type='LoggerHook', interval=10**9)),
+        default_hooks=dict(
+            checkpoint=checkpoint, logger=dict(type='LoggerHook', interval=log_every)
+        ),
         custom_hooks=[dict(type='EMAHook', momentum=0.01), *hooks],
         randomness=dict(seed=3),
         log_level='ERROR',
