@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from mmengine.runner import Runner
 
+from mmdeeplab.engine.pulse import PulseHook
+
 # How gloo and NCCL begin to say that another process does not answer.
 SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', 'gloo/transport',
          'nccl', 'broken pipe', 'socket')  # fmt: skip
@@ -27,4 +29,7 @@ def explained(runner: Runner) -> Iterator[None]:
             file=sys.stderr,
             flush=True,
         )
+        for hook in runner.hooks:
+            if isinstance(hook, PulseHook):
+                hook.blame()
         os._exit(1)

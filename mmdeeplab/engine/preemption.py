@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -34,7 +35,8 @@ class PreemptionHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         if dist.get_world_size() > 1:  # of its own: no waiting for a GPU at every step
-            self.group = torch.distributed.new_group(backend='gloo')
+            limit = timedelta(seconds=getattr(runner, 'timeout', 300))
+            self.group = torch.distributed.new_group(timeout=limit, backend='gloo')
         self.process = os.getpid()
         if threading.current_thread() is threading.main_thread():
             self.before = {number: signal.signal(number, self._note) for number in SIGNALS}

@@ -16,6 +16,7 @@ from torch.distributed import PrefixStore, Store, TCPStore
 from mmdeeplab.registry import HOOKS
 
 PERIOD = 1.0  # seconds between two signs of life
+SILENT = 3  # missing signs that blame a rank once an exchange failed
 
 
 @HOOKS.register_module()
@@ -41,6 +42,7 @@ class PulseHook(Hook):
         if self.world_size < 2 or 'MASTER_ADDR' not in os.environ:
             return
         self.store = self._connect()
+        self._sign(0)
         watched = range(1, self.world_size) if self.rank == 0 else range(self.rank == 1)
         self.last = {rank: ('', time.monotonic()) for rank in watched}
         threading.Thread(target=self._beat, name='pulse', daemon=True).start()
@@ -61,11 +63,19 @@ class PulseHook(Hook):
         while not self.stop.wait(PERIOD):
             count += 1
             try:
-                where = f'{count} {self.step} {os.getpid()} {socket.gethostname()}'
-                self.store.set(str(self.rank), where)
+                self._sign(count)
                 self._watch()
             except RuntimeError:  # the store went with its process: the job is ending
                 return
+
+    def _sign(self, count: int) -> None:
+        where = f'{count} {self.step} {os.getpid()} {socket.gethostname()}'
+        self.store.set(str(self.rank), where)
+
+    def blame(self) -> None:
+        """End the job for a rank that is silent, when an exchange failed before the watch did."""
+        self.timeout = min(self.timeout, SILENT * PERIOD)
+        self.stop.wait((SILENT + 1) * PERIOD)
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -73,7 +83,7 @@ class PulseHook(Hook):
             sign = self.store.get(str(rank)).decode() if self.store.check([str(rank)]) else ''
             if sign != seen:
                 self.last[rank] = (sign, now)
-            elif now - since > self.timeout and sign:
+            elif now - since > self.timeout and sign:  # a rank that has not begun has none
                 self._end(rank, sign, now - since)
 
     def _end(self, rank: int, sign: str, silence: float) -> NoReturn:
