@@ -9,6 +9,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import NoReturn
 
+import torch
+from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.distributed import PrefixStore, Store, TCPStore
@@ -50,7 +52,9 @@ class PulseHook(Hook):
     def _connect(self) -> Store:
         address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
         store = TCPStore(address, port, None, False, timedelta(seconds=60))
-        return PrefixStore(f'pulse/{os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)}', store)
+        life = torch.tensor(time.time_ns())  # the store may outlive this process
+        dist.broadcast(life, 0)
+        return PrefixStore(f'pulse/{int(life)}', store)
 
     def before_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
         self.step = runner.iter

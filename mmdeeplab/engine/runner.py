@@ -1,6 +1,5 @@
 """MMEngine's Runner, readable on the console, distributed on CPUs too, strict about weights."""
 
-import datetime
 import inspect
 import logging
 import os
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.group import join
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.errors import UserError
@@ -63,10 +63,7 @@ class DeepLabRunner(ResumableRunner):
                 raise UserError(
                     '--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS'
                 )
-            if not torch.cuda.is_available():
-                torch.distributed.init_process_group(
-                    'gloo', timeout=datetime.timedelta(seconds=self.timeout)
-                )
+            join(self.timeout)
         super().setup_env(env_cfg)
 
     def build_logger(
