@@ -32,7 +32,7 @@ SUITES = {
     'kill': Suite(
         'mmdeeplab.torture.kill',
         1000,
-        25,
+        20,
         'SIGKILL in every stage of a save: each file under a final name loads, each resume works, '
         'at most one interval is lost',
     ),
@@ -57,7 +57,7 @@ SUITES = {
     'ranks': Suite(
         'mmdeeplab.torture.ranks',
         22,
-        3,
+        2,
         'a dead or frozen rank ends the job in time and is named; restarts reach the same bits',
     ),
     'memory': Suite(

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmdeeplab.torture import Outcome
 from mmdeeplab.torture.signals import launch_command
 
-DEAD_WITHIN, TIMEOUT, FROZEN_WITHIN = 10.0, 15, 45.0  # seconds; frozen: the timeout plus 30
+DEAD_WITHIN, TIMEOUT, FROZEN_WITHIN = 10.0, 10, 40.0  # seconds; frozen: the timeout plus 30
 PATIENCE = 240.0
 LENGTH, RESTARTS = 60, 20  # restarts in one job
 

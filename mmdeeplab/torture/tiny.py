@@ -167,6 +167,7 @@ def tiny_runner(
 ) -> Runner:
     """The toy's run of ``iters`` iterations in ``folder``."""
     torch.set_num_threads(1)
+    torch.manual_seed(3)
     checkpoint = dict(
         type='mmdeeplab.CheckpointHook', by_epoch=False, interval=interval, max_keep_ckpts=keep
     )
