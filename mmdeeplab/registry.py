@@ -15,8 +15,10 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 
 MODELS = _child('model', root.MODELS, 'mmdeeplab.models')
 DATASETS = _child('dataset', root.DATASETS, 'mmdeeplab.datasets')
+DATA_SAMPLERS = _child('data sampler', root.DATA_SAMPLERS, 'mmdeeplab.datasets')
 TRANSFORMS = _child('transform', root.TRANSFORMS, 'mmdeeplab.datasets')
 METRICS = _child('metric', root.METRICS, 'mmdeeplab.evaluation')
 HOOKS = _child('hook', root.HOOKS, 'mmdeeplab.engine')
 OPTIM_WRAPPERS = _child('optim_wrapper', root.OPTIM_WRAPPERS, 'mmdeeplab.engine')
 RUNNERS = _child('runner', root.RUNNERS, 'mmdeeplab.engine')
+VISBACKENDS = _child('vis_backend', root.VISBACKENDS, 'mmdeeplab.engine')

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # _torchrun.sh PROCESSES TOOL ARGUMENTS: run tools/TOOL under torchrun, several machines by
-# NNODES, NODE_RANK, MASTER_ADDR and PORT.
+# NNODES, NODE_RANK, MASTER_ADDR and PORT. MAX_RESTARTS=N resumes by itself up to N times.
 set -eu
 processes=$1 tool=$2
 shift 2
@@ -14,5 +14,5 @@ else
     where=(--standalone)
 fi
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=${MKL_NUM_THREADS:-1}
-exec "$python" -m torch.distributed.run "${where[@]}" --nproc_per_node="$processes" \
-    "$tools/$tool" "$@" --launcher pytorch
+exec "$python" "$tools/_launch.py" "${where[@]}" --nproc_per_node="$processes" \
+    --max-restarts="${MAX_RESTARTS:-0}" "$tools/$tool" "$@" --launcher pytorch

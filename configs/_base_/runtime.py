@@ -5,10 +5,10 @@ runner_type = 'mmdeeplab.DeepLabRunner'
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl', timeout=600),
+    dist_cfg=dict(backend='nccl', timeout=300),
 )
 randomness = dict(seed=0)
-vis_backends = [dict(type='LocalVisBackend')]
+vis_backends = [dict(type='mmdeeplab.LocalVisBackend')]
 # Without a name each run has its own; MMEngine would hand out the first one of that name again.
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
 log_processor = dict(by_epoch=False)
@@ -27,7 +27,11 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook', by_epoch=False, interval=3000, max_keep_ckpts=2, save_best='mIoU'
+        type='mmdeeplab.CheckpointHook',
+        by_epoch=False,
+        interval=3000,
+        max_keep_ckpts=2,
+        save_best='mIoU',
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )

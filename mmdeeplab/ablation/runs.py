@@ -111,7 +111,7 @@ def train_and_test(run: Run, settings: Settings, work: Path) -> dict:
     options = ['--cfg-options', *settings.options]
     call('train.py', [config, *shared, *options, *training], work)
     call('test.py', [config, str(work), *shared, '--out', str(work), *options, bands], work)
-    for checkpoint in work.glob('*.pth'):
+    for checkpoint in work.glob('*.safetensors'):
         checkpoint.unlink()
     metrics = json.loads((work / 'metrics.json').read_text())
     scores = {key: metrics[key] for key in ('mIoU', 'trimap')}

@@ -168,10 +168,13 @@ def require_data(cfg: Config, *splits: str) -> None:
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The ``iter_N.pth`` of the largest N in a folder."""
-    found = Path(work_dir).glob('iter_*.pth')
-    numbered = [(int(path.stem[5:]), path) for path in found if path.stem[5:].isdigit()]
-    return max(numbered)[1] if numbered else None
+    """The newest checkpoint of a folder that is whole; damaged ones are named."""
+    from mmdeeplab.checkpoints.find import newest_valid
+
+    path, damaged = newest_valid(work_dir)
+    for text in damaged:
+        print(f'warning: {text}', file=sys.stderr)
+    return path
 
 
 def quiet_imports() -> None:

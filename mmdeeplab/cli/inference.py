@@ -48,7 +48,7 @@ def find_checkpoint(wish: str) -> Path:
     found = newest_checkpoint(path) if path.is_dir() else path
     if found is None or not found.is_file():
         raise UserError(
-            f'no checkpoint at {wish}; training writes work_dirs/NAME/iter_N.pth, '
+            f'no checkpoint at {wish}; training writes work_dirs/NAME/iter_N.safetensors, '
             'tools/convert_weights.py imports published ones'
         )
     return found

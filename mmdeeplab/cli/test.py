@@ -18,9 +18,7 @@ from mmdeeplab.cli.inference import add_inference_options, find_checkpoint, wrap
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='test.py', description=__doc__)
     parser.add_argument('config', help='e.g. configs/deeplabv3plus_xception_voc.py')
-    parser.add_argument(
-        'checkpoint', help='.pth of training, .safetensors, or a work dir (its newest)'
-    )
+    parser.add_argument('checkpoint', help='.safetensors, .pth, or a work dir (its newest)')
     parser.add_argument('--out', metavar='DIR', help='write metrics.json and pictures')
     add_inference_options(parser)
     parser.add_argument('--work-dir', metavar='DIR', help='logs (work_dirs/NAME of the config)')

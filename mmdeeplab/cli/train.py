@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from mmdeeplab.cli.common import (
     add_config_options,
     command,
     load_config,
-    newest_checkpoint,
     require_data,
 )
 from mmdeeplab.errors import UserError
@@ -48,43 +48,53 @@ def train(args: argparse.Namespace) -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
     require_data(cfg, 'train', 'val')
-    notice = resume(cfg, args.resume)
+    restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
+    notices = resume(cfg, 'auto' if restarted else args.resume)
+    from mmdeeplab.checkpoints.disk import probe
     from mmdeeplab.engine.data_check import prepare_data
+    from mmdeeplab.engine.lost_rank import explained
     from mmdeeplab.engine.runner import DeepLabRunner
 
+    probe(Path(cfg.work_dir))
     data_notice = prepare_data(cfg, args.cfg_options, check=not args.no_check)
     runner = DeepLabRunner.from_cfg(cfg)
-    runner.logger.info(data_notice)
-    if notice:
+    for notice in [data_notice, *notices]:
         runner.logger.info(notice)
     runner.logger.info(f'training {Path(args.config).stem}; everything goes to {runner.work_dir}')
-    runner.train()
+    with explained(runner):
+        runner.train()
 
 
-def resume(cfg: Config, wish: str | None) -> str:
+def resume(cfg: Config, wish: str | None) -> list[str]:
     """Set the checkpoint to go on from; return what to tell the user.
 
     Raises:
         UserError: There is nothing to resume, and the wish was not "auto".
     """
     if wish is None:
-        return ''
+        return []
     if wish not in ('latest', 'auto'):
-        checkpoint = Path(wish)
-        if not checkpoint.is_file():
+        if not Path(wish).is_file():
             raise UserError(f'--resume: no checkpoint at {wish}')
-    else:
-        newest = newest_checkpoint(cfg.work_dir)
-        if newest is None and wish == 'auto':
-            return f'nothing to resume in {cfg.work_dir}: starting afresh'
-        if newest is None:
-            raise UserError(
-                f'--resume: no checkpoint (iter_*.pth) in {cfg.work_dir}; '
-                '--resume auto starts afresh, --work-dir names another folder'
+        cfg.resume, cfg.load_from = True, wish
+        return [f'resuming from {wish}']
+    from mmdeeplab.checkpoints.find import newest_valid
+
+    path, damaged = newest_valid(cfg.work_dir)
+    if path is None and (wish == 'latest' or damaged):
+        raise UserError(
+            '; '.join(
+                [
+                    f'--resume: no checkpoint (iter_*.safetensors) in {cfg.work_dir}',
+                    *damaged,
+                    '--resume auto starts afresh, --work-dir names another folder',
+                ]
             )
-        checkpoint = newest
-    cfg.resume, cfg.load_from = True, str(checkpoint)
-    return f'resuming from {checkpoint}'
+        )
+    if path is None:
+        return [f'nothing to resume in {cfg.work_dir}: starting afresh']
+    cfg.resume, cfg.load_from = True, str(path)
+    return [*damaged, f'resuming from {path}']
 
 
 main = command(_parser, train)

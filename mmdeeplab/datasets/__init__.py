@@ -9,8 +9,9 @@ with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     warnings.simplefilter('ignore')
     import mmseg.datasets  # noqa: F401
 
+from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.datasets.loading import LoadImage, LoadMask
 from mmdeeplab.datasets.transforms import RandomScale
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 
-__all__ = ['LoadImage', 'LoadMask', 'RandomScale', 'VOCFolderDataset']
+__all__ = ['ExactSampler', 'LoadImage', 'LoadMask', 'RandomScale', 'VOCFolderDataset']

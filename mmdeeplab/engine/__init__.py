@@ -1,17 +1,23 @@
 """What runs a model: the runner, its hooks, mixed precision, checkpoints."""
 
 from mmdeeplab.engine.amp import AutocastOptimWrapper
+from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.data_check import DataCheckHook
+from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
+from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.rate_check import RateCheckHook
 from mmdeeplab.engine.runner import DeepLabRunner
 
 __all__ = [
     'AutocastOptimWrapper',
+    'CheckpointHook',
     'DataCheckHook',
     'DeepLabRunner',
+    'LocalVisBackend',
     'PictureHook',
     'ProgressHook',
+    'PulseHook',
     'RateCheckHook',
 ]

@@ -1,9 +1,9 @@
 """Reading checkpoints: nothing in them is executed, and they fit or are refused."""
 
 import hashlib
-import json
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
-from safetensors import safe_open
 from torch import Tensor, nn
 
+from mmdeeplab.checkpoints import store
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import describe
 
@@ -36,7 +36,7 @@ SAFE_TYPES: list = [
 
 
 def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
-    """Read ``.safetensors`` weights, or a ``.pth`` by torch's restricted unpickler.
+    """Read a training's or anybody's ``.safetensors``, or a ``.pth`` by torch's restricted reader.
 
     Returns:
         A dict with ``state_dict`` and whatever else the file holds (``meta``, ``optimizer``, ...).
@@ -49,10 +49,8 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         raise UserError(f'no checkpoint at {path}')
     try:
         if path.suffix == '.safetensors':
-            with safe_open(path, 'pt', device=str(map_location)) as file:
-                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-                meta = {key: _plain(value) for key, value in (file.metadata() or {}).items()}
-            return dict(state_dict=state, meta=meta)
+            return store.load(path, device=str(map_location))
+        check_archive(path)
         with torch.serialization.safe_globals(SAFE_TYPES):
             loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
@@ -66,22 +64,32 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
     return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
 
 
-def _plain(text: str) -> Any:
-    """A value of safetensors metadata: JSON where we wrote it, else the text itself."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
+def check_archive(path: Path) -> None:
+    """Compare a zip's content with its own checksums, which torch writes but does not read."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if broken := archive.testzip():
+                raise ValueError(f'{broken} inside does not fit its checksum')
 
 
 class PlainHistoryHook(Hook):
-    """Keep the history of logged values as tensors in checkpoints.
+    """Keep the history of logged values as tensors in checkpoints, and keep it short.
 
-    MMEngine pickles objects whose loading needs ``getattr``, so that no restricted unpickler can
-    read them.
+    MMEngine's own objects hold a million values of every scalar and copy them at each step; the
+    windows of the log need far fewer.
+
+    Args:
+        length: Values kept of every scalar.
     """
 
     priority = 'VERY_LOW'
+
+    def __init__(self, length: int = 10_000) -> None:
+        self.length = length
+
+    def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        for buffer in runner.message_hub.log_scalars.values():
+            buffer.max_length = self.length
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         hub = checkpoint['message_hub']

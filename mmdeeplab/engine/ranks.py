@@ -1,6 +1,5 @@
 """Several processes: how they meet, and how one works while the others wait."""
 
-import datetime
 import os
 import time
 from collections.abc import Callable
@@ -10,28 +9,31 @@ import torch
 import torch.distributed
 from mmengine import dist
 
+from mmdeeplab.engine.group import join
 from mmdeeplab.errors import UserError
 
 BEAT = 5.0
 """Seconds between signs of life: far below any timeout of a process group."""
+TIMEOUT = 300.0
 
 
-def join_ranks(launcher: str, env_cfg: dict) -> None:
-    """Form the process group that the launcher made ready; on gloo where there is no GPU.
+def join_ranks(launcher: str, env_cfg: dict) -> float:
+    """Form the process group that the launcher made ready, unless that was done.
+
+    Returns:
+        Seconds after which an exchange between processes is given up.
 
     Raises:
         UserError: The command was not started by torchrun.
     """
-    if launcher != 'pytorch' or torch.distributed.is_initialized():
-        return
-    if 'RANK' not in os.environ:
-        raise UserError('--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS')
-    settings = env_cfg.get('dist_cfg', {})
-    if torch.cuda.is_available():
-        dist.init_dist(launcher, **settings)
-    else:
-        timeout = datetime.timedelta(seconds=settings.get('timeout', 600))
-        torch.distributed.init_process_group('gloo', timeout=timeout)
+    timeout = env_cfg.get('dist_cfg', {}).get('timeout', TIMEOUT)
+    if launcher == 'pytorch' and not torch.distributed.is_initialized():
+        if 'RANK' not in os.environ:
+            raise UserError(
+                '--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS'
+            )
+        join(timeout)
+    return timeout
 
 
 def on_first_rank(action: Callable[[Callable[[], None]], Any]) -> Any:

@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
-from mmengine.runner import Runner
 from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.ranks import join_ranks
+from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
 from mmdeeplab.registry import RUNNERS
@@ -47,7 +48,7 @@ class ConsoleHandler(logging.Handler):
 
 
 @RUNNERS.register_module()
-class DeepLabRunner(Runner):
+class DeepLabRunner(ResumableRunner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
 
     Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm becomes
@@ -56,7 +57,7 @@ class DeepLabRunner(Runner):
     """
 
     def setup_env(self, env_cfg: dict) -> None:
-        join_ranks(self.launcher, env_cfg)
+        self.timeout = join_ranks(self.launcher, env_cfg)
         super().setup_env(env_cfg)
 
     def build_logger(
@@ -82,6 +83,7 @@ class DeepLabRunner(Runner):
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
+        self.register_hook(PreemptionHook())
 
     def load_checkpoint(
         self,

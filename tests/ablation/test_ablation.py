@@ -43,7 +43,7 @@ class Stub:
 
     def __call__(self, run: Run, settings: Settings, work: Path) -> dict:
         assert not list(work.iterdir())
-        (work / 'iter_7.pth').touch()
+        (work / 'iter_7.safetensors').touch()
         if run.name == self.fail_at:
             raise KeyboardInterrupt
         self.names.append(run.name)
@@ -229,6 +229,6 @@ def test_a_real_run(tool: Callable[..., Tool], data: Path, tmp_path: Path) -> No
     assert set(entry['trimap']) == {'1', '2', '4', '8'}
     assert entry['seconds_per_step'] > 0
     assert set(entry['multiply_adds']) == {'513', '49'}
-    assert not list(tmp_path.rglob('*.pth'))
+    assert not list(tmp_path.rglob('*.safetensors'))
     metrics = json.loads((tmp_path / 'work' / 'base-seed0' / 'metrics.json').read_text())
     assert metrics['num_images'] == 11

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 from places import ROOT
 
-from mmdeeplab.cli.common import newest_checkpoint, override, sentence, set_data_root
+from mmdeeplab.cli.common import override, sentence, set_data_root
 from mmdeeplab.errors import UserError
 
 
@@ -57,13 +57,6 @@ def test_values_are_parsed() -> None:
 def test_options_that_cannot_be_merged_are_named(option: str) -> None:
     with pytest.raises(UserError, match=option.split('=')[0]):
         override(config(), [option])
-
-
-def test_newest_checkpoint_goes_by_number(tmp_path: object) -> None:
-    assert newest_checkpoint(tmp_path) is None
-    for name in ('iter_9.pth', 'iter_10.pth', 'iter_x.pth', 'best_mIoU_iter_99.pth'):
-        (tmp_path / name).touch()
-    assert newest_checkpoint(tmp_path).name == 'iter_10.pth'
 
 
 def test_a_workers_error_is_still_one_sentence() -> None:

@@ -65,8 +65,15 @@ def test_trains_resumes_and_evaluates(path: Path, data: Path, tmp_path: Path) ->
     assert len(losses) == 2
     assert all(math.isfinite(loss) and loss > 0 for loss in losses)
     out = tmp_path / 'report'
-    arguments = [str(path), str(tmp_path / 'iter_2.pth'), *common[1:], '--out', str(out), *small]
+    arguments = [
+        str(path),
+        str(tmp_path / 'iter_2.safetensors'),
+        *common[1:],
+        '--out',
+        str(out),
+        *small,
+    ]
     assert test_command.main(arguments) == 0
     assert json.loads((out / 'metrics.json').read_text())['num_images'] == 3
-    for checkpoint in tmp_path.glob('*.pth'):
+    for checkpoint in tmp_path.glob('*.safetensors'):
         checkpoint.unlink()

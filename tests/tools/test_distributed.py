@@ -16,13 +16,13 @@ def test_two_ranks_train(tool: Tool, data: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'processes: 2 on CPUs (gloo), plain BatchNorm' in done.stdout
-    assert (tmp_path / 'iter_2.pth').is_file()
+    assert (tmp_path / 'iter_2.safetensors').is_file()
 
 
 def test_one_two_and_three_ranks_agree_to_the_last_digit(
     tool: Tool, data: Path, trained: dict, tmp_path: Path
 ) -> None:
-    checkpoint = trained['work'] / 'iter_4.pth'
+    checkpoint = trained['work'] / 'iter_4.safetensors'
     results = []
     for ranks in (1, 2, 3):
         out = tmp_path / str(ranks)

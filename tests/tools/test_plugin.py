@@ -26,5 +26,5 @@ def test_mmseg_trains_our_config(data: Path, tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / 'iter_2.pth').is_file()
+    assert (tmp_path / 'iter_2.safetensors').is_file()
     assert 'mIoU' in done.stdout

@@ -37,7 +37,7 @@ def test_masks_are_what_evaluation_predicts(
     assert 'page.jpg' in done.stderr
     cfg = Config.fromfile(CONFIG)
     override(cfg, SMALL)
-    model = load_segmentor(cfg, trained['work'] / 'iter_4.pth')
+    model = load_segmentor(cfg, trained['work'] / 'iter_4.safetensors')
     for name in names:
         size = Image.open(folder / f'{name}.jpg').size
         mask = Image.open(tmp_path / f'out/masks/{name}.png')

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 def report(tool: Tool, trained: dict, data: Path) -> dict:
     out = trained['work'] / 'report'
     done = tool(
-        'test.py', CONFIG, trained['work'] / 'iter_4.pth', '--data-root', data, '--out', out,
-        '--work-dir', trained['work'], '--cfg-options', *SMALL,
+        'test.py', CONFIG, trained['work'] / 'iter_4.safetensors', '--data-root', data,
+        '--out', out, '--work-dir', trained['work'], '--cfg-options', *SMALL,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     metrics = json.loads((out / 'metrics.json').read_text())
@@ -29,8 +29,8 @@ def report(tool: Tool, trained: dict, data: Path) -> dict:
 
 
 def test_training_saves_and_evaluates(trained: dict) -> None:
-    assert (trained['work'] / 'iter_2.pth').is_file()
-    assert (trained['work'] / 'iter_4.pth').is_file()
+    assert (trained['work'] / 'iter_2.safetensors').is_file()
+    assert (trained['work'] / 'iter_4.safetensors').is_file()
     assert all(name in trained['stdout'] for name in VOC_CLASSES)
     assert 'mIoU' in trained['stdout']
 
@@ -48,7 +48,7 @@ def test_the_console_is_readable(trained: dict, report: dict) -> None:
 
 def test_metrics_json(report: dict, trained: dict) -> None:
     metrics = report['metrics']
-    checkpoint = trained['work'] / 'iter_4.pth'
+    checkpoint = trained['work'] / 'iter_4.safetensors'
     assert metrics['num_images'] == 11
     assert metrics['config'] == Path(CONFIG).name
     assert metrics['checkpoint_sha256'] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
@@ -161,8 +161,8 @@ def test_a_checkpoint_of_another_model_is_refused(
 ) -> None:
     small = [option for option in SMALL if 'depth' not in option]
     done = tool(
-        'test.py', CONFIG, trained['work'] / 'iter_4.pth', '--data-root', data, '--work-dir',
-        tmp_path, '--cfg-options', *small,
+        'test.py', CONFIG, trained['work'] / 'iter_4.safetensors', '--data-root', data,
+        '--work-dir', tmp_path, '--cfg-options', *small,
     )  # fmt: skip
     assert done.returncode == 2
     assert 'missing from the file' in done.stderr

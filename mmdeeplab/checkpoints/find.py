@@ -1,0 +1,82 @@
+"""Which checkpoint of a folder to go on from: the newest that is whole."""
+
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from mmdeeplab.checkpoints.layout import Damaged, read_header, verify
+
+POINTER = 'last_checkpoint'
+NUMBERED = re.compile(r'(iter|epoch)_(\d+)\.(safetensors|pth)')
+
+
+class Found(NamedTuple):
+    """The newest whole checkpoint, if any, and a sentence for each newer one that is not."""
+
+    path: Path | None
+    damaged: list[str]
+
+
+def read_summary(path: Path) -> dict:
+    """``started`` (when the run began, seconds since 1970), ``iter`` and ``seed`` of a checkpoint.
+
+    Raises:
+        Damaged: It is no checkpoint of ours.
+    """
+    meta = read_header(path).get('__metadata__', {})
+    try:
+        return dict(json.loads(meta['summary']))
+    except (KeyError, ValueError, TypeError) as error:
+        raise Damaged('it is no checkpoint of a training') from error
+
+
+def candidates(folder: Path) -> list[Path]:
+    """Every ``iter_N`` and ``epoch_N`` of a folder, and what ``last_checkpoint`` names.
+
+    That file holds a name relative to its folder; only the name counts where it is absolute, so
+    that a folder may move. It is a hint and may be missing or out of date.
+    """
+    found = {path for path in folder.glob('*') if NUMBERED.fullmatch(path.name)}
+    pointer = folder / POINTER
+    if pointer.is_file():
+        hint = Path(pointer.read_text(errors='replace').strip() or 'nothing')
+        named = folder / (hint.name if hint.is_absolute() else hint)
+        found |= {path for path in named.parent.glob('*') if NUMBERED.fullmatch(path.name)}
+        if named.is_file():
+            found.add(named)
+    return sorted({path.resolve(): path for path in found}.values())
+
+
+def _age(path: Path) -> tuple[float, int]:
+    """By the start of the run, then by iteration: an older run's files never win by number."""
+    match = NUMBERED.fullmatch(path.name)
+    number = int(match[2]) if match else 0
+    if path.suffix == '.pth':
+        return 0.0, number
+    try:
+        summary = read_summary(path)
+        return float(summary['started']), int(summary['iter'])
+    except (OSError, Damaged, KeyError, TypeError, ValueError):
+        return float('inf'), number  # looked at, named and passed over
+
+
+def newest_valid(folder: str | Path) -> Found:
+    """Look at the content of the files, the newest first, until one is whole."""
+    damaged: list[str] = []
+    for path in sorted(candidates(Path(folder)), key=_age, reverse=True):
+        try:
+            if path.suffix == '.pth':
+                _read_pth(path)
+            elif verify(path) is None:
+                raise Damaged('it is no checkpoint of a training')
+            return Found(path, damaged)
+        except (OSError, ValueError) as error:
+            damaged.append(f'{path} is passed over: {error}')
+    return Found(None, damaged)
+
+
+def _read_pth(path: Path) -> None:
+    from mmdeeplab.engine.checkpoint import read_checkpoint
+
+    read_checkpoint(path)

@@ -1,0 +1,87 @@
+"""Save and load whole checkpoints."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mmdeeplab.checkpoints.disk import Disk, replacing
+from mmdeeplab.checkpoints.layout import MARK, ZEROS, blocks, header, read_header, verify
+from mmdeeplab.checkpoints.tree import flatten, restore
+
+
+def save(path: Path, tree: Mapping, disk: Disk, summary: Mapping | None = None) -> int:
+    """Write ``tree`` to ``path``, tensor by tensor, without a second copy in memory.
+
+    Args:
+        path: Takes the new file's name only when the file is complete and on the disk.
+        tree: Nested dicts, lists, tuples, plain values, arrays and tensors.
+        disk: The calls to make.
+        summary: Plain values that :func:`read_summary` gives without reading the file.
+
+    Returns:
+        Bytes written.
+
+    Raises:
+        NotSaved: The file system refused.
+        TypeError: The tree holds something that cannot be stored.
+    """
+    tensors, node = flatten(tree)
+    head, order = header(tensors, summary or {}, node)
+    needed = len(head) + sum(t.numel() * t.element_size() for t in tensors.values())
+    digest = hashlib.sha256(head)
+    with replacing(path, disk, needed) as file:
+        disk.write(file, head)
+        for name in order:
+            for block in blocks(tensors[name]):
+                digest.update(block)
+                disk.write(file, block)
+        file.seek(head.find(MARK + ZEROS.encode()) + len(MARK))
+        disk.write(file, digest.hexdigest().encode())
+    return needed
+
+
+def load(path: str | Path, device: str = 'cpu') -> dict:
+    """Read a checkpoint of ours, or the weights in any safetensors file.
+
+    Returns:
+        What was saved; of a file of another origin ``state_dict`` and its metadata as ``meta``.
+
+    Raises:
+        Damaged: The checksum does not fit.
+    """
+    meta = verify(path)
+    tensors = load_file(path, device=device)
+    if meta is None:
+        return dict(state_dict=tensors, meta=foreign_metadata(path))
+    tree = restore(json.loads(meta['tree']), tensors)
+    if not isinstance(tree, dict):
+        raise ValueError('no checkpoint')
+    return tree
+
+
+def foreign_metadata(path: str | Path) -> dict:
+    """Metadata of any safetensors file: JSON where a value is, else the text itself."""
+
+    def plain(text: str) -> object:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    return {key: plain(text) for key, text in read_header(path).get('__metadata__', {}).items()}
+
+
+def snapshot(tree: object) -> object:
+    """A copy of the tensors in ``tree`` on the CPU, for a save that goes on in the background."""
+    if isinstance(tree, Tensor):
+        return torch.empty_like(tree, device='cpu').copy_(tree.detach())
+    if isinstance(tree, Mapping):
+        return {key: snapshot(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(snapshot(item) for item in tree)
+    return tree

@@ -1,0 +1,49 @@
+"""Do one save at a time, here or in the background."""
+
+import threading
+from collections.abc import Callable
+
+
+class Writer:
+    """Runs saves; in the background a failure is handed over at the next call.
+
+    Args:
+        background: Return at once and work in a thread, which Python waits for at its end.
+    """
+
+    def __init__(self, background: bool = False) -> None:
+        self.background = background
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a save was started whose end was not asked for."""
+        return self._thread is not None
+
+    def run(self, save: Callable[[], None]) -> Exception | None:
+        """Do ``save``; return its failure, in the background that of the save before."""
+        error = self.wait()
+        if not self.background:
+            self._try(save)
+            return self._take()
+        self._thread = threading.Thread(target=self._try, args=(save,), name='checkpoint')
+        self._thread.start()
+        return error
+
+    def wait(self) -> Exception | None:
+        """Wait for the save in the background; return its failure."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        return self._take()
+
+    def _try(self, save: Callable[[], None]) -> None:
+        try:
+            save()
+        except Exception as error:  # handed to whoever asks next
+            self._error = error
+
+    def _take(self) -> Exception | None:
+        error, self._error = self._error, None
+        return error

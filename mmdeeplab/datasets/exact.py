@@ -1,0 +1,95 @@
+"""Data order and augmentation that depend on the position in the stream alone."""
+
+from collections.abc import Iterator, Sized
+from typing import Any
+
+import torch
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Dataset, Sampler
+
+from mmdeeplab.randomness import derive, seed_all
+from mmdeeplab.registry import DATA_SAMPLERS
+
+
+class Place(int):
+    """An index into a data set that knows its position in the stream of samples."""
+
+    position: int
+    seed: int
+
+    def __new__(cls, index: int, position: int = 0, seed: int = 0) -> 'Place':
+        place = super().__new__(cls, index)
+        place.position, place.seed = position, seed
+        return place
+
+    def __reduce__(self) -> tuple:
+        return Place, (int(self), self.position, self.seed)
+
+
+@DATA_SAMPLERS.register_module()
+class ExactSampler(Sampler):
+    """An endless stream of samples in which position p is a function of the seed and p.
+
+    Epoch e is one permutation made of (seed, e); iteration i of all ranks together takes the
+    positions ``i * global batch ...``, rank r every ``world size``-th from r. Resuming jumps to
+    its position, and the samples' augmentation is drawn for (seed, position), so batches are the
+    same with any number of worker processes.
+
+    Args:
+        dataset: What to sample.
+        shuffle: In a new order each epoch.
+        seed: The run's; drawn and shared by all ranks when None.
+    """
+
+    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
+        self.rank, self.world_size = get_dist_info()
+        self.size, self.shuffle = len(dataset), shuffle
+        self.seed = sync_random_seed() if seed is None else seed
+        self.start = 0
+
+    def __iter__(self) -> Iterator[Place]:
+        position = self.start * self.world_size + self.rank
+        epoch, order = -1, torch.empty(0)
+        while True:
+            if position // self.size != epoch:
+                epoch = position // self.size
+                order = self.order(epoch)
+            yield Place(int(order[position % self.size]), position, self.seed)
+            position += self.world_size
+
+    def order(self, epoch: int) -> torch.Tensor:
+        """The indices (N) of one epoch."""
+        if not self.shuffle:
+            return torch.arange(self.size)
+        generator = torch.Generator().manual_seed(derive('epoch', self.seed, epoch))
+        return torch.randperm(self.size, generator=generator)
+
+    def skip(self, num_samples: int) -> None:
+        """Begin ``num_samples`` samples of this rank after the start of the run."""
+        self.start = num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing: the stream has no end."""
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class SeededDataset(Dataset):
+    """A data set whose random transforms are drawn for the sample's position in the stream."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, place: int) -> Any:
+        if isinstance(place, Place):
+            seed_all(derive('sample', place.seed, place.position))
+        return self.dataset[int(place)]
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'dataset':  # while it is unpickled
+            raise AttributeError(name)
+        return getattr(self.dataset, name)

@@ -1,0 +1,189 @@
+"""Save so that nothing is ever lost but the time since the last save."""
+
+import os
+from pathlib import Path
+
+from mmengine import dist
+from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
+from mmengine.runner import Runner
+
+from mmdeeplab.checkpoints.disk import NotSaved, probe, replacing, sweep
+from mmdeeplab.checkpoints.find import POINTER
+from mmdeeplab.checkpoints.store import snapshot
+from mmdeeplab.checkpoints.writer import Writer
+from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.errors import UserError
+from mmdeeplab.registry import HOOKS
+
+KEPT = 'keep_ckpt_ids'
+
+
+@HOOKS.register_module()
+class CheckpointHook(MMEngineCheckpointHook):
+    """MMEngine's hook with its arguments, whose saves a kill or a full disk cannot spoil.
+
+    A file is written beside, flushed to the disk and renamed; then ``last_checkpoint`` (a name
+    relative to the work dir) follows; the oldest file goes last. A save that fails is reported
+    with path and space; training goes on and the next save tries again. Only when the last one
+    of a run failed does the run end with an error.
+
+    Args:
+        async_save: Copy the state and write it in the background. Takes the state's size in
+            memory once more, and the time of a copy instead of the time of the disk.
+        kwargs: :class:`mmengine.hooks.CheckpointHook`; ``filename_tmpl`` must end in
+            ``.safetensors``.
+    """
+
+    out_dir: str | None
+
+    def __init__(self, *args: object, async_save: bool = False, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        if kwargs.get('filename_tmpl') is None:
+            self.filename_tmpl = ('epoch' if self.by_epoch else 'iter') + '_{}.safetensors'
+        if not self.filename_tmpl.endswith('.safetensors'):
+            raise ValueError(f'filename_tmpl must end in .safetensors, got {self.filename_tmpl!r}')
+        if self.published_keys or self.args:
+            odd = ['published_keys'] * bool(self.published_keys) + sorted(self.args)
+            raise ValueError(f'mmdeeplab.CheckpointHook has no argument {", ".join(odd)}')
+        self.writer = Writer(background=async_save)
+        self.async_save = async_save
+        self.failure = ''
+
+    def before_train(self, runner: Runner) -> None:
+        self.folder = Path(runner.work_dir)
+        if self.out_dir is not None:
+            self.folder = Path(self.out_dir) / self.folder.name
+        self.out_dir = str(self.folder)
+        self.kept = list(runner.message_hub.runtime_info.get(KEPT, []))
+        self.saved_iter: int | None = None
+        if not dist.is_main_process():
+            return
+        for path in {Path(runner.work_dir), self.folder}:
+            if path.is_dir():
+                for leftover in sweep(path):
+                    runner.logger.info(f'removed {leftover}, left by a process that was killed')
+        size = sum(t.numel() * t.element_size() for t in unwrap(runner.model).state_dict().values())
+        probe(self.folder, size, runner.disk)
+        if self.kept and (name := self.filename_tmpl.format(self.kept[-1])) == self._newest_good():
+            self._point(runner, name)  # a kill may have come between file, pointer and deletion
+            self._prune(runner)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        self.save_now(runner, step, meta)
+
+    def save_now(self, runner: Runner, step: int, meta: dict) -> None:
+        """Save under the number ``step``.
+
+        Args:
+            runner: Whose state.
+            step: Iterations (epochs under ``by_epoch``) that are complete.
+            meta: ``iter`` and ``epoch`` of the same.
+        """
+        self.finish(runner)
+        self.saved_iter = meta['iter']
+        if step not in self.kept:
+            self.kept.append(step)
+        # files that are about to go are still listed: a resumed run deletes them if this one cannot
+        runner.message_hub.update_info(KEPT, list(self.kept))
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = str(self.folder / name)
+        runner.message_hub.update_info('last_ckpt', name)
+        self._write(runner, name, meta, self.save_optimizer, self.save_param_scheduler, last=True)
+
+    def _write(
+        self,
+        runner: Runner,
+        name: str,
+        meta: dict,
+        optimizer: bool,
+        schedulers: bool,
+        last: bool = False,
+        replaced: str | None = None,
+    ) -> None:
+        if not dist.is_main_process():
+            return
+        self.finish(runner)
+        state = runner.training_state(meta, optimizer, schedulers)
+        if self.async_save:
+            state = snapshot(state)
+
+        def save() -> None:
+            try:
+                runner.write_state(self.folder / name, state)
+            except OSError:
+                if last and not (self.folder / name).is_file():
+                    self.kept.pop()
+                raise
+            if last:
+                try:
+                    self._point(runner, name)
+                finally:
+                    self._prune(runner)
+            elif replaced and replaced != name:
+                runner.disk.remove(self.folder / replaced)
+
+        self._report(runner, self.writer.run(save))
+
+    def _report(self, runner: Runner, error: Exception | None) -> None:
+        """Tell what became of the latest save; ``None`` when it worked."""
+        if error is None:
+            self.failure = ''
+            return
+        if not isinstance(error, OSError):
+            raise error
+        self.failure = str(error)
+        text = str(error) if isinstance(error, NotSaved) else f'{self.folder}: {error}'
+        runner.logger.error(
+            f'{text}; training goes on, the next save tries again, '
+            f'the newest good checkpoint is {self._newest_good()}'
+        )
+
+    def _newest_good(self) -> str:
+        paths = [self.folder / self.filename_tmpl.format(step) for step in reversed(self.kept)]
+        return next((path.name for path in paths if path.is_file()), 'missing: none was saved yet')
+
+    def _point(self, runner: Runner, name: str) -> None:
+        folder = Path(runner.work_dir)
+        relative = os.path.relpath(self.folder / name, folder)
+        with replacing(folder / POINTER, runner.disk) as file:
+            runner.disk.write(file, relative.encode())
+
+    def _prune(self, runner: Runner) -> None:
+        """Delete all but the newest ``max_keep_ckpts`` files of this run."""
+        while len(self.kept) > self.max_keep_ckpts > 0:
+            runner.disk.remove(self.folder / self.filename_tmpl.format(self.kept[0]))
+            self.kept.pop(0)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        if not self.save_best:
+            return
+        if 'auto' in self.key_indicators:
+            self._init_rule(self.rules, [next(iter(metrics))])
+        step = runner.epoch if self.by_epoch else runner.iter
+        meta = dict(epoch=runner.epoch, iter=runner.iter)
+        hub, better = runner.message_hub, False
+        for key, rule in zip(self.key_indicators, self.rules, strict=True):
+            suffix = '' if len(self.key_indicators) == 1 else f'_{key}'
+            best = hub.runtime_info.get(f'best_score{suffix}', self.init_value_map[rule])
+            if metrics[key] is None or not self.is_better_than[key](metrics[key], best):
+                continue
+            better = True
+            old = hub.runtime_info.get(f'best_ckpt{suffix}')
+            name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
+            hub.update_info(f'best_score{suffix}', metrics[key])
+            hub.update_info(f'best_ckpt{suffix}', name)
+            replaced = Path(old).name if old else None
+            self._write(runner, name, meta, False, False, replaced=replaced)
+            runner.logger.info(f'the best {key} so far, {metrics[key]:.4f}: {name}')
+        if better and self.saved_iter == runner.iter:
+            self.save_now(runner, step, meta)  # the file of this iteration learns the best score
+
+    def after_train(self, runner: Runner) -> None:
+        self.finish(runner)
+        if self.failure:
+            raise UserError(f'the run is complete, but its last checkpoint is lost: {self.failure}')
+
+    def finish(self, runner: Runner) -> None:
+        """Wait for a save in the background and report it."""
+        if self.writer.busy:
+            self._report(runner, self.writer.wait())

@@ -1,0 +1,35 @@
+"""The end of a rank whose partner is gone, in a sentence."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.runner import Runner
+
+from mmdeeplab.engine.pulse import PulseHook
+
+# How gloo and NCCL begin to say that another process does not answer.
+SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', 'gloo/transport',
+         'nccl', 'broken pipe', 'socket')  # fmt: skip
+
+
+@contextmanager
+def explained(runner: Runner) -> Iterator[None]:
+    """Turn a failed exchange between ranks into one line; end at once, for the launcher to act."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).lower()
+        if runner.world_size < 2 or not any(sign in text for sign in SIGNS):
+            raise
+        print(
+            f'error: rank {runner.rank} lost another rank in iteration {runner.iter} '
+            f'({str(error).splitlines()[0][:160]})',
+            file=sys.stderr,
+            flush=True,
+        )
+        for hook in runner.hooks:
+            if isinstance(hook, PulseHook):
+                hook.blame()
+        os._exit(1)

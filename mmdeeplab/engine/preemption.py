@@ -1,0 +1,103 @@
+"""Leave in good order when a scheduler, a terminal or torchrun says so."""
+
+import os
+import signal
+import threading
+import time
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed
+from mmengine import dist
+from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+ECHO = 2.0  # seconds in which a second signal is the first one, sent on by a launcher
+
+
+class PreemptionHook(Hook):
+    """On SIGTERM, SIGINT or SIGUSR1 finish the step, save, and exit with 128 + the signal.
+
+    143, 130 and 138: "interrupted in good order, resume me". All ranks leave after the same step,
+    whichever of them got the signal. During validation the weights of the last step are saved and
+    validation is dropped. A second signal ends the process at once with the same code.
+    """
+
+    priority = 'LOWEST'  # when everything else has seen the step
+
+    def __init__(self) -> None:
+        self.signal, self.since = 0, 0.0
+        self.group: Any = None
+        self.before: dict = {}
+
+    def before_train(self, runner: Runner) -> None:
+        if dist.get_world_size() > 1:  # of its own: no waiting for a GPU at every step
+            limit = timedelta(seconds=getattr(runner, 'timeout', 300))
+            self.group = torch.distributed.new_group(timeout=limit, backend='gloo')
+        self.process = os.getpid()
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self.process:
+            return  # a data loading process, which the step still needs
+        if not self.signal:
+            self.signal, self.since = number, time.monotonic()
+        elif time.monotonic() - self.since > ECHO or number != self.signal:
+            os._exit(128 + number)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        number = self.signal
+        if self.group is not None:
+            flag = torch.tensor([number])
+            torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX, self.group)
+            number = int(flag)
+        if number:
+            self._leave(runner, number, runner.iter + 1)
+
+    def after_val_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        if self.signal and self.before:
+            for hook in runner.hooks:
+                if isinstance(hook, EMAHook):
+                    hook.after_val_epoch(runner)  # the network's own weights back in place
+            self.group = None  # the others may be at another image
+            self._leave(runner, self.signal, runner.iter)
+
+    def _leave(self, runner: Runner, number: int, done: int) -> None:
+        name = signal.Signals(number).name
+        runner.logger.warning(f'{name}: leaving after iteration {done}')
+        failure = self._save(runner, done)
+        if self.group is not None:
+            torch.distributed.barrier(
+                self.group
+            )  # a rank that ended would have the saving one killed
+        if not failure:
+            runner.logger.warning(f'{name}: saved iteration {done}; go on with --resume')
+        raise SystemExit(128 + number)
+
+    def _save(self, runner: Runner, done: int) -> str:
+        from mmdeeplab.engine.checkpoint_hook import CheckpointHook
+
+        hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+        if not hooks or not isinstance(runner.train_loop, IterBasedTrainLoop) or hooks[0].by_epoch:
+            runner.logger.warning('not saved: only runs by iteration can stop anywhere')
+            return 'not saved'
+        (hook, *_) = hooks
+        if hook.saved_iter != done:
+            hook.save_now(runner, done, dict(epoch=runner.epoch, iter=done))
+        hook.finish(runner)
+        return hook.failure
+
+    def after_train(self, runner: Runner) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        self.before = {}

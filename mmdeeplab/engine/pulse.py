@@ -1,0 +1,104 @@
+"""Notice a process that stopped answering, and say which."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
+from typing import NoReturn
+
+import torch
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.distributed import PrefixStore, Store, TCPStore
+
+from mmdeeplab.registry import HOOKS
+
+PERIOD = 1.0  # seconds between two signs of life
+SILENT = 3  # missing signs that blame a rank once an exchange failed
+
+
+@HOOKS.register_module()
+class PulseHook(Hook):
+    """Every rank gives a sign of life each second; a rank that gives none is named and ended.
+
+    Rank 0 watches the others, rank 1 watches rank 0. A frozen process (a stopped node, a dead
+    disk) would hold the others in their next exchange, where each waits without a word.
+
+    Args:
+        timeout: Seconds of silence. Exchanges of the backend have their own limit,
+            ``env_cfg.dist_cfg.timeout``, which is the default here.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        self.timeout = timeout or 0.0
+        self.step = 0
+        self.stop = threading.Event()
+
+    def before_train(self, runner: Runner) -> None:
+        self.rank, self.world_size = runner.rank, runner.world_size
+        self.timeout = self.timeout or getattr(runner, 'timeout', 300)
+        if self.world_size < 2 or 'MASTER_ADDR' not in os.environ:
+            return
+        self.store = self._connect()
+        self._sign(0)
+        watched = range(1, self.world_size) if self.rank == 0 else range(self.rank == 1)
+        self.last = {rank: ('', time.monotonic()) for rank in watched}
+        threading.Thread(target=self._beat, name='pulse', daemon=True).start()
+
+    def _connect(self) -> Store:
+        address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
+        store = TCPStore(address, port, None, False, timedelta(seconds=60))
+        life = torch.tensor(time.time_ns())  # the store may outlive this process
+        dist.broadcast(life, 0)
+        return PrefixStore(f'pulse/{int(life)}', store)
+
+    def before_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+        self.step = runner.iter
+
+    def after_train(self, runner: Runner) -> None:
+        self.stop.set()
+
+    def _beat(self) -> None:
+        count = 0
+        while not self.stop.wait(PERIOD):
+            count += 1
+            try:
+                self._sign(count)
+                self._watch()
+            except RuntimeError:  # the store went with its process: the job is ending
+                return
+
+    def _sign(self, count: int) -> None:
+        where = f'{count} {self.step} {os.getpid()} {socket.gethostname()}'
+        self.store.set(str(self.rank), where)
+
+    def blame(self) -> None:
+        """End the job for a rank that is silent, when an exchange failed before the watch did."""
+        self.timeout = min(self.timeout, SILENT * PERIOD)
+        self.stop.wait((SILENT + 1) * PERIOD)
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        for rank, (seen, since) in self.last.items():
+            sign = self.store.get(str(rank)).decode() if self.store.check([str(rank)]) else ''
+            if sign != seen:
+                self.last[rank] = (sign, now)
+            elif now - since > self.timeout and sign:  # a rank that has not begun has none
+                self._end(rank, sign, now - since)
+
+    def _end(self, rank: int, sign: str, silence: float) -> NoReturn:
+        _, step, pid, host = sign.split(maxsplit=3)
+        print(
+            f'error: rank {rank} (process {pid} on {host}) has given no sign of life for '
+            f'{silence:.0f} s, its last was in iteration {step}: the job ends',
+            flush=True,
+        )
+        if host == socket.gethostname():
+            with suppress(ProcessLookupError):  # else its launcher waits for it to leave politely
+                os.kill(int(pid), signal.SIGKILL)
+            time.sleep(2)  # the launcher notices the rank that is to blame first
+        os._exit(1)

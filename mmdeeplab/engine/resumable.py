@@ -1,0 +1,200 @@
+"""A Runner whose interrupted run goes on as if nothing had happened."""
+
+import copy
+import time
+from pathlib import Path
+from typing import Any
+
+import mmengine
+from mmengine.dist import get_rank, master_only
+from mmengine.model import is_model_wrapper
+from mmengine.registry import DATASETS
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+import mmdeeplab
+from mmdeeplab.checkpoints import store
+from mmdeeplab.checkpoints.disk import Disk
+from mmdeeplab.checkpoints.find import newest_valid, read_summary
+from mmdeeplab.checkpoints.layout import Damaged
+from mmdeeplab.datasets.exact import ExactSampler, SeededDataset
+from mmdeeplab.datasets.workers import init_worker, shield_workers
+from mmdeeplab.engine.pulse import PulseHook
+from mmdeeplab.engine.resume import restore_schedule
+from mmdeeplab.engine.settings import differences, settings
+from mmdeeplab.engine.shared_buffers import SharedBuffersHook
+from mmdeeplab.engine.step_seed import StepSeedHook
+from mmdeeplab.errors import UserError
+
+
+class ResumableRunner(Runner):
+    """Saves by :mod:`mmdeeplab.checkpoints` and restores everything that a run depends on.
+
+    Nothing found in a checkpoint is executed (MMEngine's ``resume`` runs the configuration text).
+    """
+
+    disk = Disk()
+    _load_from: str | None
+
+    def register_hooks(self, *args: object, **kwargs: object) -> None:
+        super().register_hooks(*args, **kwargs)
+        self.register_hook(StepSeedHook())
+        self.register_hook(SharedBuffersHook())
+        self.register_hook(PulseHook())
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """As MMEngine's, with samples seeded by position under an :class:`ExactSampler`."""
+        if isinstance(dataloader, DataLoader):
+            return dataloader
+        cfg = copy.deepcopy(dataloader)
+        if isinstance(cfg['dataset'], dict):
+            cfg['dataset'] = DATASETS.build(cfg['dataset'])
+            if hasattr(cfg['dataset'], 'full_init'):
+                cfg['dataset'].full_init()
+        exact = (cfg.get('sampler') or {}).get('type') in (ExactSampler, 'mmdeeplab.ExactSampler')
+        if exact:
+            cfg['dataset'] = SeededDataset(cfg['dataset'])
+        if seed is not None and cfg.get('num_workers') and 'worker_init_fn' not in cfg:
+            shield_workers()
+            cfg['worker_init_fn'] = dict(
+                type=init_worker, num_workers=cfg['num_workers'], rank=get_rank(), seed=seed
+            )
+        return Runner.build_dataloader(cfg, seed, diff_rank_seed)
+
+    def train(self) -> nn.Module:
+        """Train; a checkpoint to resume is chosen first, since its seed rules the data's order."""
+        self.started = time.time()
+        if self._resume:
+            self._choose_checkpoint()
+        return super().train()
+
+    def _choose_checkpoint(self) -> None:
+        if self._load_from is None:
+            found = newest_valid(self.work_dir)
+            for text in found.damaged:
+                self.logger.warning(text)
+            if found.path is None:
+                raise UserError(f'nothing to resume: no checkpoint in {self.work_dir}')
+            self._load_from = str(found.path)
+        if self._randomness_cfg.get('seed') is None:
+            try:
+                seed = read_summary(Path(self._load_from)).get('seed')
+            except (OSError, Damaged):  # an old .pth; a missing file is reported on loading
+                return
+            self._randomness_cfg.update(seed=seed)
+            self.set_randomness(**self._randomness_cfg)
+
+    def training_state(
+        self, meta: dict | None = None, optimizer: bool = True, schedulers: bool = True
+    ) -> dict:
+        """Everything a checkpoint holds; tensors are referred to, not copied.
+
+        Args:
+            meta: ``epoch`` and ``iter`` that are complete.
+            optimizer: With the optimiser's state.
+            schedulers: With the schedules' state.
+        """
+        dataset = self.train_dataloader.dataset
+        meta = dict(epoch=self.epoch, iter=self.iter) | (meta or {})
+        meta |= dict(
+            seed=self.seed,
+            started=self.started,
+            settings=settings(self),
+            experiment_name=self.experiment_name,
+            time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
+            mmdeeplab_version=mmdeeplab.__version__,
+            mmengine_version=mmengine.__version__,
+            dataset_meta=getattr(dataset, 'metainfo', None),
+        )
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        state = dict(
+            meta=meta,
+            state_dict=dict(model.state_dict()),
+            message_hub=self.message_hub.state_dict(),
+        )
+        if optimizer:
+            state['optimizer'] = self.optim_wrapper.state_dict()
+        if schedulers and self.param_schedulers is not None:
+            state['param_schedulers'] = [s.state_dict() for s in self.param_schedulers]
+        self.call_hook('before_save_checkpoint', checkpoint=state)
+        return state
+
+    def write_state(self, path: Path, state: dict) -> int:
+        """Write what :meth:`training_state` gave; return the bytes.
+
+        Raises:
+            NotSaved: The file system refused; an older file of that name is intact.
+        """
+        summary = {key: state['meta'][key] for key in ('iter', 'epoch', 'seed', 'started')}
+        return store.save(path, state, self.disk, summary)
+
+    @master_only
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        file_client_args: dict | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict | None = None,
+        by_epoch: bool = True,
+        backend_args: dict | None = None,
+    ) -> None:
+        """As MMEngine's; ``.safetensors`` is our own format, MMEngine pickles any other."""
+        if Path(filename).suffix != '.safetensors':
+            super().save_checkpoint(
+                out_dir,
+                filename,
+                file_client_args,
+                save_optimizer,
+                save_param_scheduler,
+                meta,
+                by_epoch,
+                backend_args,
+            )
+            return
+        default = (self.epoch + 1, self.iter) if by_epoch else (self.epoch, self.iter + 1)
+        meta = dict(epoch=default[0], iter=default[1]) | (meta or {})
+        state = self.training_state(meta, save_optimizer, save_param_scheduler)
+        self.write_state(Path(out_dir) / filename, state)
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'cpu',
+    ) -> None:
+        """Go on from a checkpoint; what changed in the settings is printed and applies.
+
+        Raises:
+            UserError: It holds weights only, or is not this model's, or the optimiser is another.
+        """
+        checkpoint = self.load_checkpoint(filename)
+        wanted = ['meta', 'message_hub'] + ['optimizer'] * resume_optimizer
+        if missing := [key for key in wanted if key not in checkpoint]:
+            raise UserError(
+                f'{filename} holds weights but no training state ({", ".join(missing)}), so there '
+                'is nothing to resume; to start from its weights: --cfg-options load_from=FILE'
+            )
+        meta = checkpoint['meta']
+        self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
+        self.started = meta.get('started', self.started)
+        if 'settings' in meta:
+            changed = differences(meta['settings'], settings(self))
+            for line in changed:
+                self.logger.info(f'changed since the checkpoint: {line}')
+        self.message_hub.load_state_dict(checkpoint['message_hub'])
+        if resume_optimizer:
+            restore_schedule(self, checkpoint, filename, resume_param_scheduler)
+        self._has_loaded = True
+        self.logger.info(f'resumed at iteration {self.iter} of {self.max_iters}')
+        if self.iter >= self.max_iters:
+            self.logger.warning(
+                f'{filename} is complete: iteration {self.iter} of {self.max_iters}; to go on, '
+                'raise train_cfg.max_iters'
+            )

@@ -1,0 +1,190 @@
+"""Checkpoints come back bit for bit, or not at all."""
+
+import math
+import random
+from collections import OrderedDict, deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from mmdeeplab.checkpoints.disk import Disk, NotSaved, probe, replacing, sweep
+from mmdeeplab.checkpoints.find import newest_valid, read_summary
+from mmdeeplab.checkpoints.layout import Damaged
+from mmdeeplab.checkpoints.store import load, save, snapshot
+from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.errors import UserError
+from mmdeeplab.torture.tiny import fingerprint
+
+TREE = {
+    'state_dict': OrderedDict(
+        weight=torch.randn(3, 5), half=torch.randn(7).bfloat16(), count=torch.tensor(9)
+    ),
+    'optimizer': {'state': {0: {'m': torch.randn(2, 2).T}, 1: {}}, 'betas': (0.9, 0.999)},
+    'meta': {'iter': 7, 'nan': math.nan, 'inf': -math.inf, 'text': 'ä\n"', 'none': None},
+    'lists': [1, True, [], {'tensor': 'no tag'}, (), {3, 4}],
+    'array': np.arange(6, dtype=np.float64).reshape(2, 3),
+    'empty': torch.zeros(0, 4, dtype=torch.bool),
+    '$': {(1, 'a'): 2.5},
+}
+
+
+def write(path: Path, number: int = 7, started: float = 1.0, tree: dict = TREE) -> Path:
+    save(path, tree, Disk(), dict(iter=number, epoch=0, seed=3, started=started))
+    return path
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    path = write(tmp_path / 'iter_7.safetensors')
+    assert fingerprint(load(path)) == fingerprint(TREE)
+    assert read_summary(path) == dict(iter=7, epoch=0, seed=3, started=1.0)
+    assert [p.name for p in tmp_path.iterdir()] == ['iter_7.safetensors']
+
+
+def test_any_reader_of_safetensors_finds_the_weights(tmp_path: Path) -> None:
+    with safe_open(write(tmp_path / 'a.safetensors'), 'pt') as file:
+        assert torch.equal(file.get_tensor('state_dict/weight'), TREE['state_dict']['weight'])
+
+
+def test_any_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = write(tmp_path / 'a.safetensors')
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    head = 8 + int.from_bytes(whole[:8], 'little')
+    places = [*range(8 * 300), *rng.sample(range(8 * head), 1500)]
+    places += rng.sample(range(8 * head, 8 * len(whole)), 500)
+    for place in places:
+        broken = bytearray(whole)
+        broken[place // 8] ^= 1 << place % 8
+        path.write_bytes(broken)
+        try:
+            read = load(path)
+        except Exception:  # whichever reader notices first
+            continue
+        # one bit may turn the file into one of other origin, whose tensors then fit no model
+        assert set(read) == {'state_dict'}, place
+        assert 'weight' not in read['state_dict'], place
+
+
+@pytest.mark.parametrize('length', [0, 5, 300, -1])
+def test_a_cut_file_is_refused(tmp_path: Path, length: int) -> None:
+    path = write(tmp_path / 'iter_1.safetensors')
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(UserError, match=r'iter_1\.safetensors is not a readable checkpoint'):
+        read_checkpoint(path)
+
+
+def test_flipped_bits_in_an_old_pth_are_found(tmp_path: Path) -> None:
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict=dict(weight=torch.ones(100))), path)
+    whole = bytearray(path.read_bytes())
+    whole[whole.find(torch.ones(100).numpy().tobytes()) + 3] ^= 64
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match='checksum'):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize('thing', [object(), torch.nn.Linear(1, 1), lambda: 0])
+def test_what_is_no_data_is_refused_with_its_place(tmp_path: Path, thing: object) -> None:
+    with pytest.raises(TypeError, match=r'meta/odd/0: it is a'):
+        write(tmp_path / 'a', tree=dict(meta=dict(odd=[thing])))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_snapshot_is_independent() -> None:
+    weight = torch.ones(3)
+    copy = snapshot(dict(a=[weight], d=deque([1])))
+    weight.zero_()
+    assert copy['a'][0].tolist() == [1, 1, 1]
+
+
+def test_the_newest_whole_checkpoint_is_found_by_content(tmp_path: Path) -> None:
+    assert newest_valid(tmp_path) == (None, [])
+    for number in (9, 10, 200):
+        write(tmp_path / f'iter_{number}.safetensors', number)
+    write(tmp_path / 'best_mIoU_iter_999.safetensors', 999)
+    assert newest_valid(tmp_path).path.name == 'iter_200.safetensors'
+    torn = tmp_path / 'iter_200.safetensors'
+    torn.write_bytes(torn.read_bytes()[:-3])
+    (tmp_path / 'iter_300.safetensors').touch()
+    path, damaged = newest_valid(tmp_path)
+    assert path.name == 'iter_10.safetensors'
+    assert len(damaged) == 2
+    assert 'iter_200' in ''.join(damaged)
+
+
+def test_an_older_run_in_the_folder_does_not_win_by_its_number(tmp_path: Path) -> None:
+    write(tmp_path / 'iter_500.safetensors', 500, started=1.0)
+    write(tmp_path / 'iter_20.safetensors', 20, started=2.0)
+    torch.save(dict(state_dict={}, meta=dict(iter=900)), tmp_path / 'iter_900.pth')
+    assert newest_valid(tmp_path).path.name == 'iter_20.safetensors'
+
+
+def test_the_pointer_is_a_hint_that_may_be_wrong(tmp_path: Path) -> None:
+    write(tmp_path / 'iter_5.safetensors')
+    for hint in ('', 'gone.safetensors', '/old/mount/iter_5.safetensors', '\0'):
+        (tmp_path / 'last_checkpoint').write_text(hint)
+        assert newest_valid(tmp_path).path.name == 'iter_5.safetensors'
+    (tmp_path / 'x').mkdir()
+    write(tmp_path / 'x' / 'iter_8.safetensors', 8)
+    (tmp_path / 'last_checkpoint').write_text('x/iter_8.safetensors')
+    assert newest_valid(tmp_path).path == tmp_path / 'x' / 'iter_8.safetensors'
+
+
+def test_an_old_pth_alone_is_found(tmp_path: Path) -> None:
+    torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'iter_3.pth')
+    (tmp_path / 'iter_4.pth').write_bytes(b'PK\x03\x04 torn')
+    path, damaged = newest_valid(tmp_path)
+    assert path.name == 'iter_3.pth'
+    assert 'iter_4.pth' in damaged[0]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / 'a'
+    path.write_text('old')
+    with pytest.raises(NotSaved, match=r'a is not saved: .* \(it needs 5 bytes, [\d,]+ bytes'):
+        fail(path, OSError(28, 'No space left on device'))
+    with pytest.raises(KeyError):
+        fail(path, KeyError())
+    assert [p.name for p in tmp_path.iterdir()] == ['a']
+    assert path.read_text() == 'old'
+
+
+def fail(path: Path, error: Exception) -> None:
+    with replacing(path, Disk(), needed=5) as file:
+        file.write(b'new')
+        raise error
+
+
+def test_sweeping_takes_only_our_dead_files(tmp_path: Path) -> None:
+    import os
+    import socket
+
+    host = socket.gethostname()
+    dead, alive = 2**22 + 1, os.getppid()
+    names = [f'.tmp-{host}-{dead}-iter_1', f'.tmp-{host}-{alive}-iter_2', '.tmp-notes', 'iter_3']
+    names.append(f'.tmp-elsewhere-{dead}-iter_4')
+    for name in names:
+        (tmp_path / name).touch()
+    assert [path.name for path in sweep(tmp_path)] == names[:1]
+    assert {path.name for path in tmp_path.iterdir()} == set(names[1:])
+
+
+def test_the_probe_names_what_is_wrong(tmp_path: Path) -> None:
+    probe(tmp_path / 'new')
+    assert not list((tmp_path / 'new').iterdir())
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match=r'file'):
+        probe(tmp_path / 'file')
+    with pytest.raises(UserError, match=r'it needs [\d,]+ bytes, [\d,]+ bytes are free'):
+        probe(tmp_path, needed=2**62)
+
+
+def test_a_file_of_other_origin_is_weights(tmp_path: Path) -> None:
+    save_file(dict(w=torch.ones(2)), tmp_path / 'w.safetensors')
+    assert set(load(tmp_path / 'w.safetensors')['state_dict']) == {'w'}
+    with pytest.raises(Damaged):
+        read_summary(tmp_path / 'w.safetensors')
