@@ -49,12 +49,14 @@ def convert_weights(args: argparse.Namespace) -> None:
     arrays = importer.read(Path(args.input))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model)
-    state = convert(arrays, importer.table_for(arrays), model.state_dict())
+    table = importer.table_for(arrays)
+    state = convert(arrays, table, model.state_dict())
     meta = dict(
         source=args.source,
         input=Path(args.input).name,
         config=Path(args.config).name,
-        num_classes=model.num_classes,
+        part=table.part,
+        num_classes=model.num_classes if table.part == 'model' else None,
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == '.pth':
@@ -65,8 +67,11 @@ def convert_weights(args: argparse.Namespace) -> None:
         from safetensors.torch import save_file
 
         save_file(state, output, {key: json.dumps(value) for key, value in meta.items()})
-    count = sum(p.numel() for p in model.parameters())
-    print(f'{args.output}: {len(state)} tensors, {count:,} trainable values, {args.config}')
+    count = sum(p.numel() for key, p in model.named_parameters() if key in state)
+    part = '' if table.part == 'model' else f' of the {table.part}'
+    print(f'{args.output}: {len(state)} tensors{part}, {count:,} trainable values, {args.config}')
+    for what, names in table.sort_out(arrays).items():
+        print(f'ignored: {len(names)} {what}')
 
 
 main = command(_parser, convert_weights)

@@ -67,10 +67,12 @@ def head_rules() -> Iterator[Rule]:
     yield from biased('logits/semantic', at('decode_head.conv_seg'))
 
 
-IGNORED = [
-    *map(re.compile, (r'Momentum', r'RMSProp', r'ExponentialMovingAverage', r'global_step')),
-    CLASSIFICATION,
-]
+IGNORED = {
+    'variables of the optimiser': re.compile(
+        r'Momentum|RMSProp|ExponentialMovingAverage|global_step'
+    ),
+    "variables of MobileNetV2's classifier": CLASSIFICATION,
+}
 RULES = [*xception_rules(), *resnet_rules(), *mobilenet_rules(), *head_rules()]
 TABLE = Table('tf', RULES, IGNORED)
 LRASPP_TABLE = Table('tf, LR-ASPP', [*mobilenet_rules(), *lraspp_rules()], IGNORED)
