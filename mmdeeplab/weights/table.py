@@ -18,7 +18,21 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 
 Array = np.ndarray
+Module = Callable[[re.Match[str]], str]
 SHOWN = 12  # offenders of one kind that an error spells out
+
+
+def at(template: str) -> Module:
+    """A module path; ``{a}`` is the named group as it stands, ``{a-3}`` the group less three."""
+
+    def fill(match: re.Match[str]) -> str:
+        def one(field: re.Match[str]) -> str:
+            value = match[field[1]] or '0'
+            return str(int(value) - int(field[2])) if field[2] else value
+
+        return re.sub(r'\{(\w+?)(?:-(\d+))?\}', one, template)
+
+    return fill
 
 
 class Rule(NamedTuple):
@@ -108,7 +122,7 @@ def convert(
             fault('missing from the source', key)
     if faults:
         raise UserError(describe(table.name, faults))
-    return result | {key: torch.zeros_like(model[key]) for key in counters}
+    return result | {key: torch.zeros_like(model[key], device='cpu') for key in counters}
 
 
 def describe(name: str, faults: Mapping[str, Sequence[str]]) -> str:

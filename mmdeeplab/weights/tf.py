@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.table import Array, Rule, Table
-from mmdeeplab.weights.tf_layout import at, biased, scope
+from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.tf_layout import biased, scope
 from mmdeeplab.weights.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
 
 UNIT = r'xception_\d+/{}/xception_module/'
