@@ -14,7 +14,6 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array, Rule, Table, at
 from mmdeeplab.weights.timm import xception_depth, xception_rules
 from mmdeeplab.weights.torch_layout import (
-    COUNTERS,
     aspp_rules,
     conv,
     conv_norm,
@@ -25,11 +24,12 @@ from mmdeeplab.weights.torch_layout import (
     separable,
 )
 
+LICENCE = 'unknown'  # its users' weights; none for DeepLab are published
+NAMES_CLASSES = False  # there is no data set whose names could be told from their number
+
 TIMM = dict(prefix=r'encoder\.model\.', dot='_')
 ENCODERS = 'resnet50, resnet101, mobilenet_v2, tu-xception65, tu-xception71'
-IGNORED = COUNTERS | {
-    'tensors of the classifier of whole images': re.compile(r'^classification_head\.')
-}
+IGNORED = {'tensors of the classifier of whole images': re.compile(r'^classification_head\.')}
 
 
 def v3_rules() -> Iterator[Rule]:
@@ -100,6 +100,6 @@ def complete_shortcut(source: dict[str, Array]) -> dict[str, Array]:
     }
 
 
-def read(path: Path) -> dict[str, Array]:
+def read(path: Path, trust: bool = False) -> dict[str, Array]:
     """Read a state dict, a missing shortcut of Xception-71 put in."""
-    return complete_shortcut(read_arrays(path))
+    return complete_shortcut(read_arrays(path, trust))

@@ -23,14 +23,14 @@ SHOWN = 12  # offenders of one kind that an error spells out
 
 
 def at(template: str) -> Module:
-    """A module path; ``{a}`` is the named group as it stands, ``{a-3}`` the group less three."""
+    """A module path; ``{a}`` is the named group as it stands, ``{a-3}`` that less 3."""
 
     def fill(match: re.Match[str]) -> str:
         def one(field: re.Match[str]) -> str:
             value = match[field[1]] or '0'
-            return str(int(value) - int(field[2])) if field[2] else value
+            return str(int(value) + int(field[2])) if field[2] else value
 
-        return re.sub(r'\{(\w+?)(?:-(\d+))?\}', one, template)
+        return re.sub(r'\{(\w+?)([+-]\d+)?\}', one, template)
 
     return fill
 
@@ -123,6 +123,15 @@ def convert(
     if faults:
         raise UserError(describe(table.name, faults))
     return result | {key: torch.zeros_like(model[key], device='cpu') for key in counters}
+
+
+def shape_of(source: Mapping[str, Array], table: Table, key: str) -> tuple[int, ...] | None:
+    """Shape in which ``source`` has the model's tensor ``key``; None if it has none."""
+    for name, array in source.items():
+        for rule in table.rules:
+            if (match := rule.source.fullmatch(name)) and rule.target(match) == key:
+                return rule.transform(np.asarray(array)).shape
+    return None
 
 
 def describe(name: str, faults: Mapping[str, Sequence[str]]) -> str:

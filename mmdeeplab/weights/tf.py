@@ -15,6 +15,8 @@ from mmdeeplab.weights.table import Array, Rule, Table, at
 from mmdeeplab.weights.tf_layout import biased, scope
 from mmdeeplab.weights.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
 
+LICENCE = 'Apache-2.0'
+
 UNIT = r'xception_\d+/{}/xception_module/'
 FLOWS = {
     'entry_flow.{b-1}': r'entry_flow/block(?P<b>\d+)/unit_1',

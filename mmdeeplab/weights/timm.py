@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.backbones.xception import ENTRY_FLOW, MIDDLE_UNITS
 from mmdeeplab.weights.table import Array, Rule, Table
-from mmdeeplab.weights.torch_layout import COUNTERS, conv_norm, read_arrays
+from mmdeeplab.weights.torch_layout import conv_norm, read_arrays
 
 read = read_arrays
 LICENCE = 'Apache-2.0'
 
-IGNORED = COUNTERS | {'tensors of the ImageNet classifier': re.compile(r'^head\.fc\.')}
+IGNORED = {'tensors of the ImageNet classifier': re.compile(r'^head\.fc\.')}
 CONFIGS = {
     41: 'deeplabv3plus_xception41_voc',
     65: 'deeplabv3plus_xception_voc',

@@ -6,36 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdeeplab.engine.checkpoint import read_checkpoint
-from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array, Module, Rule, at
+from mmdeeplab.weights.torch_file import read_tensors
 
 LEAVES = r'(?P<leaf>weight|bias|running_mean|running_var)'
-# What PyTorch's norms count; ours start again.
-COUNTERS = {'counters of seen batches': re.compile(r'\.num_batches_tracked$')}
 WRAPPERS = ('module.', 'model.')  # DataParallel's and Lightning's
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
-    """Read a state dict: ``.safetensors``, or ``.pth`` by torch's restricted unpickler.
-
-    A dict that holds the state dict under `state_dict`, `model` or `model_state_dict` is opened,
-    and a wrapper's prefix that all names share is taken off.
-
-    Raises:
-        UserError: No such file, an unreadable one, or one without tensors.
-    """
-    state = read_checkpoint(path)['state_dict']
-    for key in ('model', 'model_state_dict'):
-        if isinstance(state.get(key), Mapping):
-            state = state[key]
+def read_arrays(path: Path, trust: bool = False) -> dict[str, Array]:
+    """Read a state dict (:func:`read_tensors`), without a wrapper's prefix that all names share."""
+    arrays = read_tensors(path, trust)
     for prefix in WRAPPERS:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    others = [name for name, tensor in state.items() if not hasattr(tensor, 'numpy')]
-    if others or not state:
-        raise UserError(f'{path} is no state dict: {", ".join(others[:5]) or "nothing"} in it')
-    return {name: tensor.float().numpy() for name, tensor in state.items()}
+        if arrays and all(name.startswith(prefix) for name in arrays):
+            arrays = {name.removeprefix(prefix): array for name, array in arrays.items()}
+    return arrays
 
 
 def conv(pattern: str, module: Module) -> Rule:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 from mmdeeplab.weights.table import Array, Rule, Table, at
 from mmdeeplab.weights.torch_layout import (
-    COUNTERS,
     aspp_rules,
     conv,
     conv_norm,
@@ -44,12 +43,12 @@ def lraspp_rules() -> Iterator[Rule]:
 
 def model_table(name: str, *rules: Iterator[Rule]) -> Table:
     """A table for a whole model."""
-    return Table(name, [rule for part in rules for rule in part], AUXILIARY | COUNTERS)
+    return Table(name, [rule for part in rules for rule in part], AUXILIARY)
 
 
 def backbone_table(name: str, rules: Iterator[Rule]) -> Table:
     """A table for a classifier of ImageNet."""
-    return Table(name, list(rules), IMAGENET | COUNTERS, part='backbone')
+    return Table(name, list(rules), IMAGENET, part='backbone')
 
 
 DEEPLAB_RESNET = model_table(

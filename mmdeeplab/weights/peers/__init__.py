@@ -21,11 +21,12 @@ class Peer(NamedTuple):
     """``run`` takes a picture, uint8 RGB (1, 3, H, W), and the same as our network sees it.
 
     It returns logits (1, classes, H, W) or, of a backbone, its last map. ``sizes`` are the (H, W)
-    on which to compare.
+    on which to compare. With ``labels`` it returns class ids (1, H, W) instead.
     """
 
     run: Callable[[Tensor, Tensor], Tensor]
     sizes: tuple[tuple[int, int], ...] = SIZES
+    labels: bool = False
 
 
 # Operators that torchvision expects of its compiled part. None of them is in the networks here.

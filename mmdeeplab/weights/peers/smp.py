@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from mmengine.config import Config
 
 from mmdeeplab.weights import smp as importer
 from mmdeeplab.weights.peers import Peer, load
@@ -21,8 +21,8 @@ ENCODERS = {
 }
 
 
-def build(source: Mapping[str, Array], path: Path, ours: nn.Module) -> Peer:
-    """Its network with these arrays, at the output stride and rates of ours, which no array says.
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+    """Its network with these arrays. The output stride and rates are the config's: no array says.
 
     It refuses images that its output stride does not divide.
     """
@@ -31,8 +31,8 @@ def build(source: Mapping[str, Array], path: Path, ours: nn.Module) -> Peer:
     model = getattr(load('segmentation_models_pytorch'), kind)(
         ENCODERS[importer.encoder(source)[0]],
         encoder_weights=None,
-        encoder_output_stride=ours.backbone.output_stride,
-        decoder_atrous_rates=ours.neck.rates,
+        encoder_output_stride=cfg.model.backbone.output_stride,
+        decoder_atrous_rates=cfg.model.neck.rates,
         classes=len(source['segmentation_head.0.bias']),
         aux_params=None if whole is None else dict(classes=len(whole)),
     ).eval()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from mmengine.config import Config
 
 from mmdeeplab.weights.peers import Peer, load
 from mmdeeplab.weights.table import Array
@@ -13,7 +13,7 @@ from mmdeeplab.weights.timm import xception_depth
 PIP = 'timm'
 
 
-def build(source: Mapping[str, Array], path: Path, ours: nn.Module) -> Peer:
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
     """timm's network with these arrays; a file of features alone has no classifier."""
     classes = len(source.get('head.fc.bias', ()))
     model = load('timm').create_model(f'xception{xception_depth(source)}', num_classes=classes)

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmdeeplab.weights import torchvision as importer
@@ -38,7 +40,7 @@ def network(source: Mapping[str, Array]) -> nn.Module:
     )
 
 
-def features(model: nn.Module, x: Tensor) -> Tensor:
+def features(model: Any, x: Tensor) -> Tensor:
     """What a classifier of ImageNet pools, (N, C, H/32, W/32)."""
     if hasattr(model, 'features'):
         return model.features(x)
@@ -48,7 +50,7 @@ def features(model: nn.Module, x: Tensor) -> Tensor:
     return x
 
 
-def build(source: Mapping[str, Array], path: Path, ours: nn.Module) -> Peer:
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
     """torchvision's network with these arrays."""
     model = network(source).eval()
     model.load_state_dict({name: torch.from_numpy(array) for name, array in source.items()})
