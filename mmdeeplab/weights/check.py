@@ -1,7 +1,7 @@
 """Our network with converted weights beside the network they came from."""
 
 import importlib
-import importlib.metadata
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights import peers
 from mmdeeplab.weights.peers import Peer
 from mmdeeplab.weights.table import Array
 
@@ -65,15 +66,16 @@ def load_peer(source: str, arrays: Mapping[str, Array], path: Path, cfg: Config)
         return module.build(arrays, path, cfg)
     except ImportError as error:
         raise UserError(
-            f'--check: no peer installed for {source} ({error}): pip install {module.PIP}'
+            f'--check: no peer installed for {source} ({error}): '
+            + getattr(module, 'INSTALL', peers.INSTALL)
         ) from error
 
 
 def nominal_backbone(cfg: Config) -> Any:
     """The backbone of a config as a classifier runs it: output stride 32, no multi-grid."""
-    options = dict(output_stride=32, multi_grid=(1, 1, 1))
-    own = cfg.model.backbone
-    return MODELS.build({key: options.get(key, value) for key, value in own.items()})
+    backbone = cfg.model.backbone
+    plain = dict(multi_grid=(1, 1, 1)) if 'multi_grid' in backbone else {}
+    return MODELS.build({**backbone, **plain, 'output_stride': 32})
 
 
 def picture(path: str | None, size: tuple[int, int]) -> Tensor:
@@ -113,7 +115,8 @@ def differences(
     for size in peer.sizes:
         image = picture(path, size)
         x = (image - scaling.mean) / scaling.std
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # mmseg on sizes for aligned corners
             theirs = peer.run(image, x)
             if part == 'backbone':
                 ours = model(x)[-1]

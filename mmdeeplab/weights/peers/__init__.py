@@ -1,7 +1,7 @@
 """The other projects' own networks beside ours, for ``--check`` and the tests.
 
-Each module has ``PIP``, what brings the peer, and ``build``, which makes it from its own code and
-the very arrays that were converted. Nothing of the peers is needed to convert.
+Each module has ``build``, which makes the peer from its own code and the very arrays that were
+converted, and ``INSTALL`` if the peer comes otherwise than here. None is needed to convert.
 """
 
 import importlib
@@ -14,6 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+# Where `make env` puts peers, outside the environment's own packages.
+FOLDER = Path(sys.prefix) / 'peers'
+INSTALL = f'make env, or pip install --no-deps --target {FOLDER} -r requirements-peers.txt'
 SIZES = ((129, 129), (128, 160))
 
 
@@ -36,21 +39,16 @@ SCHEMAS = tuple(
 _libraries: list[torch.library.Library] = []
 
 
-def folder() -> Path:
-    """Where ``make env`` puts peers, outside the environment's own packages."""
-    return Path(sys.prefix) / 'peers'
-
-
 def load(name: str) -> ModuleType:
-    """Import a peer, from the environment or from :func:`folder`.
+    """Import a peer, from the environment or from :data:`FOLDER`.
 
     Where torchvision's compiled part does not fit this torch, torchvision is imported without.
 
     Raises:
         ImportError: It is not installed.
     """
-    if folder().is_dir() and str(folder()) not in sys.path:
-        sys.path.append(str(folder()))
+    if FOLDER.is_dir() and str(FOLDER) not in sys.path:
+        sys.path.append(str(FOLDER))
     try:
         importlib.import_module('torchvision')
     except RuntimeError as error:

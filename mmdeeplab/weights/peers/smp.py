@@ -10,8 +10,6 @@ from mmdeeplab.weights import smp as importer
 from mmdeeplab.weights.peers import Peer, load
 from mmdeeplab.weights.table import Array
 
-PIP = 'segmentation-models-pytorch'
-
 ENCODERS = {
     'r50': 'resnet50',
     'r101': 'resnet101',

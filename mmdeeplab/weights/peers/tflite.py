@@ -10,7 +10,7 @@ from torch import Tensor
 from mmdeeplab.weights.peers import Peer
 from mmdeeplab.weights.table import Array
 
-PIP = 'ai-edge-litert'
+INSTALL = 'pip install ai-edge-litert'
 
 
 def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:

@@ -10,8 +10,6 @@ from mmdeeplab.weights.peers import Peer, load
 from mmdeeplab.weights.table import Array
 from mmdeeplab.weights.timm import xception_depth
 
-PIP = 'timm'
-
 
 def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
     """timm's network with these arrays; a file of features alone has no classifier."""

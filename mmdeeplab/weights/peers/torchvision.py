@@ -13,8 +13,6 @@ from mmdeeplab.weights.peers import Peer, load
 from mmdeeplab.weights.table import Array
 from mmdeeplab.weights.torch_layout import resnet_depth
 
-PIP = 'torchvision'
-
 
 def network(source: Mapping[str, Array]) -> nn.Module:
     """The network that these arrays are of."""
