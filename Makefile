@@ -10,7 +10,7 @@ CONFIG := configs/deeplabv3plus_xception_mini-voc.py
 .PHONY: demo test check env clean
 .DELETE_ON_ERROR:
 
-env: $(VENV)/.complete
+env: $(VENV)/.complete $(VENV)/peers/.complete
 
 $(VENV)/.complete: requirements.txt constraints.txt setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -19,7 +19,12 @@ $(VENV)/.complete: requirements.txt constraints.txt setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements.txt
 	touch $@
 
-demo: env
+$(VENV)/peers/.complete: requirements-peers.txt | $(VENV)/.complete
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) -r $<
+	touch $@
+
+demo: $(VENV)/.complete
 	$(BIN)/python tools/make_mini_voc.py --out data/mini-voc
 	$(BIN)/python tools/train.py $(CONFIG) --work-dir $(DEMO)
 	$(BIN)/python tools/test.py $(CONFIG) $(DEMO) --work-dir $(DEMO) --out $(DEMO)/report

@@ -1,33 +1,65 @@
-"""Bring weights of another project into a model of ours."""
+"""Bring weights of another project into a model of ours; docs/weights.md has every source."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import command, load_config
+from mmdeeplab.cli.common import command, datasets, load_config, quiet_imports
 from mmdeeplab.errors import UserError
 
-SOURCES = ('tf', 'tflite')
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import Tensor
+
+    from mmdeeplab.weights.table import Array, Table
+
+SOURCES = ('tf', 'tflite', 'torchvision', 'timm', 'smp')
+PICKLED = ('torchvision', 'timm', 'smp')  # whose files can hold code
+TRUST = (
+    '--trust: %s is unpickled without restrictions; code that someone put into it runs now, with '
+    'all that you may do on this machine'
+)
+STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
+DEFAULT = 'deeplabv3plus_xception_voc'  # where the arrays do not say which network they are of
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='convert_weights.py', description=__doc__)
     parser.add_argument('source', choices=SOURCES, help='where the weights come from')
     parser.add_argument(
-        'input', help='TF checkpoint prefix (DIR/model.ckpt), .npz of arrays, .tflite'
+        'input',
+        help='TF checkpoint prefix (DIR/model.ckpt), .npz of arrays, .tflite, .pth, .safetensors',
     )
     parser.add_argument('output', help='.safetensors, or .pth')
     parser.add_argument(
-        '--config',
-        '--cfg',
-        default='configs/deeplabv3plus_xception_voc.py',
-        help='the model to fill (%(default)s)',
+        '--config', '--cfg', help='the model to fill (by default the one that the weights are of)'
+    )
+    parser.add_argument(
+        '--classes', metavar='FILE|NAME', help='names of the classes: one a line, or voc, ade, ...'
+    )
+    parser.add_argument('--licence', metavar='TEXT', help='licence of the weights, to be kept')
+    parser.add_argument(
+        '--check',
+        nargs='?',
+        const='',
+        metavar='PICTURE',
+        help="run the other project's network beside ours, on a picture (on noise)",
     )
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
+    )
+    parser.add_argument(
+        '--trust',
+        action='store_true',
+        help='load a pickled file that torch refuses because it could run code: it may run it',
     )
     parser.add_argument('--output-stride', type=int, metavar='N', help=argparse.SUPPRESS)
     parser.set_defaults(data_root=None, launcher='none')
@@ -35,27 +67,105 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def convert_weights(args: argparse.Namespace) -> None:
-    """Read, convert by the source's strict table, write."""
-    output = Path(args.output)
+    """Read, convert by the source's strict table, write, compare."""
+    output, path = Path(args.output), Path(args.input)
     if output.suffix not in ('.safetensors', '.pth'):
         raise UserError(f'OUT must end in .safetensors or .pth, got {args.output}')
+    quiet_imports()
+    importer = importlib.import_module(f'mmdeeplab.weights.{args.source}')
+    arrays = importer.read(path, **trust(args))
+    table = importer.table_for(arrays)
+    named = importer.config_for(arrays) if hasattr(importer, 'config_for') else None
+    cfg, options = choose_config(args, arrays, table, named)
+    state = fill(cfg, importer, arrays, table, hint(args, named, options))
+    write(output, state, metadata(args, importer, cfg, options, table.part))
+    part = '' if table.part == 'model' else f' of the {table.part}'
+    count = sum(v.numel() for k, v in state.items() if not k.endswith(STATISTICS))
+    print(f'{args.output}: {len(state)} tensors{part}, {count:,} trainable values, {args.config}')
+    for key, value in options.items():
+        print(f'with {key}={value}')
+    for what, names in table.sort_out(arrays).items():
+        print(f'ignored: {len(names)} {what}')
+    if args.check is not None:
+        from mmdeeplab.weights.check import report
+
+        for line in report(args.source, cfg, arrays, path, state, table.part, args.check or None):
+            print(line)
+
+
+def choose_config(
+    args: argparse.Namespace, arrays: Mapping[str, Array], table: Table, named: str | None
+) -> tuple[Config, dict[str, object]]:
+    """The config to fill, and what had to be set in it for the source's classes.
+
+    A config that the user names is taken as it is.
+    """
+    from mmdeeplab.weights.provenance import config_options
+
+    own = args.config is not None
+    if not own:
+        local = Path('configs', f'{named or DEFAULT}.py')
+        args.config = str(local if local.is_file() else CONFIGS / local.name)
     cfg = load_config(args.config, args)
+    options = config_options(arrays, table, cfg)
+    if not own:
+        cfg.merge_from_dict(options)
+    return cfg, options
+
+
+def hint(args: argparse.Namespace, named: str | None, options: dict[str, object]) -> str:
+    """What to give instead of a config that does not fit."""
+    if named is None:
+        return ''
+    wanted = ''.join(f' {key}={value}' for key, value in options.items())
+    return f'\nThese weights are of --config configs/{named}.py' + (
+        f' --cfg-options{wanted}' if wanted else ''
+    )
+
+
+def fill(
+    cfg: Config, importer: ModuleType, arrays: dict[str, Array], table: Table, advice: str
+) -> dict[str, Tensor]:
+    """The state dict for the config's model; an error ends with ``advice``."""
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
     from mmdeeplab.weights.table import convert
 
-    importer = importlib.import_module(f'mmdeeplab.weights.{args.source}')
-    arrays = importer.read(Path(args.input))
     init_default_scope(cfg.default_scope)
-    model = MODELS.build(cfg.model)
-    state = convert(arrays, importer.table_for(arrays), model.state_dict())
-    meta = dict(
+    model = MODELS.build(cfg.model).state_dict()
+    if hasattr(importer, 'adapt'):
+        arrays = importer.adapt(arrays, model)
+    try:
+        return convert(arrays, table, model)
+    except UserError as error:
+        raise UserError(f'{error}{advice}') from error
+
+
+def metadata(
+    args: argparse.Namespace, importer: ModuleType, cfg: Config, options: dict, part: str
+) -> dict[str, object]:
+    """What the file says of itself."""
+    from mmdeeplab.weights.provenance import class_names, digest
+
+    count = cfg.model.decode_head.num_classes if part == 'model' else None
+    known = getattr(importer, 'NAMES_CLASSES', True)
+    root = next((dataset.data_root for dataset in datasets(cfg, 'test')), None) if known else None
+    return dict(
         source=args.source,
         input=Path(args.input).name,
+        sha256=digest(Path(args.input)),
         config=Path(args.config).name,
-        num_classes=model.num_classes,
+        cfg_options=[*args.cfg_options, *(f'{key}={value}' for key, value in options.items())],
+        part=part,
+        num_classes=count,
+        classes=None if count is None else class_names(args.classes, root, count),
+        licence=args.licence or getattr(importer, 'LICENCE', 'unknown'),
     )
+
+
+def write(output: Path, state: dict[str, Tensor], meta: dict[str, object]) -> None:
+    """Weights and metadata: as JSON in a ``.safetensors``, under `meta` in a ``.pth``."""
     output.parent.mkdir(parents=True, exist_ok=True)
     if output.suffix == '.pth':
         import torch
@@ -65,8 +175,16 @@ def convert_weights(args: argparse.Namespace) -> None:
         from safetensors.torch import save_file
 
         save_file(state, output, {key: json.dumps(value) for key, value in meta.items()})
-    count = sum(p.numel() for p in model.parameters())
-    print(f'{args.output}: {len(state)} tensors, {count:,} trainable values, {args.config}')
+
+
+def trust(args: argparse.Namespace) -> dict[str, bool]:
+    """What ``--trust`` adds to the reading of a file, after saying what that means."""
+    if not args.trust:
+        return {}
+    if args.source not in PICKLED:
+        raise UserError(f'--trust has no use with {args.source}: such files hold no code')
+    print(TRUST % args.input, file=sys.stderr, flush=True)
+    return dict(trust=True)
 
 
 main = command(_parser, convert_weights)

@@ -142,10 +142,11 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
         raise UserError(describe(str(path), faults))
 
 
-def sha256(path: str | Path) -> str:
-    """Checksum of a file, in hexadecimal."""
+def sha256(*paths: str | Path) -> str:
+    """Checksum of a file, or of several one behind the other, in hexadecimal."""
     digest = hashlib.sha256()
-    with Path(path).open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for path in paths:
+        with Path(path).open('rb') as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()

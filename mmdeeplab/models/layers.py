@@ -8,22 +8,37 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmdeeplab.errors import choose
+
 # TF: decay 0.9997, epsilon 1e-5 in every layer behind the backbone (deeplab/model.py).
 HEAD_NORM: dict = dict(type='BN', eps=1e-5, momentum=3e-4)
 RELU = dict(type='ReLU')
 
 
 def conv3x3(
-    in_channels: int, channels: int, rate: int, separable: bool, norm_cfg: dict
+    in_channels: int, channels: int, rate: int, separable: bool | str, norm_cfg: dict
 ) -> ConvModule | DepthwiseSeparableConvModule:
     """3x3 (atrous) convolution, BN and ReLU of ASPP and decoder, (N, C, H, W) -> same H, W.
 
     ``separable`` gives TF's ``split_separable_conv2d``: BN and ReLU after the depthwise as well as
-    after the pointwise convolution; the rate acts on the depthwise part only.
+    after the pointwise convolution; the rate acts on the depthwise part only. ``'bare'`` leaves out
+    those after the depthwise one, as segmentation_models_pytorch does.
+
+    Raises:
+        ValueError: Another ``separable``.
     """
+    choose('separable', separable, (False, True, 'bare'))
     layer = DepthwiseSeparableConvModule if separable else ConvModule
+    bare = dict(dw_norm_cfg=None, dw_act_cfg=None, bias=False) if separable == 'bare' else {}
     return layer(
-        in_channels, channels, 3, padding=rate, dilation=rate, norm_cfg=norm_cfg, act_cfg=RELU
+        in_channels,
+        channels,
+        3,
+        padding=rate,
+        dilation=rate,
+        norm_cfg=norm_cfg,
+        act_cfg=RELU,
+        **bare,
     )
 
 

@@ -1,4 +1,4 @@
-"""Convolutions padded as TensorFlow's SAME."""
+"""Convolutions padded as TensorFlow's SAME, and alike on all sides."""
 
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ class SameConv2d(nn.Conv2d):
         return total // 2, total - total // 2
 
 
-def same_conv(
+def padded_conv(
     in_channels: int,
     channels: int,
     kernel: int,
@@ -40,20 +40,23 @@ def same_conv(
     norm_cfg: dict,
     act: str | None,
     groups: int = 1,
+    same: bool = True,
 ) -> ConvModule:
-    """Convolution, BN and activation padded as TF's SAME, (N, C, H, W) -> ceil of H and W / stride.
+    """Convolution, BN and activation, (N, C, H, W) -> ceil of H and W / stride.
 
-    At stride 1 that is symmetric at every size.
+    Padded as TF's SAME, which at stride 1 is symmetric at every size; or, not ``same``, always
+    symmetrically.
     """
+    same = same and stride > 1
     return ConvModule(
         in_channels,
         channels,
         kernel,
         stride=stride,
-        padding=rate * (kernel // 2) if stride == 1 else 0,
+        padding=0 if same else rate * (kernel // 2),
         dilation=rate,
         groups=groups,
-        conv_cfg=None if stride == 1 else dict(type='mmdeeplab.SameConv2d'),
+        conv_cfg=dict(type='mmdeeplab.SameConv2d') if same else None,
         norm_cfg=norm_cfg,
         act_cfg=act and dict(type=act),
     )

@@ -1,12 +1,14 @@
 """The strict engine behind every importer.
 
 A source is a mapping from names to arrays; a table is a list of rules and a list of ignored names.
-Every source name must match exactly one rule or be ignored, every tensor of the model must be
-filled exactly once, and shapes must agree. All offenders are named in one error.
+Every source name must match exactly one rule or be ignored, every tensor of the model (or of its
+backbone, where the source has no more) must be filled exactly once, and shapes must agree. All
+offenders are named in one error.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +18,21 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 
 Array = np.ndarray
+Module = Callable[[re.Match[str]], str]
 SHOWN = 12  # offenders of one kind that an error spells out
+
+
+def at(template: str) -> Module:
+    """A module path; ``{a}`` is the named group as it stands, ``{a-3}`` that less 3."""
+
+    def fill(match: re.Match[str]) -> str:
+        def one(field: re.Match[str]) -> str:
+            value = match[field[1]] or '0'
+            return str(int(value) + int(field[2])) if field[2] else value
+
+        return re.sub(r'\{(\w+?)([+-]\d+)?\}', one, template)
+
+    return fill
 
 
 class Rule(NamedTuple):
@@ -28,17 +44,35 @@ class Rule(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The rules of one source and the patterns of names that carry nothing for us."""
+    """The rules of one source, and what of it carries nothing for us.
+
+    ``ignored`` maps what it is, in the plural and as a person reads it, to the pattern searched in
+    names. ``part`` is what a source of this kind fills: the whole ``'model'``, or its
+    ``'backbone'`` only, as a classifier of ImageNet does.
+    """
 
     name: str
     rules: Sequence[Rule]
-    ignored: Sequence[re.Pattern[str]] = ()
+    ignored: Mapping[str, re.Pattern[str]] = MappingProxyType({})
+    part: str = 'model'
+
+    def wants(self, key: str) -> bool:
+        """Whether the source must fill this tensor of the model."""
+        return self.part == 'model' or key.startswith(f'{self.part}.')
+
+    def sort_out(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """The ignored ones of ``names``, by what they are."""
+        found: dict[str, list[str]] = {}
+        for name in names:
+            if what := next((w for w, p in self.ignored.items() if p.search(name)), None):
+                found.setdefault(what, []).append(name)
+        return found
 
 
 def convert(
     source: Mapping[str, Array], table: Table, model: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Apply ``table`` to ``source`` and return a state dict for ``model``.
+    """Apply ``table`` to ``source`` and return a state dict for ``model``, or for its part.
 
     Args:
         source: Arrays by the source's names.
@@ -56,8 +90,9 @@ def convert(
     def fault(kind: str, text: str) -> None:
         faults.setdefault(kind, []).append(text)
 
+    skipped = {name for names in table.sort_out(source).values() for name in names}
     for name, array in source.items():
-        if any(pattern.search(name) for pattern in table.ignored):
+        if name in skipped:
             continue
         matches = [(rule, m) for rule in table.rules if (m := rule.source.fullmatch(name))]
         if len(matches) != 1:
@@ -70,6 +105,8 @@ def convert(
             fault('filled twice', f'{key} (by {origin[key]} and {name})')
         elif key not in model:
             fault('without a place in the model', f'{name} -> {key}')
+        elif not table.wants(key):
+            fault(f'outside the {table.part}', f'{name} -> {key}')
         elif tuple(model[key].shape) != value.shape:
             fault(
                 'of another shape',
@@ -78,13 +115,23 @@ def convert(
         else:
             result[key] = torch.from_numpy(np.array(value, dtype=np.float32, order='C'))
         origin[key] = name
-    counters = {key for key in model if key.endswith('num_batches_tracked')}
-    for key in model:
+    wanted = [key for key in model if table.wants(key)]
+    counters = {key for key in wanted if key.endswith('num_batches_tracked')}
+    for key in wanted:
         if key not in origin and key not in counters:
             fault('missing from the source', key)
     if faults:
         raise UserError(describe(table.name, faults))
-    return result | {key: torch.zeros_like(model[key]) for key in counters}
+    return result | {key: torch.zeros_like(model[key], device='cpu') for key in counters}
+
+
+def shape_of(source: Mapping[str, Array], table: Table, key: str) -> tuple[int, ...] | None:
+    """Shape in which ``source`` has the model's tensor ``key``; None if it has none."""
+    for name, array in source.items():
+        for rule in table.rules:
+            if (match := rule.source.fullmatch(name)) and rule.target(match) == key:
+                return rule.transform(np.asarray(array)).shape
+    return None
 
 
 def describe(name: str, faults: Mapping[str, Sequence[str]]) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.table import Array, Rule, Table
-from mmdeeplab.weights.tf_layout import at, biased, scope
+from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.tf_layout import biased, scope
 from mmdeeplab.weights.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
+
+LICENCE = 'Apache-2.0'
 
 UNIT = r'xception_\d+/{}/xception_module/'
 FLOWS = {
@@ -67,10 +69,12 @@ def head_rules() -> Iterator[Rule]:
     yield from biased('logits/semantic', at('decode_head.conv_seg'))
 
 
-IGNORED = [
-    *map(re.compile, (r'Momentum', r'RMSProp', r'ExponentialMovingAverage', r'global_step')),
-    CLASSIFICATION,
-]
+IGNORED = {
+    'variables of the optimiser': re.compile(
+        r'Momentum|RMSProp|ExponentialMovingAverage|global_step'
+    ),
+    "variables of MobileNetV2's classifier": CLASSIFICATION,
+}
 RULES = [*xception_rules(), *resnet_rules(), *mobilenet_rules(), *head_rules()]
 TABLE = Table('tf', RULES, IGNORED)
 LRASPP_TABLE = Table('tf, LR-ASPP', [*mobilenet_rules(), *lraspp_rules()], IGNORED)

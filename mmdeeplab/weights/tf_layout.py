@@ -4,11 +4,9 @@ Layouts: convolutions HWIO -> OIHW, depthwise kernels HWC1 -> C1HW.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from mmdeeplab.weights.table import Array, Rule
-
-Module = Callable[[re.Match[str]], str]
+from mmdeeplab.weights.table import Array, Module, Rule
 
 BATCH_NORM = {
     'gamma': 'weight',
@@ -43,16 +41,3 @@ def biased(pattern: str, module: Module) -> Iterator[Rule]:
     """Rules of one convolution with biases and no norm: TF scope -> one of our Conv2ds."""
     yield Rule(re.compile(f'{pattern}/weights'), lambda m: f'{module(m)}.weight', hwio_to_oihw)
     yield Rule(re.compile(f'{pattern}/biases'), lambda m: f'{module(m)}.bias')
-
-
-def at(template: str) -> Module:
-    """A module path; ``{a}`` is the named group as it stands, ``{a-1}`` the group less one."""
-
-    def fill(match: re.Match[str]) -> str:
-        def one(field: re.Match[str]) -> str:
-            value = match[field[1]] or '0'
-            return str(int(value) - 1) if field[2] else value
-
-        return re.sub(r'\{(\w+?)(-1)?\}', one, template)
-
-    return fill

@@ -6,8 +6,8 @@ Names from `research/slim/nets/mobilenet/{mobilenet,conv_blocks}.py` and `deepla
 import re
 from collections.abc import Iterator
 
-from mmdeeplab.weights.table import Rule
-from mmdeeplab.weights.tf_layout import at, biased, scope
+from mmdeeplab.weights.table import Rule, at
+from mmdeeplab.weights.tf_layout import biased, scope
 
 # What an ImageNet checkpoint of V2 has behind the bottlenecks.
 CLASSIFICATION = re.compile(r'MobilenetV2/(Conv_1|Logits)/')

@@ -79,9 +79,37 @@ BACKBONES += [
         [(16, 4), (88, 8), (144, 16), (288, 32)],
     ),
 ]
-rows = pytest.mark.parametrize(
-    ('make', 'parameters', 'maps'), [row[1:] for row in BACKBONES], ids=[r[0] for r in BACKBONES]
-)
+# torchvision's parameters without its classifiers. Where a stride is lost these dilate at once.
+PORTS = [
+    (
+        'resnet50-7x7-smp',
+        lambda **kw: AtrousResNet(50, stem='7x7', style='smp', taps='stage', **kw),
+        23_508_032,
+        RESNET_MAPS,
+    ),
+    (
+        'mobilenetv2-torchvision',
+        lambda **kw: MobileNetV2(last_channels=1280, style='torchvision', taps='last', **kw),
+        3_504_872 - (1280 * 1000 + 1000),
+        [(24, 4), (32, 8), (96, 16), (1280, 32)],
+    ),
+    (
+        'mobilenetv3-torchvision',
+        lambda **kw: MobileNetV3('large-full', style='torchvision', taps='first', **kw),
+        5_483_032 - (960 * 1280 + 1280) - (1280 * 1000 + 1000),
+        [(24, 4), (40, 8), (80, 16), (960, 32)],
+    ),
+]
+ATROUS_TWINS = BACKBONES
+BACKBONES = ATROUS_TWINS + PORTS
+
+
+def parametrized(rows: list) -> pytest.MarkDecorator:
+    names = ('make', 'parameters', 'maps')
+    return pytest.mark.parametrize(names, [r[1:] for r in rows], ids=[r[0] for r in rows])
+
+
+rows = parametrized(BACKBONES)
 Make = Callable[..., nn.Module]
 
 
@@ -142,7 +170,7 @@ def test_shapes(name: str, make: Make, maps: list, size: tuple, output_stride: i
     assert [tuple(o.shape) for o in outputs] == expected
 
 
-@rows
+@parametrized(ATROUS_TWINS)
 @pytest.mark.parametrize('output_stride', [8, 16])
 def test_dense_equals_nominal(make: Make, parameters: int, maps: list, output_stride: int) -> None:
     """The same weights at a finer stride give, on the coarse grid, the coarse answer."""

@@ -113,7 +113,7 @@ def test_refuses_other_multipliers(multiplier: float) -> None:
 
 
 def test_refuses_other_variants() -> None:
-    with pytest.raises(ValueError, match="large, small, got 'medium'"):
+    with pytest.raises(ValueError, match="large, small, large-full, got 'medium'"):
         MobileNetV3('medium')
 
 

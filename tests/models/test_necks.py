@@ -7,11 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mmdeeplab.models.layers import conv3x3
 from mmdeeplab.models.necks import ASPPNeck
 
 NECKS = [
     ('aspp', lambda: ASPPNeck(32, 16, (1, 2, 3))),
     ('aspp-separable', lambda: ASPPNeck(32, 16, (1, 2, 3), separable=True)),
+    ('aspp-refined', lambda: ASPPNeck(32, 16, (1, 2, 3), separable='bare', num_convs=1)),
     ('aspp-without-atrous', lambda: ASPPNeck(32, 16, ())),
 ]
 rows = pytest.mark.parametrize('make', [row[1] for row in NECKS], ids=[row[0] for row in NECKS])
@@ -99,3 +101,17 @@ def test_aspp_is_its_formula() -> None:
 def test_refuses_a_rate_of_zero() -> None:
     with pytest.raises(ValueError, match=r'rates must be at least 1, got \(6, 0\)'):
         ASPPNeck(32, 16, (6, 0))
+
+
+def test_bare_separable_convolutions_have_no_norm_in_between() -> None:
+    """One 3x3 whose kernel is the product of the two, then BN and ReLU."""
+    conv = conv3x3(4, 6, 2, 'bare', dict(type='BN')).eval()
+    depthwise, pointwise = conv.depthwise_conv.conv, conv.pointwise_conv.conv
+    assert depthwise.bias is None
+    assert pointwise.bias is None
+    kernel = pointwise.weight * depthwise.weight[:, 0]
+    x = torch.randn(1, 4, 9, 9)
+    expected = conv.pointwise_conv.bn(F.conv2d(x, kernel, padding=2, dilation=2)).relu()
+    torch.testing.assert_close(conv(x), expected)
+    with pytest.raises(ValueError, match="False, True, bare, got 'split'"):
+        conv3x3(4, 6, 2, 'split', dict(type='BN'))

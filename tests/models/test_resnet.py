@@ -25,6 +25,9 @@ RATES = {
     ('torchvision', 32): ([1] * 6, [1, 1, 1]),
     ('torchvision', 16): ([1] * 6, [1, 2, 2]),
     ('torchvision', 8): ([1, 2, 2, 2, 2, 2], [2, 4, 4]),
+    ('smp', 32): ([1] * 6, [1, 1, 1]),
+    ('smp', 16): ([1] * 6, [2, 2, 2]),
+    ('smp', 8): ([2] * 6, [4, 4, 4]),
 }
 
 
@@ -58,7 +61,9 @@ def test_tf_strides_in_the_last_unit(output_stride: int, strided: str) -> None:
     assert set(convs) - {'stem.0.conv'} == {f'block{b}.{last[b]}.conv2.conv' for b in strided}
 
 
-@pytest.mark.parametrize(('style', 'conv'), [('caffe', 'conv1'), ('torchvision', 'conv2')])
+@pytest.mark.parametrize(
+    ('style', 'conv'), [('caffe', 'conv1'), ('torchvision', 'conv2'), ('smp', 'conv2')]
+)
 def test_others_stride_in_the_first_unit(style: str, conv: str) -> None:
     model = AtrousResNet(50, 16, style=style)
     convs = [n for n, m in model.named_modules() if isinstance(m, nn.Conv2d) and m.stride[0] == 2]
@@ -191,7 +196,7 @@ REFUSED = [
     (lambda: AtrousResNet(18), r'50, 101, got 18 \(the basic blocks'),
     (lambda: AtrousResNet(152), '50, 101, got 152$'),
     (lambda: AtrousResNet(stem='v1c'), "beta, 7x7, got 'v1c'"),
-    (lambda: AtrousResNet(style='pytorch'), "tf, caffe, torchvision, got 'pytorch'"),
+    (lambda: AtrousResNet(style='pytorch'), "tf, caffe, torchvision, smp, got 'pytorch'"),
     (lambda: AtrousResNet(taps='stage'), "conv3, got 'stage'"),
     (lambda: AtrousResNet(blocks=8), '4, 5, 6, 7, got 8'),
     (lambda: AtrousResNet(multi_grid=(1, 2)), r'3 factors, got \(1, 2\)'),

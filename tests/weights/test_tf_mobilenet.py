@@ -183,5 +183,10 @@ def test_classification_layers_are_ignored(build: Callable[..., nn.Module]) -> N
     graph.conv(x, 'MobilenetV2/Conv_1', 1280, F.relu6)
     graph.variable('MobilenetV2/Logits/Conv2d_1c_1x1/weights', 1, 1, 1280, 1001)
     model = build('deeplabv3_mobilenetv2_voc').state_dict()
-    backbone = {key: value for key, value in model.items() if key.startswith('backbone.')}
-    assert convert(graph.variables, tf.TABLE, backbone).keys() == backbone.keys()
+    backbone = {key for key in model if key.startswith('backbone.')}
+    table = tf.TABLE._replace(part='backbone')
+    assert convert(graph.variables, table, model).keys() == backbone
+    ignored = table.sort_out(graph.variables)
+    assert {what: len(names) for what, names in ignored.items()} == {
+        "variables of MobileNetV2's classifier": 6
+    }

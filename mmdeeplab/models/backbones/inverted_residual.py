@@ -1,9 +1,10 @@
 """The block of MobileNetV2 and V3, and a network that is a list of such blocks.
 
-After `research/slim/nets/mobilenet/{conv_blocks,mobilenet}.py` of tensorflow/models.
+After `research/slim/nets/mobilenet/{conv_blocks,mobilenet}.py` of tensorflow/models; the style
+`torchvision` after `models/mobilenetv{2,3}.py` there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mmengine.model import BaseModule
@@ -11,6 +12,7 @@ from mmseg.models.utils import make_divisible
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
 from mmdeeplab.models.layers import (
     convolutions,
@@ -19,10 +21,25 @@ from mmdeeplab.models.layers import (
     is_pretrained,
     truncated_normal_,
 )
-from mmdeeplab.models.same_conv import same_conv
+from mmdeeplab.models.same_conv import padded_conv
 
 # TF: decay 0.997, and slim's own epsilon.
 MOBILE_NORM: dict = dict(type='BN', eps=1e-3, momentum=3e-3)
+
+
+class Style(NamedTuple):
+    """Where two frameworks differ in the same network."""
+
+    same: bool  # strided convolutions are padded as TF's SAME, or alike on all sides
+    strided_first: bool  # a block that loses its stride dilates by it at once
+    gate: Callable[[Tensor], Tensor]  # the end of squeeze-excite
+
+
+STYLES = {
+    'tf': Style(True, False, hard_sigmoid),
+    'torchvision': Style(False, True, F.hardsigmoid),
+}
+TAPS = ('depthwise', 'last', 'first')
 
 
 class BlockSpec(NamedTuple):
@@ -42,14 +59,15 @@ class SqueezeExcite(nn.Module):
     Not mmseg's ``SELayer``: its gate has another slope, and it warns each time it is built.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, gate: Callable[[Tensor], Tensor] = hard_sigmoid) -> None:
         super().__init__()
+        self.gate = gate
         self.squeeze = nn.Conv2d(channels, make_divisible(channels / 4, 8), 1)
         self.excite = nn.Conv2d(self.squeeze.out_channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         mean = x.mean((2, 3), keepdim=True)
-        return x * hard_sigmoid(self.excite(F.relu(self.squeeze(mean))))
+        return x * self.gate(self.excite(F.relu(self.squeeze(mean))))
 
 
 class InvertedResidual(nn.Module):
@@ -59,17 +77,19 @@ class InvertedResidual(nn.Module):
     there is no expansion.
     """
 
-    def __init__(self, in_channels: int, spec: BlockSpec, step: Step, norm_cfg: dict) -> None:
+    def __init__(
+        self, in_channels: int, spec: BlockSpec, step: Step, norm_cfg: dict, style: Style
+    ) -> None:
         super().__init__()
         wide = spec.expansion
         if wide > in_channels:
-            self.expand = same_conv(in_channels, wide, 1, 1, 1, norm_cfg, spec.act)
-        self.depthwise = same_conv(
-            wide, wide, spec.kernel, step.stride, step.rate, norm_cfg, spec.act, groups=wide
+            self.expand = padded_conv(in_channels, wide, 1, 1, 1, norm_cfg, spec.act)
+        self.depthwise = padded_conv(
+            wide, wide, spec.kernel, *step, norm_cfg, spec.act, groups=wide, same=style.same
         )
         if spec.squeeze:
-            self.squeeze_excite = SqueezeExcite(wide)
-        self.project = same_conv(wide, spec.channels, 1, 1, 1, norm_cfg, None)
+            self.squeeze_excite = SqueezeExcite(wide, style.gate)
+        self.project = padded_conv(wide, spec.channels, 1, 1, 1, norm_cfg, None)
         # By the nominal stride, so that a network means the same at every output stride. TF goes by
         # the executed one, which differs in one block: V3-Small's ninth, below output stride 32.
         self.residual = spec.stride == 1 and in_channels == spec.channels
@@ -84,8 +104,7 @@ class InvertedResidual(nn.Module):
 class InvertedResidualNet(BaseModule):
     """A strided 3x3 stem, a list of blocks, and perhaps a last 1x1 convolution.
 
-    Returns the depthwise output before each strided block from stride 4 on, which are TF's decoder
-    end points, and then the end: strides 4, 8, 16 and the output stride.
+    Returns a map of strides 4, 8 and 16 each, and then the end at the output stride.
 
     Args:
         in_channels: Channels of the image.
@@ -93,6 +112,12 @@ class InvertedResidualNet(BaseModule):
         stem_act: Activation of the stem and of the last convolution.
         specs: The blocks.
         last_channels: Channels of the last 1x1 convolution; 0 for none.
+        style: ``'tf'`` pads strided convolutions as SAME. ``'torchvision'`` pads alike on all
+            sides, lets a block that loses its stride dilate at once (so that the network is not the
+            atrous twin of that at stride 32), and gates by exact sixths.
+        taps: What the maps of strides 4 to 16 are. ``'depthwise'``: TF's decoder end points, the
+            depthwise output in the last block at the stride. ``'last'``, ``'first'``: the output of
+            the last or of the first block there.
         output_stride: 8, 16 or 32.
         norm_cfg: Norm layer.
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
@@ -106,33 +131,40 @@ class InvertedResidualNet(BaseModule):
         stem_act: str,
         specs: Sequence[BlockSpec],
         last_channels: int,
+        style: str,
+        taps: str,
         output_stride: int,
         norm_cfg: dict,
         norm_eval: bool,
         init_cfg: dict | None,
     ) -> None:
         super().__init__(init_cfg)
+        choose('style', style, tuple(STYLES))
+        choose('taps', taps, TAPS)
         self.output_stride = check_output_stride(output_stride)
         self.norm_eval = norm_eval
-        self.stem = same_conv(in_channels, stem_channels, 3, 2, 1, norm_cfg, stem_act)
-        steps = atrous_steps([spec.stride for spec in specs], output_stride, reached=2)
+        same, strided_first, _ = STYLES[style]
+        self.stem = padded_conv(in_channels, stem_channels, 3, 2, 1, norm_cfg, stem_act, same=same)
+        strides = [spec.stride for spec in specs]
+        steps = atrous_steps(strides, output_stride, reached=2, strided_first=strided_first)
         self.blocks = nn.ModuleList()
         in_channels = stem_channels
         for spec, step in zip(specs, steps, strict=True):
-            self.blocks.append(InvertedResidual(in_channels, spec, step, norm_cfg))
+            self.blocks.append(InvertedResidual(in_channels, spec, step, norm_cfg, STYLES[style]))
             in_channels = spec.channels
         if last_channels:
-            self.last = same_conv(in_channels, last_channels, 1, 1, 1, norm_cfg, stem_act)
-        strided = [i for i, spec in enumerate(specs) if spec.stride == 2]
-        self.taps = {i - 1 for i in strided[1:]}  # the first of them leads from stride 2 to 4
+            self.last = padded_conv(in_channels, last_channels, 1, 1, 1, norm_cfg, stem_act)
+        strided = [i for i, stride in enumerate(strides) if stride == 2]  # to stride 4, 8, 16, 32
+        self.taps = taps
+        self.tapped = strided[:-1] if taps == 'first' else [i - 1 for i in strided[1:]]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         x = self.stem(x)
         maps = []
         for i, block in enumerate(self.blocks):
             x, tap = block(x)
-            if i in self.taps:
-                maps.append(tap)
+            if i in self.tapped:
+                maps.append(tap if self.taps == 'depthwise' else x)
         return (*maps, self.last(x) if hasattr(self, 'last') else x)
 
     def init_weights(self) -> None:

@@ -1,4 +1,4 @@
-"""MobileNetV2 (arXiv 1801.04381) as DeepLab uses it: without its 1280-channel convolution.
+"""MobileNetV2 (arXiv 1801.04381) as DeepLab uses it, by default without its last convolution.
 
 Unlike mmseg's, every block behind a removed stride carries the rate, not only the first one.
 """
@@ -63,6 +63,10 @@ class MobileNetV2(InvertedResidualNet):
     Args:
         depth_multiplier: Factor on all channels; 0.5 and 1 were published.
         output_stride: 8, 16 or 32.
+        last_channels: Channels of a last 1x1 convolution: 1280 in ports, 0 (none) in DeepLab.
+        style: ``'tf'`` or ``'torchvision'``: padding, and rates (:class:`InvertedResidualNet`).
+        taps: What maps 0 to 2 are: ``'depthwise'`` (TF's, above), or the output of the ``'last'``
+            or ``'first'`` block at the stride.
         in_channels: Channels of the image.
         norm_cfg: Norm layer; the default is TF's (decay 0.997, epsilon 1e-3).
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
@@ -76,6 +80,9 @@ class MobileNetV2(InvertedResidualNet):
         self,
         depth_multiplier: float = 1.0,
         output_stride: int = 16,
+        last_channels: int = 0,
+        style: str = 'tf',
+        taps: str = 'depthwise',
         in_channels: int = 3,
         norm_cfg: dict = MOBILE_NORM,
         norm_eval: bool = False,
@@ -88,7 +95,9 @@ class MobileNetV2(InvertedResidualNet):
             scaled(32, depth_multiplier),
             'ReLU6',
             tuple(block_specs(depth_multiplier)),
-            0,
+            last_channels,
+            style,
+            taps,
             output_stride,
             norm_cfg,
             norm_eval,

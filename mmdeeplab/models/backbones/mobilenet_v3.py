@@ -44,8 +44,14 @@ SMALL = (
     BlockSpec(5, 288, 48, True, HS, 1),
     BlockSpec(5, 288, 48, True, HS, 1),
 )
+LARGE_FULL = (  # Table 1 as it stands
+    *LARGE[:-3],
+    BlockSpec(5, 672, 160, True, HS, 2),
+    BlockSpec(5, 960, 160, True, HS, 1),
+    BlockSpec(5, 960, 160, True, HS, 1),
+)
 # variant -> blocks, channels of the last 1x1 convolution
-VARIANTS = {'large': (LARGE, 480), 'small': (SMALL, 288)}
+VARIANTS = {'large': (LARGE, 480), 'small': (SMALL, 288), 'large-full': (LARGE_FULL, 960)}
 
 
 @MODELS.register_module()
@@ -64,8 +70,12 @@ class MobileNetV3(InvertedResidualNet):
     is never coarser than the output stride.
 
     Args:
-        variant: 'large' or 'small'.
+        variant: ``'large'``, ``'small'``, or ``'large-full'``: Large with its last stage unhalved,
+            as torchvision has it, whose end has 960 channels.
         output_stride: 8, 16 or 32.
+        style: ``'tf'`` or ``'torchvision'``: padding, and rates (:class:`InvertedResidualNet`).
+        taps: What maps 0 to 2 are: ``'depthwise'`` (TF's, above), or the output of the ``'last'``
+            or ``'first'`` block at the stride.
         in_channels: Channels of the image.
         norm_cfg: Norm layer; the default is TF's (decay 0.997, epsilon 1e-3).
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
@@ -79,6 +89,8 @@ class MobileNetV3(InvertedResidualNet):
         self,
         variant: str = 'large',
         output_stride: int = 16,
+        style: str = 'tf',
+        taps: str = 'depthwise',
         in_channels: int = 3,
         norm_cfg: dict = MOBILE_NORM,
         norm_eval: bool = False,
@@ -87,5 +99,15 @@ class MobileNetV3(InvertedResidualNet):
         choose('variant', variant, tuple(VARIANTS))
         specs, last_channels = VARIANTS[variant]
         super().__init__(
-            in_channels, 16, HS, specs, last_channels, output_stride, norm_cfg, norm_eval, init_cfg
+            in_channels,
+            16,
+            HS,
+            specs,
+            last_channels,
+            style,
+            taps,
+            output_stride,
+            norm_cfg,
+            norm_eval,
+            init_cfg,
         )

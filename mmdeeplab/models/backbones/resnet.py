@@ -30,12 +30,9 @@ def block_steps(
     units: Sequence[int], output_stride: int, multi_grid: Sequence[int], style: str
 ) -> list[list[Step]]:
     """Executed stride and rate of every unit, block by block; ``multi_grid`` from block 4 on."""
-    at_end, strided = STYLES[style]
-    steps = iter(
-        atrous_steps(
-            block_strides(units, at_end), output_stride, 4, strided_first=strided == 'conv1'
-        )
-    )
+    at_end, _, strided_first = STYLES[style]
+    strides = block_strides(units, at_end)
+    steps = iter(atrous_steps(strides, output_stride, 4, strided_first))
     return [
         [
             Step(stride, rate * (multi_grid[j] if i >= 3 else 1))
@@ -64,16 +61,19 @@ class AtrousResNet(BaseModule):
     tf          the last unit of the first, its 3x3                SAME           slim
     caffe       the first unit of the second, its 1x1 and shortcut 1, rounds up   Caffe
     torchvision the first unit of the second, its 3x3 and shortcut 1              "v1.5"
+    smp         as torchvision                                     1              "v1.5"
     =========== ================================================== ============== ============
 
-    ``tf`` and ``caffe`` are the same function of the weights where their pools pad alike.
+    ``tf`` and ``caffe`` are the same function of the weights where their pools pad alike. ``smp``
+    (segmentation_models_pytorch) differs from ``torchvision`` in the rate of a 3x3 that lost its
+    stride: it dilates at once, so that the network is not the atrous twin of that at stride 32.
 
     Args:
         depth: 50 or 101.
         output_stride: 8, 16 or 32.
         multi_grid: Factors on the rate of the three units of block 4 and of every later block.
         stem: ``'beta'``, three 3x3 convolutions (64, 64, 128), or ``'7x7'``, one of 64.
-        style: ``'tf'``, ``'caffe'`` or ``'torchvision'``, see above.
+        style: ``'tf'``, ``'caffe'``, ``'torchvision'`` or ``'smp'``, see above.
         taps: What maps 0 to 2 are. ``'conv3'``: TF's decoder end points, the BN output of ``conv3``
             in the last unit but one of blocks 1 to 3, before addition and ReLU. ``'stage'``: the
             outputs of blocks 1 to 3 after the ReLU, as in the ports; style ``'tf'`` has none,

@@ -14,12 +14,14 @@ class Style(NamedTuple):
 
     at_end: bool  # in the last unit of a block, or in the first one of the next
     strided: str  # the convolution of that unit that strides; the shortcut always does
+    strided_first: bool  # a unit that loses its stride dilates by it at once
 
 
 STYLES = {
-    'tf': Style(True, 'conv2'),
-    'caffe': Style(False, 'conv1'),
-    'torchvision': Style(False, 'conv2'),
+    'tf': Style(True, 'conv2', False),
+    'caffe': Style(False, 'conv1', True),
+    'torchvision': Style(False, 'conv2', False),
+    'smp': Style(False, 'conv2', True),
 }
 
 

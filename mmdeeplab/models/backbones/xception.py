@@ -12,6 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
 from mmdeeplab.models.layers import (
     RELU,
@@ -126,13 +127,15 @@ class Xception(BaseModule):
     size     (N, 256, H/4, W/4) (N, 728, H/8, W/8) (N, 1024, H/16, ..) (N, 2048, H/os, W/os)
     ======== ================== ================== =================== =========================
 
-    Maps 0 to 2 are TF's decoder end points: BN outputs, before the ReLU that follows them. Sizes
-    round up, and a map is never coarser than the output stride.
+    Maps 0 to 2 are TF's decoder end points: BN outputs, before the ReLU that follows them unless
+    ``taps`` says otherwise. Sizes round up, and a map is never coarser than the output stride.
 
     Args:
         depth: 41, 65 or 71.
         output_stride: 8, 16 or 32.
         multi_grid: Factors on the rates of the last unit's three convolutions.
+        taps: What maps 0 to 2 are: ``'norm'``, TF's, or ``'relu'``, the same behind the ReLU, as
+            timm's feature extractor has them.
         in_channels: Channels of the image.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-3).
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
@@ -147,20 +150,20 @@ class Xception(BaseModule):
         depth: int = 65,
         output_stride: int = 16,
         multi_grid: Sequence[int] = (1, 1, 1),
+        taps: str = 'norm',
         in_channels: int = 3,
         norm_cfg: dict = dict(type='BN', eps=1e-3, momentum=3e-4),
         norm_eval: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if depth not in MIDDLE_UNITS:
-            raise ValueError(
-                f'depth must be one of {", ".join(map(str, sorted(MIDDLE_UNITS)))}, got {depth!r}'
-            )
+        choose('depth', depth, sorted(MIDDLE_UNITS))
+        choose('taps', taps, ('norm', 'relu'))
         if len(multi_grid) != 3:
             raise ValueError(f'multi_grid must have 3 factors, got {tuple(multi_grid)}')
         self.output_stride = check_output_stride(output_stride)
         self.norm_eval = norm_eval
+        self.taps = taps
         self.stem = nn.Sequential(
             ConvModule(in_channels, 32, 3, stride=2, padding=1, norm_cfg=norm_cfg),
             ConvModule(32, 64, 3, padding=1, norm_cfg=norm_cfg),
@@ -186,7 +189,7 @@ class Xception(BaseModule):
             strided += unit.spec.stride == 2
             # The first strided unit leads to stride 4; the later ones are tapped, before striding.
             if unit.spec.stride == 2 and strided > 1:
-                maps.append(tap)
+                maps.append(F.relu(tap) if self.taps == 'relu' else tap)
         return (*maps, x)
 
     def init_weights(self) -> None:

@@ -31,7 +31,7 @@ class DecoderStage(nn.Module):
         low_level_channels: int,
         channels: int,
         num_convs: int,
-        separable: bool,
+        separable: bool | str,
         align_corners: bool,
         norm_cfg: dict,
     ) -> None:
@@ -65,7 +65,8 @@ class DeepLabV3PlusHead(BaseDecodeHead):
         channels: Channels of the refinement.
         low_level_channels: Channels to which every low-level map is projected.
         num_convs: 3x3 convolutions of a stage.
-        separable: Depthwise separable 3x3 convolutions.
+        separable: Depthwise separable 3x3 convolutions; ``'bare'``: without BN and ReLU between
+            their two parts (:func:`conv3x3`).
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
         kwargs: :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead` (``num_classes``,
             ``loss_decode``, ...). ``dropout_ratio`` is 0 here: TF drops out behind ASPP only.
@@ -81,7 +82,7 @@ class DeepLabV3PlusHead(BaseDecodeHead):
         channels: int = 256,
         low_level_channels: int = 48,
         num_convs: int = 2,
-        separable: bool = True,
+        separable: bool | str = True,
         norm_cfg: dict = HEAD_NORM,
         align_corners: bool = True,
         dropout_ratio: float = 0.0,

@@ -74,11 +74,14 @@ class LRASPPHead(BaseDecodeHead):
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         low_level, x = self._transform_inputs(inputs)
-        gate = self._resize(hard_sigmoid(self.gate(self._pool(x))), x)
+        gate = self._resize(self._squash(self.gate(self._pool(x))), x)
         # TF resizes first. A 1x1 convolution commutes with bilinear weights, which sum to one, and
         # is cheaper on the small map.
         x = self.cls_seg(self.pointwise(x) * gate)
         return self._resize(x, low_level) + self.low_level(low_level)
+
+    def _squash(self, x: Tensor) -> Tensor:
+        return hard_sigmoid(x)
 
     def _pool(self, x: Tensor) -> Tensor:
         if self.pool_size is None:
@@ -93,3 +96,18 @@ class LRASPPHead(BaseDecodeHead):
         super().init_weights()
         if not is_pretrained(self):
             init_head_convs(self)
+
+
+@MODELS.register_module()
+class SigmoidLRASPPHead(LRASPPHead):
+    """LR-ASPP as torchvision has it: the gate is a sigmoid of a convolution without bias.
+
+    Shapes and arguments as :class:`LRASPPHead`. After `models/segmentation/lraspp.py` there.
+    """
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+        self.gate = nn.Conv2d(self.gate.in_channels, self.gate.out_channels, 1, bias=False)
+
+    def _squash(self, x: Tensor) -> Tensor:
+        return x.sigmoid()

@@ -25,8 +25,11 @@ class ASPPNeck(BaseModule):
         channels: Channels of every branch and of the result.
         rates: Atrous rates of the 3x3 branches; 6/12/18 at output stride 16, doubled at 8. Empty
             for the MobileNetV2 head of arXiv 1801.04381, section 6.3.
-        separable: Depthwise separable 3x3 branches, as in DeepLabv3+.
+        separable: Depthwise separable 3x3 convolutions, as in DeepLabv3+; ``'bare'``: without BN
+            and ReLU between their two parts (:func:`conv3x3`).
         dropout: Probability of dropping an element of the projection.
+        num_convs: 3x3 convolutions behind the dropout: 0 as published, 1 in torchvision and
+            segmentation_models_pytorch.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
         init_cfg: MMEngine initialisation; without it TF's.
 
@@ -39,8 +42,9 @@ class ASPPNeck(BaseModule):
         in_channels: int,
         channels: int = 256,
         rates: Sequence[int] = (6, 12, 18),
-        separable: bool = False,
+        separable: bool | str = False,
         dropout: float = 0.1,
+        num_convs: int = 0,
         norm_cfg: dict = HEAD_NORM,
         init_cfg: dict | None = None,
     ) -> None:
@@ -57,13 +61,16 @@ class ASPPNeck(BaseModule):
             (2 + len(self.rates)) * channels, channels, 1, norm_cfg=norm_cfg
         )
         self.dropout = nn.Dropout(dropout)
+        self.refine = nn.Sequential(
+            *(conv3x3(channels, channels, 1, separable, norm_cfg) for _ in range(num_convs))
+        )
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         *low_level, x = maps
         pooled = self.image_pooling(x.mean((2, 3), keepdim=True))
         branches = [pooled.expand(-1, -1, *x.shape[2:]), self.pointwise(x)]
         branches += [branch(x) for branch in self.atrous]
-        return (*low_level, self.dropout(self.projection(torch.cat(branches, 1))))
+        return (*low_level, self.refine(self.dropout(self.projection(torch.cat(branches, 1)))))
 
     def init_weights(self) -> None:
         super().init_weights()

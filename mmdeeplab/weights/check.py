@@ -1,0 +1,129 @@
+"""Our network with converted weights beside the network they came from."""
+
+import importlib
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights import peers
+from mmdeeplab.weights.peers import Peer
+from mmdeeplab.weights.table import Array
+
+TOLERANCE = 1e-4  # of the largest logit, or of 1 if that is less
+
+
+def report(
+    source: str,
+    cfg: Config,
+    arrays: Mapping[str, Array],
+    path: Path,
+    state: Mapping[str, Tensor],
+    part: str,
+    image: str | None,
+) -> Iterator[str]:
+    """A sentence a size of picture: how far the two networks are apart.
+
+    Raises:
+        UserError: The peer is missing, or further away than rounding explains.
+    """
+    peer = load_peer(source, arrays, path, cfg)
+    for (height, width), gap, scale in differences(cfg, state, part, peer, image):
+        what = f'{source} beside ours at {height} x {width}'
+        if peer.labels:
+            yield f'{what}: {gap:.2%} of the pixels are labelled otherwise'
+            continue
+        yield f'{what}: largest absolute difference {gap:.1e}, largest value {scale:.3g}'
+        if gap > TOLERANCE * max(1, scale):
+            raise UserError(f'the converted {part} does not compute what {source} does')
+
+
+def load_peer(source: str, arrays: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+    """The network that ``arrays``, read from ``path``, came from.
+
+    Raises:
+        UserError: The peer is not installed, or the source has none.
+    """
+    name = f'mmdeeplab.weights.peers.{source}'
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(
+            f'--check: no package runs the networks of {source}; there is nothing to compare with'
+        ) from error
+    try:
+        return module.build(arrays, path, cfg)
+    except ImportError as error:
+        raise UserError(
+            f'--check: no peer installed for {source} ({error}): '
+            + getattr(module, 'INSTALL', peers.INSTALL)
+        ) from error
+
+
+def nominal_backbone(cfg: Config) -> Any:
+    """The backbone of a config as a classifier runs it: output stride 32, no multi-grid."""
+    backbone = cfg.model.backbone
+    plain = dict(multi_grid=(1, 1, 1)) if 'multi_grid' in backbone else {}
+    return MODELS.build({**backbone, **plain, 'output_stride': 32})
+
+
+def picture(path: str | None, size: tuple[int, int]) -> Tensor:
+    """A picture resized, or without a path seeded noise: uint8 RGB (1, 3, H, W)."""
+    if path is None:
+        noise = torch.Generator().manual_seed(0)
+        return torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8, generator=noise)
+    try:
+        image = Image.open(path).convert('RGB').resize(size[::-1], Image.Resampling.BILINEAR)
+    except OSError as error:
+        raise UserError(f'--check: {path} is no picture: {error}') from error
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+
+
+def differences(
+    cfg: Config, state: Mapping[str, Tensor], part: str, peer: Peer, path: str | None = None
+) -> Iterator[tuple[tuple[int, int], float, float]]:
+    """Run both networks on one picture in each of the peer's sizes.
+
+    Args:
+        cfg: The config of our network.
+        state: Its converted weights.
+        part: ``'model'`` or ``'backbone'``: what of it they are, and is compared.
+        peer: The other network.
+        path: A picture; noise by default.
+
+    Yields:
+        (H, W), the largest absolute difference, and the largest absolute value of the peer's. Of a
+        peer that answers with labels: the share of pixels labelled otherwise, and 1.
+    """
+    segmentor = model = MODELS.build(cfg.model).eval()
+    if part == 'backbone':
+        model = nominal_backbone(cfg).eval()
+        state = {key.removeprefix('backbone.'): value for key, value in state.items()}
+    model.load_state_dict(state)
+    scaling = segmentor.data_preprocessor
+    for size in peer.sizes:
+        image = picture(path, size)
+        x = (image - scaling.mean) / scaling.std
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # mmseg on sizes for aligned corners
+            theirs = peer.run(image, x)
+            if part == 'backbone':
+                ours = model(x)[-1]
+            else:
+                ours = model.encode_decode(x, [dict(img_shape=size)])
+        if peer.labels:
+            yield size, (ours.argmax(1) != theirs).float().mean().item(), 1.0
+            continue
+        ours = F.interpolate(ours, theirs.shape[2:], mode='bilinear', align_corners=True)
+        yield size, (ours - theirs).abs().max().item(), theirs.abs().max().item()

@@ -1,0 +1,40 @@
+"""segmentation_models_pytorch's own networks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mmdeeplab.weights import smp as importer
+from mmdeeplab.weights.peers import Peer, load
+from mmdeeplab.weights.table import Array
+
+ENCODERS = {
+    'r50': 'resnet50',
+    'r101': 'resnet101',
+    'mobilenetv2': 'mobilenet_v2',
+    'xception': 'tu-xception65',
+    'xception71': 'tu-xception71',
+}
+
+
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+    """Its network with these arrays. The output stride and rates are the config's: no array says.
+
+    It refuses images that its output stride does not divide.
+    """
+    kind = 'DeepLabV3Plus' if importer.is_plus(source) else 'DeepLabV3'
+    whole = source.get('classification_head.3.bias')
+    model = getattr(load('segmentation_models_pytorch'), kind)(
+        ENCODERS[importer.encoder(source)[0]],
+        encoder_weights=None,
+        encoder_output_stride=cfg.model.backbone.output_stride,
+        decoder_atrous_rates=cfg.model.neck.rates,
+        classes=len(source['segmentation_head.0.bias']),
+        aux_params=None if whole is None else dict(classes=len(whole)),
+    ).eval()
+    own = model.state_dict()
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in source.items() if n in own})
+    one = whole is None
+    return Peer(lambda picture, x: model(x) if one else model(x)[0], ((128, 128), (128, 160)))

@@ -1,0 +1,36 @@
+"""TensorFlow Lite's own interpreter, LiteRT."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from mmdeeplab.weights.peers import Peer
+from mmdeeplab.weights.table import Array
+
+INSTALL = 'pip install ai-edge-litert'
+
+
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+    """The interpreter of the file; it takes pictures of one size, and may answer with labels."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    given, wanted = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def run(picture: Tensor, x: Tensor) -> Tensor:
+        image = picture if given['dtype'].__name__ == 'uint8' else x
+        interpreter.set_tensor(given['index'], image.permute(0, 2, 3, 1).contiguous().numpy())
+        interpreter.invoke()
+        answer = torch.from_numpy(interpreter.get_tensor(wanted['index']))
+        if answer.ndim == 3:
+            return answer
+        scale, zero = wanted['quantization']
+        real = answer.float() if not scale else (answer.float() - zero) * scale
+        return real.permute(0, 3, 1, 2)
+
+    _, height, width, _ = given['shape'].tolist()
+    return Peer(run, ((height, width),), labels=len(wanted['shape']) == 3)

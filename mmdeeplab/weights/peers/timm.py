@@ -1,0 +1,19 @@
+"""timm's own Xceptions."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mmdeeplab.weights.peers import Peer, load
+from mmdeeplab.weights.table import Array
+from mmdeeplab.weights.timm import xception_depth
+
+
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+    """timm's network with these arrays; a file of features alone has no classifier."""
+    classes = len(source.get('head.fc.bias', ()))
+    model = load('timm').create_model(f'xception{xception_depth(source)}', num_classes=classes)
+    model.eval().load_state_dict({name: torch.from_numpy(array) for name, array in source.items()})
+    return Peer(lambda picture, x: model.forward_features(x))

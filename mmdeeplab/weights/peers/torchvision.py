@@ -1,0 +1,57 @@
+"""torchvision's own networks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from mmdeeplab.weights import torchvision as importer
+from mmdeeplab.weights.peers import Peer, load
+from mmdeeplab.weights.table import Array
+from mmdeeplab.weights.torch_layout import resnet_depth
+
+
+def network(source: Mapping[str, Array]) -> nn.Module:
+    """The network that these arrays are of."""
+    models = load('torchvision.models')
+    table = importer.table_for(source)
+    if table.part == 'backbone':
+        name = {
+            importer.RESNET.name: f'resnet{resnet_depth(source)}',
+            importer.MOBILENET_V2.name: 'mobilenet_v2',
+            importer.MOBILENET_V3.name: 'mobilenet_v3_large',
+        }[table.name]
+        return getattr(models, name)(weights=None)
+    kwargs = dict(weights=None, weights_backbone=None)
+    if table is importer.LRASPP:
+        classes = len(source['classifier.low_classifier.bias'])
+        return models.segmentation.lraspp_mobilenet_v3_large(num_classes=classes, **kwargs)
+    depth = resnet_depth(source, r'backbone\.')
+    name = f'resnet{depth}' if depth else 'mobilenet_v3_large'
+    return getattr(models.segmentation, f'deeplabv3_{name}')(
+        num_classes=len(source['classifier.4.bias']),
+        aux_loss='aux_classifier.4.bias' in source,
+        **kwargs,
+    )
+
+
+def features(model: Any, x: Tensor) -> Tensor:
+    """What a classifier of ImageNet pools, (N, C, H/32, W/32)."""
+    if hasattr(model, 'features'):
+        return model.features(x)
+    children = ('conv1', 'bn1', 'relu', 'maxpool', 'layer1', 'layer2', 'layer3', 'layer4')
+    for name in children:
+        x = getattr(model, name)(x)
+    return x
+
+
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+    """torchvision's network with these arrays."""
+    model = network(source).eval()
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in source.items()})
+    if importer.table_for(source).part == 'backbone':
+        return Peer(lambda picture, x: features(model, x))
+    return Peer(lambda picture, x: model(x)['out'])

@@ -1,0 +1,105 @@
+"""segmentation_models_pytorch: DeepLabV3 and DeepLabV3Plus on the encoders that we have.
+
+Names from `decoders/deeplabv3/{model,decoder}.py` and `encoders/`: `resnet50`, `resnet101` and
+`mobilenet_v2` (torchvision's), `tu-xception65` and `tu-xception71` (timm's).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.timm import xception_depth, xception_rules
+from mmdeeplab.weights.torch_layout import (
+    aspp_rules,
+    conv,
+    conv_norm,
+    mobilenet_v2_rules,
+    read_arrays,
+    resnet_depth,
+    resnet_rules,
+    separable,
+)
+
+LICENCE = 'unknown'  # its users' weights; none for DeepLab are published
+NAMES_CLASSES = False  # there is no data set whose names could be told from their number
+
+TIMM = dict(prefix=r'encoder\.model\.', dot='_')
+ENCODERS = 'resnet50, resnet101, mobilenet_v2, tu-xception65, tu-xception71'
+IGNORED = {'tensors of the classifier of whole images': re.compile(r'^classification_head\.')}
+
+
+def v3_rules() -> Iterator[Rule]:
+    """DeepLabV3: plain ASPP, one more 3x3 convolution; older files number the decoder's parts."""
+    yield from aspp_rules(r'decoder\.(?:aspp|0)\.')
+    yield from conv_norm(r'decoder\.', 'neck.refine.0', '(?:conv|1)', '(?:bn|2)')
+
+
+def v3plus_rules() -> Iterator[Rule]:
+    """DeepLabV3Plus: separable ASPP, one more separable convolution, a decoder with only one."""
+    yield from aspp_rules(r'decoder\.aspp\.0\.', split=True)
+    yield from separable(r'decoder\.aspp\.1\.', r'decoder\.aspp\.2', 'neck.refine.0')
+    yield from conv_norm(r'decoder\.block1\.', 'decode_head.stages.0.projection')
+    refined = 'decode_head.stages.0.refine.0'
+    yield from separable(r'decoder\.block2\.0\.', r'decoder\.block2\.1', refined)
+
+
+def encoder(source: Mapping[str, Array]) -> tuple[str, Iterator[Rule]]:
+    """Our name of the encoder in these arrays, and its rules.
+
+    Raises:
+        UserError: An encoder that we do not have.
+    """
+    if depth := resnet_depth(source, r'encoder\.'):
+        return f'r{depth}', resnet_rules(r'encoder\.')
+    if (depth := xception_depth(source, **TIMM)) in (65, 71):
+        return f'xception{"" if depth == 65 else depth}', xception_rules(depth, **TIMM)
+    if 'encoder.features.18.0.weight' in source:
+        return 'mobilenetv2', mobilenet_v2_rules(r'encoder\.features\.')
+    raise UserError(f'the encoder of these weights is none of {ENCODERS}')
+
+
+def is_plus(source: Mapping[str, Array]) -> bool:
+    """Whether there is the decoder of DeepLabv3+."""
+    return 'decoder.block1.0.weight' in source
+
+
+def table_for(source: Mapping[str, Array]) -> Table:
+    """The table for these arrays."""
+    name, backbone = encoder(source)
+    plus = is_plus(source)
+    head = conv(r'segmentation_head\.0', at('decode_head.conv_seg'))
+    rules = [*backbone, *(v3plus_rules() if plus else v3_rules()), head]
+    return Table(f'smp, DeepLabV3{"Plus" * plus} on {name}', rules, IGNORED)
+
+
+def config_for(source: Mapping[str, Array]) -> str | None:
+    """The config whose network this is."""
+    return f'deeplabv3{"plus" * is_plus(source)}_{encoder(source)[0]}-smp_voc'
+
+
+def complete_shortcut(source: dict[str, Array]) -> dict[str, Array]:
+    """Give Xception-71 at output stride 8 the shortcut that timm leaves out there.
+
+    timm builds no convolution where a removed stride makes input and output alike; one that is the
+    identity, with a norm that does nothing, is the same function.
+    """
+    shortcut = 'encoder.model.blocks_4.shortcut'
+    if xception_depth(source, **TIMM) != 71 or f'{shortcut}.conv.weight' in source:
+        return source
+    zero, one = np.zeros(728, np.float32), np.ones(728, np.float32)
+    return source | {
+        f'{shortcut}.conv.weight': np.eye(728, dtype=np.float32)[..., None, None],
+        f'{shortcut}.bn.weight': one,
+        f'{shortcut}.bn.bias': zero,
+        f'{shortcut}.bn.running_mean': zero,
+        f'{shortcut}.bn.running_var': (1 - 1e-3) * one,
+    }
+
+
+def read(path: Path, trust: bool = False) -> dict[str, Array]:
+    """Read a state dict, a missing shortcut of Xception-71 put in."""
+    return complete_shortcut(read_arrays(path, trust))

@@ -1,0 +1,64 @@
+"""Tensors of PyTorch files, ``.pth``, ``.bin`` or ``.safetensors``, as arrays."""
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.table import Array
+
+COUNTER = 'num_batches_tracked'
+HOLDERS = ('model', 'model_state_dict')  # where others than `state_dict` keep theirs
+
+
+def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
+    """Read a state dict, or the one a checkpoint holds; BN's counters are left out.
+
+    Args:
+        path: The file.
+        trust: Where torch's restricted unpickler refuses the file, take the unrestricted one, which
+            runs whatever code is in it. MMEngine's own checkpoints need that: they pickle the
+            history of logged values as objects.
+
+    Raises:
+        UserError: No such file, a damaged one, one that would run code, or no state dict.
+    """
+    try:
+        state = read_checkpoint(path)['state_dict']
+    except UserError as error:
+        if not isinstance(error.__cause__, pickle.UnpicklingError):
+            raise
+        if not trust:
+            raise UserError(
+                f'{error}. If you trust whoever made it with all that you may do on this machine, '
+                'add --trust'
+            ) from error
+        state = unrestricted(path)
+    state = next((state[key] for key in HOLDERS if isinstance(state.get(key), dict)), state)
+    odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise UserError(f'{path} holds no state dict: {odd[0]!r} is not a tensor')
+    return {
+        name: tensor.detach().float().numpy()
+        for name, tensor in state.items()
+        if not name.endswith(COUNTER)
+    }
+
+
+def unrestricted(path: Path) -> dict:
+    """The state dict of a pickled file, whose code runs.
+
+    Raises:
+        UserError: What unpickling raised, which can be anything.
+    """
+    try:
+        loaded = torch.load(path, map_location='cpu', weights_only=False)
+    except Exception as error:
+        raise UserError(f'{path} is not a readable checkpoint: {error}') from error
+    state = loaded.get('state_dict', loaded) if isinstance(loaded, dict) else None
+    if not isinstance(state, dict):
+        raise UserError(f'{path} holds no state dict but a {type(loaded).__name__}')
+    return state
