@@ -21,7 +21,7 @@ from mmdeeplab.download.https import require_https
 from mmdeeplab.errors import UserError
 
 HERE = Path(__file__).parent
-SOURCES = ('tf', 'coral')  # files, in the order of the list
+SOURCES = ('tf', 'coral', 'torchvision', 'mmseg', 'timm', 'hf')  # files, in the order of the list
 NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._+-]*')
 OWN = 'mmdeeplab'  # importer of files that need no conversion
 LONGEST_DIGEST = 64

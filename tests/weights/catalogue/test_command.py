@@ -94,7 +94,7 @@ def test_list_filters(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     both = names('--dataset', 'VOC', '--backbone', 'xception')
     assert both == ['xception65_coco_voc_trainaug', 'xception65_coco_voc_trainval']
     assert set(both) < set(names('xception')) < set(names())
-    assert all(name.startswith('coral') for name in names('--importer', 'tflite'))
+    assert all(name.startswith('mmseg') for name in names('--importer', 'mmseg'))
 
 
 def test_list_shows_score_and_protocol(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -245,10 +245,8 @@ def test_a_name_stands_for_its_checkpoint(lab: Lab, monkeypatch: pytest.MonkeyPa
 
 def test_a_name_that_is_not_here_yet(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(lab.cache.folder))
-    with pytest.raises(
-        UserError, match=r'not here yet: tools/weights\.py get coral_mobilenetv2_voc'
-    ):
-        find_checkpoint('coral_mobilenetv2_voc')
+    with pytest.raises(UserError, match=r'not here yet: tools/weights\.py get hf_mobilenetv2_voc'):
+        find_checkpoint('hf_mobilenetv2_voc')
 
 
 def test_a_file_of_that_name_comes_first(

@@ -1,9 +1,12 @@
 """The rows: facts against other sources, and catalogues that are wrong."""
 
 import json
+import re
 from pathlib import Path
 
+import mmseg
 import pytest
+import yaml
 from mmengine.config import Config
 from places import ROOT
 
@@ -29,8 +32,8 @@ TF = {
 
 def test_the_sources_are_all_there() -> None:
     importers = {row.importer for row in ROWS}
-    assert importers >= {'tf', 'tflite'}
-    assert len(ROWS) >= 24
+    assert importers >= {'tf', 'tflite', 'torchvision', 'mmseg', 'timm', 'hf'}
+    assert len(ROWS) >= 90
 
 
 def test_a_row_says_where_from_and_whose() -> None:
@@ -59,6 +62,41 @@ def test_figures_of_tensorflow() -> None:
         assert tuple(result and result.miou for result in found) == figures
         assert all(result.split == ('test' if 'trainval' in name else 'val')
                    for result in row.results)  # fmt: skip
+
+
+def published() -> dict[str, dict]:
+    """mmsegmentation's own records, by the address of the file."""
+    configs = Path(mmseg.__file__).parent / '.mim' / 'configs'
+    models = {}
+    for folder in ('deeplabv3', 'deeplabv3plus', 'mobilenet_v2'):
+        text = (configs / folder / 'metafile.yaml').read_text()
+        models.update({model['Weights']: model for model in yaml.safe_load(text)['Models']})
+    return models
+
+
+def test_rows_of_mmsegmentation_are_its_own() -> None:
+    models = published()
+    rows = [row for row in ROWS if row.importer == 'mmseg']
+    assert len(rows) >= 60
+    for row in rows:
+        metrics = models[row.url]['Results']['Metrics']
+        single, several = row.result(False), row.result(True)
+        assert single.miou == metrics['mIoU']
+        assert (several and several.miou) == metrics.get('mIoU(ms+flip)')
+        network = (
+            models[row.url]['Metadata']['Architecture'][0].lower().replace('m-v', 'mobilenetv')
+        )
+        assert network.replace('-', '').startswith(row.backbone)
+
+
+@pytest.mark.parametrize('importer', ['mmseg', 'torchvision'])
+def test_checksums_are_those_in_the_file_names(importer: str) -> None:
+    rows = [row for row in ROWS if row.importer == importer]
+    assert rows
+    for row in rows:
+        in_name = re.search(r'-([0-9a-f]{8})\.pth$', row.url)
+        assert in_name
+        assert row.sha256.startswith(in_name[1])
 
 
 def test_the_checksum_of_corals_file(shared: Path) -> None:
