@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 from mmdeeplab.cli.common import (
@@ -55,9 +56,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
     from mmdeeplab.engine.checkpoint import sha256
 
-    keys = ('mIoU', 'mAcc', 'aAcc', 'per_class', 'num_images', 'absent', 'trimap')
-    report = {key: result[key] for key in keys if key in result}
-    report |= dict(
+    report = result | dict(
         config=Path(args.config).name,
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=sha256(args.checkpoint),
@@ -67,7 +66,9 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'metrics.json').write_text(json.dumps(report, indent=2) + '\n')
+    text = json.dumps(report, indent=2)
+    text = re.sub(r'\[\n[^][{}"]*\]', lambda row: ' '.join(row[0].split()), text)  # rows of numbers
+    (out / 'metrics.json').write_text(text + '\n')
 
 
 main = command(_parser, test)

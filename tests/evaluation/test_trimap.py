@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmdeeplab.evaluation import SegMetric
-from mmdeeplab.evaluation.confusion import scores
+from mmdeeplab.evaluation.scores import scores
 from mmdeeplab.evaluation.trimap import band_labels, border_distance
 
 WIDTHS = (1, 2, 4, 8)
@@ -86,7 +86,7 @@ def test_the_metric_sums_bands_over_images() -> None:
     for pair in zip(predictions, labels, strict=True):
         metric.process({}, [sample(*pair)])
     means = metric.evaluate(4)
-    assert set(means) == {'mIoU', 'mAcc', 'aAcc'}
+    assert set(means) == {'mIoU', 'mAcc', 'aAcc', 'fwIoU'}
     assert list(metric.result['trimap']) == ['1', '2', '4', '8']
     for width in (*WIDTHS, 10**4):
         matrix = np.zeros((3, 3), np.int64)
