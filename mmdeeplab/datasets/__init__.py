@@ -10,7 +10,7 @@ with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     import mmseg.datasets  # noqa: F401
 
 from mmdeeplab.datasets.loading import LoadImage, LoadMask
-from mmdeeplab.datasets.transforms import RandomScale
+from mmdeeplab.datasets.transforms import CentreCrop, RandomScale
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 
-__all__ = ['LoadImage', 'LoadMask', 'RandomScale', 'VOCFolderDataset']
+__all__ = ['CentreCrop', 'LoadImage', 'LoadMask', 'RandomScale', 'VOCFolderDataset']

@@ -91,7 +91,7 @@ def mean(values: np.ndarray) -> np.ndarray:
         return np.where(known, values, 0).sum(-1) / known.sum(-1)
 
 
-def plain(value: float) -> float | None:
+def plain(value: float | np.ndarray) -> float | None:
     """A number for JSON: None for NaN."""
     return None if np.isnan(value) else float(value)
 
@@ -125,3 +125,21 @@ def table(result: dict) -> str:
 def number(value: float | None, digits: int = 2) -> str:
     """As in the table."""
     return '-' if value is None else f'{value:.{digits}f}'
+
+
+def compare(results: dict[str, dict]) -> str:
+    """One row for each named result: the means, mIoU's interval, the loss."""
+    shown = PrettyTable(['protocol', 'mIoU', '95 % interval', *MEANS[1:], 'loss'], align='r')
+    shown.align['protocol'] = 'l'
+    for name, result in results.items():
+        interval = result['intervals']['mIoU']
+        shown.add_row(
+            [
+                name,
+                number(result['mIoU']),
+                ' to '.join(map(number, interval)) if interval else '-',
+                *(number(result[key]) for key in MEANS[1:]),
+                number(result.get('loss'), 4),
+            ]
+        )
+    return shown.get_string()

@@ -50,8 +50,17 @@ class MultiScaleFlip(BaseTTAModel):
     def test_step(self, data: dict) -> list:
         """Predict a batch; ``seg_logits`` of a sample are the logarithms of its probabilities."""
         data = self.module.data_preprocessor(data, False)
-        logits = self.probabilities(data['inputs']).log()  # whose softmax they are
-        return self.module.postprocess_result(logits, data['data_samples'])
+        return self.module.postprocess_result(
+            self.encode_decode(data['inputs']), data['data_samples']
+        )
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: object = None) -> Tensor:
+        """(N, 3, H, W) -> logarithms of the mean probabilities (N, C, H, W).
+
+        Their softmax are the probabilities. Called as segmentors are; the metas are not used.
+        """
+        probabilities = self.probabilities(inputs)
+        return probabilities.clamp_(min=torch.finfo(probabilities.dtype).tiny).log_()
 
     @torch.no_grad()
     def probabilities(self, inputs: Tensor) -> Tensor:
@@ -60,7 +69,7 @@ class MultiScaleFlip(BaseTTAModel):
         total = next(views).softmax(1)
         for logits in views:
             total += logits.softmax(1)
-        return total / (len(self.scales) * (1 + self.flip))
+        return total.div_(len(self.scales) * (1 + self.flip))
 
     def views(self, inputs: Tensor) -> Iterator[Tensor]:
         """Logits (N, C, H, W) of every view, mirrored back."""
