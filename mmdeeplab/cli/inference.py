@@ -42,6 +42,9 @@ def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
     enable_windows(cfg, args)
     if args.crf:
         enable_crf(cfg)
+    if 'module' in cfg.model:
+        # MMEngine would hand it to the wrapper, which would put it in place of the network's own
+        cfg.pop('data_preprocessor', None)
 
 
 def find_checkpoint(wish: str) -> Path:

@@ -2,6 +2,7 @@
 
 from mmdeeplab.engine.amp import AutocastOptimWrapper
 from mmdeeplab.engine.data_check import DataCheckHook
+from mmdeeplab.engine.early_stopping import EarlyStopping
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
 from mmdeeplab.engine.rate_check import RateCheckHook
@@ -11,6 +12,7 @@ __all__ = [
     'AutocastOptimWrapper',
     'DataCheckHook',
     'DeepLabRunner',
+    'EarlyStopping',
     'PictureHook',
     'ProgressHook',
     'RateCheckHook',

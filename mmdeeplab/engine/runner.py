@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
@@ -82,6 +83,8 @@ class DeepLabRunner(Runner):
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
+        if self.cfg.get('early_stopping'):
+            self.register_hook(early_stopping(self.cfg.early_stopping))
 
     def load_checkpoint(
         self,

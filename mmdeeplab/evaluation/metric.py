@@ -6,7 +6,7 @@ from math import fsum, isnan
 import torch
 from mmengine import dist
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
@@ -83,6 +83,10 @@ class SegMetric(BaseMetric):
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count one batch."""
+        if not len(self._images):
+            # MMEngine would show the last evaluation's loss beside this one's progress, and log
+            # the mean of both
+            MessageHub.get_current_instance().log_scalars.pop('val/val/loss', None)
         classes = len(self._meta()['classes'])
         for sample in data_samples:
             label = sample['gt_sem_seg']['data'].squeeze(0)

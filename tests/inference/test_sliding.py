@@ -166,6 +166,13 @@ def test_windows_around_several_scales() -> None:
     torch.testing.assert_close(sample.seg_logits.data.softmax(0), several.probabilities(inputs)[0])
 
 
+def test_bands_refuse_scores_that_are_not_numbers() -> None:
+    model = make('bands')
+    model.network.net.bias.data[2] = float('nan')
+    with pytest.raises(UserError, match='not numbers'):
+        predict(model, picture(20, 20))
+
+
 def test_bands_refuse_an_image_that_was_resized() -> None:
     sample = SegDataSample(metainfo=dict(ori_shape=(10, 10), img_path='a.jpg'))
     with pytest.raises(UserError, match=r'a\.jpg.*protocol'):
