@@ -86,6 +86,14 @@ class DeepLabRunner(Runner):
         if self.cfg.get('early_stopping'):
             self.register_hook(early_stopping(self.cfg.early_stopping))
 
+    def save_checkpoint(self, *args: object, **kwargs: object) -> None:
+        """Save all that a run needs to go on, also in the best checkpoint.
+
+        MMEngine's ``save_best`` leaves out optimiser and schedule.
+        """
+        kwargs |= dict(save_optimizer=True, save_param_scheduler=True)
+        super().save_checkpoint(*args, **kwargs)
+
     def load_checkpoint(
         self,
         filename: str,
