@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from tqdm import tqdm
 
@@ -110,7 +110,7 @@ class DeepLabRunner(Runner):
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
-        if self._train_loop is not None and not self._resume:
+        if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
             return self._transfer(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
