@@ -22,6 +22,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
+protocols = {'paper-129': dict(pipeline=_base_.test_pipeline, test_size=(129, 129))}
 # BN's horizon is part of a schedule: TF's 1 / 3e-4 = 3,333 steps outlast this run.
 norm = dict(momentum=0.03)
 model = dict(

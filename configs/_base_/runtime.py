@@ -40,3 +40,5 @@ custom_hooks = [
     dict(type='mmdeeplab.RateCheckHook'),
     dict(type='mmdeeplab.ProgressHook'),
 ]
+# Never; dict(monitor='mIoU', patience=5) stops after five validations without a better mIoU.
+early_stopping = dict()

@@ -98,7 +98,7 @@ def save(out: Path, name: str, kinds: list[str], image: np.ndarray, labels: np.n
     pictures = {
         'masks': mask,
         'color': Image.fromarray(colours),
-        'overlay': Image.fromarray((image * 0.5 + colours * 0.5).astype('uint8')),
+        'overlay': Image.blend(Image.fromarray(image), Image.fromarray(colours), 0.5),
     }
     for kind in kinds:
         (out / kind).mkdir(parents=True, exist_ok=True)

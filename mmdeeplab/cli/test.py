@@ -1,10 +1,13 @@
-"""Evaluate a checkpoint: per-class IoU and accuracy, mIoU, pictures."""
+"""Evaluate a checkpoint: every score of every class, intervals, pictures."""
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import (
     add_config_options,
@@ -13,6 +16,10 @@ from mmdeeplab.cli.common import (
     require_data,
 )
 from mmdeeplab.cli.inference import add_inference_options, find_checkpoint, wrap_for_inference
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -20,6 +27,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='e.g. configs/deeplabv3plus_xception_voc.py')
     parser.add_argument('checkpoint', help='.safetensors, .pth, or a work dir (its newest)')
     parser.add_argument('--out', metavar='DIR', help='write metrics.json and pictures')
+    parser.add_argument(
+        '--protocol',
+        metavar='NAME|all',
+        help="one of the config's `protocols`, or each in turn into OUT/NAME (what is configured)",
+    )
+    parser.add_argument(
+        '--trimap', nargs='+', type=int, metavar='PIXELS', help='mIoU in bands around the borders'
+    )
+    parser.add_argument(
+        '--boundary',
+        nargs='?',
+        type=float,
+        const=True,
+        metavar='PART',
+        help='Boundary IoU; its width as a part of the diagonal (0.02)',
+    )
     add_inference_options(parser)
     parser.add_argument('--work-dir', metavar='DIR', help='logs (work_dirs/NAME of the config)')
     add_config_options(parser)
@@ -27,15 +50,35 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def test(args: argparse.Namespace) -> None:
-    """Build the Runner of a config, evaluate, and write the report."""
+    """Evaluate the config under every wished protocol; several make one table."""
     cfg = load_config(args.config, args)
     args.checkpoint = str(find_checkpoint(args.checkpoint))
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     cfg.load_from, cfg.resume = args.checkpoint, False
     require_data(cfg, 'test')
+    measure(cfg, args)
+    from mmengine import dist
+
+    from mmdeeplab.engine.protocols import find_protocols, set_protocol
+
+    names = find_protocols(cfg, args.protocol)
+    results = {}
+    for name in names:
+        one = copy.deepcopy(cfg)
+        set_protocol(one, name)
+        out = Path(args.out, *[name] * (len(names) > 1)) if args.out else None
+        results[name] = evaluate(one, args, name, out)
+    if len(names) > 1 and dist.is_main_process():
+        from mmdeeplab.evaluation.scores import compare
+
+        print(compare(results))
+
+
+def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | None) -> dict:
+    """Build the Runner, evaluate, write the report; return the result."""
     wrap_for_inference(cfg, args)
-    if args.out:
-        hook = dict(type='mmdeeplab.PictureHook', out=str(Path(args.out) / 'pictures'))
+    if out:
+        hook = dict(type='mmdeeplab.PictureHook', out=str(out / 'pictures'))
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
     from mmengine import dist
 
@@ -43,29 +86,55 @@ def test(args: argparse.Namespace) -> None:
 
     runner = DeepLabRunner.from_cfg(cfg)
     runner.test()
-    if args.out and dist.is_main_process():
-        result = runner.test_evaluator.metrics[0].result
-        write_metrics(Path(args.out), args, result)
-        runner.logger.info(f'report: {args.out}/metrics.json and {args.out}/pictures')
+    result = runner.test_evaluator.metrics[0].result | dict(protocol=protocol)
+    if out and dist.is_main_process():
+        write_metrics(out, args, result)
+        runner.logger.info(f'report: {out}/metrics.json and {out}/pictures')
+    return result
+
+
+def measure(cfg: Config, args: argparse.Namespace) -> None:
+    """Hand ``--trimap`` and ``--boundary`` to the metric.
+
+    Raises:
+        UserError: The config's metric is not ours, or a width is impossible.
+    """
+    wishes = dict(trimap=args.trimap, boundary=args.boundary)
+    wishes = {key: value for key, value in wishes.items() if value is not None}
+    if not wishes:
+        return
+    if not isinstance(cfg.test_evaluator, dict) or 'SegMetric' not in cfg.test_evaluator['type']:
+        raise UserError('--trimap and --boundary need test_evaluator=dict(type="SegMetric")')
+    from mmdeeplab.evaluation import SegMetric
+
+    try:
+        SegMetric(**wishes)
+    except ValueError as error:
+        raise UserError(f'--{error}') from error
+    cfg.test_evaluator.update(wishes)
 
 
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
     from mmdeeplab.engine.checkpoint import sha256
 
-    keys = ('mIoU', 'mAcc', 'aAcc', 'per_class', 'num_images', 'absent', 'trimap')
-    report = {key: result[key] for key in keys if key in result}
-    report |= dict(
+    report = result | dict(
         config=Path(args.config).name,
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=sha256(args.checkpoint),
         output_stride=args.output_stride,
         tta=args.tta,
         crf=args.crf,
+        mode=args.mode,
+        window=args.window,
+        stride=args.stride,
+        blend=args.blend,
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'metrics.json').write_text(json.dumps(report, indent=2) + '\n')
+    text = json.dumps(report, indent=2)
+    text = re.sub(r'\[\n[^][{}"]*\]', lambda row: ' '.join(row[0].split()), text)  # rows of numbers
+    (out / 'metrics.json').write_text(text + '\n')
 
 
 main = command(_parser, test)

@@ -11,7 +11,7 @@ with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
 
 from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.datasets.loading import LoadImage, LoadMask
-from mmdeeplab.datasets.transforms import RandomScale
+from mmdeeplab.datasets.transforms import CentreCrop, RandomScale
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 
-__all__ = ['ExactSampler', 'LoadImage', 'LoadMask', 'RandomScale', 'VOCFolderDataset']
+__all__ = ['CentreCrop', 'ExactSampler', 'LoadImage', 'LoadMask', 'RandomScale', 'VOCFolderDataset']

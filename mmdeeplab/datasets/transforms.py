@@ -1,4 +1,6 @@
-"""Augmentation as in TensorFlow's `deeplab/core/preprocess_utils.py`."""
+"""Augmentation as in TensorFlow's `deeplab/core/preprocess_utils.py`; the crop of a protocol."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -47,6 +49,29 @@ class RandomScale(BaseTransform):
             for key in results.get('seg_fields', []):
                 results[key] = resize_nearest(results[key], size)
         results.update(img_shape=size, scale_factor=(factor, factor))
+        return results
+
+
+@TRANSFORMS.register_module()
+class CentreCrop(BaseTransform):
+    """Cut image and mask to their centre; what is left is the image that is evaluated.
+
+    Args:
+        size: (H, W); a shorter side stays as it is.
+    """
+
+    def __init__(self, size: Sequence[int]) -> None:
+        self.size = tuple(size)
+
+    def transform(self, results: dict) -> dict:
+        sides = zip(results['img_shape'], self.size, strict=True)
+        # rounded to even as torchvision's centre crop
+        starts = [(max(side - wanted, 0), wanted) for side, wanted in sides]
+        window = tuple(slice(round(gap / 2), round(gap / 2) + wanted) for gap, wanted in starts)
+        for key in ('img', *results.get('seg_fields', [])):
+            results[key] = np.ascontiguousarray(results[key][window])
+        shape = results['img'].shape[:2]
+        results.update(img_shape=shape, ori_shape=shape)
         return results
 
 

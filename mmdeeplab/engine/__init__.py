@@ -3,6 +3,7 @@
 from mmdeeplab.engine.amp import AutocastOptimWrapper
 from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.data_check import DataCheckHook
+from mmdeeplab.engine.early_stopping import EarlyStopping
 from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
@@ -15,6 +16,7 @@ __all__ = [
     'CheckpointHook',
     'DataCheckHook',
     'DeepLabRunner',
+    'EarlyStopping',
     'LocalVisBackend',
     'PictureHook',
     'ProgressHook',

@@ -173,7 +173,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             hub.update_info(f'best_score{suffix}', metrics[key])
             hub.update_info(f'best_ckpt{suffix}', name)
             replaced = Path(old).name if old else None
-            self._write(runner, name, meta, False, False, replaced=replaced)
+            self._write(runner, name, meta, True, True, replaced=replaced)  # to be resumed, too
             runner.logger.info(f'the best {key} so far, {metrics[key]:.4f}: {name}')
         if better and self.saved_iter == runner.iter:
             self.save_now(runner, step, meta)  # the file of this iteration learns the best score

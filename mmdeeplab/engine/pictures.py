@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mmdeeplab.registry import HOOKS
 
 GAP, HEADER = 8, 20
+LARGEST = 2048  # of a panel's sides; larger images are shown by every n-th pixel
 VOID_COLOUR = (224, 224, 192)
 
 
@@ -52,6 +53,8 @@ class PictureHook(Hook):
             'truth': colour(truth, self.palette),
             'prediction': colour(prediction, self.palette),
         }
+        step = -(-max(truth.shape) // LARGEST)
+        panels = {name: panel[::step, ::step] for name, panel in panels.items()}
         side_by_side(panels).save(self.out / f'{Path(sample.img_path).stem}.png')
 
 

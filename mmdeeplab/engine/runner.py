@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
+from mmengine.runner import BaseLoop
 from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
@@ -84,6 +86,8 @@ class DeepLabRunner(ResumableRunner):
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
         self.register_hook(PreemptionHook())
+        if self.cfg.get('early_stopping'):
+            self.register_hook(early_stopping(self.cfg.early_stopping))
 
     def load_checkpoint(
         self,
@@ -101,7 +105,7 @@ class DeepLabRunner(ResumableRunner):
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
-        if self._train_loop is not None and not self._resume:
+        if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
             return self._transfer(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)

@@ -1,71 +1,131 @@
 """The metric that MMEngine's evaluator runs, in training and in ``tools/test.py`` alike."""
 
 from collections.abc import Sequence
+from math import fsum, isnan
 
 import torch
 from mmengine import dist
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
+from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation.confusion import confusion_matrix, scores, table
+from mmdeeplab.evaluation.bootstrap import RESAMPLES, intervals
+from mmdeeplab.evaluation.boundary import RATIO, boundary_counts
+from mmdeeplab.evaluation.confusion import confusion_matrix
+from mmdeeplab.evaluation.loss import cross_entropy_sum
+from mmdeeplab.evaluation.per_image import ImageCounts, ImageStore
+from mmdeeplab.evaluation.scores import MEANS, mean, percent, plain, scores, table
 from mmdeeplab.evaluation.trimap import band_labels
 from mmdeeplab.registry import METRICS
 
 
 @METRICS.register_module()
 class SegMetric(BaseMetric):
-    """IoU and accuracy from one int64 confusion matrix, summed over all ranks.
+    """Every score of one int64 confusion matrix, summed over all ranks, with intervals.
 
-    Only counts travel between ranks (no files, no pickles), so any number of ranks gives the same
-    result to the last digit. After an evaluation ``result`` holds everything that
-    :func:`mmdeeplab.evaluation.confusion.scores` returns, and ``num_images``; with ``trimap`` also
-    ``trimap``: the mIoU within each band around the borders, by its width as text.
+    Only tensors of counts travel between ranks (no files, no pickles) and images are put in order
+    of their paths, so any number of ranks gives the same result to the last digit. After an
+    evaluation ``result`` holds what :func:`mmdeeplab.evaluation.scores.scores` returns, and:
+
+    - ``intervals``: [low, high] of each mean, and in ``per_class`` ``interval``, that of the IoU;
+      see :func:`mmdeeplab.evaluation.bootstrap.intervals`;
+    - ``per_image``: :meth:`mmdeeplab.evaluation.per_image.ImageCounts.report`;
+    - ``num_images``;
+    - ``loss``: the mean cross entropy of all pixels that are not void, from the logits whose
+      largest is the prediction; left out where predictions come without logits;
+    - with ``trimap``: ``trimap``, the mIoU within each band around the borders, by its width;
+    - with ``boundary``: ``boundary_iou``, a dict of ``mean``, ``per_class`` and ``ratio``.
+
+    The log gets the four means, and the loss as ``val/loss``.
 
     Args:
         ignore_index: Label that is not counted.
         trimap: Widths in pixels of the bands of :func:`mmdeeplab.evaluation.trimap.band_labels`.
+        boundary: Measure :func:`mmdeeplab.evaluation.boundary.boundary_counts`; a number is the
+            width of the boundary as a part of the diagonal, True is 0.02.
+        loss: Measure the loss.
+        resamples: Draws behind the intervals.
         prefix: Prefix of the metrics' names in the log.
 
     Raises:
-        ValueError: A width below 1.
+        ValueError: A width below 1, or a part of the diagonal that is not between 0 and 1.
     """
 
     default_prefix = ''
 
     def __init__(
-        self, ignore_index: int = 255, trimap: Sequence[int] = (), prefix: str | None = None
+        self,
+        ignore_index: int = 255,
+        trimap: Sequence[int] = (),
+        boundary: bool | float = False,
+        loss: bool = True,
+        resamples: int = RESAMPLES,
+        prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
         if any(width < 1 for width in trimap):
             raise ValueError(f'trimap must be widths of at least 1 pixel, got {tuple(trimap)}')
+        if not 0 <= boundary <= 1:
+            raise ValueError(f'boundary must be True, False or between 0 and 1, got {boundary}')
         self.ignore_index = ignore_index
         self.trimap = tuple(trimap)
+        self.boundary = RATIO if boundary is True else float(boundary)
+        self.loss = loss
+        self.resamples = resamples
         self.result: dict = {}
-        self._matrices: torch.Tensor | None = None  # of the whole image, then one a band
-        self._images = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._images = ImageStore()
+        self._matrices: Tensor | int = 0  # of the whole image, then one a band
+        self._boundary: Tensor | int = 0
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Count one batch."""
+        if not len(self._images):
+            # MMEngine would show the last evaluation's loss beside this one's progress, and log
+            # the mean of both
+            MessageHub.get_current_instance().log_scalars.pop('val/val/loss', None)
         classes = len(self._meta()['classes'])
         for sample in data_samples:
             label = sample['gt_sem_seg']['data'].squeeze(0)
+            prediction = sample['pred_sem_seg']['data'].squeeze(0)
+            path = str(sample.get('img_path') or f'image {len(self._images)}')
+            name = str(sample.get('seg_map_path') or path)
             labels = [label]
             if self.trimap:
                 labels += band_labels(label, self.trimap, self.ignore_index)
-            prediction = sample['pred_sem_seg']['data'].squeeze(0)
-            name = str(sample.get('seg_map_path') or sample.get('img_path', 'a batch'))
-            counts = torch.stack(
-                [
-                    confusion_matrix(prediction, part, classes, self.ignore_index, name)
-                    for part in labels
-                ]
+            counts = [
+                confusion_matrix(prediction, part, classes, self.ignore_index, name)
+                for part in labels
+            ]
+            self._matrices = self._matrices + torch.stack(counts)
+            if self.boundary:
+                self._boundary = self._boundary + boundary_counts(
+                    prediction, label, classes, self.boundary, self.ignore_index
+                )
+            self._images.add(path, counts[0], self._loss(sample, label, classes))
+
+    def _loss(self, sample: dict, label: Tensor, classes: int) -> float:
+        """Sum over the pixels of an image; NaN without logits.
+
+        Raises:
+            UserError: The logits are not finite.
+        """
+        logits = sample.get('seg_logits', {}).get('data')
+        if not self.loss or logits is None or len(logits) != classes:
+            return float('nan')
+        loss = cross_entropy_sum(logits, label, self.ignore_index)
+        if isnan(loss):
+            raise UserError(
+                f"the network's scores of {sample.get('img_path', 'an image')} are not numbers "
+                '(NaN): its weights are broken, or the image is'
             )
-            self._matrices = counts if self._matrices is None else self._matrices + counts
-            self._images += 1
+        return loss
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Sum the ranks' counts; return the means.
+        """Sum the ranks' counts; return what the log gets.
 
         Args:
             size: Images in the data set.
@@ -74,30 +134,46 @@ class SegMetric(BaseMetric):
             UserError: Not every image was counted exactly once.
         """
         classes = self._meta()['classes']
-        matrices = self._matrices
-        if matrices is None:
-            shape = (1 + len(self.trimap), len(classes), len(classes))
-            matrices = torch.zeros(shape, dtype=torch.int64)
-        images = torch.tensor(self._images)
-        matrices = matrices.clone()
-        for counts in (matrices, images):
-            dist.all_reduce(counts)
-        self._matrices, self._images = None, 0
-        if int(images) != size:
+        matrices = summed(self._matrices, (1 + len(self.trimap), len(classes), len(classes)))
+        boundary = summed(self._boundary, (2, len(classes)))
+        images = self._images.gather(len(classes))
+        self._reset()
+        if len(images.paths) != size:
             raise UserError(
-                f'{int(images)} images were evaluated, the data set has {size}: set '
+                f'{len(images.paths)} images were evaluated, the data set has {size}: set '
                 'sampler=dict(type="DefaultSampler", shuffle=False, round_up=False), so that no '
                 'rank sees an image twice'
             )
-        whole, *bands = (scores(matrix, classes) for matrix in matrices.cpu().numpy())
-        self.result = whole | dict(num_images=size)
+        whole, *bands = (scores(matrix, classes) for matrix in matrices.numpy())
+        self.result = whole | dict(num_images=size) | self._over_images(images, whole)
+        pixels = int(matrices[0].sum())
+        if pixels and self.loss and not any(map(isnan, images.losses)):
+            self.result['loss'] = fsum(images.losses) / pixels
         if bands:
             by_width = zip(self.trimap, bands, strict=True)
             self.result['trimap'] = {str(width): band['mIoU'] for width, band in by_width}
+        if self.boundary:
+            iou = percent(*boundary.numpy())
+            per_class = dict(zip(classes, map(plain, iou), strict=True))
+            self.result['boundary_iou'] = dict(
+                mean=plain(mean(iou)), ratio=self.boundary, per_class=per_class
+            )
         if dist.is_main_process():
             MMLogger.get_current_instance().info('\n' + table(self.result))
-        means = {key: self.result[key] for key in ('mIoU', 'mAcc', 'aAcc')}
-        known = {key: float('nan') if value is None else value for key, value in means.items()}
+        return self._logged()
+
+    def _over_images(self, images: ImageCounts, whole: dict) -> dict:
+        """``per_image`` and ``intervals``; the classes' intervals go to ``per_class``."""
+        found = intervals(images, self.resamples)
+        for row, interval in zip(whole['per_class'].values(), found.pop('per_class'), strict=True):
+            row['interval'] = interval
+        return dict(intervals=found, per_image=images.report())
+
+    def _logged(self) -> dict[str, float]:
+        numbers = {key: self.result[key] for key in MEANS}
+        if 'loss' in self.result:
+            numbers['val/loss'] = self.result['loss']
+        known = {key: float('nan') if value is None else value for key, value in numbers.items()}
         return {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in known.items()}
 
     def compute_metrics(self, results: list) -> dict:
@@ -108,3 +184,10 @@ class SegMetric(BaseMetric):
         if not self.dataset_meta or 'classes' not in self.dataset_meta:
             raise UserError('the data set names no classes; give it a classes.txt')
         return self.dataset_meta
+
+
+def summed(counts: Tensor | int, shape: tuple[int, ...]) -> Tensor:
+    """Sum over all ranks, on the CPU; a rank without an image has 0."""
+    own = torch.zeros(shape, dtype=torch.int64) if isinstance(counts, int) else counts.clone()
+    dist.all_reduce(own)
+    return own.cpu()

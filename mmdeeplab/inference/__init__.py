@@ -1,1 +1,1 @@
-"""Using a trained model: multi-scale inference."""
+"""Using a trained model: several scales, windows over large images, the CRF."""

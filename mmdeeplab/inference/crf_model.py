@@ -3,6 +3,7 @@
 from mmengine.model import BaseTTAModel
 
 from mmdeeplab.datasets.loading import read_image
+from mmdeeplab.errors import UserError
 from mmdeeplab.inference.crf import build_crf, refine
 from mmdeeplab.registry import MODELS
 
@@ -26,7 +27,13 @@ class CRFRefined(BaseTTAModel):
 
     def test_step(self, data: dict) -> list:
         """Predict a batch and refine it."""
-        return [
-            refine(sample, read_image(sample.img_path)[..., ::-1], self.crf)
-            for sample in self.module.test_step(data)
-        ]
+        samples = self.module.test_step(data)
+        for sample in samples:
+            image = read_image(sample.img_path)[..., ::-1]
+            if 'seg_logits' not in sample or sample.seg_logits.shape != image.shape[:2]:
+                raise UserError(
+                    f'{sample.img_path}: the CRF needs scores at the size of the image: '
+                    '--mode whole or slide, and a protocol that does not crop'
+                )
+            refine(sample, image, self.crf)
+        return samples

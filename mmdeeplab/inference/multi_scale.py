@@ -1,6 +1,6 @@
 """Multi-scale and flipped inference as DeepLab evaluates (DeepLabv3, section 4.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseTTAModel
@@ -50,31 +50,49 @@ class MultiScaleFlip(BaseTTAModel):
     def test_step(self, data: dict) -> list:
         """Predict a batch; ``seg_logits`` of a sample are the logarithms of its probabilities."""
         data = self.module.data_preprocessor(data, False)
-        logits = self.probabilities(data['inputs']).log()  # whose softmax they are
-        return self.module.postprocess_result(logits, data['data_samples'])
+        return self.module.postprocess_result(
+            self.encode_decode(data['inputs']), data['data_samples']
+        )
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: object = None) -> Tensor:
+        """(N, 3, H, W) -> logarithms of the mean probabilities (N, C, H, W).
+
+        Their softmax are the probabilities. Called as segmentors are; the metas are not used.
+        """
+        probabilities = self.probabilities(inputs)
+        return probabilities.clamp_(min=torch.finfo(probabilities.dtype).tiny).log_()
 
     @torch.no_grad()
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """(N, 3, H, W) -> mean class probabilities (N, C, H, W)."""
-        views = self.views(inputs)
-        total = next(views).softmax(1)
-        for logits in views:
-            total += logits.softmax(1)
-        return total / (len(self.scales) * (1 + self.flip))
+        """(N, 3, H, W) -> mean class probabilities (N, C, H, W).
 
-    def views(self, inputs: Tensor) -> Iterator[Tensor]:
-        """Logits (N, C, H, W) of every view, mirrored back."""
-        size = tuple(inputs.shape[2:])
-        for scale in self.scales:
-            scaled_size = tuple(scaled(side, scale) for side in size)
-            image = bilinear(inputs, scaled_size)
+        The largest scale comes first, before there is a sum to keep beside it.
+        """
+        total: Tensor | None = None
+        for scale in sorted(self.scales, reverse=True):
+            image = bilinear(inputs, tuple(scaled(side, scale) for side in inputs.shape[2:]))
             for mirrored in (False, True)[: 1 + self.flip]:
-                logits = self.module(image.flip(3) if mirrored else image, mode='tensor')
-                logits = logits.flip(3) if mirrored else logits
-                if scale < 1:
-                    stride = round((scaled_size[0] - 1) / max(logits.shape[2] - 1, 1))
-                    logits = bilinear(logits, tuple(scaled(side, 1 / stride) for side in size))
-                yield bilinear(logits, size)
+                image = image.flip(3) if mirrored else image
+                view = softmax_(self.logits(image, scale, mirrored, tuple(inputs.shape[2:])))
+                total = view if total is None else total.add_(view)
+                del view
+        assert total is not None
+        return total.div_(len(self.scales) * (1 + self.flip))
+
+    def logits(self, image: Tensor, scale: float, mirrored: bool, size: tuple[int, ...]) -> Tensor:
+        """Logits (N, C, *size) of one view, mirrored back."""
+        logits = self.module(image, mode='tensor')
+        logits = logits.flip(3) if mirrored else logits
+        if scale < 1:
+            stride = round((image.shape[2] - 1) / max(logits.shape[2] - 1, 1))
+            logits = bilinear(logits, tuple(scaled(side, 1 / stride) for side in size))
+        return bilinear(logits, size)
+
+
+def softmax_(logits: Tensor) -> Tensor:
+    """Softmax over axis 1 in place."""
+    exponents = logits.sub_(logits.amax(1, keepdim=True)).exp_()
+    return exponents.div_(exponents.sum(1, keepdim=True))
 
 
 def bilinear(x: Tensor, size: tuple[int, ...]) -> Tensor:

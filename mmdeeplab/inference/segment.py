@@ -44,7 +44,7 @@ def segment(model: BaseModel, path: str | Path) -> tuple[np.ndarray, np.ndarray]
     image = read_image(path)
     size = image.shape[:2]
     sample = SegDataSample(metainfo=dict(img_path=str(path), ori_shape=size, img_shape=size))
-    inputs = torch.from_numpy(image).permute(2, 0, 1).contiguous()
+    inputs = torch.from_numpy(image).permute(2, 0, 1)
     (result,) = model.test_step(dict(inputs=[inputs], data_samples=[sample]))
     labels = result.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
     return np.ascontiguousarray(image[..., ::-1]), labels

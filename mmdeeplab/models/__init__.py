@@ -1,6 +1,6 @@
 """Networks: backbone -> neck -> decode head."""
 
-from mmdeeplab.inference import crf_model, multi_scale
+from mmdeeplab.inference import crf_model, multi_scale, sliding
 from mmdeeplab.models import backbones, data_preprocessor, decode_heads, necks, segmentors
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     'multi_scale',
     'necks',
     'segmentors',
+    'sliding',
 ]

@@ -153,7 +153,7 @@ def test_unequal_sizes_and_one_pixel_train_and_evaluate(root: Path, tmp_path: Pa
     allowed = "check_data.allow=['tiny','leak']"
     assert train_command.main([*arguments, '--cfg-options', *options]) == 2
     assert train_command.main([*arguments, '--cfg-options', *options, allowed]) == 0
-    assert (tmp_path / 'w' / 'iter_2.pth').is_file()
+    assert (tmp_path / 'w' / 'iter_2.safetensors').is_file()
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def test_trains_resumes_and_evaluates(path: Path, data: Path, tmp_path: Path) ->
         json.loads(line)['loss']
         for log in tmp_path.glob('*/vis_data/scalars.json')
         for line in log.read_text().splitlines()
-        if 'loss' in line
+        if '"loss"' in line
     ]
     assert len(losses) == 2
     assert all(math.isfinite(loss) and loss > 0 for loss in losses)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmdeeplab.evaluation import SegMetric
-from mmdeeplab.evaluation.confusion import scores
+from mmdeeplab.evaluation.scores import scores
 from mmdeeplab.evaluation.trimap import band_labels, border_distance
 
 WIDTHS = (1, 2, 4, 8)
@@ -54,6 +54,18 @@ def test_bands_hold_what_lies_within_their_width(seed: int) -> None:
     assert 0 < sizes[0] < sizes[1] < sizes[2]
 
 
+def test_wide_bands_up_to_40_pixels() -> None:
+    label = blobs(1, 70, 66)
+    squared = brute_force(label)
+    sizes = []
+    for width, band in enumerate(band_labels(torch.from_numpy(label), range(1, 41)), 1):
+        inside = (squared <= width**2) & (label != 255)
+        np.testing.assert_array_equal(band.numpy(), np.where(inside, label, 255))
+        sizes.append(int(inside.sum()))
+    assert len(sizes) == 40
+    assert sizes[19] < sizes[39] <= int((label != 255).sum())
+
+
 def test_a_straight_border_by_hand() -> None:
     """Void in column 4: w pixels on either side."""
     label = torch.zeros(5, 9, dtype=torch.uint8)
@@ -86,7 +98,7 @@ def test_the_metric_sums_bands_over_images() -> None:
     for pair in zip(predictions, labels, strict=True):
         metric.process({}, [sample(*pair)])
     means = metric.evaluate(4)
-    assert set(means) == {'mIoU', 'mAcc', 'aAcc'}
+    assert set(means) == {'mIoU', 'mAcc', 'aAcc', 'fwIoU'}
     assert list(metric.result['trimap']) == ['1', '2', '4', '8']
     for width in (*WIDTHS, 10**4):
         matrix = np.zeros((3, 3), np.int64)

@@ -53,7 +53,10 @@ def test_metrics_json(report: dict, trained: dict) -> None:
     assert metrics['config'] == Path(CONFIG).name
     assert metrics['checkpoint_sha256'] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     assert list(metrics['per_class']) == list(VOC_CLASSES)
-    assert set(metrics['per_class']['bird']) == {'IoU', 'Acc'}
+    assert {'IoU', 'Acc', 'F1', 'interval'} < set(metrics['per_class']['bird'])
+    assert len(metrics['per_image']) == 11
+    assert np.shape(metrics['confusion']) == (21, 21)
+    assert metrics['loss'] > 0
     known = [row['IoU'] for row in metrics['per_class'].values() if row['IoU'] is not None]
     assert metrics['mIoU'] == pytest.approx(np.mean(known))
     assert 0 <= metrics['mIoU'] <= metrics['aAcc'] <= 100

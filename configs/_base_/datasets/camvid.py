@@ -21,3 +21,4 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=2, dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
+protocols = {'paper-361x481': dict(pipeline=_base_.test_pipeline, test_size=(361, 481))}

@@ -1,5 +1,4 @@
-# PASCAL VOC 2012 by the paper's pipeline. Evaluation at native size, padded to 513 x 513 by the
-# preprocessor (protocol "paper-513").
+# PASCAL VOC 2012 by the paper's pipeline. Evaluation by the protocol "paper-513".
 data_root = 'data/VOCdevkit/VOC2012'
 train_pipeline = [
     dict(type='mmdeeplab.LoadImage'),
@@ -14,6 +13,35 @@ test_pipeline = [
     dict(type='mmdeeplab.LoadMask'),
     dict(type='PackSegInputs'),
 ]
+# Ways to evaluate (tools/test.py --protocol NAME): how an image is loaded, and to which (H, W) the
+# preprocessor pads it at least. The labels are the files' own unless the mask is loaded before it
+# is resized.
+protocols = {
+    # The papers: native size, padded to 513.
+    'paper-513': dict(pipeline=test_pipeline, test_size=(513, 513)),
+    # mmsegmentation: short side 512 (about 1.37 times VOC's), not padded; labels at native size.
+    'short-512': dict(
+        pipeline=[
+            dict(type='mmdeeplab.LoadImage'),
+            dict(type='Resize', scale=(2048, 512), keep_ratio=True),
+            dict(type='mmdeeplab.LoadMask'),
+            dict(type='PackSegInputs'),
+        ],
+        test_size=(1, 1),
+    ),
+    # Several PyTorch ports: short side 513, then the centre; labels, too. Pixels are left out, so
+    # these figures compare with no others.
+    'crop-513': dict(
+        pipeline=[
+            dict(type='mmdeeplab.LoadImage'),
+            dict(type='mmdeeplab.LoadMask'),
+            dict(type='Resize', scale=(2048, 513), keep_ratio=True),
+            dict(type='mmdeeplab.CentreCrop', size=(513, 513)),
+            dict(type='PackSegInputs'),
+        ],
+        test_size=(513, 513),
+    ),
+}
 train_dataloader = dict(
     batch_size=16,
     num_workers=4,

@@ -1,0 +1,50 @@
+"""Named ways to evaluate: how images are loaded and padded (``protocols`` of a config)."""
+
+from mmengine.config import Config, ConfigDict
+
+from mmdeeplab.errors import UserError
+
+CUSTOM = 'custom'
+
+
+def find_protocols(cfg: Config, wish: str | None) -> list[str]:
+    """Names to evaluate under: the configured one, the wished one, or all.
+
+    Raises:
+        UserError: The config has no protocol of this name.
+    """
+    known = list(cfg.get('protocols') or {})
+    if wish is None:
+        return [configured_protocol(cfg)]
+    if wish != 'all' and wish not in known:
+        choices = ', '.join([*known, 'all'] if known else ['none; add `protocols` to the config'])
+        raise UserError(f'--protocol must be one of {choices}, got {wish!r}')
+    if not known:
+        raise UserError('--protocol all: this config has no `protocols`')
+    return known if wish == 'all' else [wish]
+
+
+def configured_protocol(cfg: Config) -> str:
+    """The name of what the test settings of ``cfg`` are; "custom" when no protocol is like them."""
+    pipeline = cfg.test_dataloader.dataset.get('pipeline')
+    size = preprocessor(cfg).get('test_size') or preprocessor(cfg).get('size')
+    for name, protocol in (cfg.get('protocols') or {}).items():
+        if protocol.pipeline == pipeline and tuple(protocol.test_size) == tuple(size or ()):
+            return name
+    return CUSTOM
+
+
+def set_protocol(cfg: Config, name: str) -> None:
+    """Evaluate ``cfg`` under one of its protocols; "custom" leaves it as it is."""
+    if name != CUSTOM:
+        protocol = cfg.protocols[name]
+        cfg.test_dataloader.dataset.pipeline = protocol.pipeline
+        preprocessor(cfg).test_size = tuple(protocol.test_size)
+
+
+def preprocessor(cfg: Config) -> ConfigDict:
+    """The network's preprocessor, which its wrappers hold inside."""
+    model = cfg.model
+    while 'module' in model:
+        model = model.module
+    return model.data_preprocessor

@@ -1,0 +1,29 @@
+"""The loss of an evaluation."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+CHUNK = 2**24  # logits at once
+
+
+def cross_entropy_sum(logits: Tensor, label: Tensor, ignore_index: int = 255) -> float:
+    """Sum of the cross entropy of an image's pixels that are not void, in float64.
+
+    Args:
+        logits: (C, H, W).
+        label: (H, W) class ids.
+        ignore_index: Void.
+    """
+    classes, _, width = logits.shape
+    rows = max(CHUNK // (classes * width), 1)
+    parts = zip(logits.split(rows, 1), label.to(logits.device).split(rows), strict=True)
+    return sum(
+        float(
+            F.cross_entropy(
+                part[None].float(), truth[None].long(), ignore_index=ignore_index, reduction='none'
+            )
+            .double()
+            .sum()
+        )
+        for part, truth in parts
+    )

@@ -1,0 +1,126 @@
+"""What is kept of every image, so that scores have intervals and images can be ranked."""
+
+from pathlib import PurePath
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine import dist
+from torch import Tensor
+
+from mmdeeplab.evaluation.scores import class_scores, mean, percent, plain
+
+
+class ImageCounts(NamedTuple):
+    """Counts of N images, sparse: a row for every class that an image's label or prediction has.
+
+    Attributes:
+        paths: N paths, sorted.
+        image: (M,) index of the row's image.
+        classes: (M,) the row's class.
+        counts: (M, 3) int64: pixels that are right, labelled, predicted.
+        losses: (N,) sum of the pixels' cross entropy, NaN where it is not known.
+        num_classes: C.
+    """
+
+    paths: list[str]
+    image: np.ndarray
+    classes: np.ndarray
+    counts: np.ndarray
+    losses: np.ndarray
+    num_classes: int
+
+    def report(self) -> list[dict]:
+        """One dict an image: ``id``, ``mIoU``, ``aAcc`` in percent, ``counts`` by class id.
+
+        ``mIoU`` is the mean over the classes of that image's label or prediction. ``counts`` are
+        the three of this class, from which another program computes what it likes.
+        """
+        bounds = np.searchsorted(self.image, np.arange(len(self.paths) + 1))
+        rows = []
+        for i, name in enumerate(short_names(self.paths)):
+            own = slice(bounds[i], bounds[i + 1])
+            hit, labelled, predicted = self.counts[own].T
+            rows.append(
+                dict(
+                    id=name,
+                    mIoU=plain(mean(class_scores(hit, labelled, predicted)['IoU'])),
+                    aAcc=plain(percent(hit.sum(), labelled.sum())),
+                    counts={
+                        str(c): row.tolist()
+                        for c, row in zip(self.classes[own], self.counts[own], strict=True)
+                    },
+                )
+            )
+        return rows
+
+
+class ImageStore:
+    """Collect the counts of one rank's images; :meth:`gather` joins all ranks.
+
+    An image costs 32 bytes for each class that it shows, and its path.
+    """
+
+    def __init__(self) -> None:
+        self._paths: list[bytes] = []
+        self._rows: list[Tensor] = []
+        self._losses: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def add(self, path: str, matrix: Tensor, loss: float = float('nan')) -> None:
+        """Keep an image: its (C, C) confusion matrix and the sum of its cross entropy."""
+        counts = torch.stack([matrix.diagonal(), matrix.sum(1), matrix.sum(0)], 1).cpu()
+        (present,) = counts.any(1).nonzero(as_tuple=True)
+        image = torch.full_like(present, len(self))
+        self._rows.append(torch.cat([torch.stack([image, present], 1), counts[present]], 1))
+        self._paths.append(path.encode())
+        self._losses.append(loss)
+
+    def gather(self, num_classes: int) -> ImageCounts:
+        """Every rank's images, sorted by path, on every rank; only tensors travel."""
+        longest = torch.tensor(max(map(len, self._paths), default=1))
+        dist.all_reduce(longest, 'max')
+        width = int(longest)
+        paths = np.frombuffer(b''.join(p.ljust(width, b'\0') for p in self._paths), np.uint8)
+        every_path = gather_rows(torch.from_numpy(paths.copy()).view(len(self), width))
+        losses = gather_rows(torch.tensor(self._losses, dtype=torch.float64)).numpy()
+        own = torch.cat(self._rows) if self._rows else torch.zeros(0, 5, dtype=torch.int64)
+        parts = all_rows(own)
+        starts = np.cumsum([0, *(len(part) for part in all_rows(torch.arange(len(self))))])
+        for part, start in zip(parts, starts[:-1], strict=True):
+            part[:, 0] += int(start)
+        rows = torch.cat(parts).numpy()
+        texts = [bytes(row).rstrip(b'\0').decode() for row in every_path.numpy()]
+        order = sorted(range(len(texts)), key=texts.__getitem__)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        rows = rows.copy()
+        rows[:, 0] = rank[rows[:, 0]]
+        rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+        names = [texts[i] for i in order]
+        return ImageCounts(names, rows[:, 0], rows[:, 1], rows[:, 2:], losses[order], num_classes)
+
+
+def all_rows(rows: Tensor) -> list[Tensor]:
+    """The rows (n, ...) of every rank, whose n may differ, on the CPU."""
+    lengths = [int(n) for n in dist.all_gather(torch.tensor(len(rows)))]
+    padded = rows.new_zeros(max(lengths), *rows.shape[1:])
+    padded[: len(rows)] = rows
+    parts = dist.all_gather(padded)
+    return [part[:n].cpu().clone() for part, n in zip(parts, lengths, strict=True)]
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """Those rows as one tensor."""
+    return torch.cat(all_rows(rows))
+
+
+def short_names(paths: list[str]) -> list[str]:
+    """Paths below the folder that they share, without suffix: VOC's ids."""
+    parents = [PurePath(path).parent.parts for path in paths]
+    shared = 0
+    while parents and all(len(p) > shared and p[shared] == parents[0][shared] for p in parents):
+        shared += 1
+    return [PurePath(*PurePath(path).parts[shared:]).with_suffix('').as_posix() for path in paths]

@@ -1,0 +1,171 @@
+"""A network over overlapping windows of an image, also of one too large for memory."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from mmengine.model import BaseTTAModel
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.errors import UserError, choose
+from mmdeeplab.inference.windows import blend_profile, total_weight, window_starts
+from mmdeeplab.registry import MODELS
+
+MODES = ('auto', 'slide', 'bands')
+
+
+@MODELS.register_module()
+class SlidingWindows(BaseTTAModel):
+    """Blend a network's logits over windows that are cut from the image one row at a time.
+
+    The image stays uint8; a window becomes float when it is its turn. As soon as no later window
+    reaches a row of pixels, its blended logits are final. ``slide`` keeps them all and gives what
+    the network alone gives; ``bands`` takes the largest and keeps the labels, so that its memory is
+    one row of windows' logits, C x window x width. With uniform weights the blend is the plain
+    average of mmsegmentation's ``slide_inference``.
+
+    Takes the same data as the network alone. A window that is smaller than the preprocessor's
+    ``test_size`` is padded to it and cut again.
+
+    Args:
+        module: The segmentor, or one wrapped for several scales.
+        mode: ``slide``, ``bands``, or ``auto``: the network as it is, and ``bands`` for images
+            whose logits would take more than ``limit`` bytes.
+        window: (H, W) of a window.
+        stride: (H, W) from one window to the next.
+        blend: Weights; see :func:`mmdeeplab.inference.windows.blend_profile`.
+        batch: Windows in one forward pass.
+        limit: Bytes.
+
+    Raises:
+        ValueError: Unknown mode or blend, or a stride that leaves gaps.
+    """
+
+    def __init__(
+        self,
+        module: dict,
+        mode: str = 'auto',
+        window: Sequence[int] = (513, 513),
+        stride: Sequence[int] = (342, 342),
+        blend: str = 'hann',
+        batch: int = 4,
+        limit: int = 2**30,
+        **kwargs: object,
+    ) -> None:
+        choose('mode', mode, MODES)
+        if not all(0 < step <= side for step, side in zip(stride, window, strict=True)):
+            raise ValueError(f'stride must be 1..window, got {tuple(stride)} for {tuple(window)}')
+        blend_profile(blend, 1)
+        super().__init__(module, **kwargs)
+        self.mode, self.blend, self.batch, self.limit = mode, blend, batch, limit
+        self.window, self.stride = tuple(window), tuple(stride)
+
+    @property
+    def network(self) -> EncoderDecoder:
+        return unwrap(self.module)
+
+    def merge_preds(self, data_samples_list: list) -> list:
+        """Not used: windows are blended as they come."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def test_step(self, data: dict) -> list[SegDataSample]:
+        """Predict a batch: images (3, H, W) uint8 of any sizes."""
+        images = data['inputs']
+        if self.mode == 'auto' and not any(map(self._too_large, images)):
+            return self.module.test_step(data)
+        samples = data.get('data_samples') or [
+            SegDataSample(metainfo=dict(ori_shape=tuple(image.shape[1:]))) for image in images
+        ]
+        predict = self._slide if self.mode == 'slide' else self._label_bands
+        return [predict(image, sample) for image, sample in zip(images, samples, strict=True)]
+
+    def _too_large(self, image: Tensor) -> bool:
+        return 4 * self.network.out_channels * image[0].numel() > self.limit
+
+    def _slide(self, image: Tensor, sample: SegDataSample) -> SegDataSample:
+        """Keep all logits (C, H, W)."""
+        logits: Tensor | None = None
+        for top, rows in self.bands(image):
+            if logits is None:
+                logits = rows.new_empty(len(rows), *image.shape[1:])
+            logits[:, top : top + rows.shape[1]] = rows
+        assert logits is not None
+        shape = tuple(image.shape[1:])
+        sample.set_metainfo(dict(pad_shape=shape, img_padding_size=[0, 0, 0, 0]))
+        (result,) = self.network.postprocess_result(logits[None], [sample])
+        return result
+
+    def _label_bands(self, image: Tensor, sample: SegDataSample) -> SegDataSample:
+        """Keep the labels alone, (1, H, W): uint8, or int32 where there are more classes."""
+        if tuple(sample.ori_shape) != tuple(image.shape[1:]):
+            raise UserError(
+                f'{sample.get("img_path", "an image")}: --mode bands works at the size of the '
+                'labels; take a protocol that does not resize images'
+            )
+        kind = torch.uint8 if self.network.out_channels <= 256 else torch.int32
+        labels = torch.empty(image.shape[1:], dtype=kind)
+        for top, rows in self.bands(image):
+            largest, band = self._largest(rows)
+            if largest.isnan().any():
+                raise UserError(
+                    f"the network's scores of {sample.get('img_path', 'an image')} are not numbers "
+                    '(NaN): its weights are broken'
+                )
+            labels[top : top + rows.shape[1]] = band
+        sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))
+        return sample
+
+    def _largest(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """(C, h, W) -> scores and labels (h, W); a single channel is a foreground's."""
+        if len(logits) == 1:
+            return logits[0], logits[0].sigmoid() > self.network.decode_head.threshold
+        largest, labels = logits.max(0)  # several times as fast as argmax along a first axis
+        return largest, labels
+
+    def bands(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield, from the top, a first row and the final logits (C, rows, W) from there.
+
+        They lie in a buffer that the next band overwrites.
+        """
+        sides = tuple(image.shape[1:])
+        size = tuple(map(min, self.window, sides))
+        tops, lefts = map(window_starts, sides, size, self.stride)
+        profiles = [blend_profile(self.blend, length) for length in size]
+        weight = torch.outer(*profiles).float()
+        down, across = map(total_weight, sides, (tops, lefts), profiles)
+        buffer: Tensor | None = None
+        for top, after in zip(tops, [*tops[1:], sides[0]], strict=True):
+            for left, logits in self._row(image, top, lefts, size):
+                if buffer is None:
+                    buffer = logits.new_zeros(len(logits), size[0], sides[1])
+                    weight = weight.to(logits.device)
+                buffer[:, :, left : left + size[1]] += logits.mul_(weight)
+            assert buffer is not None
+            final = after - top
+            total = torch.outer(down[top:after], across).float().to(buffer.device)
+            yield top, buffer[:, :final].div_(total)
+            for start in range(0, size[0], final):  # forward by non-overlapping copies
+                moved = buffer[:, start + final : start + 2 * final]
+                buffer[:, start : start + moved.shape[1]] = moved
+            buffer[:, size[0] - final :] = 0
+
+    def _row(
+        self, image: Tensor, top: int, lefts: list[int], size: tuple[int, ...]
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Logits (C, h, w) of one row of windows, several a forward pass."""
+        for i in range(0, len(lefts), self.batch):
+            some = lefts[i : i + self.batch]
+            crops = [image[:, top : top + size[0], left : left + size[1]] for left in some]
+            yield from zip(some, self._logits(crops), strict=True)
+
+    def _logits(self, crops: list[Tensor]) -> Tensor:
+        """n crops (3, h, w) of one size -> (n, C, h, w) float32."""
+        height, width = crops[0].shape[1:]
+        inputs = self.network.data_preprocessor(dict(inputs=crops), False)['inputs']
+        padded = tuple(inputs.shape[2:])
+        metas = [dict(ori_shape=padded, img_shape=padded, pad_shape=padded)] * len(crops)
+        return self.module.encode_decode(inputs, metas)[..., :height, :width].float()
