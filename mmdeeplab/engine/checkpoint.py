@@ -18,6 +18,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.norm import match_norm
 from mmdeeplab.weights.table import describe
 
 try:
@@ -108,6 +109,7 @@ def unwrap(model: Any) -> Any:
 def load_weights(model: nn.Module, path: str | Path) -> dict:
     """Fill a model, also a wrapped one, from a checkpoint that must fit; return the checkpoint."""
     checkpoint = read_checkpoint(path)
+    match_norm(unwrap(model), checkpoint['state_dict'])
     check_fit(checkpoint['state_dict'], unwrap(model), path)
     unwrap(model).load_state_dict(checkpoint['state_dict'])
     return checkpoint

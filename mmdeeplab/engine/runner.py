@@ -14,11 +14,14 @@ from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
+from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
+from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
+from mmdeeplab.models.norm import match_norm
 from mmdeeplab.registry import RUNNERS
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
@@ -51,10 +54,12 @@ class ConsoleHandler(logging.Handler):
 class DeepLabRunner(Runner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
 
-    Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm becomes
-    SyncBN when several processes run on GPUs; the console stays readable; weights are loaded
-    without executing anything and must fit.
+    Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm follows
+    ``bn_policy`` (:mod:`mmdeeplab.engine.batch_norm`); the console stays readable; weights are
+    loaded without executing anything and must fit.
     """
+
+    batch_norm: Plan | None = None
 
     def setup_env(self, env_cfg: dict) -> None:
         join_ranks(self.launcher, env_cfg)
@@ -71,18 +76,31 @@ class DeepLabRunner(Runner):
         return logger
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        if self.distributed and not torch.cuda.is_available():
+        gpu = torch.cuda.is_available()
+        if self.distributed and not gpu:
             default = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
             model_wrapper_cfg = {**default, **(model_wrapper_cfg or {}), 'device_ids': None}
-            self.logger.info(f'processes: {self.world_size} on CPUs (gloo), plain BatchNorm')
+            self.logger.info(f'processes: {self.world_size} on CPUs (gloo)')
         elif self.distributed and self.world_size > 1:
-            self.cfg.setdefault('sync_bn', 'torch')
-            self.logger.info(f'processes: {self.world_size} on GPUs (NCCL), SyncBN')
+            self.logger.info(f'processes: {self.world_size} on GPUs (NCCL)')
+        self.batch_norm = apply_policy(model, self.cfg, self.world_size, gpu)
+        if self.batch_norm:
+            self.logger.info(str(self.batch_norm))
+            if self.batch_norm.mode == 'sync':
+                self.cfg.setdefault('sync_bn', 'torch')
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = whole_batches(self._train_dataloader)
+        built = super().build_train_loop(loop)
+        require_batches(built.dataloader)
+        return built
 
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
+        self.register_hook(BatchNormRecordHook())
         if self.cfg.get('early_stopping'):
             self.register_hook(early_stopping(self.cfg.early_stopping))
 
@@ -114,6 +132,8 @@ class DeepLabRunner(Runner):
             return self._transfer(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
+        if count := match_norm(model, checkpoint['state_dict']):
+            self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         check_fit(checkpoint['state_dict'], model, filename)
         model.load_state_dict(checkpoint['state_dict'])
         self._has_loaded = True
