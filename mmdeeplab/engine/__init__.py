@@ -3,6 +3,7 @@
 from mmdeeplab.engine.amp import AutocastOptimWrapper
 from mmdeeplab.engine.data_check import DataCheckHook
 from mmdeeplab.engine.early_stopping import EarlyStopping
+from mmdeeplab.engine.masks import MaskHook
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
 from mmdeeplab.engine.rate_check import RateCheckHook
@@ -13,6 +14,7 @@ __all__ = [
     'DataCheckHook',
     'DeepLabRunner',
     'EarlyStopping',
+    'MaskHook',
     'PictureHook',
     'ProgressHook',
     'RateCheckHook',

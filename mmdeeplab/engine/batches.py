@@ -1,5 +1,7 @@
 """Training batches are whole: a last batch of one image has no variance to normalise by."""
 
+from typing import Any
+
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
@@ -17,8 +19,9 @@ def require_batches(loader: DataLoader) -> None:
     Raises:
         UserError: Fewer images than a batch has, and a sampler that ends.
     """
+    images: Any = loader.dataset
     if len(loader) == 0 and not isinstance(loader.sampler, InfiniteSampler):
         raise UserError(
-            f'{len(loader.dataset)} training images make no batch of {loader.batch_size}: set '
+            f'{len(images)} training images make no batch of {loader.batch_size}: set '
             f'train_dataloader.batch_size, or sampler=dict(type="InfiniteSampler", shuffle=True)'
         )

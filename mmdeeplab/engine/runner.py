@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.hooks import LoggerHook
@@ -60,6 +61,7 @@ class DeepLabRunner(Runner):
     """
 
     batch_norm: Plan | None = None
+    _train_dataloader: Any  # MMEngine declares no type: a dict, then a DataLoader
 
     def setup_env(self, env_cfg: dict) -> None:
         join_ranks(self.launcher, env_cfg)
