@@ -4,7 +4,6 @@ The config key ``bn_policy`` chooses; :class:`~mmdeeplab.engine.runner.DeepLabRu
 before anything is trained and says in one line what it did and why.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +13,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmdeeplab.engine.checkpoint import read_checkpoint
-from mmdeeplab.errors import UserError
-from mmdeeplab.models.norm import (
+from mmdeeplab.engine.norm_layers import (
     frozen,
     grouped,
     norm_layers,
@@ -23,6 +21,7 @@ from mmdeeplab.models.norm import (
     replace,
     trained_layers,
 )
+from mmdeeplab.errors import UserError
 
 POLICIES = ('auto', 'train', 'sync', 'frozen', 'group', None)
 # Images behind one statistic. DeepLabv3 lost 13 mIoU at 4 instead of 16, and 1.5 at 8.
@@ -55,7 +54,7 @@ class Setting(NamedTuple):
         images: Images that one process sees at a time.
         processes: How many there are.
         gpu: Whether they run on GPUs, as synchronisation needs.
-        pretrained: 'whole', 'part' (modules with ``init_cfg`` of type Pretrained) or 'none'.
+        pretrained: How much of it starts with statistics: 'whole', 'part' or 'none'.
         before: Mode of the run that is resumed; empty for a new one.
     """
 
@@ -96,14 +95,12 @@ def decide(policy: str | None, setting: Setting) -> Plan:
     return Plan('frozen' if setting.pretrained == 'whole' else 'mixed', f'{few}')
 
 
-def carry_out(model: nn.Module, mode: str, names: Iterable[str]) -> None:
-    """Freeze or replace the named layers; a synchronised layer is made by MMEngine's runner."""
-    names = set(names)
-    group = names if mode == 'group' else names - pretrained_layers(model)
-    if mode in ('group', 'mixed'):
-        replace(model, group, grouped)
-    if mode in ('frozen', 'mixed'):
-        replace(model, names if mode == 'frozen' else names - group, frozen)
+def carry_out(model: nn.Module, mode: str, names: set[str], pretrained: set[str]) -> None:
+    """Freeze or replace the named layers; synchronised ones are made by MMEngine's runner."""
+    grouping = dict(group=names, mixed=names - pretrained).get(mode, set())
+    freezing = dict(frozen=names, mixed=names & pretrained).get(mode, set())
+    replace(model, grouping, grouped)
+    replace(model, freezing, frozen)
 
 
 def apply_policy(model: nn.Module, cfg: Config, processes: int, gpu: bool) -> Plan | None:
@@ -116,27 +113,28 @@ def apply_policy(model: nn.Module, cfg: Config, processes: int, gpu: bool) -> Pl
     policy = cfg.get('bn_policy', 'auto')
     if policy is None:
         return None
-    names = trained_layers(model) if policy == 'auto' else list(norm_layers(model))
+    names = set(trained_layers(model) if policy == 'auto' else norm_layers(model))
     if not names:
         mode = 'frozen' if norm_layers(model) else 'none'
         return Plan(mode, "the model's config")
+    pretrained, before = history(model, cfg)
+    extent = 'whole' if pretrained >= names else 'part' if pretrained & names else 'none'
     images = (cfg.get('train_dataloader') or {}).get('batch_size', 1)
-    plan = decide(policy, Setting(images, processes, gpu, **history(model, cfg, names)))
-    carry_out(model, plan.mode, names)
+    plan = decide(policy, Setting(images, processes, gpu, extent, before))
+    carry_out(model, plan.mode, names, pretrained)
     return plan
 
 
-def history(model: nn.Module, cfg: Config, names: Iterable[str]) -> dict[str, str]:
-    """The fields ``pretrained`` and ``before`` of a :class:`Setting`."""
+def history(model: nn.Module, cfg: Config) -> tuple[set[str], str]:
+    """Names of the layers that start with statistics; the mode of the run that is resumed."""
     path = cfg.get('load_from')
-    if path and Path(path).is_file():
-        checkpoint = read_checkpoint(path)
-        if cfg.get('resume'):
-            return dict(before=(checkpoint.get('meta') or {}).get(RECORD, ''))
-        statistics = any(key.endswith('running_mean') for key in checkpoint['state_dict'])
-        return dict(pretrained='whole' if statistics else 'none')  # none: it has group norm
-    inside = pretrained_layers(model)
-    return dict(pretrained='whole' if inside >= set(names) else 'part' if inside else 'none')
+    if not path or not Path(path).is_file():
+        return pretrained_layers(model), ''
+    checkpoint = read_checkpoint(path)
+    state = checkpoint['state_dict']
+    pretrained = {name for name in norm_layers(model) if f'{name}.running_mean' in state}
+    mode = (checkpoint.get('meta') or {}).get(RECORD, '') if cfg.get('resume') else ''
+    return pretrained, mode
 
 
 class BatchNormRecordHook(Hook):

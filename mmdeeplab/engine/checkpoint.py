@@ -17,8 +17,8 @@ from mmengine.runner import Runner
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.norm import match_norm
 from mmdeeplab.weights.table import describe
 
 try:

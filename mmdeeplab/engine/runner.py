@@ -19,10 +19,10 @@ from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
 from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.early_stopping import early_stopping
+from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
-from mmdeeplab.models.norm import match_norm
 from mmdeeplab.registry import RUNNERS
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
@@ -130,12 +130,12 @@ class DeepLabRunner(Runner):
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
+        if count := match_norm(unwrap(self.model), checkpoint['state_dict']):
+            self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
             return self._transfer(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
-        if count := match_norm(model, checkpoint['state_dict']):
-            self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         check_fit(checkpoint['state_dict'], model, filename)
         model.load_state_dict(checkpoint['state_dict'])
         self._has_loaded = True

@@ -13,9 +13,15 @@ from torch.utils.data import DataLoader
 from mmdeeplab.engine.batch_norm import Setting, apply_policy, decide
 from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.engine.checkpoint import load_weights
+from mmdeeplab.engine.norm_layers import (
+    FrozenBatchNorm,
+    frozen,
+    grouped,
+    norm_layers,
+    trained_layers,
+)
 from mmdeeplab.errors import UserError
 from mmdeeplab.mini_voc import MiniVoc, generate
-from mmdeeplab.models.norm import FrozenBatchNorm, frozen, grouped, norm_layers, trained_layers
 
 MOBILE = 'deeplabv3plus_mobilenetv2_voc'
 

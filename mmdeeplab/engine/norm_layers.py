@@ -6,8 +6,6 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdeeplab.models.layers import is_pretrained
-
 
 class FrozenBatchNorm(nn.BatchNorm2d):
     """Normalise by running statistics always; gamma and beta stay (DeepLabv3, second stage).
@@ -66,6 +64,8 @@ def trained_layers(model: nn.Module) -> list[str]:
 
 def pretrained_layers(model: nn.Module) -> set[str]:
     """Names of those that lie in a module whose ``init_cfg`` loads weights."""
+    from mmdeeplab.models.layers import is_pretrained  # models use the engine's checkpoints
+
     return {
         f'{name}.{inner}'.lstrip('.')
         for name, module in model.named_modules()
