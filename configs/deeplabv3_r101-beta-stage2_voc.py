@@ -6,3 +6,4 @@ model = dict(backbone=dict(output_stride=8), neck=dict(rates=(12, 24, 36)))
 bn_policy = 'frozen'
 train_dataloader = dict(dataset=dict(split='trainval', mask_dir='SegmentationClass'))
 optim_wrapper = dict(optimizer=dict(lr=0.001))
+published = dict(mIoU=None)

@@ -35,6 +35,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='mmdeeplab.DataCheckHook'),
     dict(type='mmdeeplab.RateCheckHook'),
+    dict(type='mmdeeplab.RecipeHook'),
     dict(type='mmdeeplab.ProgressHook'),
 ]
 # Never; dict(monitor='mIoU', patience=5) stops after five validations without a better mIoU.

@@ -7,6 +7,7 @@ from mmdeeplab.engine.masks import MaskHook
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
 from mmdeeplab.engine.rate_check import RateCheckHook
+from mmdeeplab.engine.recipe import RecipeHook
 from mmdeeplab.engine.runner import DeepLabRunner
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     'PictureHook',
     'ProgressHook',
     'RateCheckHook',
+    'RecipeHook',
 ]

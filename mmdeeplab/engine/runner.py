@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine import dist
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop, Runner
+from mmengine.visualization import Visualizer
 from torch import nn
 from tqdm import tqdm
 
@@ -21,9 +23,11 @@ from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkp
 from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.ranks import join_ranks
+from mmdeeplab.engine.tensorboard import with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
 from mmdeeplab.registry import RUNNERS
+from mmdeeplab.report.curves import try_to_draw
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
 OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))
@@ -76,6 +80,18 @@ class DeepLabRunner(Runner):
                 logger.handlers[i] = console = ConsoleHandler()
                 console.setLevel(handler.level)
         return logger
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        if isinstance(visualizer, dict):
+            visualizer = with_backends(visualizer, self.cfg.get('vis_backends') or [])
+        return super().build_visualizer(visualizer)
+
+    def train(self) -> nn.Module:
+        try:
+            return super().train()
+        finally:  # also what an interrupted run has learned
+            if dist.is_main_process():
+                try_to_draw(self.work_dir, self.logger)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         gpu = torch.cuda.is_available()

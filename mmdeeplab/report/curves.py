@@ -1,5 +1,6 @@
 """The learning curves of a work dir as one picture."""
 
+from logging import Logger
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -29,6 +30,15 @@ def draw_curves(work_dir: str | Path) -> Path | None:
     path = Path(work_dir) / NAME
     figure.savefig(path, dpi=130)
     return path
+
+
+def try_to_draw(work_dir: str | Path, logger: Logger) -> None:
+    """:func:`draw_curves` at the end of a run, which a picture must not spoil."""
+    try:
+        if path := draw_curves(work_dir):
+            logger.info(f'curves of training: {path}')
+    except Exception as error:
+        logger.warning(f'no picture of the curves: {error}')
 
 
 def draw(axes: Axes, title: str, curves: History) -> None:
