@@ -102,6 +102,20 @@ table.classes td:nth-child(3) { font-weight: 620; }
   display: inline-block; width: .72rem; height: .72rem; margin-right: .55rem; border-radius: .2rem;
   box-shadow: 0 0 0 1px color-mix(in srgb, var(--ink) 22%, transparent); vertical-align: -.05rem;
 }
+.run {
+  display: grid; grid-template-columns: 1fr auto; max-width: 20rem; margin-top: 1rem;
+  font-size: .9rem;
+}
+.headline .run > span { margin: 0; }
+.headline .run .bar { grid-column: 1 / -1; margin-top: .3rem; }
+.pair .bar { height: .4rem; } .pair .bar + .bar { margin-top: .3rem; }
+.pair .point { display: none; }
+.pair .fill { background: var(--accent); } .pair .b > .fill { background: var(--second); }
+.wrap :is(td, th) { white-space: normal; overflow-wrap: anywhere; vertical-align: top; }
+.wrap :is(th, td):not(:first-child) { width: 42%; text-align: left; }
+.wrap tbody th { color: var(--soft); }
+.key { display: inline-block; width: 1.4rem; height: 3px; margin: 0 .5rem .25rem 0; }
+.key.a { background: var(--accent); } .key.b { background: var(--second); }
 .pale { color: var(--soft); }
 .up { color: var(--accent); font-weight: 620; } .down { color: var(--second); font-weight: 620; }
 
