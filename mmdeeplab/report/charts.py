@@ -165,7 +165,8 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> bool:
 def heat_map(rows: Sequence[Sequence[float]], names: Sequence[str]) -> str:
     """A square of percentages, rows truth, columns prediction; its root is the strength of colour.
 
-    Cells of at least 1 % tell their number where there is room; those below a tenth stay empty.
+    Where there is room, cells of at least 1 % tell their number and those from 0.1 % are drawn; of
+    many classes those from 0.5 %.
     """
     count = len(names)
     cell = 27 if count <= 30 else 17 if count <= 60 else 11
@@ -187,7 +188,7 @@ def heat_map(rows: Sequence[Sequence[float]], names: Sequence[str]) -> str:
         )
     for r, row in enumerate(rows):
         for c, value in enumerate(row):
-            if value >= 0.1:
+            if value >= (0.1 if cell > 20 else 0.5):
                 parts.append(_cell(margin, cell, r, c, value, names))
     label = 'confusion matrix: share of each class (rows) that is predicted as each class (columns)'
     return svg(size + 1, size + 1, label, ''.join(parts))

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmdeeplab.report import charts
 from mmdeeplab.report.compare import Comparison, Difference, between, changed_images, signed
 from mmdeeplab.report.history import History, panels, read_history
-from mmdeeplab.report.html import bar, figure, number, page, section, table
+from mmdeeplab.report.html import bar, figure, number, page, section, table, wide
 from mmdeeplab.report.page import facts
 
 ARROW = '\N{RIGHTWARDS ARROW}'
@@ -61,16 +61,16 @@ def both(names: Sequence[str], row: Difference) -> str:
 
 def classes(result: Comparison, names: Sequence[str]) -> str:
     """One row a class, the largest gain first."""
-    head = ['Class', '<span class="words">IoU of both</span>', *map(escape, names)]
-    head += ['difference', '<span class="wide">95 % interval</span>']
+    head = ['Class', '<span class="words">IoU of both</span>', *map(wide, names)]
+    head += ['difference', wide('95 % interval')]
     body = [
         [
             escape(row.name),
             bar(row.a) + bar(row.b, kind='b'),
-            number(row.a, 1),
-            number(row.b, 1),
+            wide(number(row.a, 1)),
+            wide(number(row.b, 1)),
             f'<span class="{colour(row)}">{signed(row.value, 1)}</span>',
-            f'<span class="wide">{between(row.interval, 1)}</span>',
+            wide(between(row.interval, 1)),
         ]
         for row in sorted(result.classes, key=lambda row: -(row.value or 0))
     ]
@@ -108,7 +108,9 @@ def curves(runs: Sequence[dict], histories: Sequence[History], names: Sequence[s
 def images(runs: Sequence[dict]) -> str:
     """Images that gained and lost most."""
     lists = []
-    for title, rows in zip(('Gained most', 'Lost most'), changed_images(runs[0], runs[1]), strict=True):
+    for title, rows in zip(
+        ('Gained most', 'Lost most'), changed_images(runs[0], runs[1]), strict=True
+    ):
         items = ''.join(
             f'<li><span>{escape(str(name))}</span><span><span class="pale">{number(a, 1)} {ARROW} '
             f'{number(b, 1)}</span> &emsp; <b>{signed(b - a, 1)}</b></span></li>'

@@ -49,6 +49,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = '') ->
     return scrolling(head[0], f'<table class="{kind}">\n{drawn}</table>')
 
 
+def wide(text: str) -> str:
+    """A cell (text, not HTML) whose column is left out on a narrow screen."""
+    return f'<span class="wide">{escape(text)}</span>'
+
+
 def scrolling(name: str, inside: str) -> str:
     """What may be wider than a small screen, so that the page itself is not."""
     start = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'

@@ -16,6 +16,7 @@ from mmdeeplab.report.html import (
     scrolling,
     section,
     table,
+    wide,
 )
 from mmdeeplab.report.pictures import Example
 from mmdeeplab.voc_names import voc_palette
@@ -71,13 +72,13 @@ def classes(metrics: dict) -> str:
     chips = dict(zip(rows, palette, strict=False))
     extra = [k for k in ('precision', 'recall', 'F1') if any(k in row for row in rows.values())]
     head = ['Class', '<span class="words">IoU and its 95 % interval</span>', 'IoU']
-    head += [f'<span class="wide">{key}</span>' for key in extra] + ['share of pixels']
+    head += [*map(wide, extra), 'share of pixels']
     body = [
         [
             chip(chips.get(name)) + escape(name),
             bar(row.get('IoU'), row.get('interval')),
             number(row.get('IoU'), 1),
-            *(f'<span class="wide">{number(row.get(key), 1)}</span>' for key in extra),
+            *(wide(number(row.get(key), 1)) for key in extra),
             share(row.get('frequency')),
         ]
         for name, row in sorted(rows.items(), key=lambda item: -(item[1].get('IoU') or -1))
@@ -154,7 +155,8 @@ def confusion(metrics: dict) -> str:
     most = (
         f'<div><h3 style="margin-top:0">Largest confusions</h3><ol class="plain">{items}</ol></div>'
     )
-    return section('confusion', 'Confusions', lead, f'<div class="matrix">{heat}{most}</div>')
+    kind = 'matrix large' if len(names) > LONG else 'matrix'
+    return section('confusion', 'Confusions', lead, f'<div class="{kind}">{heat}{most}</div>')
 
 
 def more(metrics: dict) -> str:

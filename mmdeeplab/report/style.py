@@ -33,7 +33,7 @@ h1 {
 .subtitle { margin: .7rem 0 0; color: var(--soft); }
 h2 { margin: 0; font-size: 1.3rem; font-weight: 620; letter-spacing: -.01em; }
 h3 { margin: 2rem 0 .8rem; font-size: 1rem; font-weight: 620; }
-.matrix h3 { margin-top: 0; }
+:is(.matrix, .charts) h3 { margin-top: 0; }
 section { padding: 2.6rem 0 0; margin-top: 2.6rem; border-top: 1px solid var(--line); }
 section:first-child { margin-top: 0; }
 .lead { margin: .35rem 0 1.6rem; max-width: 46rem; color: var(--soft); text-wrap: pretty; }
@@ -54,6 +54,7 @@ code { font-family: var(--mono); font-size: .92em; }
 .headline span { display: block; margin-top: .6rem; }
 .headline small { color: var(--soft); font-size: .9rem; }
 .stats { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: 1rem; }
+.stats { align-content: start; }
 .stat {
   padding: .95rem 1.1rem 1rem; border: 1px solid var(--line); border-radius: .6rem;
   background: var(--card);
@@ -85,8 +86,9 @@ code { font-family: var(--mono); font-size: .92em; }
 .headline .bar { max-width: 20rem; margin: 1.1rem 0 0; height: .5rem; }
 
 .scroll { overflow: auto; }
-.tall { max-height: 46rem; border: 1px solid var(--line); border-radius: .6rem; }
-.tall > .scroll { overflow: visible; padding: 0 1rem; }
+.tall > .scroll {
+  max-height: 44rem; padding: 0 1rem; border: 1px solid var(--line); border-radius: .6rem;
+}
 table { width: 100%; border-collapse: collapse; font-size: .92rem; }
 th, td { padding: .42rem .6rem; text-align: right; white-space: nowrap; font-weight: 400; }
 thead th {
@@ -97,7 +99,7 @@ tbody tr + tr > * { border-top: 1px solid color-mix(in srgb, var(--line) 55%, tr
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 table.classes :is(th, td):nth-child(2) { width: 38%; text-align: left; padding-left: 1.2rem; }
-table.classes td:nth-child(3) { font-weight: 620; }
+table.classes:not(.pair) td:nth-child(3) { font-weight: 620; }
 .chip {
   display: inline-block; width: .72rem; height: .72rem; margin-right: .55rem; border-radius: .2rem;
   box-shadow: 0 0 0 1px color-mix(in srgb, var(--ink) 22%, transparent); vertical-align: -.05rem;
@@ -113,11 +115,11 @@ table.classes td:nth-child(3) { font-weight: 620; }
 .pair .fill { background: var(--accent); } .pair .b > .fill { background: var(--second); }
 .wrap :is(td, th) { white-space: normal; overflow-wrap: anywhere; vertical-align: top; }
 .wrap :is(th, td):not(:first-child) { width: 42%; text-align: left; }
-.wrap tbody th { color: var(--soft); }
+.wrap tbody th { color: var(--soft); white-space: nowrap; }
 .key { display: inline-block; width: 1.4rem; height: 3px; margin: 0 .5rem .25rem 0; }
 .key.a { background: var(--accent); } .key.b { background: var(--second); }
 .pale { color: var(--soft); }
-.up { color: var(--accent); font-weight: 620; } .down { color: var(--second); font-weight: 620; }
+.up, .down { font-weight: 620; } .down { color: var(--wrong); }
 
 figure { margin: 0; min-width: 0; }
 figcaption { margin-top: .5rem; color: var(--soft); font-size: .88rem; }
@@ -127,6 +129,8 @@ figcaption { margin-top: .5rem; color: var(--soft); font-size: .88rem; }
 .matrix {
   display: grid; grid-template-columns: minmax(0, max-content) minmax(15rem, 1fr); gap: 2.5rem;
 }
+.matrix.large { grid-template-columns: minmax(0, 1fr); }
+.matrix.large ol { columns: 18rem; column-gap: 3rem; }
 svg { display: block; max-width: 100%; height: auto; font-family: var(--sans); }
 .scroll > svg { max-width: none; }
 svg text { fill: var(--soft); font-size: 11px; }
@@ -145,6 +149,7 @@ ol.plain li {
   display: flex; justify-content: space-between; gap: 1rem; padding: .38rem 0;
   border-top: 1px solid color-mix(in srgb, var(--line) 70%, transparent);
 }
+ol.plain b { white-space: nowrap; }
 ol.plain li:first-child { border-top: 0; }
 
 .examples {
@@ -183,5 +188,5 @@ footer {
   .panels { grid-template-columns: 1fr 1fr; }
   .facts div { grid-template-columns: 1fr; gap: 0; }
 }
-@media print { body { max-width: none; padding: 0; } .tall { max-height: none; } }
+@media print { body { max-width: none; padding: 0; } .tall > .scroll { max-height: none; } }
 """
