@@ -38,3 +38,4 @@ optim_wrapper = dict(
 train_cfg = dict(max_iters=350, val_interval=350)
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=350, by_epoch=False)]
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=350))
+published = None

@@ -1,4 +1,5 @@
 # What every run shares: the plugin, the environment, logging and checkpoints.
+bn_policy = 'auto'  # BatchNorm follows the batch: mmdeeplab.engine.batch_norm
 custom_imports = dict(imports=['mmdeeplab'], allow_failed_imports=False)
 default_scope = 'mmseg'
 runner_type = 'mmdeeplab.DeepLabRunner'
@@ -38,6 +39,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='mmdeeplab.DataCheckHook'),
     dict(type='mmdeeplab.RateCheckHook'),
+    dict(type='mmdeeplab.RecipeHook'),
     dict(type='mmdeeplab.ProgressHook'),
 ]
 # Never; dict(monitor='mIoU', patience=5) stops after five validations without a better mIoU.

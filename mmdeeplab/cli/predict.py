@@ -89,14 +89,13 @@ def save(out: Path, name: str, kinds: list[str], image: np.ndarray, labels: np.n
     """Write the wanted pictures of one image (H, W, 3) and its labels (H, W)."""
     from PIL import Image
 
+    from mmdeeplab.engine.masks import palette_picture
     from mmdeeplab.engine.pictures import colour
     from mmdeeplab.voc_names import voc_palette
 
     colours = colour(labels, voc_palette(255))
-    mask = Image.fromarray(labels)
-    mask.putpalette([value for rgb in voc_palette() for value in rgb])
     pictures = {
-        'masks': mask,
+        'masks': palette_picture(labels),
         'color': Image.fromarray(colours),
         'overlay': Image.blend(Image.fromarray(image), Image.fromarray(colours), 0.5),
     }

@@ -26,7 +26,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='test.py', description=__doc__)
     parser.add_argument('config', help='e.g. configs/deeplabv3plus_xception_voc.py')
     parser.add_argument('checkpoint', help='.safetensors, .pth, or a work dir (its newest)')
-    parser.add_argument('--out', metavar='DIR', help='write metrics.json and pictures')
+    parser.add_argument('--out', metavar='DIR', help='write report.html, metrics.json, tables')
+    parser.add_argument(
+        '--save-masks',
+        nargs='?',
+        const='plain',
+        choices=('plain', 'voc'),
+        help="every predicted mask: OUT/masks/ID.png, or in the folders of VOC's test server",
+    )
     parser.add_argument(
         '--protocol',
         metavar='NAME|all',
@@ -55,6 +62,8 @@ def test(args: argparse.Namespace) -> None:
     args.checkpoint = str(find_checkpoint(args.checkpoint))
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     cfg.load_from, cfg.resume = args.checkpoint, False
+    if args.save_masks and not args.out:
+        raise UserError('--save-masks needs --out DIR')
     require_data(cfg, 'test')
     measure(cfg, args)
     from mmengine import dist
@@ -77,9 +86,11 @@ def test(args: argparse.Namespace) -> None:
 def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | None) -> dict:
     """Build the Runner, evaluate, write the report; return the result."""
     wrap_for_inference(cfg, args)
+    cfg.bn_policy = None  # it is about training
     if out:
-        hook = dict(type='mmdeeplab.PictureHook', out=str(out / 'pictures'))
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
+        from mmdeeplab.report.run import prepare
+
+        prepare(cfg, out, args.save_masks)
     from mmengine import dist
 
     from mmdeeplab.engine.runner import DeepLabRunner
@@ -88,8 +99,10 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
     runner.test()
     result = runner.test_evaluator.metrics[0].result | dict(protocol=protocol)
     if out and dist.is_main_process():
-        write_metrics(out, args, result)
-        runner.logger.info(f'report: {out}/metrics.json and {out}/pictures')
+        from mmdeeplab.report.run import report
+
+        report(runner, out, write_metrics(out, args, result))
+        runner.logger.info(f'report: {out}/report.html; numbers: {out}/metrics.json')
     return result
 
 
@@ -114,7 +127,7 @@ def measure(cfg: Config, args: argparse.Namespace) -> None:
     cfg.test_evaluator.update(wishes)
 
 
-def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
+def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
     from mmdeeplab.engine.checkpoint import sha256
 
@@ -135,6 +148,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> None:
     text = json.dumps(report, indent=2)
     text = re.sub(r'\[\n[^][{}"]*\]', lambda row: ' '.join(row[0].split()), text)  # rows of numbers
     (out / 'metrics.json').write_text(text + '\n')
+    return report
 
 
 main = command(_parser, test)

@@ -5,10 +5,12 @@ from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.data_check import DataCheckHook
 from mmdeeplab.engine.early_stopping import EarlyStopping
 from mmdeeplab.engine.log_files import LocalVisBackend
+from mmdeeplab.engine.masks import MaskHook
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.progress import ProgressHook
 from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.rate_check import RateCheckHook
+from mmdeeplab.engine.recipe import RecipeHook
 from mmdeeplab.engine.runner import DeepLabRunner
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     'DeepLabRunner',
     'EarlyStopping',
     'LocalVisBackend',
+    'MaskHook',
     'PictureHook',
     'ProgressHook',
     'PulseHook',
     'RateCheckHook',
+    'RecipeHook',
 ]

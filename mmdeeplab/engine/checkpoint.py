@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoints import store
+from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import describe
 
@@ -116,6 +117,7 @@ def unwrap(model: Any) -> Any:
 def load_weights(model: nn.Module, path: str | Path) -> dict:
     """Fill a model, also a wrapped one, from a checkpoint that must fit; return the checkpoint."""
     checkpoint = read_checkpoint(path)
+    match_norm(unwrap(model), checkpoint['state_dict'])
     check_fit(checkpoint['state_dict'], unwrap(model), path)
     unwrap(model).load_state_dict(checkpoint['state_dict'])
     return checkpoint

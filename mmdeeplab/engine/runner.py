@@ -5,23 +5,31 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+from mmengine import dist
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.runner import BaseLoop
+from mmengine.visualization import Visualizer
 from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
+from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
+from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.early_stopping import early_stopping
+from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
+from mmdeeplab.engine.tensorboard import with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
 from mmdeeplab.registry import RUNNERS
+from mmdeeplab.report.curves import try_to_draw
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
 OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))
@@ -53,10 +61,13 @@ class ConsoleHandler(logging.Handler):
 class DeepLabRunner(ResumableRunner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
 
-    Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm becomes
-    SyncBN when several processes run on GPUs; the console stays readable; weights are loaded
-    without executing anything and must fit.
+    Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm follows
+    ``bn_policy`` (:mod:`mmdeeplab.engine.batch_norm`); the console stays readable; weights are
+    loaded without executing anything and must fit.
     """
+
+    batch_norm: Plan | None = None
+    _train_dataloader: Any  # MMEngine declares no type: a dict, then a DataLoader
 
     def setup_env(self, env_cfg: dict) -> None:
         self.timeout = join_ranks(self.launcher, env_cfg)
@@ -72,20 +83,45 @@ class DeepLabRunner(ResumableRunner):
                 console.setLevel(handler.level)
         return logger
 
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        if isinstance(visualizer, dict):
+            visualizer = with_backends(visualizer, self.cfg.get('vis_backends') or [])
+        return super().build_visualizer(visualizer)
+
+    def train(self) -> nn.Module:
+        try:
+            return super().train()
+        finally:  # also what an interrupted run has learned
+            if dist.is_main_process():
+                try_to_draw(self.work_dir, self.logger)
+
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        if self.distributed and not torch.cuda.is_available():
+        gpu = torch.cuda.is_available()
+        if self.distributed and not gpu:
             default = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
             model_wrapper_cfg = {**default, **(model_wrapper_cfg or {}), 'device_ids': None}
-            self.logger.info(f'processes: {self.world_size} on CPUs (gloo), plain BatchNorm')
+            self.logger.info(f'processes: {self.world_size} on CPUs (gloo)')
         elif self.distributed and self.world_size > 1:
-            self.cfg.setdefault('sync_bn', 'torch')
-            self.logger.info(f'processes: {self.world_size} on GPUs (NCCL), SyncBN')
+            self.logger.info(f'processes: {self.world_size} on GPUs (NCCL)')
+        self.batch_norm = apply_policy(model, self.cfg, self.world_size, gpu)
+        if self.batch_norm:
+            self.logger.info(str(self.batch_norm))
+            if self.batch_norm.mode == 'sync':
+                self.cfg.setdefault('sync_bn', 'torch')
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = whole_batches(self._train_dataloader)
+        built = super().build_train_loop(loop)
+        require_batches(built.dataloader)
+        return built
 
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
         self.register_hook(PreemptionHook())
+        self.register_hook(BatchNormRecordHook())
         if self.cfg.get('early_stopping'):
             self.register_hook(early_stopping(self.cfg.early_stopping))
 
@@ -105,6 +141,8 @@ class DeepLabRunner(ResumableRunner):
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
+        if count := match_norm(unwrap(self.model), checkpoint['state_dict']):
+            self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
             return self._transfer(checkpoint, filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)

@@ -2,3 +2,4 @@
 _base_ = './voc_v1_6k.py'
 param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=20000, by_epoch=False)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=20000, val_interval=2000)
+published = dict(batch=10, schedule='poly 0.9', iters=20000)

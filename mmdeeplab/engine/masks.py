@@ -1,0 +1,48 @@
+"""Every predicted mask of a test as a palette PNG."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from PIL import Image
+
+from mmdeeplab.registry import HOOKS
+from mmdeeplab.voc_names import voc_palette
+
+# Where VOC's evaluation server looks; comp6 is segmentation with any training data.
+SERVER_FOLDER = Path('results/VOC2012/Segmentation/comp6_test_cls')
+
+
+@HOOKS.register_module()
+class MaskHook(Hook):
+    """During a test, write ``OUT/ID.png`` for every image.
+
+    Args:
+        out: Folder for the masks; made when missing.
+    """
+
+    def __init__(self, out: str) -> None:
+        self.out = Path(out)
+
+    def before_test(self, runner: Runner) -> None:
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence | None = None,
+    ) -> None:
+        for sample in outputs or ():
+            labels = sample.pred_sem_seg.data[0].cpu().numpy()
+            palette_picture(labels).save(self.out / f'{Path(sample.img_path).stem}.png')
+
+
+def palette_picture(labels: np.ndarray) -> Image.Image:
+    """(H, W) ids below 256 as a picture in VOC's colours whose pixels are the ids."""
+    picture = Image.fromarray(labels.astype(np.uint8))
+    picture.putpalette([value for rgb in voc_palette() for value in rgb])
+    return picture

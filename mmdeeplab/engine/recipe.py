@@ -1,0 +1,166 @@
+"""What a run will really do, beside what the published number of its config was made with."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine import dist
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmdeeplab.engine.batch_norm import Plan
+from mmdeeplab.engine.protocols import configured_protocol
+from mmdeeplab.registry import HOOKS
+
+UNKNOWN = '-'
+# Key of `published` in a config -> name of the row. The order is that of the table.
+ROWS = dict(
+    batch='global batch',
+    crop='crop',
+    lr='learning rate',
+    schedule='schedule',
+    iters='iterations',
+    output_stride='output stride',
+    bn='BatchNorm',
+    split='training split',
+    images='training images',
+    val_images='validation images',
+    pretrained='pre-training',
+    protocol='evaluation',
+)
+
+
+class Row(NamedTuple):
+    """One line of the table; ``published`` is None where the source does not say."""
+
+    name: str
+    here: object
+    published: object
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two are known not to be the same; a file of weights may be anything."""
+        if self.published is None or str(self.here) == UNKNOWN:
+            return False
+        if self.name == ROWS['pretrained']:
+            return self.here == 'none'
+        return self.here != self.published
+
+
+@HOOKS.register_module()
+class RecipeHook(Hook):
+    """Before training, print :func:`compare` and warn where the recipes differ."""
+
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner: Runner) -> None:
+        if not dist.is_main_process():
+            return
+        published = runner.cfg.get('published') or {}
+        rows = compare(effective(runner), published)
+        runner.logger.info('recipe\n' + table(rows, published))
+        if different := [row for row in rows if row.differs]:
+            runner.logger.warning(warning(different, published))
+
+
+def compare(here: Mapping[str, object], published: Mapping[str, object]) -> list[Row]:
+    """Rows of the table; without a published number only what is here."""
+    known = published if published.get('mIoU') else {}
+    return [Row(title, here.get(key, UNKNOWN), known.get(key)) for key, title in ROWS.items()]
+
+
+def table(rows: list[Row], published: Mapping[str, object]) -> str:
+    """Aligned columns; rows that differ are marked."""
+    title = f'published: {published["mIoU"]} mIoU' if published.get('mIoU') else ''
+    lines = [('', 'this run', title or 'no published number', '')]
+    for row in rows:
+        there = UNKNOWN if row.published is None else row.published
+        lines.append((row.name, str(row.here), str(there), '<- differs' if row.differs else ''))
+    if not title:
+        lines[1:] = [(name, here, '', '') for name, here, *_ in lines[1:]]
+    a, b, c = (max(len(line[i]) for line in lines) for i in range(3))
+    return '\n'.join(f'  {n:<{a}}  {h:<{b}}  {t:<{c}}  {m}'.rstrip() for n, h, t, m in lines)
+
+
+def warning(different: list[Row], published: Mapping[str, object]) -> str:
+    """One sentence."""
+    names = ', '.join(row.name for row in different)
+    return (
+        f'this is not the recipe of the published {published["mIoU"]} mIoU '
+        f'({published.get("source", "")}): {names}; expect another number'
+    )
+
+
+def effective(runner: Runner) -> dict[str, object]:
+    """The values of ``ROWS`` for a runner whose loops are built."""
+    cfg = runner.cfg
+    loader: Any = runner.train_dataloader
+    accumulated = cfg.optim_wrapper.get('accumulative_counts', 1)
+    plan = getattr(runner, 'batch_norm', None)
+    validation = runner.val_loop.dataloader.dataset if runner.val_loop else ()
+    return dict(
+        batch=cfg.train_dataloader.get('batch_size', 1) * runner.world_size * accumulated,
+        crop=crop(cfg),
+        lr=cfg.optim_wrapper.optimizer.lr,
+        schedule=schedule(cfg),
+        iters=runner.max_iters,
+        output_stride=cfg.model.backbone.get('output_stride', UNKNOWN),
+        bn=batch_norm(plan),
+        split=getattr(loader.dataset, 'split', UNKNOWN),
+        images=len(loader.dataset),
+        val_images=len(validation) or UNKNOWN,
+        pretrained=pretraining(cfg),
+        protocol=configured_protocol(cfg),
+    )
+
+
+def crop(cfg: Config) -> object:
+    """Side of the random crop, or (H, W); of the first pipeline that has one."""
+    for transform in transforms(cfg.train_dataloader.dataset):
+        if size := transform.get('crop_size'):
+            height, width = (size, size) if isinstance(size, int) else size
+            return height if height == width else f'{height} x {width}'
+    return UNKNOWN
+
+
+def transforms(dataset: Mapping) -> Iterator[Mapping]:
+    """The transforms of a data set, also inside wrappers."""
+    yield from dataset.get('pipeline') or ()
+    inside = dataset.get('dataset') or dataset.get('datasets') or ()
+    for inner in [inside] if isinstance(inside, Mapping) else inside:
+        yield from transforms(inner)
+
+
+def schedule(cfg: Config) -> str:
+    """How the learning rate falls, in words."""
+    words = []
+    for scheduler in cfg.get('param_scheduler') or []:
+        kind = str(scheduler['type']).rpartition('.')[2]
+        if kind == 'PolyLR':
+            floor = f', at least {scheduler.eta_min}' if scheduler.get('eta_min') else ''
+            words.append(f'poly {scheduler.get("power", 1.0)}{floor}')
+        elif kind == 'MultiStepLR':
+            steps = ', '.join(map(str, scheduler.milestones))
+            words.append(f'x{scheduler.get("gamma", 0.1)} at {steps}')
+        else:
+            words.append(kind)
+    return ', then '.join(words) or 'constant'
+
+
+def batch_norm(plan: Plan | None) -> str:
+    """'train', 'frozen', 'group', 'mixed' or 'none'; synchronised counts as trained."""
+    if plan is None:
+        return UNKNOWN
+    return 'train' if plan.mode == 'sync' else plan.mode
+
+
+def pretraining(cfg: Config) -> str:
+    """The file of weights that training starts from, or 'none'."""
+    if cfg.get('load_from'):
+        return Path(cfg.load_from).name
+    for part in (cfg.model, *cfg.model.values()):
+        init = part.get('init_cfg') if isinstance(part, dict) else None
+        if isinstance(init, dict) and init.get('checkpoint'):
+            return Path(init['checkpoint']).name
+    return 'none'

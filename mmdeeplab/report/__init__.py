@@ -1,0 +1,1 @@
+"""What remains of a run: a page, tables, curves, and two runs side by side."""

@@ -1,0 +1,160 @@
+"""Two evaluations of the same images: differences, and how sure they are."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from prettytable import PrettyTable
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.evaluation.bootstrap import percentile, resample
+from mmdeeplab.evaluation.per_image import ImageCounts
+from mmdeeplab.evaluation.scores import MEANS, class_scores, mean_scores
+from mmdeeplab.report.html import number
+
+
+class Difference(NamedTuple):
+    """A score of both runs in percent, and the 95 % interval of B - A."""
+
+    name: str
+    a: float | None
+    b: float | None
+    interval: list[float] | None
+
+    @property
+    def value(self) -> float | None:
+        return None if self.a is None or self.b is None else self.b - self.a
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
+
+
+class Comparison(NamedTuple):
+    """Differences of the means and of every class's IoU; ``note`` says why intervals lack."""
+
+    means: list[Difference]
+    classes: list[Difference]
+    note: str
+
+
+def read_metrics(path: Path) -> dict:
+    """``metrics.json``, or that of a folder.
+
+    Raises:
+        UserError: There is none, or it is no evaluation.
+    """
+    file = path / 'metrics.json' if path.is_dir() else path
+    try:
+        metrics = json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f'no metrics.json at {path}; tools/test.py --out DIR writes it') from error
+    except ValueError as error:  # not JSON, or not text
+        raise UserError(f'{file} is not a metrics.json: {error}') from error
+    if not isinstance(metrics, dict) or 'per_class' not in metrics:
+        raise UserError(f'{file} has no per_class: it is not a metrics.json of tools/test.py')
+    return metrics
+
+
+def compare(a: dict, b: dict, resamples: int = 1000) -> Comparison:
+    """Compare two evaluations, each the content of a metrics.json.
+
+    Images are drawn with replacement, the same draws for both runs, so that what an image is hard
+    for both does not widen the interval (paired percentile bootstrap).
+
+    Raises:
+        UserError: The runs have other classes.
+    """
+    names = list(a['per_class'])
+    if names != list(b['per_class']):
+        strange = sorted(set(names) ^ set(b['per_class'])) or ['their order']
+        raise UserError(
+            f'the runs have other classes ({", ".join(strange[:5])}): there is nothing to compare'
+        )
+    around, note = paired_intervals(a, b, resamples)
+    means = [
+        Difference(key, a.get(key), b.get(key), around.get(key))
+        for key in MEANS
+        if key in a and key in b
+    ]
+    classes = [
+        Difference(n, a['per_class'][n]['IoU'], b['per_class'][n]['IoU'], around.get(f'class {n}'))
+        for n in names
+    ]
+    return Comparison(means, classes, note)
+
+
+def paired_intervals(a: dict, b: dict, resamples: int) -> tuple[dict, str]:
+    """Intervals of the differences by score (``class NAME`` for an IoU); why there are none."""
+    names = list(a['per_class'])
+    first, second = (image_counts(metrics, len(names)) for metrics in (a, b))
+    if first is None or second is None:
+        return {}, 'no intervals: a metrics.json has no counts of its images'
+    if first.paths != second.paths:
+        other = len(set(first.paths) ^ set(second.paths))
+        return {}, f'no intervals: {other} images belong to one run only'
+    if len(first.paths) < 2:
+        return {}, 'no intervals: they need two images or more'
+    # (R, 3, C) -> hit, labelled, predicted, each (R, C); one seed gives both runs the same draws
+    sums = [np.moveaxis(resample(counts, resamples), 1, 0) for counts in (first, second)]
+    before, after = (mean_scores(*counts) for counts in sums)
+    around = {key: percentile(after[key] - before[key]) for key in MEANS}
+    iou_before, iou_after = (class_scores(*counts)['IoU'] for counts in sums)
+    for c, name in enumerate(names):
+        around[f'class {name}'] = percentile(iou_after[:, c] - iou_before[:, c])
+    return around, ''
+
+
+def image_counts(metrics: dict, num_classes: int) -> ImageCounts | None:
+    """The counts of ``per_image``, images in order of their ids; None where a row has none."""
+    rows = sorted(metrics.get('per_image') or [], key=lambda row: row['id'])
+    if not rows or any('counts' not in row for row in rows):
+        return None
+    entries = [
+        (i, int(c), *values) for i, row in enumerate(rows) for c, values in row['counts'].items()
+    ]
+    table = np.array(sorted(entries), np.int64).reshape(-1, 5)
+    ids = [row['id'] for row in rows]
+    unknown = np.full(len(ids), np.nan)
+    return ImageCounts(ids, table[:, 0], table[:, 1], table[:, 2:], unknown, num_classes)
+
+
+def changed_images(a: dict, b: dict, count: int = 8) -> tuple[list[tuple], list[tuple]]:
+    """(id, mIoU of A, of B) of the images that gained and that lost most."""
+    before = {row['id']: row['mIoU'] for row in a.get('per_image') or []}
+    both = [
+        (row['id'], before[row['id']], row['mIoU'])
+        for row in b.get('per_image') or []
+        if row['mIoU'] is not None and before.get(row['id']) is not None
+    ]
+    both.sort(key=lambda row: row[1] - row[2])
+    gained = [row for row in both[:count] if row[2] > row[1]]
+    return gained, [row for row in both[::-1][:count] if row[2] < row[1]]
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """With its sign; a real minus."""
+    if value is None:
+        return number(None)
+    return f'{value:+.{digits}f}'.replace('-', '\N{MINUS SIGN}')
+
+
+def between(pair: Sequence[float] | None, digits: int = 2) -> str:
+    """An interval of a difference."""
+    return f'{signed(pair[0], digits)} to {signed(pair[1], digits)}' if pair else ''
+
+
+def render(result: Comparison, names: Sequence[str]) -> str:
+    """The comparison as text; a star marks what the interval makes sure of."""
+    shown = PrettyTable(['', *names, 'difference', '95 % interval', ' '], align='r')
+    shown.align[''] = 'l'
+    rows = [*result.classes, *result.means]
+    for i, row in enumerate(rows):
+        cells = [number(row.a), number(row.b), signed(row.value), between(row.interval)]
+        last = i == len(result.classes) - 1
+        shown.add_row([row.name, *cells, '*' if row.sure else ''], divider=last)
+    note = '*: the interval of the difference, over the same draws of images, leaves 0 out'
+    return f'{shown.get_string()}\n{result.note or note}'

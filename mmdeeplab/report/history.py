@@ -1,0 +1,55 @@
+"""The numbers that training logged: MMEngine's ``TIMESTAMP/vis_data/scalars.json``."""
+
+import json
+from pathlib import Path
+
+History = dict[str, list[tuple[float, float]]]
+# Of the machine, not of the learning.
+LEFT_OUT = ('time', 'data_time', 'memory', 'iter', 'epoch', 'step')
+
+
+def read_history(work_dir: str | Path) -> History:
+    """Every logged number of a work dir: name -> [(step, value), ...] by growing step.
+
+    Sessions are joined in time: what a later one logged replaces what an earlier one had from that
+    step on. Lines that a kill left half-written are skipped.
+    """
+    history: History = {}
+    for log in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        rows = read_rows(log)
+        if not rows:
+            continue
+        start = min(row['step'] for row in rows)
+        history = {name: [p for p in points if p[0] < start] for name, points in history.items()}
+        for row in rows:
+            for name, value in row.items():
+                if name not in LEFT_OUT and isinstance(value, (int, float)) and value == value:
+                    history.setdefault(name, []).append((row['step'], value))
+    return {name: points for name, points in history.items() if points}
+
+
+def read_rows(log: Path) -> list[dict]:
+    """The lines of a log that are whole and carry a step."""
+    rows = []
+    for line in log.read_text().splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and 'step' in row:
+            rows.append(row)
+    return rows
+
+
+def panels(history: History) -> dict[str, History]:
+    """What is worth drawing: title -> curves that share an axis."""
+    wanted = {
+        'Loss': {'training': 'loss', 'validation': 'val/loss'},
+        'Validation mIoU': {'mIoU': 'mIoU'},
+        'Learning rate': {'learning rate': 'lr'},
+    }
+    chosen = {
+        title: {label: history[name] for label, name in names.items() if name in history}
+        for title, names in wanted.items()
+    }
+    return {title: curves for title, curves in chosen.items() if curves}

@@ -1,0 +1,86 @@
+"""``report.html``: an evaluation on one page that needs no other file and no network."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import mmdeeplab
+from mmdeeplab.report import sections
+from mmdeeplab.report.history import History, read_history
+from mmdeeplab.report.html import page
+from mmdeeplab.report.pictures import Example
+from mmdeeplab.report.tables import write_tables
+
+FILES = (
+    'Every number is in <code>metrics.json</code>, <code>per_class.csv</code> and '
+    '<code>confusion.csv</code>.'
+)
+
+
+def write_report(
+    out: Path, metrics: dict, examples: Mapping[str, Sequence[Example]], work_dir: str | Path
+) -> None:
+    """``OUT/report.html``, ``per_class.csv`` and ``confusion.csv``.
+
+    Args:
+        out: The folder.
+        metrics: What metrics.json holds.
+        examples: Of :func:`mmdeeplab.report.pictures.draw_examples`.
+        work_dir: Where the log of training may be.
+    """
+    write_tables(out, metrics)
+    text = build_page(metrics, examples, read_history(work_dir))
+    (out / 'report.html').write_text(text, encoding='utf-8')
+
+
+def build_page(
+    metrics: dict,
+    examples: Mapping[str, Sequence[Example]] | None = None,
+    history: History | None = None,
+) -> str:
+    """The page of ``metrics`` (the content of metrics.json); optional parts may be missing."""
+    title = Path(str(metrics.get('config', 'evaluation'))).stem
+    body = [
+        sections.summary(metrics),
+        sections.classes(metrics),
+        sections.confusion(metrics),
+        sections.more(metrics),
+        sections.examples(examples or {}, list(metrics['per_class'])),
+        sections.training(history or {}),
+        sections.settings(facts(metrics)),
+    ]
+    return page(title, 'Segmentation report', subtitle(metrics), body, FILES)
+
+
+def subtitle(metrics: dict) -> str:
+    """What was evaluated, in a line."""
+    parts = [
+        f'{metrics["num_images"]:,} images' if 'num_images' in metrics else '',
+        f'{len(metrics["per_class"])} classes',
+        metrics.get('protocol') or '',
+        f'output stride {metrics["output_stride"]}' if metrics.get('output_stride') else '',
+        'six scales and flip' if metrics.get('tta') else 'single scale',
+        'CRF' if metrics.get('crf') else '',
+        f'{datetime.now():%d %B %Y}'.lstrip('0'),
+    ]
+    return ' · '.join(part for part in parts if part)
+
+
+def facts(metrics: dict) -> dict[str, object]:
+    """The rows of the section about settings."""
+    import torch
+
+    return {
+        'Config': metrics.get('config'),
+        'Checkpoint': metrics.get('checkpoint'),
+        'SHA-256': metrics.get('checkpoint_sha256'),
+        'Data': metrics.get('data'),
+        'Protocol': metrics.get('protocol'),
+        'Output stride': metrics.get('output_stride'),
+        'Scales': '0.5 to 1.75 with their mirrors' if metrics.get('tta') else '1',
+        'Dense CRF': 'yes' if metrics.get('crf') else 'no',
+        'Options': ' '.join(metrics.get('cfg_options') or []),
+        'Software': f'mmdeeplab {mmdeeplab.__version__}, PyTorch {torch.__version__}, '
+        f'Python {platform.python_version()}',
+    }

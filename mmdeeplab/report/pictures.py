@@ -1,0 +1,100 @@
+"""The best and the worst images of an evaluation: image, truth, prediction, error."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.runner import Runner
+from PIL import Image
+
+from mmdeeplab.engine.pictures import VOID_COLOUR, colour
+from mmdeeplab.evaluation.per_image import short_names
+
+SIDE = 420  # pixels of a panel's long side at most
+WRONG = (214, 48, 58)
+SEEN = 0.01  # share of an image from which a predicted class is named below it
+
+
+class Example(NamedTuple):
+    """An image of the report: its row of ``per_image``, four data URIs, ids of its classes."""
+
+    row: dict
+    panels: dict[str, str]
+    classes: list[int]
+
+
+def choose(per_image: Sequence[dict], count: int) -> tuple[list[dict], list[dict]]:
+    """The ``count`` best and worst rows by mIoU, best and worst first; none is in both."""
+    known = sorted((r for r in per_image if r.get('mIoU') is not None), key=lambda r: -r['mIoU'])
+    count = min(count, len(known) // 2)
+    return known[:count], known[::-1][:count]
+
+
+def draw_examples(runner: Runner, per_image: Sequence[dict], count: int = 4) -> dict:
+    """Segment the best and worst images once more; ``best`` and ``worst``, lists of examples."""
+    dataset: Any = runner.test_dataloader.dataset
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
+    index = dict(zip(short_names(paths), range(len(paths)), strict=True))
+    best, worst = choose([row for row in per_image if row['id'] in index], count)
+    return {
+        kind: [draw(runner, dataset, index[row['id']], row) for row in rows]
+        for kind, rows in (('best', best), ('worst', worst))
+    }
+
+
+def draw(runner: Runner, dataset: Any, i: int, row: dict) -> Example:
+    """Segment image ``i`` and draw it."""
+    model: Any = runner.model
+    with torch.no_grad():
+        sample = model.test_step(pseudo_collate([dataset[i]]))[0]
+    with Image.open(sample.img_path) as picture:
+        image = np.array(picture.convert('RGB'))
+    truth = sample.gt_sem_seg.data[0].cpu().numpy()
+    prediction = sample.pred_sem_seg.data[0].cpu().numpy()
+    return example(row, image, truth, prediction, dataset.metainfo['palette'])
+
+
+def example(
+    row: dict, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, palette: Sequence
+) -> Example:
+    """Image (H, W, 3), truth and prediction (H, W) as the panels of the page."""
+    panels = dict(
+        image=data_uri(image, 'JPEG'),
+        truth=data_uri(colour(truth, palette), 'PNG'),
+        prediction=data_uri(colour(prediction, palette), 'PNG'),
+        error=data_uri(error_map(image, truth, prediction, len(palette)), 'JPEG'),
+    )
+    shown = np.bincount(prediction.ravel(), minlength=256) >= SEEN * prediction.size
+    shown[np.unique(truth)] = True
+    return Example(row, panels, np.flatnonzero(shown[: len(palette)]).tolist())
+
+
+def error_map(
+    image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """(H, W, 3): the image in pale grey, wrong pixels red, void in its own colour."""
+    grey = image @ np.array([0.299, 0.587, 0.114])
+    canvas = np.repeat((150 + 0.4 * grey).astype(np.uint8)[..., None], 3, 2)
+    void = truth >= num_classes
+    canvas[void] = VOID_COLOUR
+    canvas[(prediction != truth) & ~void] = WRONG
+    return canvas
+
+
+def data_uri(pixels: np.ndarray, kind: str) -> str:
+    """A picture inside the page; made smaller where it is large."""
+    picture = Image.fromarray(pixels)
+    zoom = SIDE / max(picture.size)
+    if zoom < 1:
+        smooth = Image.Resampling.LANCZOS if kind == 'JPEG' else Image.Resampling.NEAREST
+        picture = picture.resize([max(round(s * zoom), 1) for s in picture.size], smooth)
+    if kind == 'PNG':
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, quality=88, optimize=True)
+    code = base64.b64encode(buffer.getvalue()).decode()
+    return f'data:image/{kind.lower()};base64,{code}'

@@ -1,0 +1,40 @@
+"""What ``tools/test.py --out`` adds to an evaluation: hooks before it, the page after it."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmdeeplab.engine.masks import SERVER_FOLDER
+from mmdeeplab.report.page import write_report
+from mmdeeplab.report.pictures import draw_examples
+
+WIDTHS = (1, 2, 3, 5, 8, 12, 20, 40)  # pixels; the bands of the page's boundary curve
+
+
+def prepare(cfg: Config, out: Path, save_masks: str | None = None) -> None:
+    """Add the hooks and measures of a report to a config.
+
+    Args:
+        cfg: Changed in place. Bands and Boundary IoU that it sets itself stay.
+        out: The folder of the report.
+        save_masks: 'plain' (OUT/masks), 'voc' (folders of VOC's test server) or None.
+    """
+    hooks = [dict(type='mmdeeplab.PictureHook', out=str(out / 'pictures'))]
+    if save_masks:
+        folder = out / (SERVER_FOLDER if save_masks == 'voc' else 'masks')
+        hooks.append(dict(type='mmdeeplab.MaskHook', out=str(folder)))
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
+    metric = cfg.test_evaluator
+    if isinstance(metric, dict) and metric['type'].endswith('SegMetric'):
+        metric.setdefault('trimap', WIDTHS)
+        metric.setdefault('boundary', True)
+
+
+def report(runner: Runner, out: Path, metrics: dict) -> None:
+    """Write the page and the tables of an evaluation that ``runner`` has just finished."""
+    dataset = runner.cfg.test_dataloader.dataset
+    data = f'{dataset.get("data_root", "")}, split {dataset.get("split", "")}'
+    facts = dict(metrics, data=data, published=runner.cfg.get('published'))
+    examples = draw_examples(runner, metrics.get('per_image') or [])
+    write_report(out, facts, examples, Path(metrics['checkpoint']).parent)

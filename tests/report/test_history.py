@@ -1,0 +1,38 @@
+"""Curves from the log that training writes."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mmdeeplab.report.curves import draw_curves, try_to_draw
+from mmdeeplab.report.history import panels, read_history
+
+
+def log(work: Path, name: str, rows: list[dict], tail: str = '') -> None:
+    folder = work / name / 'vis_data'
+    folder.mkdir(parents=True)
+    (folder / 'scalars.json').write_text('\n'.join(map(json.dumps, rows)) + '\n' + tail)
+
+
+def test_sessions_are_joined_and_the_later_one_counts(tmp_path: Path) -> None:
+    log(tmp_path, '20260101_1', [dict(step=s, loss=float(s), time=1.0) for s in (10, 20, 30)])
+    log(tmp_path, '20260102_1', [dict(step=s, loss=-s) for s in (20, 40)], '{"step": 50, "lo')
+    assert read_history(tmp_path) == dict(loss=[(10, 10.0), (20, -20), (40, -40)])
+
+
+def test_the_picture_is_drawn_from_what_there_is(tmp_path: Path) -> None:
+    assert draw_curves(tmp_path) is None
+    log(tmp_path, 'a', [dict(step=1, loss=2.0, lr=0.1), dict(step=2, mIoU=50.0)])
+    with Image.open(draw_curves(tmp_path)) as picture:
+        assert picture.width > 2.5 * picture.height  # three panels
+    assert list(panels(read_history(tmp_path))) == ['Loss', 'Validation mIoU', 'Learning rate']
+
+
+def test_a_picture_never_spoils_a_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log(tmp_path, 'a', [dict(step=1, loss=2.0)])
+    (tmp_path / 'curves.png').mkdir()
+    try_to_draw(tmp_path, logging.getLogger('curves'))
+    assert 'no picture of the curves' in caplog.text
