@@ -1,11 +1,12 @@
 """Any folder in the layout of PASCAL VOC 2012."""
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
 from mmseg.datasets import BaseSegDataset
 
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
@@ -30,6 +31,7 @@ class VOCFolderDataset(BaseSegDataset):
         image_dir: Folder of the images.
         pipeline: Transforms.
         test_mode: Never replace a bad sample by another one.
+        metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared.
         kwargs: :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
@@ -45,6 +47,7 @@ class VOCFolderDataset(BaseSegDataset):
         image_dir: str = 'JPEGImages',
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
+        metainfo: dict | None = None,
         **kwargs: object,
     ) -> None:
         root = Path(data_root)
@@ -52,6 +55,7 @@ class VOCFolderDataset(BaseSegDataset):
             raise UserError(message)
         self.split = split
         classes = read_classes(root / 'classes.txt')
+        check_class_names((metainfo or {}).get('classes', classes), classes, root)
         super().__init__(
             ann_file=f'ImageSets/Segmentation/{split}.txt',
             data_root=str(root),
@@ -133,6 +137,21 @@ def read_classes(path: Path) -> tuple[str, ...]:
         what = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
         raise UserError(f'{path} {what}; it holds one class name a line, in id order')
     return tuple(names)
+
+
+def check_class_names(given: Sequence[str], classes: Sequence[str], root: Path) -> None:
+    """Class names of a config must be the data's, in the same order.
+
+    Raises:
+        UserError: At the first that is not.
+    """
+    for number, (name, own) in enumerate(zip_longest(given, classes)):
+        if name != own:
+            hint = did_you_mean(str(name), classes) if name not in classes else ''
+            raise UserError(
+                f'metainfo.classes: class {number} is {name!r}, but {own!r} in {root} (its '
+                f"classes.txt, or VOC's 21 without one){hint}"
+            )
 
 
 def read_split(path: Path) -> list[str]:
