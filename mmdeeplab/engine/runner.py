@@ -10,16 +10,19 @@ import torch
 import torch.distributed
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
 from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.group import join
+from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
+from mmdeeplab.schema.classes import find_class
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
 OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))
@@ -90,6 +93,14 @@ class DeepLabRunner(ResumableRunner):
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
         self.register_hook(PreemptionHook())
+        self.register_hook(NonFiniteHook(**self.cfg.get('non_finite', {})))
+        self.register_hook(FiniteCheckpointHook())
+
+    def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
+        if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
+            kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
+            optim_wrapper = {**optim_wrapper, 'type': guarded(kind)}
+        return super().build_optim_wrapper(optim_wrapper)
 
     def load_checkpoint(
         self,

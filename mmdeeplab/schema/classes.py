@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from mmcv.transforms import Resize
+from mmcv.transforms import RandomChoiceResize, RandomResize, Resize
 from mmengine import registry
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.model import ExponentialMovingAverage, MomentumAnnealingEMA
 from mmengine.registry import Registry
 from mmengine.runner import Runner
@@ -40,11 +41,11 @@ ROOTS: dict[str, tuple[Registry, ...]] = {
 }
 LOOPS = ('train_cfg', 'val_cfg', 'test_cfg')
 # What a class hands its keyword arguments to, where that is not its base class.
-FORWARDS: dict[str, tuple[Callable, ...]] = {
-    'CheckpointHook': (Runner.save_checkpoint,),
-    'EMAHook': (ExponentialMovingAverage.__init__, MomentumAnnealingEMA.__init__),
-    'RandomResize': (Resize.__init__,),
-    'RandomChoiceResize': (Resize.__init__,),
+FORWARDS: dict[type, tuple[Callable, ...]] = {
+    CheckpointHook: (Runner.save_checkpoint,),
+    EMAHook: (ExponentialMovingAverage.__init__, MomentumAnnealingEMA.__init__),
+    RandomResize: (Resize.__init__,),
+    RandomChoiceResize: (Resize.__init__,),
 }
 
 
@@ -127,7 +128,7 @@ def _constructors(cls: Callable) -> Iterator[Callable]:
             yield _takes_nothing
         elif '__init__' in vars(base) and base is not object:
             yield vars(base)['__init__']
-        yield from FORWARDS.get(base.__name__, ())
+        yield from FORWARDS.get(base, ())
 
 
 def _takes_nothing() -> None:
