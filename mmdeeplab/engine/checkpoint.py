@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoints import store
+from mmdeeplab.engine.finite import broken
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import describe
 
@@ -49,10 +50,12 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         raise UserError(f'no checkpoint at {path}')
     try:
         if path.suffix == '.safetensors':
-            return store.load(path, device=str(map_location))
+            return with_weights(store.load(path, device=str(map_location)), path)
         check_archive(path)
         with torch.serialization.safe_globals(SAFE_TYPES):
             loaded = torch.load(path, map_location=map_location, weights_only=True)
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         what = re.search(r'GLOBAL (\S+)', str(error))
         raise UserError(
@@ -61,7 +64,32 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         ) from error
     except Exception as error:  # safetensors and zip readers raise many kinds
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
-    return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+    return with_weights(loaded, path)
+
+
+def with_weights(loaded: object, path: Path) -> dict:
+    """What a file held, as a dict whose ``state_dict`` holds tensors by name.
+
+    Raises:
+        UserError: There are no such weights, or some that no network can use.
+    """
+    holder = loaded if isinstance(loaded, dict) and 'state_dict' in loaded else {}
+    state = holder.get('state_dict', loaded)
+    named = isinstance(state, Mapping) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    )
+    if not named or not state:
+        raise UserError(f'{path} holds no weights: no tensors by name')
+    faults = {
+        'not finite (NaN or Inf)': broken(state),
+        'impossible, a variance below 0': [
+            key for key in state if key.endswith('running_var') and bool((state[key] < 0).any())
+        ],
+        'of complex numbers': [key for key in state if state[key].is_complex()],
+    }
+    if any(faults.values()):
+        raise UserError(describe(str(path), {kind: keys for kind, keys in faults.items() if keys}))
+    return {**holder, 'state_dict': dict(state)}
 
 
 def check_archive(path: Path) -> None:
@@ -125,7 +153,7 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
     """Refuse a state dict that is not exactly the model's.
 
     Raises:
-        UserError: With every missing, unknown and misshapen tensor.
+        UserError: With every missing, unknown, misshapen tensor and other kind of number.
     """
     own = model.state_dict()
     faults = {
@@ -135,6 +163,11 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
             f'{key}: file {tuple(state[key].shape)}, model {tuple(own[key].shape)}'
             for key in own
             if key in state and state[key].shape != own[key].shape
+        ],
+        'of another kind of numbers': [
+            f'{key}: file {state[key].dtype}, model {own[key].dtype}'
+            for key in own
+            if key in state and state[key].is_floating_point() != own[key].is_floating_point()
         ],
     }
     faults = {kind: texts for kind, texts in faults.items() if texts}

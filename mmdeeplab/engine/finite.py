@@ -26,7 +26,7 @@ def tensors_of(node: object, path: str = '') -> Iterator[tuple[str, Tensor]]:
 
 @torch.no_grad()
 def all_finite(tensors: Sequence[Tensor]) -> bool:
-    """Whether no value is NaN or Inf: one norm of each tensor in one call, one wait for a device."""
+    """Whether no value is NaN or Inf: norms of all in one call, one wait for the device."""
     norms = [norm.float() for norm in torch._foreach_norm(list(tensors))]
     if bool(torch.stack(norms).isfinite().all()):
         return True

@@ -19,6 +19,7 @@ from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkp
 from mmdeeplab.engine.group import join
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.preemption import PreemptionHook
+from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
@@ -101,6 +102,12 @@ class DeepLabRunner(ResumableRunner):
             kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
             optim_wrapper = {**optim_wrapper, 'type': guarded(kind)}
         return super().build_optim_wrapper(optim_wrapper)
+
+    def _init_model_weights(self) -> None:
+        wishes = take_wishes(unwrap(self.model))
+        super()._init_model_weights()
+        for wish in [] if self._resume else wishes:
+            self.logger.info(fulfil(wish))
 
     def load_checkpoint(
         self,

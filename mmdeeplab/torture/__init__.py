@@ -81,9 +81,10 @@ SUITES = {
     ),
     'wrong-checkpoints': Suite(
         'mmdeeplab.torture.wrong_checkpoints',
-        100,
-        10,
-        '20 wrong checkpoints at each of 5 doors: load_from, resume, init_cfg, test, predict',
+        132,
+        8,
+        'wrong checkpoints, 24 at each of 5 doors (load_from, resume, init_cfg, test, predict) and '
+        '4 more at three: a sentence, and no step is made',
     ),
     'hostile': Suite(
         'mmdeeplab.torture.hostile',
