@@ -34,6 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         '"auto" starts afresh where there is none',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
+    parser.add_argument(
+        '--no-preflight', action='store_true', help='begin without trying one batch of everything'
+    )
     add_config_options(parser)
     return parser
 
@@ -47,6 +50,9 @@ def train(args: argparse.Namespace) -> None:
     require_data(cfg, 'train', 'val')
     restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
     notices = resume(cfg, 'auto' if restarted else args.resume)
+    if not args.no_preflight:
+        preflight = dict(type='mmdeeplab.PreflightHook')
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), preflight]
     from mmdeeplab.checkpoints.disk import probe
     from mmdeeplab.engine.lost_rank import explained
     from mmdeeplab.engine.runner import DeepLabRunner

@@ -5,6 +5,7 @@ from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.label_check import LabelCheckHook
 from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.pictures import PictureHook
+from mmdeeplab.engine.preflight import PreflightHook
 from mmdeeplab.engine.progress import ProgressHook
 from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.rate_check import RateCheckHook
@@ -17,6 +18,7 @@ __all__ = [
     'LabelCheckHook',
     'LocalVisBackend',
     'PictureHook',
+    'PreflightHook',
     'ProgressHook',
     'PulseHook',
     'RateCheckHook',

@@ -67,7 +67,7 @@ def refuse_logits(samples: Any) -> None:
     Raises:
         UserError: Naming the image.
     """
-    for sample in samples or []:
+    for sample in samples if isinstance(samples, (list, tuple)) else ():
         logits = getattr(sample, 'seg_logits', None)
         if logits is not None and not bool(logits.data.amax(0).isfinite().all()):
             name = getattr(sample, 'img_path', 'an image')

@@ -4,13 +4,17 @@ import inspect
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 import torch.distributed
+from mmengine.config import Config
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
+from mmengine.runner import BaseLoop
 from torch import nn
 from tqdm import tqdm
 
@@ -51,6 +55,17 @@ class ConsoleHandler(logging.Handler):
         sys.stdout.flush()
 
 
+@contextmanager
+def building(what: str) -> Iterator[None]:
+    """Say what part of a config cannot be built."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+        raise UserError(f'{what} cannot be built from the config: {error}') from error
+
+
 @RUNNERS.register_module()
 class DeepLabRunner(ResumableRunner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
@@ -59,6 +74,23 @@ class DeepLabRunner(ResumableRunner):
     SyncBN when several processes run on GPUs; the console stays readable; weights are loaded
     without executing anything and must fit.
     """
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> 'DeepLabRunner':
+        with building('the run'):
+            return super().from_cfg(cfg)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        with building('train_cfg or train_dataloader'):
+            return super().build_train_loop(loop)
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        with building('val_cfg, val_dataloader or val_evaluator'):
+            return super().build_val_loop(loop)
+
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        with building('test_cfg, test_dataloader or test_evaluator'):
+            return super().build_test_loop(loop)
 
     def setup_env(self, env_cfg: dict) -> None:
         self.timeout = env_cfg.get('dist_cfg', {}).get('timeout', 300)
@@ -98,10 +130,11 @@ class DeepLabRunner(ResumableRunner):
         self.register_hook(FiniteCheckpointHook())
 
     def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
-        if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
-            kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
-            optim_wrapper = {**optim_wrapper, 'type': guarded(kind)}
-        return super().build_optim_wrapper(optim_wrapper)
+        with building('optim_wrapper'):
+            if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
+                kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
+                optim_wrapper = {**optim_wrapper, 'type': guarded(kind)}
+            return super().build_optim_wrapper(optim_wrapper)
 
     def _init_model_weights(self) -> None:
         wishes = take_wishes(unwrap(self.model))
