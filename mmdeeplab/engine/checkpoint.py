@@ -50,7 +50,7 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         raise UserError(f'no checkpoint at {path}')
     try:
         if path.suffix == '.safetensors':
-            return with_weights(store.load(path, device=str(map_location)), path)
+            return store.load(path, device=str(map_location))
         check_archive(path)
         with torch.serialization.safe_globals(SAFE_TYPES):
             loaded = torch.load(path, map_location=map_location, weights_only=True)
@@ -64,22 +64,22 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         ) from error
     except Exception as error:  # safetensors and zip readers raise many kinds
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
-    return with_weights(loaded, path)
+    if not isinstance(loaded, dict):
+        raise UserError(f'{path} holds no weights but a {type(loaded).__name__}')
+    return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
 
 
-def with_weights(loaded: object, path: Path) -> dict:
-    """What a file held, as a dict whose ``state_dict`` holds tensors by name.
+def require_weights(state: object, path: str | Path) -> None:
+    """Refuse what are no tensors by name, or numbers that no network can use.
 
     Raises:
-        UserError: There are no such weights, or some that no network can use.
+        UserError: With every tensor in question.
     """
-    holder = loaded if isinstance(loaded, dict) and 'state_dict' in loaded else {}
-    state = holder.get('state_dict', loaded)
-    named = isinstance(state, Mapping) and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    )
-    if not named or not state:
+    if not isinstance(state, Mapping) or not state:
         raise UserError(f'{path} holds no weights: no tensors by name')
+    odd = [key for key in state if not isinstance(state[key], Tensor) or not isinstance(key, str)]
+    if odd:
+        raise UserError(f'{path} holds no weights: {odd[0]!r} is no tensor')
     faults = {
         'not finite (NaN or Inf)': broken(state),
         'impossible, a variance below 0': [
@@ -89,7 +89,6 @@ def with_weights(loaded: object, path: Path) -> dict:
     }
     if any(faults.values()):
         raise UserError(describe(str(path), {kind: keys for kind, keys in faults.items() if keys}))
-    return {**holder, 'state_dict': dict(state)}
 
 
 def check_archive(path: Path) -> None:
@@ -155,6 +154,7 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
     Raises:
         UserError: With every missing, unknown, misshapen tensor and other kind of number.
     """
+    require_weights(state, path)
     own = model.state_dict()
     faults = {
         'missing from the file': [key for key in own if key not in state],

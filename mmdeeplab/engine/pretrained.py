@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint
+from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, require_weights
 from mmdeeplab.errors import UserError
 
 # What may be left over: the classifiers of networks trained on ImageNet. Nothing may be missing
@@ -58,6 +58,7 @@ def fulfil(wish: Wish) -> str:
         UserError: Its tensors are not the module's.
     """
     state = read_checkpoint(wish.checkpoint)['state_dict']
+    require_weights(state, wish.checkpoint)
     own = wish.module.state_dict()
     cut = {k[len(wish.prefix) :]: v for k, v in state.items() if k.startswith(wish.prefix)}
     kept = {k: v for k, v in cut.items() if k in own or not k.startswith(CLASSIFIERS)}

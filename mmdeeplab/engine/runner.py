@@ -21,6 +21,13 @@ from tqdm import tqdm
 import mmdeeplab
 from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.group import join
+from mmdeeplab.engine.checkpoint import (
+    PlainHistoryHook,
+    check_fit,
+    read_checkpoint,
+    require_weights,
+    unwrap,
+)
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.pretrained import fulfil, take_wishes
@@ -155,6 +162,7 @@ class DeepLabRunner(ResumableRunner):
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
+        require_weights(checkpoint['state_dict'], filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
         check_fit(checkpoint['state_dict'], model, filename)
