@@ -81,7 +81,8 @@ def resume(cfg: Config, wish: str | None) -> list[str]:
         return [f'resuming from {wish}']
     from mmdeeplab.checkpoints.find import newest_valid
 
-    path, damaged = newest_valid(cfg.work_dir)
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    path, damaged = newest_valid(cfg.work_dir, hook.get('out_dir'))
     if path is None and (wish == 'latest' or damaged):
         raise UserError(
             '; '.join(

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from mmseg.datasets import BaseSegDataset
 
+from mmdeeplab.datasets.inside import refuse_links_out
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
@@ -31,6 +32,7 @@ class VOCFolderDataset(BaseSegDataset):
         image_dir: Folder of the images.
         pipeline: Transforms.
         test_mode: Never replace a bad sample by another one.
+        follow_links: Take single files that are links out of DATA_ROOT.
         metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared.
         kwargs: :class:`mmseg.datasets.BaseSegDataset`.
 
@@ -47,13 +49,18 @@ class VOCFolderDataset(BaseSegDataset):
         image_dir: str = 'JPEGImages',
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
+        follow_links: bool = False,
         metainfo: dict | None = None,
         **kwargs: object,
     ) -> None:
         root = Path(data_root)
         if message := missing_root(root, split):
             raise UserError(message)
-        self.split = split
+        if not PurePosixPath(split).name == split:
+            raise UserError(f'split must be the name of a list in ImageSets, got {split!r}')
+        self.split, self.follow_links = split, follow_links
+        if not follow_links:
+            refuse_links_out(root, ['classes.txt'], root)
         classes = read_classes(root / 'classes.txt')
         check_class_names((metainfo or {}).get('classes', classes), classes, root)
         super().__init__(
@@ -70,7 +77,10 @@ class VOCFolderDataset(BaseSegDataset):
         """Read the split; every id must have its image and its mask."""
         images = Path(self.data_prefix['img_path'])
         masks = Path(self.data_prefix['seg_map_path'])
-        ids = read_split(Path(self.ann_file))
+        lists = Path(self.ann_file)
+        if not self.follow_links and lists.is_file():
+            refuse_links_out(lists.parent, [lists.name], Path(self.data_root))
+        ids = read_split(lists)
         self._check_files(images, ids, self.img_suffix)
         self._check_files(masks, ids, self.seg_map_suffix)
         return [
@@ -105,6 +115,8 @@ class VOCFolderDataset(BaseSegDataset):
                 f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
                 f'{folder}: {names}'
             )
+        if not self.follow_links:
+            refuse_links_out(folder, [f'{i}{suffix}' for i in ids], Path(self.data_root))
 
 
 def missing_root(root: Path, split: str) -> str:

@@ -50,12 +50,11 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         raise UserError(f'no checkpoint at {path}')
     try:
         if path.suffix == '.safetensors':
-            return store.load(path, device=str(map_location))
-        check_archive(path)
-        with torch.serialization.safe_globals(SAFE_TYPES):
-            loaded = torch.load(path, map_location=map_location, weights_only=True)
-    except UserError:
-        raise
+            loaded = store.load(path, device=str(map_location))
+        else:
+            check_archive(path)
+            with torch.serialization.safe_globals(SAFE_TYPES):
+                loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         what = re.search(r'GLOBAL (\S+)', str(error))
         raise UserError(

@@ -19,8 +19,6 @@ from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
-from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
-from mmdeeplab.engine.group import join
 from mmdeeplab.engine.checkpoint import (
     PlainHistoryHook,
     check_fit,
@@ -28,6 +26,7 @@ from mmdeeplab.engine.checkpoint import (
     require_weights,
     unwrap,
 )
+from mmdeeplab.engine.group import join
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.pretrained import fulfil, take_wishes

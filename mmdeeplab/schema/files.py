@@ -17,6 +17,7 @@ from mmdeeplab.schema.nodes import keys_of
 BASE = '_base_'
 BASE_VALUE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
 SUBSTITUTION = re.compile(r'\{\{\s*[\'"]?\s*(\$\w+|file\w+)')
+LARGEST = 100_000  # values in a config; aliases can unfold to any number
 DATA = ('.yaml', '.yml', '.json')
 
 
@@ -98,11 +99,24 @@ def _data_bases(path: Path, text: str) -> list[str]:
         raise UserError(f'the config {path} is not plain {path.suffix[1:]}: {error}') from error
     if not isinstance(content, dict):
         raise UserError(f'the config {path} holds no keys')
+    if _count(content, {}) > LARGEST:
+        raise UserError(f'the config {path} unfolds to more than {LARGEST} values')
     imports = (content.get('custom_imports') or {}).get('imports') or []
     if set([imports] if isinstance(imports, str) else imports) - {'mmdeeplab'}:
         raise UserError(f'the config {path} is data and cannot import modules: {imports}')
     bases = content.get(BASE) or []
     return [bases] if isinstance(bases, str) else list(map(str, bases))
+
+
+def _count(node: object, known: dict[int, int]) -> int:
+    """Values below ``node``, those that stand there several times counted as often."""
+    if not isinstance(node, (dict, list)):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # what holds itself
+        items = node.values() if isinstance(node, dict) else node
+        known[id(node)] = 1 + sum(_count(item, known) for item in items)
+    return known[id(node)]
 
 
 def _python_bases(path: Path, text: str) -> list[str]:

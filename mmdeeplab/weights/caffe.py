@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights.npz import read_npz
 from mmdeeplab.weights.table import Array, Rule, Table
 
 LEAVES = {'weights': 'weight', 'biases': 'bias'}
@@ -126,5 +127,4 @@ def read(path: Path) -> dict[str, Array]:
             f'no .npz at {path}: save the blobs of a .caffemodel where Caffe is at hand, under '
             'LAYER/weights and LAYER/biases'
         )
-    with np.load(path, allow_pickle=False) as arrays:
-        return merge_classifiers(dict(arrays))
+    return merge_classifiers(read_npz(path))

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights.npz import read_npz
 from mmdeeplab.weights.table import Array, Rule, Table
 from mmdeeplab.weights.tf_layout import at, biased, scope
 from mmdeeplab.weights.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
@@ -90,8 +89,7 @@ def read(path: Path) -> dict[str, Array]:
     if path.suffix == '.npz':
         if not path.is_file():
             raise UserError(f'no such file: {path}')
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return read_npz(path)
     if path.suffix in ('.index', '.meta') or '.data-' in path.name:
         path = path.with_suffix('')
     if not path.with_name(path.name + '.index').is_file() and not path.is_file():
