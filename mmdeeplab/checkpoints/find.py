@@ -42,7 +42,8 @@ def candidates(folder: Path, out_dir: str | None = None) -> list[Path]:
     found = {path for home in homes for path in home.glob('*') if NUMBERED.fullmatch(path.name)}
     pointer = folder / POINTER
     if pointer.is_file():
-        hint = Path(pointer.read_text(errors='replace').strip() or 'nothing')
+        text = pointer.read_text(errors='replace').replace('\0', '').strip()
+        hint = Path(text or 'nothing')
         found.add(folder / (hint.name if hint.is_absolute() else hint))
     real = {path.resolve(): path for path in found}
     inside = [p for p in real if any(p.is_relative_to(home.resolve()) for home in homes)]

@@ -72,7 +72,9 @@ def bring(case: Case, thing: Any, here: Path, data: Path) -> tuple[int, str]:
     if case.door == 'option':
         return call(analyze.main, CONFIG, '--cfg-options', thing)
     if case.door in ('data', 'split'):
-        split = ['train_dataloader.dataset.split=../../../../outside/secret'] * (case.door == 'split')
+        split = ['train_dataloader.dataset.split=../../../../outside/secret'] * (
+            case.door == 'split'
+        )
         return call(train.main, CONFIG, *shared[:2], '--data-root', thing, *shared[4:], *split)
     if case.door == 'work dir':
         return call(train.main, CONFIG, '--work-dir', thing, *shared[2:4], '--resume', *shared[4:])
@@ -90,4 +92,3 @@ def unpack(arguments: list[str]) -> int:
         print(f'error: {error}')
         return 2
     return 0
-

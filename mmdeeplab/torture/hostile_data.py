@@ -60,7 +60,9 @@ def pointed(text: str, link: bool = False) -> Callable[[Path, Watch], Path]:
     return make
 
 
-def tar(name: str, kind: bytes = tarfile.REGTYPE, target: str = '') -> Callable[[Path, Watch], Path]:
+def tar(
+    name: str, kind: bytes = tarfile.REGTYPE, target: str = ''
+) -> Callable[[Path, Watch], Path]:
     """An archive with one member that leads out."""
 
     def make(folder: Path, watch: Watch) -> Path:

@@ -127,7 +127,7 @@ def arrays(kind: str) -> Callable[[Path, Watch], Path]:
         path = folder / 'evil.npz'
         bad = np.array([Payload(watch.canary)], dtype=object)
         if kind == 'objects':
-            np.savez(path, **{'logits/semantic/weights': bad})
+            np.savez(path, bad)
         elif kind == 'a pickle':
             path.write_bytes(pickle.dumps(Payload(watch.canary)))
         else:

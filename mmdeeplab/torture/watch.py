@@ -33,7 +33,7 @@ class Watch:
         if event in DEEDS and str(self.outside) in repr(arguments):  # not `gcc --version`
             self.deeds.append(f'{event} {arguments!r}'[:200])
         if event == 'open' and isinstance(arguments[0], (str, bytes)):
-            path = os.path.realpath(os.fsdecode(arguments[0]))  # noqa: PTH
+            path = os.path.realpath(os.fsdecode(arguments[0]))
             if path.startswith(str(self.outside.resolve()) + os.sep):
                 self.deeds.append(f'open {path}')
 

@@ -61,9 +61,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_wrong_checkpoints_are_refused_and_the_right_one_is_not(tmp_path: Path) -> None:
     random.seed(0)
-    outcome = suite.run(4, tmp_path)
-    assert outcome.survived == outcome.tried == 4, outcome.failures
+    outcome = suite.run(3, tmp_path)
+    assert outcome.survived == outcome.tried == 3, outcome.failures
     path = tmp_path / 'good' / 'iter_1.safetensors'
-    for door in ('init_cfg', 'test'):
-        status, text = suite.enter(door, path, tmp_path, tmp_path / 'data')
-        assert status == 0, (door, text)
+    status, text = suite.enter('init_cfg', path, tmp_path, tmp_path / 'data')
+    assert status == 0, text
