@@ -1,6 +1,6 @@
 """The one exception that a command prints as a sentence, without a traceback; and a check."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class UserError(ValueError):
@@ -16,3 +16,33 @@ def choose(name: str, value: object, choices: Sequence[object], why: str = '') -
         raise ValueError(
             f'{name} must be one of {", ".join(map(str, choices))}, got {value!r}{why}'
         )
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """``; did you mean CHOICE?`` for a choice that a slip of the fingers turns into ``word``."""
+    near = nearest(word, choices)
+    return f'; did you mean {near}?' if near else ''
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice at the least edit distance, None where all are further than a third of the word.
+
+    Capital letters count half; the first of several at one distance wins in alphabetical order.
+    """
+    ranked = sorted((edits(word, choice), choice) for choice in set(choices))
+    return ranked[0][1] if ranked and ranked[0][0] <= max(len(word) / 3, 1) else None
+
+
+def edits(a: str, b: str) -> float:
+    """Letters dropped, added, replaced or swapped with their neighbour from ``a`` to ``b``."""
+    rows = [[float(j) for j in range(len(b) + 1)]]
+    for i, x in enumerate(a, 1):
+        row = [float(i)]
+        for j, y in enumerate(b, 1):
+            change = 0 if x == y else 0.5 if x.lower() == y.lower() else 1
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + change)
+            if i > 1 and j > 1 and (x, y) == (b[j - 2], a[i - 2]):
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]

@@ -31,21 +31,23 @@ def read_summary(path: Path) -> dict:
         raise Damaged('it is no checkpoint of a training') from error
 
 
-def candidates(folder: Path) -> list[Path]:
+def candidates(folder: Path, out_dir: str | None = None) -> list[Path]:
     """Every ``iter_N`` and ``epoch_N`` of a folder, and what ``last_checkpoint`` names.
 
     That file holds a name relative to its folder; only the name counts where it is absolute, so
-    that a folder may move. It is a hint and may be missing or out of date.
+    that a folder may move. It is a hint and may be missing or out of date. What lies neither in the
+    folder nor in that of ``out_dir`` (the checkpoint hook's) is not looked at.
     """
-    found = {path for path in folder.glob('*') if NUMBERED.fullmatch(path.name)}
+    homes = [folder, *([Path(out_dir) / folder.name] if out_dir else [])]
+    found = {path for home in homes for path in home.glob('*') if NUMBERED.fullmatch(path.name)}
     pointer = folder / POINTER
     if pointer.is_file():
-        hint = Path(pointer.read_text(errors='replace').strip() or 'nothing')
-        named = folder / (hint.name if hint.is_absolute() else hint)
-        found |= {path for path in named.parent.glob('*') if NUMBERED.fullmatch(path.name)}
-        if named.is_file():
-            found.add(named)
-    return sorted({path.resolve(): path for path in found}.values())
+        text = pointer.read_text(errors='replace').replace('\0', '').strip()
+        hint = Path(text or 'nothing')
+        found.add(folder / (hint.name if hint.is_absolute() else hint))
+    real = {path.resolve(): path for path in found}
+    inside = [p for p in real if any(p.is_relative_to(home.resolve()) for home in homes)]
+    return sorted(real[path] for path in inside if path.is_file())
 
 
 def _age(path: Path) -> tuple[float, int]:
@@ -61,10 +63,10 @@ def _age(path: Path) -> tuple[float, int]:
         return float('inf'), number  # looked at, named and passed over
 
 
-def newest_valid(folder: str | Path) -> Found:
+def newest_valid(folder: str | Path, out_dir: str | None = None) -> Found:
     """Look at the content of the files, the newest first, until one is whole."""
     damaged: list[str] = []
-    for path in sorted(candidates(Path(folder)), key=_age, reverse=True):
+    for path in sorted(candidates(Path(folder), out_dir), key=_age, reverse=True):
         try:
             if path.suffix == '.pth':
                 _read_pth(path)

@@ -7,7 +7,7 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,15 +75,13 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
         hint = f'; did you mean {" or ".join(near)}?' if near else '; see the folder configs/'
         raise UserError(f'no config at {path}{hint}')
     quiet_imports()
-    from mmengine.config import Config
-
-    try:
-        cfg = Config.fromfile(file)
-    except Exception as error:
-        raise UserError(f'the config {path} cannot be read: {error}') from error
-    override(cfg, args.cfg_options)
     from mmdeeplab.check.weights import set_aside
+    from mmdeeplab.schema.check import check_config
+    from mmdeeplab.schema.files import read_config
 
+    cfg, helpers = read_config(file)
+    override(cfg, args.cfg_options, helpers)
+    check_config(cfg)
     set_aside(cfg)
     if args.data_root:
         set_data_root(cfg, args.data_root)
@@ -95,16 +93,17 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
     return cfg
 
 
-def override(cfg: Config, options: list[str]) -> None:
-    """Merge ``KEY=VALUE`` options; schedules follow a changed ``train_cfg.max_iters``."""
-    from mmengine.config import DictAction
+def override(cfg: Config, options: list[str], helpers: Mapping[str, object] | None = None) -> None:
+    """Merge ``KEY=VALUE`` options; schedules follow a changed ``train_cfg.max_iters``.
 
-    values = {}
-    for option in options:
-        key, equals, value = option.partition('=')
-        if not equals:
-            raise UserError(f'--cfg-options takes KEY=VALUE, got {option!r}')
-        values[key] = DictAction._parse_iterable(value)
+    Raises:
+        UserError: A key that does not exist; ``helpers`` are names that are no keys.
+    """
+    from mmdeeplab.schema.check import check_options
+    from mmdeeplab.schema.values import parse_options
+
+    values = parse_options(options)
+    check_options(cfg, values, helpers or {})
     before = cfg.get('train_cfg', {}).get('max_iters')
     try:
         cfg.merge_from_dict(values)

@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
         '--no-check', action='store_true', help='train without looking at the data first'
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
+    parser.add_argument(
+        '--no-preflight', action='store_true', help='begin without trying one batch of everything'
+    )
     add_config_options(parser)
     return parser
 
@@ -50,6 +53,9 @@ def train(args: argparse.Namespace) -> None:
     require_data(cfg, 'train', 'val')
     restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
     notices = resume(cfg, 'auto' if restarted else args.resume)
+    if not args.no_preflight:
+        preflight = dict(type='mmdeeplab.PreflightHook')
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), preflight]
     from mmdeeplab.checkpoints.disk import probe
     from mmdeeplab.engine.data_check import prepare_data
     from mmdeeplab.engine.lost_rank import explained
@@ -80,7 +86,8 @@ def resume(cfg: Config, wish: str | None) -> list[str]:
         return [f'resuming from {wish}']
     from mmdeeplab.checkpoints.find import newest_valid
 
-    path, damaged = newest_valid(cfg.work_dir)
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    path, damaged = newest_valid(cfg.work_dir, hook.get('out_dir'))
     if path is None and (wish == 'latest' or damaged):
         raise UserError(
             '; '.join(

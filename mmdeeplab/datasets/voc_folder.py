@@ -1,13 +1,15 @@
 """Any folder in the layout of PASCAL VOC 2012."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from itertools import zip_longest
+from pathlib import Path, PurePosixPath
 
 from mmseg.datasets import BaseSegDataset
 
 from mmdeeplab.datasets.files import fault
+from mmdeeplab.datasets.inside import refuse_links_out
 from mmdeeplab.datasets.split_list import read_split, why_missing
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
@@ -32,6 +34,8 @@ class VOCFolderDataset(BaseSegDataset):
         image_dir: Folder of the images.
         pipeline: Transforms.
         test_mode: Never replace a bad sample by another one.
+        follow_links: Take single files that are links out of DATA_ROOT.
+        metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared.
         kwargs: :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
@@ -47,13 +51,20 @@ class VOCFolderDataset(BaseSegDataset):
         image_dir: str = 'JPEGImages',
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
+        follow_links: bool = False,
+        metainfo: dict | None = None,
         **kwargs: object,
     ) -> None:
         root = Path(data_root)
         if message := missing_root(root, split):
             raise UserError(message)
-        self.split = split
+        if not PurePosixPath(split).name == split:
+            raise UserError(f'split must be the name of a list in ImageSets, got {split!r}')
+        self.split, self.follow_links = split, follow_links
+        if not follow_links:
+            refuse_links_out(root, ['classes.txt'], root)
         classes = read_classes(root / 'classes.txt')
+        check_class_names((metainfo or {}).get('classes', classes), classes, root)
         super().__init__(
             ann_file=f'ImageSets/Segmentation/{split}.txt',
             data_root=str(root),
@@ -68,7 +79,10 @@ class VOCFolderDataset(BaseSegDataset):
         """Read the split; every id must have its image and its mask."""
         images = Path(self.data_prefix['img_path'])
         masks = Path(self.data_prefix['seg_map_path'])
-        ids = read_split(Path(self.ann_file))
+        lists = Path(self.ann_file)
+        if not self.follow_links and lists.is_file():
+            refuse_links_out(lists.parent, [lists.name], Path(self.data_root))
+        ids = read_split(lists)
         self._check_files(images, ids, self.img_suffix, 'image')
         self._check_files(masks, ids, self.seg_map_suffix, 'mask')
         return [
@@ -100,6 +114,8 @@ class VOCFolderDataset(BaseSegDataset):
                 f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
                 f'{folder}: {names}{", ..." if len(missing) > SHOWN else ""} ({words})',
             )
+        if not self.follow_links:
+            refuse_links_out(folder, [f'{i}{suffix}' for i in ids], Path(self.data_root))
 
 
 def missing_folder(folder: Path, split: str) -> str:
@@ -145,3 +161,18 @@ def read_classes(path: Path) -> tuple[str, ...]:
         what = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
         raise UserError(f'{path} {what}; it holds one class name a line, in id order')
     return tuple(names)
+
+
+def check_class_names(given: Sequence[str], classes: Sequence[str], root: Path) -> None:
+    """Class names of a config must be the data's, in the same order.
+
+    Raises:
+        UserError: At the first that is not.
+    """
+    for number, (name, own) in enumerate(zip_longest(given, classes)):
+        if name != own:
+            hint = did_you_mean(str(name), classes) if name not in classes else ''
+            raise UserError(
+                f'metainfo.classes: class {number} is {name!r}, but {own!r} in {root} (its '
+                f"classes.txt, or VOC's 21 without one){hint}"
+            )

@@ -7,6 +7,7 @@ from mmdeeplab.engine.early_stopping import EarlyStopping
 from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.masks import MaskHook
 from mmdeeplab.engine.pictures import PictureHook
+from mmdeeplab.engine.preflight import PreflightHook
 from mmdeeplab.engine.progress import ProgressHook
 from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.rate_check import RateCheckHook
@@ -22,6 +23,7 @@ __all__ = [
     'LocalVisBackend',
     'MaskHook',
     'PictureHook',
+    'PreflightHook',
     'ProgressHook',
     'PulseHook',
     'RateCheckHook',

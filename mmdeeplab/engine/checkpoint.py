@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoints import store
+from mmdeeplab.engine.finite import broken
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import describe
@@ -50,10 +51,11 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         raise UserError(f'no checkpoint at {path}')
     try:
         if path.suffix == '.safetensors':
-            return store.load(path, device=str(map_location))
-        check_archive(path)
-        with torch.serialization.safe_globals(SAFE_TYPES):
-            loaded = torch.load(path, map_location=map_location, weights_only=True)
+            loaded = store.load(path, device=str(map_location))
+        else:
+            check_archive(path)
+            with torch.serialization.safe_globals(SAFE_TYPES):
+                loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         what = re.search(r'GLOBAL (\S+)', str(error))
         raise UserError(
@@ -62,7 +64,31 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         ) from error
     except Exception as error:  # safetensors and zip readers raise many kinds
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
+    if not isinstance(loaded, dict):
+        raise UserError(f'{path} holds no weights but a {type(loaded).__name__}')
     return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+
+
+def require_weights(state: object, path: str | Path) -> None:
+    """Refuse what are no tensors by name, or numbers that no network can use.
+
+    Raises:
+        UserError: With every tensor in question.
+    """
+    if not isinstance(state, Mapping) or not state:
+        raise UserError(f'{path} holds no weights: no tensors by name')
+    odd = [key for key in state if not isinstance(state[key], Tensor) or not isinstance(key, str)]
+    if odd:
+        raise UserError(f'{path} holds no weights: {odd[0]!r} is no tensor')
+    faults = {
+        'not finite (NaN or Inf)': broken(state),
+        'impossible, a variance below 0': [
+            key for key in state if key.endswith('running_var') and bool((state[key] < 0).any())
+        ],
+        'of complex numbers': [key for key in state if state[key].is_complex()],
+    }
+    if any(faults.values()):
+        raise UserError(describe(str(path), {kind: keys for kind, keys in faults.items() if keys}))
 
 
 def check_archive(path: Path) -> None:
@@ -127,8 +153,9 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
     """Refuse a state dict that is not exactly the model's.
 
     Raises:
-        UserError: With every missing, unknown and misshapen tensor.
+        UserError: With every missing, unknown, misshapen tensor and other kind of number.
     """
+    require_weights(state, path)
     own = model.state_dict()
     faults = {
         'missing from the file': [key for key in own if key not in state],
@@ -137,6 +164,11 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
             f'{key}: file {tuple(state[key].shape)}, model {tuple(own[key].shape)}'
             for key in own
             if key in state and state[key].shape != own[key].shape
+        ],
+        'of another kind of numbers': [
+            f'{key}: file {state[key].dtype}, model {own[key].dtype}'
+            for key in own
+            if key in state and state[key].is_floating_point() != own[key].is_floating_point()
         ],
     }
     faults = {kind: texts for kind, texts in faults.items() if texts}

@@ -74,7 +74,8 @@ class ResumableRunner(Runner):
 
     def _choose_checkpoint(self) -> None:
         if self._load_from is None:
-            found = newest_valid(self.work_dir)
+            hook = (self.cfg.get('default_hooks') or {}).get('checkpoint') or {}
+            found = newest_valid(self.work_dir, hook.get('out_dir'))
             for text in found.damaged:
                 self.logger.warning(text)
             if found.path is None:

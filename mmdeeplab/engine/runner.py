@@ -4,13 +4,17 @@ import inspect
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine import dist
+from mmengine.config import Config
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -19,17 +23,27 @@ from tqdm import tqdm
 import mmdeeplab
 from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
 from mmdeeplab.engine.batches import require_batches, whole_batches
-from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.checkpoint import (
+    PlainHistoryHook,
+    check_fit,
+    read_checkpoint,
+    require_weights,
+    unwrap,
+)
 from mmdeeplab.engine.early_stopping import early_stopping
+from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.preemption import PreemptionHook
+from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.tensorboard import with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
+from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
+from mmdeeplab.schema.classes import find_class
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
 OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))
@@ -57,6 +71,17 @@ class ConsoleHandler(logging.Handler):
         sys.stdout.flush()
 
 
+@contextmanager
+def building(what: str) -> Iterator[None]:
+    """Say what part of a config cannot be built."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+        raise UserError(f'{what} cannot be built from the config: {error}') from error
+
+
 @RUNNERS.register_module()
 class DeepLabRunner(ResumableRunner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
@@ -68,6 +93,27 @@ class DeepLabRunner(ResumableRunner):
 
     batch_norm: Plan | None = None
     _train_dataloader: Any  # MMEngine declares no type: a dict, then a DataLoader
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> 'DeepLabRunner':
+        with building('the run'):
+            return super().from_cfg(cfg)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = whole_batches(self._train_dataloader)
+        with building('train_cfg or train_dataloader'):
+            built = super().build_train_loop(loop)
+        require_batches(built.dataloader)
+        return built
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        with building('val_cfg, val_dataloader or val_evaluator'):
+            return super().build_val_loop(loop)
+
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        with building('test_cfg, test_dataloader or test_evaluator'):
+            return super().build_test_loop(loop)
 
     def setup_env(self, env_cfg: dict) -> None:
         self.timeout = join_ranks(self.launcher, env_cfg)
@@ -110,13 +156,6 @@ class DeepLabRunner(ResumableRunner):
                 self.cfg.setdefault('sync_bn', 'torch')
         return super().wrap_model(model_wrapper_cfg, model)
 
-    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        if isinstance(self._train_dataloader, dict):
-            self._train_dataloader = whole_batches(self._train_dataloader)
-        built = super().build_train_loop(loop)
-        require_batches(built.dataloader)
-        return built
-
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
@@ -124,6 +163,21 @@ class DeepLabRunner(ResumableRunner):
         self.register_hook(BatchNormRecordHook())
         if self.cfg.get('early_stopping'):
             self.register_hook(early_stopping(self.cfg.early_stopping))
+        self.register_hook(NonFiniteHook(**self.cfg.get('non_finite', {})))
+        self.register_hook(FiniteCheckpointHook())
+
+    def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
+        with building('optim_wrapper'):
+            if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
+                kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
+                optim_wrapper = {**optim_wrapper, 'type': guarded(kind)}
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def _init_model_weights(self) -> None:
+        wishes = take_wishes(unwrap(self.model))
+        super()._init_model_weights()
+        for wish in [] if self._resume else wishes:
+            self.logger.info(fulfil(wish))
 
     def load_checkpoint(
         self,
@@ -141,6 +195,7 @@ class DeepLabRunner(ResumableRunner):
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
+        require_weights(checkpoint['state_dict'], filename)
         if count := match_norm(unwrap(self.model), checkpoint['state_dict']):
             self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains

@@ -13,6 +13,7 @@ from mmseg.structures import SegDataSample
 
 from mmdeeplab.datasets.loading import read_image
 from mmdeeplab.engine.checkpoint import load_weights
+from mmdeeplab.engine.finite import refuse_logits
 from mmdeeplab.errors import UserError
 
 
@@ -39,12 +40,13 @@ def segment(model: BaseModel, path: str | Path) -> tuple[np.ndarray, np.ndarray]
         The image (H, W, 3) uint8 RGB, and its class ids (H, W) uint8.
 
     Raises:
-        UserError: The file is not an image.
+        UserError: The file is not an image, or the logits are not finite.
     """
     image = read_image(path)
     size = image.shape[:2]
     sample = SegDataSample(metainfo=dict(img_path=str(path), ori_shape=size, img_shape=size))
     inputs = torch.from_numpy(image).permute(2, 0, 1)
     (result,) = model.test_step(dict(inputs=[inputs], data_samples=[sample]))
+    refuse_logits([result])
     labels = result.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
     return np.ascontiguousarray(image[..., ::-1]), labels

@@ -66,6 +66,32 @@ SUITES = {
         1,
         'resident memory grows by less than 1 MB in a thousand iterations',
     ),
+    'nonfinite': Suite(
+        'mmdeeplab.torture.nonfinite',
+        80,
+        8,
+        'NaN or Inf in loss, gradient, weight or input: the step is skipped, then the run stopped '
+        'with the batch named; no such checkpoint is saved, no such logits evaluated',
+    ),
+    'typos': Suite(
+        'mmdeeplab.torture.typos',
+        200,
+        40,
+        'mistyped keys, options and class names: refused before step 0, the right word suggested',
+    ),
+    'wrong-checkpoints': Suite(
+        'mmdeeplab.torture.wrong_checkpoints',
+        132,
+        8,
+        'wrong checkpoints, 24 at each of 5 doors (load_from, resume, init_cfg, test, predict) and '
+        '4 more at three: a sentence, and no step is made',
+    ),
+    'hostile': Suite(
+        'mmdeeplab.torture.hostile',
+        60,
+        60,
+        'files that would run code or lead out of their folder: nothing runs, nothing leaks',
+    ),
 }
 
 

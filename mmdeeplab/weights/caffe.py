@@ -19,6 +19,7 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.caffe_start import OLD, cut_for
 from mmdeeplab.weights.caffemodel import read_blobs
+from mmdeeplab.weights.npz import read_npz
 from mmdeeplab.weights.protobuf import DamagedError
 from mmdeeplab.weights.table import Array, Rule, Table, at
 
@@ -153,8 +154,7 @@ def read(path: Path) -> dict[str, Array]:
     if path.suffix not in ('.caffemodel', '.npz') or not path.is_file():
         raise UserError(f'no .caffemodel, and no .npz of LAYER/weights and LAYER/biases, at {path}')
     if path.suffix == '.npz':
-        with np.load(path, allow_pickle=False) as arrays:
-            return merge_classifiers(divide_statistics(arrays))
+        return merge_classifiers(divide_statistics(read_npz(path)))
     try:
         blobs = read_blobs(path)
     except DamagedError as error:

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights.npz import read_npz
 from mmdeeplab.weights.table import Array, Rule, Table, at
 from mmdeeplab.weights.tf_bundle import read_bundle
 from mmdeeplab.weights.tf_graph_def import read_graph
@@ -146,8 +145,7 @@ def read(path: Path) -> dict[str, Array]:
     if path.suffix == '.pb':
         return read_graph(path)
     if path.suffix == '.npz':
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return read_npz(path)
     if path.suffix in ('.index', '.meta') or '.data-' in path.name:
         path = path.with_suffix('')
     if path.with_name(f'{path.name}.index').is_file():

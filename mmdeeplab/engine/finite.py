@@ -1,0 +1,76 @@
+"""Where NaN and Inf are, and whose they are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmdeeplab.errors import UserError
+
+SHOWN = 8  # names that a sentence spells out
+
+
+def tensors_of(node: object, path: str = '') -> Iterator[tuple[str, Tensor]]:
+    """Every tensor in nested data, with its dotted key."""
+    if isinstance(node, Tensor):
+        yield path, node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from tensors_of(value, f'{path}.{key}'.lstrip('.'))
+    elif isinstance(node, (list, tuple)):
+        for i, value in enumerate(node):
+            yield from tensors_of(value, f'{path}.{i}')
+
+
+@torch.no_grad()
+def all_finite(tensors: Sequence[Tensor]) -> bool:
+    """Whether no value is NaN or Inf: norms of all in one call, one wait for the device."""
+    norms = [norm.float() for norm in torch._foreach_norm(list(tensors))]
+    if bool(torch.stack(norms).isfinite().all()):
+        return True
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)  # a norm can overflow
+
+
+@torch.no_grad()
+def broken(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors that hold NaN or Inf."""
+    floats = {key: t.detach() for key, t in tensors.items() if t.is_floating_point() and t.numel()}
+    devices = {t.device for t in floats.values()}
+    if all(all_finite([t for t in floats.values() if t.device == device]) for device in devices):
+        return []
+    return [key for key, t in floats.items() if not bool(t.isfinite().all())]
+
+
+def ids(batch: Any, only_bad: bool = False) -> list[str]:
+    """Ids of the images of a batch; or of those alone whose input is not finite."""
+    if not isinstance(batch, Mapping):
+        return []
+    inputs, samples = batch.get('inputs', []), batch.get('data_samples') or []
+    names = [Path(getattr(s, 'img_path', '')).stem or f'image {i}' for i, s in enumerate(samples)]
+    names += [f'image {i}' for i in range(len(names), len(inputs))]
+    bad = [x.is_floating_point() and not bool(x.isfinite().all()) for x in inputs]
+    return [name for name, b in zip(names, bad, strict=False) if b] if only_bad else names
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of many names."""
+    return ', '.join(names[:SHOWN]) + (f' and {len(names) - SHOWN} more' * (len(names) > SHOWN))
+
+
+def refuse_logits(samples: Any) -> None:
+    """Refuse predictions whose largest logit is NaN or infinite anywhere.
+
+    (Logarithms of probabilities may be -Inf for some classes.)
+
+    Raises:
+        UserError: Naming the image.
+    """
+    for sample in samples if isinstance(samples, (list, tuple)) else ():
+        logits = getattr(sample, 'seg_logits', None)
+        if logits is not None and not bool(logits.data.amax(0).isfinite().all()):
+            name = getattr(sample, 'img_path', 'an image')
+            raise UserError(
+                f'the logits of {name} are not finite: the weights, or this image, are unusable'
+            )

@@ -1,0 +1,180 @@
+"""NaN and Inf: skip the step, stop when they stay, save and evaluate none of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import torch
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmdeeplab.engine.finite import all_finite, broken, ids, listed, refuse_logits, tensors_of
+from mmdeeplab.errors import UserError
+
+PATIENCE = 10
+
+
+class Guard:
+    """Watch over the steps of an optimiser wrapper; see :func:`guarded`."""
+
+    def __init__(self) -> None:
+        self.spoilt = False  # a batch of the step in the making was not finite
+        self.skipped = self.in_a_row = 0
+        self.what = ''
+        self._buffers: list[Tensor] = []
+        self._saved: list[Tensor] = []
+
+    @torch.no_grad()
+    def remember(self, model: nn.Module) -> None:
+        """Copy the statistics of norms before a forward pass changes them."""
+        if not self._buffers:
+            self._buffers = list(model.buffers())
+            self._saved = [torch.empty_like(b) for b in self._buffers]
+        if self._buffers:
+            torch._foreach_copy_(self._saved, self._buffers)
+
+    @torch.no_grad()
+    def look(self, loss: Tensor, gradients: Sequence[Tensor]) -> None:
+        """One test of everything; all ranks come to the same result."""
+        bad = torch.tensor(float(not all_finite([loss.detach(), *gradients])), device=loss.device)
+        own = bool(bad)
+        if dist.get_world_size() > 1:
+            dist.all_reduce(bad, 'max')
+        if bad:
+            self.spoilt = True
+            where = 'in the gradient' if own else 'on another rank'
+            self.what = where if loss.isfinite() else f'in the loss ({loss.item()})'
+            torch._foreach_copy_(self._buffers, self._saved)
+
+    def may_step(self) -> bool:
+        """Whether the step may be made; counts the ones that may not."""
+        self.in_a_row = self.in_a_row + 1 if self.spoilt else 0
+        self.skipped += self.spoilt
+        good, self.spoilt = not self.spoilt, False
+        return good
+
+
+class GuardedOptimWrapper(OptimWrapper):
+    """To be mixed with an optimiser wrapper by :func:`guarded`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.guard = Guard()
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        self.guard.remember(model)
+        with super().optim_context(model):
+            yield
+
+    def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        super().backward(loss, **kwargs)
+        # under float16 gradients that overflow are everyday: the scaler skips and halves its scale
+        scaled = hasattr(self, 'loss_scaler')
+        parameters = (p for group in self.optimizer.param_groups for p in group['params'])
+        self.guard.look(loss, [] if scaled else [p.grad for p in parameters if p.grad is not None])
+
+    def step(self, **kwargs: Any) -> None:
+        if self.guard.may_step():
+            super().step(**kwargs)
+
+
+@cache
+def guarded(wrapper: type[OptimWrapper]) -> type[OptimWrapper]:
+    """A subclass of ``wrapper`` that makes no step from a loss or gradient that is not finite.
+
+    One test a batch, over the loss and all gradients at once. A skipped step leaves weights,
+    optimiser and the running statistics of norms as they were; under gradient accumulation the
+    whole step is skipped. On several ranks all skip.
+    """
+    return type(f'Guarded{wrapper.__name__}', (GuardedOptimWrapper, wrapper), {})
+
+
+class NonFiniteHook(Hook):
+    """Report skipped steps, stop a run that cannot go on, refuse non-finite logits.
+
+    Args:
+        patience: Skipped steps in a row after which the run stops.
+
+    Raises:
+        ValueError: It is below 1.
+    """
+
+    priority = 'HIGHEST'  # values that are not finite are dropped before others note them
+
+    def __init__(self, patience: int = PATIENCE) -> None:
+        if patience < 1:
+            raise ValueError(f'non_finite.patience must be at least 1, got {patience}')
+        self.patience = patience
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        guard = getattr(runner.optim_wrapper, 'guard', None)
+        if guard is None:
+            return
+        for key in [k for k, v in (outputs or {}).items() if not torch.as_tensor(v).isfinite()]:
+            outputs.pop(key)  # type: ignore[union-attr]
+        if guard.what:
+            self._report(runner, guard, data_batch)
+            guard.what = ''
+        if guard.skipped:
+            runner.message_hub.update_scalar('train/skipped', guard.skipped)
+
+    def _report(self, runner: Runner, guard: Guard, batch: Any) -> None:
+        culprits = ids(batch, only_bad=True)
+        cause = f'; the input of {listed(culprits)} holds such numbers' if culprits else ''
+        where = f'not finite {guard.what} on {listed(ids(batch)) or "a batch without ids"}{cause}'
+        runner.logger.warning(
+            f'step {runner.iter + 1} is skipped: {where} ({guard.skipped} skipped so far)'
+        )
+        weights = broken(dict(runner.model.named_parameters()))
+        if weights:
+            raise UserError(
+                f'stopped in step {runner.iter + 1}: {len(weights)} weights are not finite '
+                f'({listed(weights)}), which no step can mend; {where}. {WAY_OUT}'
+            )
+        if guard.in_a_row >= self.patience:
+            raise UserError(
+                f'stopped in step {runner.iter + 1}, after {guard.in_a_row} skipped steps in a row '
+                f'(non_finite.patience): {where}. {WAY_OUT}'
+            )
+
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        refuse_logits(outputs)
+
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        refuse_logits(outputs)
+
+
+WAY_OUT = (
+    'Checkpoints hold finite numbers only: go on by --resume with a lower '
+    'optim_wrapper.optimizer.lr, or with optim_wrapper.clip_grad.max_norm=1'
+)
+
+
+class FiniteCheckpointHook(Hook):
+    """Save no checkpoint whose weights, statistics or optimiser state are not finite."""
+
+    priority = 'LOWEST'  # after hooks that put averaged weights in
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        parts = {key: checkpoint.get(key) for key in ('state_dict', 'ema_state_dict', 'optimizer')}
+        bad = broken(dict(tensors_of(parts)))
+        if bad:
+            raise UserError(
+                f'iteration {runner.iter + 1} is not saved: {len(bad)} tensors are not finite '
+                f'({listed(bad)}). {WAY_OUT}'
+            )

@@ -1,0 +1,196 @@
+"""One batch of everything before the first step: what would fail after hours fails in seconds."""
+
+import logging
+import random
+import shutil
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine import dist
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.finite import all_finite, ids, listed, refuse_logits
+from mmdeeplab.engine.run_checks import check_custom_keys, check_lengths
+from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.registry import HOOKS
+
+FOLDER = 'preflight'
+
+
+@HOOKS.register_module()
+class PreflightHook(Hook):
+    """Train and evaluate one batch, save and load one checkpoint; leave everything as it was.
+
+    Weights, statistics of norms, gradients and random generators are the same bits afterwards, so
+    a run gives the same result with it and without.
+    """
+
+    priority = 'HIGH'  # after the checks of the data
+
+    def before_train(self, runner: Runner) -> None:
+        start = time.monotonic()
+        check_lengths(runner)
+        check_custom_keys(runner)
+        done = []
+        try:
+            with unchanged(runner):
+                done.append(train_batch(runner))
+                if runner.val_loop is not None:
+                    done.append(val_batch(runner))
+                done.append(checkpoint(runner))
+        except UserError:
+            raise
+        except Exception as error:
+            notes = Path(runner.work_dir) / 'preflight.txt'
+            notes.write_text(traceback.format_exc())
+            raise UserError(
+                f'the check before the first step failed: {type(error).__name__}: {error} '
+                f'(where: {notes}; --no-preflight goes on without the check)'
+            ) from error
+        runner.logger.info(f'preflight: {", ".join(done)}; {time.monotonic() - start:.1f} s')
+
+
+@contextmanager
+def unchanged(runner: Runner) -> Iterator[None]:
+    """Put back generators, buffers, gradients and modes of modules."""
+    model = unwrap(runner.model)
+    buffers = [(b, b.detach().clone()) for b in model.buffers()]
+    gradients = [(p, p.grad) for p in model.parameters()]
+    modes = [(module, module.training) for module in model.modules()]
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(state[0])
+        np.random.set_state(state[1])
+        torch.set_rng_state(state[2])
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        for module, mode in modes:
+            module.training = mode
+
+
+def sample(loader: DataLoader, count: int) -> Any:
+    """The first ``count`` images as one batch, loaded in this process."""
+    dataset: Any = loader.dataset
+    return loader.collate_fn([dataset[i] for i in range(min(count, len(dataset)))])
+
+
+def train_batch(runner: Runner) -> str:
+    """Forward and backward of one batch; no gradient is kept."""
+    loader, model = runner.train_loop.dataloader, unwrap(runner.model)
+    size = min(loader.batch_size or 1, len(loader.dataset))
+    last = len(loader.dataset) % size
+    finite_stream = type(loader.sampler).__name__ not in ('InfiniteSampler', 'ExactSampler')
+    model.train()
+    for count in (size, *([1] if last == 1 and finite_stream and not loader.drop_last else [])):
+        batch = sample(loader, count)
+        try:
+            with runner.optim_wrapper.optim_context(model):
+                data = model.data_preprocessor(batch, True)
+                losses = model._run_forward(data, mode='loss')
+            loss, _ = model.parse_losses(losses)
+            loss.backward()
+        except ValueError as error:
+            if 'more than 1 value per channel' not in str(error):
+                raise
+            raise UserError(
+                f'a batch of {count} image is too small for the norms over whole maps: train with '
+                'train_dataloader.batch_size of at least 2, and drop_last=True'
+            ) from error
+        _check_gradients(runner, loss, batch)
+    return f'a training batch of {size}'
+
+
+def _check_gradients(runner: Runner, loss: Tensor, batch: Any) -> None:
+    learning = {k: p.grad for k, p in unwrap(runner.model).named_parameters() if p.requires_grad}
+    found = [gradient for gradient in learning.values() if gradient is not None]
+    if not all_finite([loss.detach(), *found]):
+        raise UserError(
+            f'the first batch ({listed(ids(batch))}) has loss {loss.item()}, or a gradient that is '
+            'not finite'
+        )
+    unused = [name for name, gradient in learning.items() if gradient is None]
+    if unused and runner.distributed and not runner.cfg.get('find_unused_parameters'):
+        raise UserError(
+            f'{len(unused)} parameters get no gradient ({listed(unused)}), which several processes '
+            'need: --cfg-options find_unused_parameters=True'
+        )
+
+
+def val_batch(runner: Runner) -> str:
+    """Evaluate one batch; look for the score that chooses the best checkpoint."""
+    loader, model = runner.val_loop.dataloader, unwrap(runner.model)
+    model.eval()
+    batch = sample(loader, loader.batch_size or 1)
+    with torch.no_grad():
+        outputs = model.val_step(batch)
+    refuse_logits(outputs)
+    evaluator = deepcopy(runner.val_loop.evaluator)
+    with silent(runner.logger):
+        evaluator.process(data_samples=outputs, data_batch=batch)
+        scores = evaluator.evaluate(len(outputs) * dist.get_world_size())
+    wanted = dict.fromkeys(_best_keys(runner), 'default_hooks.checkpoint.save_best')
+    wanted |= {h.monitor: 'monitor' for h in runner.hooks if isinstance(h, EarlyStoppingHook)}
+    for key, where in wanted.items():
+        if key not in scores:
+            raise UserError(
+                f'{where}={key} is no score of the evaluation, which gives {", ".join(scores)}'
+                f'{did_you_mean(key, scores)}'
+            )
+    return 'an evaluated one'
+
+
+def _best_keys(runner: Runner) -> list[str]:
+    hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook) and hook.save_best]
+    keys = [hook.save_best for hook in hooks]
+    flat = [key for item in keys for key in ([item] if isinstance(item, str) else item)]
+    return [key for key in flat if key != 'auto']
+
+
+@contextmanager
+def silent(logger: logging.Logger) -> Iterator[None]:
+    """No notices."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refuse)
+
+
+def checkpoint(runner: Runner) -> str:
+    """Save as training will, into a folder of its own; read it; compare; delete."""
+    if not dist.is_main_process():
+        return ''
+    folder = Path(runner.work_dir) / FOLDER
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        runner.save_checkpoint(str(folder), 'iter_0.safetensors', by_epoch=False)
+        path = folder / 'iter_0.safetensors'
+        size = path.stat().st_size
+        saved = read_checkpoint(path)
+        model = unwrap(runner.model)
+        check_fit(saved['state_dict'], model, path)
+    return f'a checkpoint of {size / 1e6:.0f} MB'

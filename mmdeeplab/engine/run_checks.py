@@ -1,0 +1,60 @@
+"""What a run is set to, looked at before its first step."""
+
+from typing import Any
+
+from mmengine.runner import Runner
+
+from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.errors import UserError, did_you_mean
+
+
+def check_lengths(runner: Runner) -> None:
+    """Refuse runs and epochs of no iteration.
+
+    Raises:
+        UserError: Nothing would be trained, or evaluated.
+    """
+    loop = runner.train_loop
+    for split, loader in loaders(runner).items():
+        if len(loader) == 0:
+            raise UserError(
+                f'{split}_dataloader: {len(loader.dataset)} images make no batch of '
+                f'{loader.batch_size} (drop_last={loader.drop_last}): an epoch would have no '
+                f'iteration; lower {split}_dataloader.batch_size'
+            )
+    for key in ('max_iters', 'max_epochs', 'val_interval'):
+        value = getattr(loop, key, 1)
+        if value < 1:
+            raise UserError(f'train_cfg.{key} must be at least 1, got {value}')
+    by_epoch = type(loop).__name__.startswith('Epoch')
+    end = loop.max_epochs if by_epoch else loop.max_iters
+    if runner.val_loop is not None and max(loop.val_interval, loop.val_begin) > end:
+        runner.logger.warning(
+            f'there will be no evaluation before the end: train_cfg.val_interval='
+            f'{loop.val_interval}, val_begin={loop.val_begin}, and the run ends at {end}'
+        )
+
+
+def loaders(runner: Runner) -> dict[str, Any]:
+    """The data loaders of training and validation."""
+    found = {'train': runner.train_loop.dataloader}
+    if runner.val_loop is not None:
+        found['val'] = runner.val_loop.dataloader
+    return found
+
+
+def check_custom_keys(runner: Runner) -> None:
+    """Every custom key of the optimiser must be part of a parameter's name, or it does nothing.
+
+    Raises:
+        UserError: One is not.
+    """
+    paramwise = (runner.cfg.get('optim_wrapper') or {}).get('paramwise_cfg') or {}
+    names = [name for name, _ in unwrap(runner.model).named_parameters()]
+    parts = {'.'.join(name.split('.')[:depth]) for name in names for depth in range(1, 8)}
+    for key in paramwise.get('custom_keys') or {}:
+        if not any(key in name for name in names):
+            raise UserError(
+                f'optim_wrapper.paramwise_cfg.custom_keys: no parameter has {key!r} in its name'
+                f'{did_you_mean(key, parts)}'
+            )

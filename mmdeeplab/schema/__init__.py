@@ -1,0 +1,1 @@
+"""What a config may say: every key and every class name must exist."""

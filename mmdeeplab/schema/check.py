@@ -1,0 +1,153 @@
+"""Refuse keys and classes that do not exist, in config files and in ``--cfg-options``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+from mmdeeplab.errors import UserError, choose, did_you_mean, nearest
+from mmdeeplab.schema.classes import find_class
+from mmdeeplab.schema.nodes import keys_of
+
+SHOWN = 12  # faults that an error spells out
+SCOPES = ('mmseg', 'mmengine')
+# Dicts whose keys are names of the user's choice.
+FREE = ('custom_keys', 'backend_args', 'filter_cfg', 'file_client_args', 'dist_cfg')
+Path = tuple[str, ...]
+
+
+def check_config(cfg: Config) -> None:
+    """Every key of ``cfg`` must be known to what reads it, every ``type`` a registered class.
+
+    Raises:
+        UserError: With every fault and what was probably meant.
+    """
+    faults = list(_faults((), cfg._cfg_dict))
+    if len(faults) == 1:
+        raise UserError(faults[0])
+    if faults:
+        more = [f'... and {len(faults) - SHOWN} more'] if len(faults) > SHOWN else []
+        raise UserError('\n  '.join(['the config has mistakes:', *faults[:SHOWN], *more]))
+
+
+def _faults(path: Path, node: object) -> Iterator[str]:
+    if isinstance(node, (list, tuple)):
+        for i, item in enumerate(node):
+            yield from _faults((*path, str(i)), item)
+    if not isinstance(node, Mapping):
+        return
+    try:
+        keys = keys_of(path, node)
+        _check_names(path, node)
+    except ValueError as error:
+        yield str(error)
+        keys = None
+    for key, value in node.items():
+        if keys is not None and key not in keys and not _is_own_hook(path, key, value, keys):
+            yield unknown(path, node, str(key), keys)
+        else:
+            yield from _faults((*path, str(key)), value)
+
+
+def _is_own_hook(path: Path, key: str, value: object, keys: frozenset[str]) -> bool:
+    """Whether this is a hook under a name of the user's, and not a slip in a known name."""
+    typed = isinstance(value, Mapping) and 'type' in value
+    return path == ('default_hooks',) and typed and nearest(key, keys) is None
+
+
+def _check_names(path: Path, node: Mapping[str, Any]) -> None:
+    """Names of classes that stand under another key than ``type``, and of a few choices."""
+    if not path:
+        choose('default_scope', node.get('default_scope', SCOPES[0]), SCOPES)
+        if node.get('runner_type'):
+            find_class(node['runner_type'], ('runner_type',))
+    if path[-1:] == ('optim_wrapper',) and node.get('constructor'):
+        find_class(node['constructor'], (*path, 'constructor'))
+    if path[-1:] == ('clip_grad',):
+        choose('.'.join([*path, 'type']), node.get('type', 'norm'), ('norm', 'value'))
+
+
+def unknown(path: Path, node: Mapping[str, Any], key: str, keys: frozenset[str] | set) -> str:
+    """The sentence about a key that is not among ``keys``."""
+    where = '.'.join([*path, key])
+    owner = node.get('type')
+    name = owner if isinstance(owner, str) else getattr(owner, '__name__', '')
+    what = f'is no argument of {name}' if name else 'is not a key of a config'
+    if not name and path:
+        what = f'is not a key of {".".join(path)}'
+    return f'{where} {what}{did_you_mean(key, keys or {*map(str, node)})}'
+
+
+def check_options(
+    cfg: Config, options: Mapping[str, object], helpers: Mapping[str, object]
+) -> None:
+    """Every ``--cfg-options`` path must exist in ``cfg``, or be one that its class takes.
+
+    Args:
+        cfg: The config before the options.
+        options: Values by dotted path.
+        helpers: Variables of the config files that are no keys: changing them has no effect.
+
+    Raises:
+        UserError: At the first path that does not; with what was probably meant.
+    """
+    for option, value in options.items():
+        path = tuple(option.split('.'))
+        if path[0] in helpers:
+            raise UserError(
+                f'--cfg-options {option}: {_without_effect(path[0], helpers, cfg._cfg_dict)}'
+            )
+        _check_option(cfg._cfg_dict, path, value)
+
+
+def _check_option(cfg: Mapping[str, Any], path: Path, value: object) -> None:
+    node: Any = cfg
+    for depth, key in enumerate(path):
+        before = path[:depth]
+        if isinstance(node, Mapping) and key in node:
+            node = node[key]
+        elif isinstance(node, (list, tuple)) and key.isdigit() and int(key) < len(node):
+            node = node[int(key)]
+        elif isinstance(node, Mapping):
+            keys = keys_of(before, node)
+            if keys is None and ('type' in node or before[-1] in FREE):
+                return
+            if keys is None or key not in keys:
+                fault = unknown(before, node, key, keys or set())
+                raise UserError(f'--cfg-options {".".join(path)}: {fault}')
+            return  # what is below is checked when it is merged
+        else:
+            what = f'has {len(node)} items' if isinstance(node, (list, tuple)) else f'is {node!r}'
+            raise UserError(
+                f'--cfg-options {".".join(path)}: {".".join(before)} {what}, so there is no {key}'
+            )
+    _check_kind('.'.join(path), node, value)
+
+
+def _check_kind(option: str, before: object, after: object) -> None:
+    """A number, a switch or a dict may not become a word."""
+    kinds = {bool: 'True or False', int: 'a number', float: 'a number', dict: 'a dict'}
+    kind = next((kinds[k] for k in kinds if isinstance(before, k)), None)
+    if kind and isinstance(after, str):
+        hint = did_you_mean(after, ('True', 'False', 'None'))
+        raise UserError(f'--cfg-options {option} is {kind}, got {after!r}{hint}')
+
+
+def _without_effect(name: str, helpers: Mapping[str, object], cfg: Mapping[str, Any]) -> str:
+    found = list(_places((), cfg, helpers[name]))[:4]
+    instead = f': set {", ".join(found)}' if found else ''
+    return f'{name} is a variable of the config file; what was made of it does not follow{instead}'
+
+
+def _places(path: Path, node: object, value: object) -> Iterator[str]:
+    """Where ``value`` stands in a config."""
+    if path and node == value and type(node) is type(value):
+        yield '.'.join(path)
+        return
+    items: Sequence = ()
+    if isinstance(node, Mapping):
+        items = list(node.items())
+    elif isinstance(node, (list, tuple)):
+        items = list(enumerate(node))
+    for key, item in items:
+        yield from _places((*path, str(key)), item, value)

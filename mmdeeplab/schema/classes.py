@@ -1,0 +1,135 @@
+"""Which class a ``type`` names, and what arguments it takes."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+from mmcv.transforms import RandomChoiceResize, RandomResize, Resize
+from mmengine import registry
+from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.model import ExponentialMovingAverage, MomentumAnnealingEMA
+from mmengine.registry import Registry
+from mmengine.runner import Runner
+from mmseg import registry as _  # noqa: F401  its registries, and below ours, join MMEngine's
+from torch import nn
+
+from mmdeeplab import registry as __  # noqa: F401
+from mmdeeplab.errors import UserError, did_you_mean
+
+HOME = 'mmseg'  # the scope of a bare name
+ALL = tuple(root for root in vars(registry).values() if isinstance(root, Registry))
+# Key in a config -> the registries that its ``type`` is looked up in.
+ROOTS: dict[str, tuple[Registry, ...]] = {
+    **dict.fromkeys(('init_cfg', 'override'), (registry.WEIGHT_INITIALIZERS,)),
+    'optimizer': (registry.OPTIMIZERS,),
+    'optim_wrapper': (registry.OPTIM_WRAPPERS,),
+    'constructor': (registry.OPTIM_WRAPPER_CONSTRUCTORS,),
+    'param_scheduler': (registry.PARAM_SCHEDULERS,),
+    **dict.fromkeys(('sampler', 'batch_sampler'), (registry.DATA_SAMPLERS, registry.TASK_UTILS)),
+    **dict.fromkeys(('dataset', 'datasets'), (registry.DATASETS,)),
+    **dict.fromkeys(('pipeline', 'transforms', 'tta_pipeline'), (registry.TRANSFORMS,)),
+    **dict.fromkeys(('collate_fn', 'worker_init_fn'), (registry.FUNCTIONS,)),
+    **dict.fromkeys(
+        ('val_evaluator', 'test_evaluator', 'metrics'), (registry.METRICS, registry.EVALUATOR)
+    ),
+    'custom_hooks': (registry.HOOKS,),
+    'visualizer': (registry.VISUALIZERS,),
+    'vis_backends': (registry.VISBACKENDS,),
+    'log_processor': (registry.LOG_PROCESSORS,),
+    'model_wrapper_cfg': (registry.MODEL_WRAPPERS,),
+    'runner_type': (registry.RUNNERS,),
+}
+LOOPS = ('train_cfg', 'val_cfg', 'test_cfg')
+# What a class hands its keyword arguments to, where that is not its base class.
+FORWARDS: dict[type, tuple[Callable, ...]] = {
+    CheckpointHook: (Runner.save_checkpoint,),
+    EMAHook: (ExponentialMovingAverage.__init__, MomentumAnnealingEMA.__init__),
+    RandomResize: (Resize.__init__,),
+    RandomChoiceResize: (Resize.__init__,),
+}
+
+
+def place(path: Sequence[str]) -> str:
+    """The key that tells what stands at ``path``: the last one that is no number."""
+    names = [name for name in path if not name.isdigit()]
+    if len(names) == 2 and names[0] == 'default_hooks':  # whose keys are names
+        return 'custom_hooks'
+    return names[-1] if names else ''
+
+
+def roots(path: Sequence[str]) -> tuple[Registry, ...]:
+    """The registries for the ``type`` of the dict at ``path``."""
+    if len(path) == 1 and path[0] in LOOPS:
+        return (registry.LOOPS,)
+    if place(path) in ROOTS:
+        return ROOTS[place(path)]
+    models = path and path[0] in ('model', 'data_preprocessor', 'tta_model')
+    return (registry.MODELS,) if models else ALL
+
+
+def find_class(name: object, path: Sequence[str]) -> Callable:
+    """The class that ``type=name`` means at ``path`` in a config.
+
+    Only registered classes are found: a name is never imported.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    if not isinstance(name, str):
+        if callable(name):  # a Python config may give the class itself
+            return name
+        raise UserError(f'{".".join(path)}.type must be the name of a class, got {name!r}')
+    known = names(roots(path))
+    if name not in known:
+        where = '.'.join([*path, 'type'])
+        raise UserError(f'{where}: there is no class {name}{did_you_mean(name, known)}')
+    return known[name]
+
+
+@cache
+def names(among: tuple[Registry, ...]) -> dict[str, Callable]:
+    """Every name that a config can use -> its class: bare, and with its scope in front."""
+    found: dict[str, Callable] = {}
+    for root in among:
+        for node in (root, *root.children.values()):
+            node.import_from_location()
+            for name, cls in node.module_dict.items():
+                found[f'{node.scope}.{name}'] = cls
+        for scope in (root.scope, HOME):
+            node = root if scope == root.scope else root.children.get(scope)
+            found |= node.module_dict if node else {}
+    return found
+
+
+@cache
+def arguments(cls: Callable) -> frozenset[str] | None:
+    """Names of the keyword arguments of ``cls``, also those it hands on; None when it takes any."""
+    taken: set[str] = set()
+    hands_on = False
+    for function in _constructors(cls):
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return None
+        taken |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        if not hands_on:
+            break
+    return None if hands_on else frozenset(taken - {'self'})
+
+
+def _constructors(cls: Callable) -> Iterator[Callable]:
+    """The functions through which keyword arguments travel."""
+    if not inspect.isclass(cls):
+        yield cls
+        return
+    for base in cls.__mro__:
+        if base is nn.Module:  # it takes none, whatever its signature says
+            yield _takes_nothing
+        elif '__init__' in vars(base) and base is not object:
+            yield vars(base)['__init__']
+        yield from FORWARDS.get(base, ())
+
+
+def _takes_nothing() -> None:
+    pass

@@ -1,0 +1,109 @@
+"""Which keys the dicts of a config take: by their class, or by their place."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.model import MMDistributedDataParallel
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcessor, Runner
+from torch.utils.data import DataLoader
+
+from mmdeeplab.engine.recipe import ROWS
+from mmdeeplab.inference.crf import DenseCRF
+from mmdeeplab.schema.classes import arguments, find_class, place
+
+HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+# Keys of a config that the Runner or a command reads besides the Runner's own arguments.
+OPTIONAL = (
+    *('runner_type', 'custom_imports', 'extra_keys', 'vis_backends'),
+    *('model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'activation_checkpointing'),
+    *('efficient_conv_bn_eval', 'compile', 'tta_model', 'tta_pipeline'),
+    *('crf', 'non_finite', 'finetune', 'check_data', 'bn_policy', 'early_stopping'),
+    *('protocols', 'published', 'auto_class_weight'),
+)
+# What a builder takes out before the class sees it, by the last key of the path.
+BUILDERS: dict[str, tuple[str, ...]] = {
+    'optim_wrapper': ('optimizer', 'constructor', 'paramwise_cfg'),
+    'param_scheduler': ('convert_to_iter_based',),
+    'custom_hooks': ('priority',),
+    'init_cfg': ('override', 'layer'),
+    'override': ('name', 'layer'),
+    'norm_cfg': ('requires_grad',),
+    'visualizer': ('name', 'save_dir'),
+    'vis_backends': ('save_dir',),
+}
+
+
+def _of(*functions: Callable) -> frozenset[str]:
+    taken = (inspect.signature(function).parameters for function in functions)
+    return frozenset().union(*taken) - {'self', 'args', 'kwargs', 'runner', 'dataloader'}
+
+
+LOADER = frozenset(
+    {'dataset', 'worker_init_fn', 'num_batch_per_epoch', 'disable_subprocess_warning'}
+)
+PARAMWISE = (
+    *('custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult'),
+    *('flat_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate'),
+)
+CLIP = _of(torch.nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_value_) - {'parameters'}
+# Dicts without a ``type``: a pattern of their whole path, and their keys.
+PLACES: Sequence[tuple[str, frozenset[str]]] = [
+    (pattern, frozenset(keys))
+    for pattern, keys in (
+        (r'(train|val|test)_dataloader', LOADER | _of(DataLoader.__init__)),
+        (r'train_cfg', _of(IterBasedTrainLoop, EpochBasedTrainLoop) | {'by_epoch'}),
+        (r'(val|test)_cfg', {'fp16'}),
+        (r'(model|tta_model)(\.module)*\.train_cfg', ()),
+        (r'(model|tta_model)(\.module)*\.test_cfg', {'mode', 'stride', 'crop_size'}),
+        (r'optim_wrapper', {'accumulative_counts', 'clip_grad'}),
+        (r'(.*\.)?clip_grad', CLIP | {'type'}),
+        (r'optim_wrapper\.paramwise_cfg', PARAMWISE),
+        (r'optim_wrapper\.paramwise_cfg\.custom_keys\..*', {'lr_mult', 'decay_mult'}),
+        (r'auto_scale_lr', {'enable', 'base_batch_size'}),
+        (r'env_cfg', {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),
+        (r'env_cfg\.mp_cfg', {'mp_start_method', 'opencv_num_threads'}),
+        (
+            r'env_cfg\.dist_cfg',
+            {'backend', 'timeout', 'init_backend', *_of(torch.distributed.init_process_group)},
+        ),
+        (r'randomness', _of(Runner.set_randomness)),
+        (r'log_processor', _of(LogProcessor.__init__)),
+        (r'default_hooks', {*HOOKS, 'visualization'}),
+        (r'model_wrapper_cfg', arguments(MMDistributedDataParallel) or ()),
+        (r'custom_imports', {'imports', 'allow_failed_imports'}),
+        (r'(.*\.)?metainfo', {'classes', 'palette', 'dataset_type', 'task_name', 'label_map'}),
+        (r'(.*\.)?data_prefix', {'img_path', 'img_path2', 'seg_map_path', 'depth_map_path'}),
+        (r'compile', _of(torch.compile) - {'model'}),
+        (r'crf', {'published', *DenseCRF.__dataclass_fields__}),
+        (r'non_finite', {'patience'}),
+        (r'finetune', {'min_backbone'}),
+        (r'check_data', {'allow'}),
+        (r'early_stopping', {'monitor', 'patience', 'min_delta'}),
+        (r'protocols\.[^.]*', {'pipeline', 'test_size'}),
+        (r'published', {*ROWS, 'mIoU', 'protocol', 'source'}),
+    )
+]
+RUNNER = _of(Runner.__init__) - {'cfg'}
+
+
+def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | None:
+    """The keys that the dict ``node`` at ``path`` takes; None where any are right.
+
+    Raises:
+        UserError: Its ``type`` names no class.
+    """
+    if not path:
+        return RUNNER | set(OPTIONAL) | set(node.get('extra_keys') or ())
+    where = '.'.join(path)
+    if node.get('type') is not None and path[-1] != 'clip_grad':
+        taken = arguments(find_class(node['type'], path))
+        return None if taken is None else taken | _built(path)
+    found = [keys for pattern, keys in PLACES if re.fullmatch(pattern, where)]
+    return found[0] | _built(path) if found else None
+
+
+def _built(path: Sequence[str]) -> frozenset[str]:
+    return frozenset({'type', '_scope_', *BUILDERS.get(place(path), ())})

@@ -1,0 +1,24 @@
+"""Arrays in ``.npz`` files; objects in them are not unpickled."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.table import Array
+
+
+def read_npz(path: Path) -> dict[str, Array]:
+    """Every array of a file.
+
+    Raises:
+        UserError: It is broken, or an array in it holds objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, OSError, EOFError, MemoryError, AttributeError, TypeError) as error:
+        raise UserError(f'{path} is not a readable .npz of plain arrays: {error}') from error
+    except zipfile.BadZipFile as error:
+        raise UserError(f'{path} is not a readable .npz: {error}') from error

@@ -1,0 +1,152 @@
+"""Keys, options and classes that do not exist are refused; what exists passes."""
+
+import argparse
+import random
+import re
+from pathlib import Path
+
+import pytest
+from places import ROOT
+from tools_conftest import SMALL
+
+from mmdeeplab.cli.common import load_config
+from mmdeeplab.errors import UserError, edits, nearest
+from mmdeeplab.torture import typos
+
+LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs').glob('ablation/*.py')])
+MINI = ROOT / 'configs/deeplabv3plus_xception_mini-voc.py'
+
+
+def load(path: Path, *options: str) -> object:
+    args = argparse.Namespace(
+        cfg_options=list(options), data_root=None, output_stride=None, launcher='none'
+    )
+    return load_config(str(path), args)
+
+
+def test_edits() -> None:
+    """Against distances counted by hand."""
+    words = [('cat', 'cat', 0), ('cat', 'at', 1), ('act', 'cat', 1), ('caat', 'cat', 1)]
+    words += [('cut', 'cat', 1), ('', 'cat', 3), ('Cat', 'cat', 0.5), ('kitten', 'sitting', 3)]
+    for a, b, distance in words:
+        assert edits(a, b) == edits(b, a) == distance
+    assert nearest('optim_wraper', ['optimizer', 'optim_wrapper']) == 'optim_wrapper'
+    assert nearest('completely', ['different']) is None
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_every_config_passes(path: Path) -> None:
+    assert load(path).model
+
+
+def test_options_of_the_tests_and_of_the_documents_pass() -> None:
+    load(MINI, *SMALL, 'tta_model.type=mmdeeplab.MultiScaleFlip', 'tta_model.scales=(0.75,1.0)')
+    pages = [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')]
+    lines = [line for page in pages for line in page.read_text().splitlines()]
+    after = ' '.join(line.partition('--cfg-options')[2] for line in lines)
+    found = re.findall(r'\b((?:[a-z_0-9]+\.)+[a-z_]+=[^\s`\'",;]+)', after)
+    assert len(found) >= 2
+    for option in found:
+        load(MINI, option)
+
+
+@pytest.mark.parametrize(
+    'option',
+    [
+        'optim_wrapper.clip_grad.max_norm=1',
+        'model.auxiliary_head.type=FCNHead',
+        'model.neck=None',
+        'model.backbone.init_cfg.type=Pretrained',
+        'optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult=0.1',
+        'log_processor.window_size=3',
+        'train_cfg.val_begin=3',
+        'test_evaluator.trimap=(3,5)',
+        'visualizer.alpha=0.3',
+        'randomness.deterministic=True',
+        'crf.published=v2-r101',
+        "custom_hooks=[{'type':'EMAHook','momentum':0.01}]",
+    ],
+)
+def test_legal_options_pass(option: str) -> None:
+    load(MINI, option)
+
+
+@pytest.mark.parametrize(
+    ('option', 'words'),
+    [
+        ('optim_wraper.optimizer.lr=0.5', 'did you mean optim_wrapper?'),
+        ('val_evalutor.type=x', 'did you mean val_evaluator?'),
+        ('randomnes.seed=5', 'did you mean randomness?'),
+        ('lod_from=/x', 'did you mean load_from?'),
+        ('model.test_cfg.mod=slide', 'did you mean mode?'),
+        ('model.train_cfg.foo=1', 'foo is not a key of model.train_cfg'),
+        ('env_cfg.cudnn_benchmrk=True', 'did you mean cudnn_benchmark?'),
+        ('default_hooks.checkpoint.max_keep_ckpt=3', 'did you mean max_keep_ckpts?'),
+        ('default_hooks.timr.type=IterTimerHook', 'did you mean timer?'),
+        ('crop_size=(33,33)', r'set train_dataloader.dataset.pipeline.3.crop_size, model.data_'),
+        ('model.backbone.type=mmdeeplab.Xcepton', 'did you mean mmdeeplab.Xception?'),
+        ('model.decode_head.type=ResNetV1C', 'did you mean ResNetV1c?'),
+        ('model.backbone.type=os.system', 'there is no class os.system'),
+        ('optim_wrapper.constructor=Foo', 'there is no class Foo'),
+        ('optim_wrapper.optimizer.lr=1e-2x', "a number, got '1e-2x'"),
+        ('resume=Flase', 'did you mean False?'),
+        ('custom_hooks.7.type=x', 'has 3 items'),
+        ('model.backbone.depth.x=1', 'depth is 65'),
+        ("custom_hooks=[dict(type='EMAHook')]", 'cannot be read'),
+        ("custom_hooks=[{'type':'EMAHook','momentm':0.01}]", 'did you mean momentum?'),
+        ('default_scope=mmdeeplab', 'mmseg, mmengine'),
+        ('optim_wrapper.clip_grad.type=nrm', 'norm, value'),
+    ],
+)
+def test_wrong_options_are_refused(option: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        load(MINI, option)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_names_of_config_files_have_a_purpose(tmp_path: Path) -> None:
+    base = f'_base_ = {str(MINI)!r}\n'
+    good = write(tmp_path / 'good.py', base + 'n = 7\ntrain_dataloader = dict(batch_size=n)\n')
+    cfg = load(good)
+    assert cfg.train_dataloader.batch_size == 7
+    assert 'n' not in cfg
+    child = write(
+        tmp_path / 'child.py',
+        "_base_ = 'good.py'\nval_dataloader = dict(batch_size={{_base_.n}})\n",
+    )
+    assert load(child).val_dataloader.batch_size == 7
+    stray = write(tmp_path / 'stray.py', base + 'optim_wraper = dict(optimizer=dict(lr=1))\n')
+    with pytest.raises(UserError, match='did you mean optim_wrapper'):
+        load(stray)
+    again = write(tmp_path / 'again.py', base + 'crop_size = (33, 33)\n')
+    with pytest.raises(UserError, match=r'has no effect: what .*mini-voc\.py'):
+        load(again)
+    named = write(tmp_path / 'named.py', base + "extra_keys = ['mine']\nmine = 3\n")
+    assert load(named).mine == 3
+
+
+def test_a_dumped_config_is_a_config(tmp_path: Path) -> None:
+    load(MINI).dump(tmp_path / 'dump.py')
+    load(MINI).dump(tmp_path / 'dump.json')
+    assert load(tmp_path / 'dump.py').model == load(MINI).model
+    assert load(tmp_path / 'dump.json').model.neck.channels == 256
+
+
+def test_typos_are_refused_with_the_right_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    random.seed(1)
+    outcome = typos.run(40, tmp_path)
+    assert outcome.tried == outcome.survived == 40, outcome.failures
+    right = int(re.search(r'suggested for (\d+) of 40', capsys.readouterr().out)[1])
+    assert right >= 36
+
+
+def test_the_suite_finds_what_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typos, 'refusal', lambda config, options: None)
+    monkeypatch.setattr(typos, 'KINDS', ('option', 'file', 'class'))
+    assert typos.run(3, tmp_path).survived == 0
