@@ -66,6 +66,24 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
     Raises:
         UserError: No such file, a file that does not parse, or an option without effect.
     """
+    cfg = read_config(path)
+    override(cfg, args.cfg_options)
+    if args.data_root:
+        set_data_root(cfg, args.data_root)
+    if args.output_stride is not None:
+        from mmdeeplab.engine.output_stride import set_output_stride
+
+        set_output_stride(cfg, args.output_stride)
+    cfg.launcher = args.launcher
+    return cfg
+
+
+def read_config(path: str) -> Config:
+    """Read a config file as it is.
+
+    Raises:
+        UserError: No such file, or one that does not parse.
+    """
     file = Path(path)
     if not file.is_file():
         known = sorted(
@@ -78,18 +96,9 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
     from mmengine.config import Config
 
     try:
-        cfg = Config.fromfile(file)
+        return Config.fromfile(file)
     except Exception as error:
         raise UserError(f'the config {path} cannot be read: {error}') from error
-    override(cfg, args.cfg_options)
-    if args.data_root:
-        set_data_root(cfg, args.data_root)
-    if args.output_stride is not None:
-        from mmdeeplab.engine.output_stride import set_output_stride
-
-        set_output_stride(cfg, args.output_stride)
-    cfg.launcher = args.launcher
-    return cfg
 
 
 def override(cfg: Config, options: list[str]) -> None:

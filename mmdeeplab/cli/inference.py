@@ -25,6 +25,8 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
 
 def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
     """Put what the options ask for around the network of ``cfg``."""
+    from mmdeeplab.inference.wrap import enable_crf, enable_tta
+
     if args.tta:
         enable_tta(cfg)
     if args.crf:
@@ -45,27 +47,3 @@ def find_checkpoint(wish: str) -> Path:
             'tools/convert_weights.py imports published ones'
         )
     return found
-
-
-def enable_tta(cfg: Config) -> None:
-    """Wrap the network for multi-scale and flipped inference."""
-    wrapper = cfg.get('tta_model') or dict(type='mmdeeplab.MultiScaleFlip')
-    cfg.model = dict(**wrapper, module=cfg.model)
-
-
-def enable_crf(cfg: Config) -> None:
-    """Put the config's dense CRF behind the network.
-
-    Raises:
-        UserError: The config has no parameters, or they are wrong, or the package is missing.
-    """
-    from mmdeeplab.inference.crf import PUBLISHED, build_crf, require_pydensecrf
-
-    if not cfg.get('crf'):
-        raise UserError(
-            '--crf: this config names no CRF (v3 and v3+ have none); choose one of '
-            f'{", ".join(PUBLISHED)}: --cfg-options crf.published=v2-r101'
-        )
-    build_crf(**cfg.crf)
-    require_pydensecrf()
-    cfg.model = dict(type='mmdeeplab.CRFRefined', module=cfg.model, crf=cfg.crf)
