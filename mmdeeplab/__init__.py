@@ -4,4 +4,19 @@ Importing the package loads nothing else; the registries in :mod:`mmdeeplab.regi
 parts when a config first names one.
 """
 
+from typing import TYPE_CHECKING
+
 __version__ = '0.1.0'
+
+if TYPE_CHECKING:
+    from mmdeeplab.inference.predictor import DeepLabPredictor
+
+__all__ = ['DeepLabPredictor', '__version__']
+
+
+def __getattr__(name: str) -> object:
+    if name == 'DeepLabPredictor':
+        from mmdeeplab.inference.predictor import DeepLabPredictor
+
+        return DeepLabPredictor
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

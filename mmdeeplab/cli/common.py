@@ -7,7 +7,7 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,23 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
     Raises:
         UserError: No such file, a file that does not parse, or an option without effect.
     """
+    cfg = open_config(path, args.cfg_options)
+    if args.data_root:
+        set_data_root(cfg, args.data_root)
+    if args.output_stride is not None:
+        from mmdeeplab.engine.output_stride import set_output_stride
+
+        set_output_stride(cfg, args.output_stride)
+    cfg.launcher = args.launcher
+    return cfg
+
+
+def open_config(path: str, options: Sequence[str] = ()) -> Config:
+    """Read a config file, override settings by ``KEY=VALUE``, and check every key.
+
+    Raises:
+        UserError: No such file, a file that does not parse, or a key without effect.
+    """
     file = Path(path)
     if not file.is_file():
         known = sorted(
@@ -80,16 +97,9 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
     from mmdeeplab.schema.files import read_config
 
     cfg, helpers = read_config(file)
-    override(cfg, args.cfg_options, helpers)
+    override(cfg, list(options), helpers)
     check_config(cfg)
     set_aside(cfg)
-    if args.data_root:
-        set_data_root(cfg, args.data_root)
-    if args.output_stride is not None:
-        from mmdeeplab.engine.output_stride import set_output_stride
-
-        set_output_stride(cfg, args.output_stride)
-    cfg.launcher = args.launcher
     return cfg
 
 

@@ -1,34 +1,41 @@
-"""Segment images: files, folders or patterns; no data set, no ground truth."""
+"""Segment images and videos: files, folders or patterns; no data set, no ground truth."""
 
 from __future__ import annotations
 
 import argparse
 import glob
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command, load_config
-from mmdeeplab.cli.inference import add_inference_options, find_checkpoint, wrap_for_inference
+from mmdeeplab.cli.inference import add_inference_options, find_checkpoint
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
-KINDS = ('masks', 'color', 'overlay')
+    from mmdeeplab.inference.outputs import Outputs
+    from mmdeeplab.inference.predictor import DeepLabPredictor
+
+IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
+KINDS = ('masks', 'color', 'overlay', 'prob', 'confidence')
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='predict.py', description=__doc__)
-    parser.add_argument('input', nargs='+', help='images, folders of images, or patterns')
+    parser.add_argument('input', nargs='+', help='images, videos, folders of them, or patterns')
     parser.add_argument('--model', required=True, metavar='CONFIG', help='config of the network')
     parser.add_argument('--checkpoint', required=True, metavar='FILE', help='its weights')
     parser.add_argument('--out', required=True, metavar='DIR', help='DIR/KIND/NAME.png')
     parser.add_argument(
         '--save', default='masks,overlay', metavar='KINDS', help=f'some of {",".join(KINDS)}'
     )
+    parser.add_argument('--batch-size', type=int, default=1, metavar='N', help='images at a time')
     parser.add_argument('--device', default=None, help='cpu, cuda, cuda:1 (the best there is)')
+    parser.add_argument('--overwrite', action='store_true', help='make again what is there')
     add_inference_options(parser)
     add_config_options(parser)
     return parser
@@ -39,69 +46,124 @@ def predict(args: argparse.Namespace) -> None:
     kinds = args.save.split(',')
     if unknown := sorted(set(kinds) - set(KINDS)):
         raise UserError(f'--save takes {",".join(KINDS)}, got {", ".join(unknown)}')
-    images = find_images(args.input)
+    if args.batch_size < 1:
+        raise UserError(f'--batch-size must be at least 1, got {args.batch_size}')
+    inputs = find_inputs(args.input)
     cfg = load_config(args.model, args)
     checkpoint = find_checkpoint(args.checkpoint)
-    wrap_for_inference(cfg, args)
-    from tqdm import tqdm
+    from mmdeeplab.engine.checkpoint import sha256
+    from mmdeeplab.inference.outputs import Outputs
+    from mmdeeplab.inference.predictor import DeepLabPredictor
 
-    from mmdeeplab.inference.segment import load_segmentor, segment
-
-    model = load_segmentor(cfg, checkpoint, args.device)
-    failed = []
-    for path in tqdm(images, 'segmenting', unit='image', disable=None):
-        try:
-            image, labels = segment(model, path)
-        except UserError as error:
-            failed.append(str(error))
-            continue
-        save(Path(args.out), path.stem, kinds, image, labels)
-    print(f'{len(images) - len(failed)} of {len(images)} images segmented into {args.out}')
+    settings = dict(
+        model=Path(args.model).name,
+        checkpoint_sha256=sha256(checkpoint),
+        tta=args.tta,
+        crf=args.crf,
+        windows=[args.mode, args.window, args.stride, args.blend],
+        output_stride=args.output_stride,
+        cfg_options=args.cfg_options,
+    )
+    outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
+    keep = bool({'prob', 'confidence'} & set(kinds))
+    predictor = DeepLabPredictor(
+        cfg,
+        checkpoint,
+        args.device,
+        tta=args.tta,
+        crf=args.crf,
+        mode=args.mode,
+        window=args.window,
+        stride=args.stride,
+        blend=args.blend,
+        keep_logits=keep,
+    )
+    failed = run(predictor, inputs, outputs, args.batch_size)
     if failed:
         print('\n'.join(failed), file=sys.stderr)
         raise UserError(f'unreadable inputs: {len(failed)}, listed above')
 
 
-def find_images(inputs: list[str]) -> list[Path]:
-    """Files as they are, the images of folders, and what patterns match.
+def run(
+    predictor: DeepLabPredictor, inputs: list[Path], outputs: Outputs, batch_size: int
+) -> list[str]:
+    """Segment what is not there yet; return a sentence for every input that cannot be read."""
+    from tqdm import tqdm
+
+    from mmdeeplab.inference import video
+
+    films = [path for path in inputs if path.suffix.lower() in VIDEOS]
+    images = [path for path in inputs if path not in set(films)]
+    wanted = [path for path in images if not outputs.done(path.stem)]
+    failed: list[str] = []
+    bar = tqdm(total=len(wanted), desc='segmenting', unit='image', disable=None)
+    for names, pictures in grouped(predictor, wanted, batch_size, failed):
+        for name, result in zip(names, predictor.batch(pictures), strict=True):
+            outputs.write(name, result)
+        bar.update(len(names))
+    bar.close()
+    there = len(images) - len(wanted)
+    for path in films:
+        if video.done(path, outputs):
+            there += 1
+            continue
+        try:
+            count = video.segment_video(predictor, path, outputs, batch_size)
+            print(f'{path}: {count} frames')
+        except UserError as error:
+            failed.append(str(error))
+    done = len(inputs) - len(failed) - there
+    notice = f' ({there} were there already)' if there else ''
+    print(f'{done} of {len(inputs)} inputs segmented into {outputs.folder}{notice}')
+    return failed
+
+
+def grouped(
+    predictor: DeepLabPredictor, paths: list[Path], size: int, failed: list[str]
+) -> Iterator[tuple[list[str], list[np.ndarray]]]:
+    """Batches of neighbours that are padded to one size, so that none changes by its batch."""
+    from mmdeeplab.inference.images import read_picture
+
+    names: list[str] = []
+    pictures: list[np.ndarray] = []
+    for path in paths:
+        try:
+            picture = read_picture(path)
+        except UserError as error:
+            failed.append(str(error))
+            continue
+        other = pictures and predictor.padded_size(picture) != predictor.padded_size(pictures[0])
+        if len(pictures) == size or other:
+            yield names, pictures
+            names, pictures = [], []
+        names.append(path.stem)
+        pictures.append(picture)
+    if pictures:
+        yield names, pictures
+
+
+def find_inputs(inputs: list[str]) -> list[Path]:
+    """Files as they are, the images and videos of folders, and what patterns match.
 
     Raises:
-        UserError: An input that names nothing, or two images of one name.
+        UserError: An input that names nothing, or two of one name.
     """
     found: list[Path] = []
     for item in inputs:
         path = Path(item)
         if path.is_dir():
-            here = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            known = IMAGES + VIDEOS
+            here = sorted(p for p in path.iterdir() if p.suffix.lower() in known)
         else:
             here = [path] if path.is_file() else sorted(map(Path, glob.glob(item)))  # noqa: PTH207
         if not here:
-            raise UserError(f'no image at {item}')
+            raise UserError(f'no image or video at {item}')
         found += here
     names = [path.stem for path in found]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise UserError(f'two inputs would be written to one file: {", ".join(doubled[:5])}')
     return found
-
-
-def save(out: Path, name: str, kinds: list[str], image: np.ndarray, labels: np.ndarray) -> None:
-    """Write the wanted pictures of one image (H, W, 3) and its labels (H, W)."""
-    from PIL import Image
-
-    from mmdeeplab.engine.masks import palette_picture
-    from mmdeeplab.engine.pictures import colour
-    from mmdeeplab.voc_names import voc_palette
-
-    colours = colour(labels, voc_palette(255))
-    pictures = {
-        'masks': palette_picture(labels),
-        'color': Image.fromarray(colours),
-        'overlay': Image.blend(Image.fromarray(image), Image.fromarray(colours), 0.5),
-    }
-    for kind in kinds:
-        (out / kind).mkdir(parents=True, exist_ok=True)
-        pictures[kind].save(out / kind / f'{name}.png')
 
 
 main = command(_parser, predict)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.evaluation import SegMetric
-from mmdeeplab.inference.segment import segment
+from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.predictor import segment
 from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
@@ -47,7 +48,9 @@ def main(folder: Path, side: int) -> None:
     cv2.imwrite(str(path), np.repeat(np.repeat(pattern, 100, 0), 100, 1)[:side, :side])
     model.network.encode_decode(torch.rand(4, 3, 513, 513), [])
     before = peak()
-    image, labels = segment(model, path)
+    image = read_picture(path)
+    (result,) = segment(model, [image])
+    labels = result.pred_sem_seg.data[0].numpy().astype(np.uint8)
     segmented = peak()
     metric = SegMetric()
     metric.dataset_meta = dict(classes=[str(i) for i in range(CLASSES)])

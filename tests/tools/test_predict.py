@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from tools_conftest import CONFIG, SMALL, Tool
 
-from mmdeeplab.cli.predict import find_images
+from mmdeeplab.cli.predict import find_inputs
 from mmdeeplab.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -20,7 +20,7 @@ def test_masks_are_what_evaluation_predicts(
     from mmengine.config import Config
 
     from mmdeeplab.cli.common import override
-    from mmdeeplab.inference.segment import load_segmentor
+    from mmdeeplab.inference.predictor import load_segmentor
 
     folder = tmp_path / 'in'
     folder.mkdir()
@@ -33,11 +33,11 @@ def test_masks_are_what_evaluation_predicts(
         tmp_path / 'out', '--save', 'masks,color,overlay', '--cfg-options', *SMALL,
     )  # fmt: skip
     assert done.returncode == 2
-    assert '3 of 4 images' in done.stdout
+    assert '3 of 4 inputs' in done.stdout
     assert 'page.jpg' in done.stderr
     cfg = Config.fromfile(CONFIG)
     override(cfg, SMALL)
-    model = load_segmentor(cfg, trained['work'] / 'iter_4.safetensors')
+    model, _ = load_segmentor(cfg, trained['work'] / 'iter_4.safetensors')
     for name in names:
         size = Image.open(folder / f'{name}.jpg').size
         mask = Image.open(tmp_path / f'out/masks/{name}.png')
@@ -64,21 +64,21 @@ def labels(model: object, x: np.ndarray) -> np.ndarray:
 def test_inputs_are_files_folders_and_patterns(tmp_path: Path) -> None:
     for name in ('a.jpg', 'b.png', 'notes.txt'):
         (tmp_path / name).touch()
-    assert [p.name for p in find_images([str(tmp_path)])] == ['a.jpg', 'b.png']
-    assert [p.name for p in find_images([str(tmp_path / '*.png')])] == ['b.png']
-    assert [p.name for p in find_images([str(tmp_path / 'a.jpg')])] == ['a.jpg']
-    with pytest.raises(UserError, match=r'no image at .*gone\*'):
-        find_images([str(tmp_path / 'gone*')])
+    assert [p.name for p in find_inputs([str(tmp_path)])] == ['a.jpg', 'b.png']
+    assert [p.name for p in find_inputs([str(tmp_path / '*.png')])] == ['b.png']
+    assert [p.name for p in find_inputs([str(tmp_path / 'a.jpg')])] == ['a.jpg']
+    with pytest.raises(UserError, match=r'no image or video at .*gone\*'):
+        find_inputs([str(tmp_path / 'gone*')])
     (tmp_path / 'a.png').touch()
     with pytest.raises(UserError, match='one file: a'):
-        find_images([str(tmp_path)])
+        find_inputs([str(tmp_path)])
 
 
 @pytest.mark.parametrize(
     ('args', 'words'),
     [
-        (['gone.jpg', '--checkpoint', 'x.pth'], 'no image at gone.jpg'),
-        (['tests', '--checkpoint', 'x.pth'], 'no image at tests'),
+        (['gone.jpg', '--checkpoint', 'x.pth'], 'no image or video at gone.jpg'),
+        (['tests', '--checkpoint', 'x.pth'], 'no image or video at tests'),
         (['docs/images', '--checkpoint', 'x.pth'], 'no checkpoint at x.pth'),
         (['docs/images', '--checkpoint', 'x.pth', '--save', 'masks,art'], 'got art'),
     ],

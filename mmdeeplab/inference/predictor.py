@@ -1,0 +1,173 @@
+"""Masks of any images in three lines of Python."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from mmdeeplab.engine.checkpoint import load_weights, unwrap
+from mmdeeplab.engine.finite import refuse_logits
+from mmdeeplab.engine.transfer import class_names
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference.images import Picture, read_picture
+from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.inference.wrap import crf_of, enable_tta, enable_windows
+from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+
+
+class DeepLabPredictor:
+    """A trained network that segments images.
+
+    ::
+
+        predictor = DeepLabPredictor('configs/deeplabv3plus_xception_voc.py', 'weights.safetensors')
+        result = predictor('bird.jpg')
+        result.areas                        # {'background': 0.77, 'bird': 0.23}
+        result.overlay().save('bird.png')
+
+    As in evaluation under the protocol "paper-513": native size, padded by the preprocessor.
+
+    Args:
+        model: A config, or the path of one.
+        checkpoint: Its weights: .safetensors, .pth, or a work dir (its newest).
+        device: ``cpu``, ``cuda``, ``cuda:1``; the best there is without it.
+        tta: Six scales and their mirrors, as in the papers.
+        crf: The config's dense CRF behind the network.
+        mode, window, stride, blend: How large images are cut, see
+            :func:`mmdeeplab.inference.wrap.enable_windows`.
+        keep_logits: Keep the scores of every result, so that ``result.probabilities`` can be asked
+            for; C x H x W x 4 bytes a result.
+
+    Raises:
+        UserError: No such file, weights that do not fit, no such device.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Config,
+        checkpoint: str | Path,
+        device: str | None = None,
+        *,
+        tta: bool = False,
+        crf: bool = False,
+        mode: str = 'auto',
+        window: int | None = None,
+        stride: int | None = None,
+        blend: str = 'hann',
+        keep_logits: bool = True,
+    ) -> None:
+        from mmdeeplab.cli.common import open_config
+        from mmdeeplab.cli.inference import find_checkpoint
+
+        cfg = model if isinstance(model, Config) else open_config(str(model))
+        cfg = Config(cfg.to_dict())  # the caller's stays as it is
+        self.crf = crf_of(cfg) if crf else None
+        cfg.pop('data_preprocessor', None)  # MMEngine would give it to a wrapper
+        if tta:
+            enable_tta(cfg)
+        enable_windows(cfg, mode, window, stride, blend)
+        self.model, loaded = load_segmentor(cfg, find_checkpoint(str(checkpoint)), device)
+        self.keep_logits = keep_logits
+        count = unwrap(self.model).num_classes
+        self.classes = tuple(class_names(loaded) or default_names(count))
+        self.palette = palette_of(loaded, count)
+
+    def __call__(self, image: Picture) -> Segmentation:
+        """Segment one image.
+
+        Args:
+            image: A path or https URL, a PIL image, an array (H, W, 3) or (H, W) uint8 RGB, or a
+                tensor (3, H, W), uint8 or float in 0..1.
+
+        Raises:
+            UserError: Not an image; the message names it.
+        """
+        (result,) = self.batch([image])
+        return result
+
+    def batch(self, images: Iterable[Picture]) -> list[Segmentation]:
+        """Segment several images in one pass of the network.
+
+        Images are padded to one size, so give images that the preprocessor pads to the same size:
+        the pooled branch of ASPP sees the padding.
+        """
+        pictures = [read_picture(image) for image in images]
+        results = segment(self.model, pictures)
+        return [self._result(*pair) for pair in zip(pictures, results, strict=True)]
+
+    def padded_size(self, picture: np.ndarray) -> tuple[int, int]:
+        """(H, W) to which the preprocessor pads an image (H, W, 3)."""
+        least = unwrap(self.model).data_preprocessor.test_size
+        return max(least[0], picture.shape[0]), max(least[1], picture.shape[1])
+
+    def _result(self, picture: np.ndarray, sample: Any) -> Segmentation:
+        if self.crf is not None:
+            from mmdeeplab.inference.crf import refine
+
+            sample = refine(sample, picture, self.crf)
+        labels = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+        kept = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
+        logits = sample.seg_logits.data.float().cpu().numpy() if kept else None
+        return Segmentation(picture, labels, self.classes, self.palette, logits)
+
+
+def load_segmentor(
+    cfg: Config, checkpoint: str | Path, device: str | None = None
+) -> tuple[BaseModel, dict]:
+    """Build the network of ``cfg`` (also a wrapped one), fill it, set it to eval.
+
+    Returns:
+        The network and the checkpoint.
+
+    Raises:
+        UserError: The weights do not fit, or there is no such device.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    model = MODELS.build(cfg.model)
+    loaded = load_weights(model, checkpoint)
+    try:
+        return model.to(device or get_device()).eval(), loaded
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f'--device {device}: {str(error).splitlines()[0]}') from error
+
+
+@torch.no_grad()
+def segment(model: BaseModel, pictures: Sequence[np.ndarray]) -> list[SegDataSample]:
+    """One pass over pictures (H, W, 3) uint8 RGB, as in evaluation.
+
+    Raises:
+        UserError: The logits are not finite.
+    """
+    samples = []
+    for picture in pictures:
+        size = picture.shape[:2]
+        samples.append(SegDataSample(metainfo=dict(ori_shape=size, img_shape=size)))
+    inputs = [as_input(picture) for picture in pictures]
+    results = model.test_step(dict(inputs=inputs, data_samples=samples))
+    refuse_logits(results)
+    return results
+
+
+def as_input(picture: np.ndarray) -> Tensor:
+    """RGB (H, W, 3) as the pipelines give it: BGR (3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)))
+
+
+def default_names(count: int) -> Sequence[str]:
+    """VOC's for 21 classes, otherwise numbers."""
+    return VOC_CLASSES if count == len(VOC_CLASSES) else [f'class {i}' for i in range(count)]
+
+
+def palette_of(checkpoint: dict, count: int) -> Sequence[Sequence[int]]:
+    """Colours of the checkpoint's data set, or VOC's."""
+    meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    return meta.get('palette') or voc_palette(count)

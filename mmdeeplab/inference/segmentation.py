@@ -1,0 +1,123 @@
+"""What a prediction is: labels, names, areas, and pictures of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmdeeplab.checkpoints.disk import Disk, replacing
+from mmdeeplab.engine.masks import palette_picture
+from mmdeeplab.engine.pictures import colour
+from mmdeeplab.errors import choose
+
+KINDS = ('masks', 'color', 'overlay', 'prob', 'confidence')
+
+
+@dataclass(frozen=True, repr=False)
+class Segmentation:
+    """The labels of one image.
+
+    Attributes:
+        image: (H, W, 3) uint8, RGB.
+        labels: (H, W) uint8 class ids.
+        classes: Names in id order.
+        palette: RGB of each class.
+        logits: (C, H, W) float32 scores, from which :attr:`probabilities` are made when asked for;
+            None where they were not kept.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    classes: Sequence[str]
+    palette: Sequence[Sequence[int]]
+    logits: np.ndarray | None = None
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """(C, H, W) float32, summing to 1 over the classes.
+
+        Raises:
+            ValueError: The scores were not kept.
+        """
+        if self.logits is None:
+            raise ValueError('no scores were kept: predict with keep_logits=True')
+        scores = np.exp(self.logits - self.logits.max(0))
+        return scores / scores.sum(0)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """(H, W) float32: the largest probability of each pixel."""
+        return self.probabilities.max(0)
+
+    @cached_property
+    def areas(self) -> dict[str, float]:
+        """Share of the image, 0 to 1, of every class found, the largest first."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
+        order = sorted(np.flatnonzero(counts).tolist(), key=lambda i: -counts[i])
+        return {self.classes[i]: float(counts[i] / self.labels.size) for i in order}
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        found = ', '.join(f'{name} {share:.1%}' for name, share in self.areas.items())
+        return f'Segmentation({width}x{height}: {found})'
+
+    def mask(self) -> Image.Image:
+        """A palette image of class ids, as VOC stores its masks."""
+        return palette_picture(self.labels)
+
+    def color(self) -> Image.Image:
+        """Every class in its colour."""
+        return Image.fromarray(colour(self.labels, self.palette))
+
+    def overlay(self, opacity: float = 0.5) -> Image.Image:
+        """The classes' colours over the image.
+
+        Args:
+            opacity: 0 shows the image alone, 1 the colours alone.
+
+        Raises:
+            ValueError: Outside 0 to 1.
+        """
+        if not 0 <= opacity <= 1:
+            raise ValueError(f'opacity must lie in 0..1, got {opacity}')
+        colours = colour(self.labels, self.palette)
+        blend = self.image * (1 - opacity) + colours * opacity
+        return Image.fromarray(blend.round().astype(np.uint8))
+
+    def save(self, path: str | Path, kind: str = 'masks') -> Path:
+        """Write one of :data:`KINDS`; the file appears complete or not at all.
+
+        ``prob`` is a compressed .npz with ``probabilities`` (C, H, W) in float16 and ``classes``;
+        ``confidence`` a grey PNG, 255 = certain; the others are PNGs.
+
+        Returns:
+            The path, with its suffix where it had none.
+
+        Raises:
+            ValueError: An unknown kind.
+            OSError: The file cannot be written.
+        """
+        choose('kind', kind, KINDS)
+        path = Path(path)
+        if not path.suffix:
+            path = path.with_suffix(suffix(kind))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path, Disk()) as file:
+            if kind == 'prob':
+                half = self.probabilities.astype(np.float16)
+                np.savez_compressed(file, probabilities=half, classes=np.array(self.classes))
+            elif kind == 'confidence':
+                grey = (self.confidence * 255).round().astype(np.uint8)
+                Image.fromarray(grey).save(file, 'PNG')
+            else:
+                picture = {'masks': self.mask, 'color': self.color, 'overlay': self.overlay}[kind]()
+                picture.save(file, 'PNG')
+        return path
+
+
+def suffix(kind: str) -> str:
+    """The suffix of files of one kind."""
+    return '.npz' if kind == 'prob' else '.png'

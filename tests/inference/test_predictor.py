@@ -1,0 +1,204 @@
+"""The predictor: any kind of picture, batches, videos, and what a result offers."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+from places import ROOT
+
+from mmdeeplab import DeepLabPredictor
+from mmdeeplab.cli.common import open_config
+from mmdeeplab.cli.predict import run
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference import video
+from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.outputs import Outputs
+from mmdeeplab.inference.segmentation import KINDS, Segmentation
+from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+
+SIDE = 65
+
+
+@pytest.fixture(scope='module')
+def cfg() -> Config:
+    options = [f'model.data_preprocessor.test_size=({SIDE},{SIDE})']
+    return open_config(str(ROOT / 'configs/lraspp_mobilenetv3-small_voc.py'), options)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(cfg: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
+    path = tmp_path_factory.mktemp('weights') / 'random.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def predictor(cfg: Config, checkpoint: Path) -> DeepLabPredictor:
+    return DeepLabPredictor(cfg, checkpoint, 'cpu')
+
+
+def picture(height: int = 40, width: int = 50, seed: int = 0) -> np.ndarray:
+    small = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
+    return np.ascontiguousarray(cv2.resize(small, (width, height)))
+
+
+def test_every_kind_of_picture_is_the_same_picture(tmp_path: Path) -> None:
+    rgb = picture()
+    path = tmp_path / 'a.png'
+    Image.fromarray(rgb).save(path)
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, 'PNG')
+    chw = torch.from_numpy(rgb).permute(2, 0, 1)
+    for kind in (path, str(path), buffer.getvalue(), Image.fromarray(rgb), rgb, chw, chw / 255):
+        assert np.array_equal(read_picture(kind), rgb)
+    grey = rgb[..., 0]
+    assert np.array_equal(read_picture(grey), np.stack([grey] * 3, 2))
+    transparent = Image.fromarray(rgb).convert('RGBA')
+    assert np.array_equal(read_picture(transparent), rgb)
+
+
+@pytest.mark.parametrize(
+    ('thing', 'words'),
+    [
+        (b'<html>', 'not an image'),
+        (np.zeros((4, 4, 3), np.float32), 'uint8'),
+        (np.zeros((4, 4, 4), np.uint8), r'\(4, 4, 4\)'),
+        (np.zeros((0, 4, 3), np.uint8), r'\(0, 4, 3\)'),
+        (torch.zeros(4, 4, 3), r'\(4, 4, 3\)'),
+        (torch.full((3, 4, 4), 2.0), r'0\.\.1'),
+        (7, 'int'),
+        ('gone.jpg', r'gone\.jpg'),
+        ('http://localhost/a.jpg', 'https'),
+    ],
+)
+def test_what_is_no_picture_is_named(thing: object, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        read_picture(thing)
+
+
+def test_labels_are_the_argmax_of_the_network(predictor: DeepLabPredictor) -> None:
+    rgb = picture()
+    result = predictor(rgb)
+    x = torch.zeros(1, 3, SIDE, SIDE)
+    x[0, :, :40, :50] = torch.from_numpy(rgb / 127.5 - 1).permute(2, 0, 1)
+    network = predictor.model.module
+    with torch.no_grad():
+        logits = network(x, mode='tensor')
+        logits = torch.nn.functional.interpolate(
+            logits, (SIDE, SIDE), mode='bilinear', align_corners=True
+        )[0, :, :40, :50]
+    assert np.array_equal(result.labels, logits.argmax(0).numpy())
+    assert result.labels.dtype == np.uint8
+    np.testing.assert_allclose(result.probabilities, logits.softmax(0).numpy(), atol=1e-6)
+    np.testing.assert_allclose(result.confidence, logits.softmax(0).amax(0).numpy(), atol=1e-6)
+    assert len(result.areas) > 1
+    assert sum(result.areas.values()) == pytest.approx(1)
+    assert list(result.areas.values()) == sorted(result.areas.values(), reverse=True)
+    for name, share in result.areas.items():
+        assert share == pytest.approx((result.labels == VOC_CLASSES.index(name)).mean())
+    assert result.classes == VOC_CLASSES
+
+
+def test_a_batch_gives_what_single_images_give(predictor: DeepLabPredictor) -> None:
+    pictures = [picture(40, 50, 1), picture(65, 33, 2)]
+    together = predictor.batch(pictures)
+    for rgb, result in zip(pictures, together, strict=True):
+        alone = predictor(rgb)
+        np.testing.assert_allclose(result.logits, alone.logits, atol=1e-4)
+
+
+def simple() -> Segmentation:
+    labels = np.array([[0, 1], [1, 2]], np.uint8)
+    logits = np.random.default_rng(0).normal(size=(3, 2, 2)).astype(np.float32)
+    return Segmentation(picture(2, 2), labels, ('a', 'b', 'c'), voc_palette(3), logits)
+
+
+def test_pictures_of_a_result() -> None:
+    result = simple()
+    assert repr(result) == 'Segmentation(2x2: b 50.0%, a 25.0%, c 25.0%)'
+    assert np.array_equal(np.array(result.mask()), result.labels)
+    assert np.array_equal(np.array(result.color())[0, 1], voc_palette(3)[1])
+    assert np.array_equal(np.array(result.overlay(0)), result.image)
+    assert np.array_equal(np.array(result.overlay(1)), np.array(result.color()))
+    middle = (result.image.astype(float) + np.array(result.color())) / 2
+    assert np.abs(np.array(result.overlay(0.5)) - middle).max() <= 0.5
+    with pytest.raises(ValueError, match=r'0\.\.1'):
+        result.overlay(1.5)
+
+
+def test_every_kind_is_saved(tmp_path: Path) -> None:
+    result = simple()
+    paths = {kind: result.save(tmp_path / kind, kind) for kind in KINDS}
+    assert np.array_equal(np.array(Image.open(paths['masks'])), result.labels)
+    with np.load(paths['prob']) as saved:
+        assert saved['classes'].tolist() == ['a', 'b', 'c']
+        np.testing.assert_allclose(saved['probabilities'], result.probabilities, atol=1e-3)
+    grey = np.array(Image.open(paths['confidence']))
+    np.testing.assert_allclose(grey / 255, result.confidence, atol=0.5 / 255 + 1e-6)
+    with pytest.raises(ValueError, match='kind must be one of'):
+        result.save(tmp_path / 'x', 'art')
+    with pytest.raises(ValueError, match='keep_logits'):
+        _ = Segmentation(result.image, result.labels, 'abc', voc_palette(3)).probabilities
+
+
+def test_a_rerun_does_what_is_missing(predictor: DeepLabPredictor, tmp_path: Path) -> None:
+    paths = [tmp_path / f'{i}.png' for i in range(3)]
+    for i, path in enumerate(paths):
+        Image.fromarray(picture(20 + i, 30, i)).save(path)
+    outputs = Outputs(tmp_path / 'out', ['masks', 'confidence'], dict(model='a'))
+    assert run(predictor, paths, outputs, 2) == []
+    first = outputs.path('masks', '0')
+    stamp = first.stat().st_mtime_ns
+    outputs.path('confidence', '1').unlink()
+    run(predictor, paths, outputs, 2)
+    assert first.stat().st_mtime_ns == stamp
+    assert outputs.path('confidence', '1').is_file()
+    with pytest.raises(UserError, match='another model'):
+        Outputs(tmp_path / 'out', ['masks'], dict(model='b'))
+    Outputs(tmp_path / 'out', ['masks'], dict(model='b'), overwrite=True)
+
+
+def test_a_video_is_segmented_frame_by_frame(predictor: DeepLabPredictor, tmp_path: Path) -> None:
+    path = tmp_path / 'film.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (48, 32))
+    for i in range(5):
+        writer.write(picture(32, 48, i))
+    writer.release()
+    outputs = Outputs(tmp_path / 'out', ['masks', 'overlay'], {})
+    assert run(predictor, [path], outputs, 2) == []
+    masks = sorted((tmp_path / 'out/masks/film').glob('*.png'))
+    assert [mask.name for mask in masks] == [f'{i:06d}.png' for i in range(1, 6)]
+    shown = list(video.frames(tmp_path / 'out/overlay/film.mp4'))
+    assert len(shown) == 5
+    assert shown[0].shape == (32, 48, 3)
+    frames = list(video.frames(path))
+    assert np.array_equal(np.array(Image.open(masks[3])), predictor(frames[3]).labels)
+    assert video.done(path, outputs)
+    masks[0].unlink()
+    run(predictor, [path], outputs, 2)
+    assert not masks[0].exists()
+    path.write_bytes(b'no film')
+    again = Outputs(tmp_path / 'other', ['overlay'], {})
+    (fault,) = run(predictor, [path], again, 1)
+    assert 'film.avi' in fault
+    assert not list((tmp_path / 'other').rglob('*.mp4'))
+
+
+def test_the_package_offers_the_predictor_lazily() -> None:
+    import mmdeeplab
+
+    with pytest.raises(AttributeError, match='nothing'):
+        _ = mmdeeplab.nothing
