@@ -4,8 +4,6 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from tqdm import tqdm
 import mmdeeplab
 from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
 from mmdeeplab.engine.batches import require_batches, whole_batches
+from mmdeeplab.engine.building import building
 from mmdeeplab.engine.checkpoint import (
     PlainHistoryHook,
     check_fit,
@@ -40,7 +39,6 @@ from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.tensorboard import with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
-from mmdeeplab.errors import UserError
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
 from mmdeeplab.schema.classes import find_class
@@ -71,17 +69,6 @@ class ConsoleHandler(logging.Handler):
         sys.stdout.flush()
 
 
-@contextmanager
-def building(what: str) -> Iterator[None]:
-    """Say what part of a config cannot be built."""
-    try:
-        yield
-    except UserError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
-        raise UserError(f'{what} cannot be built from the config: {error}') from error
-
-
 @RUNNERS.register_module()
 class DeepLabRunner(ResumableRunner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
@@ -98,14 +85,6 @@ class DeepLabRunner(ResumableRunner):
     def from_cfg(cls, cfg: Config) -> 'DeepLabRunner':
         with building('the run'):
             return super().from_cfg(cfg)
-
-    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        if isinstance(self._train_dataloader, dict):
-            self._train_dataloader = whole_batches(self._train_dataloader)
-        with building('train_cfg or train_dataloader'):
-            built = super().build_train_loop(loop)
-        require_batches(built.dataloader)
-        return built
 
     def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         with building('val_cfg, val_dataloader or val_evaluator'):
@@ -155,6 +134,14 @@ class DeepLabRunner(ResumableRunner):
             if self.batch_norm.mode == 'sync':
                 self.cfg.setdefault('sync_bn', 'torch')
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = whole_batches(self._train_dataloader)
+        with building('train_cfg or train_dataloader'):
+            built = super().build_train_loop(loop)
+        require_batches(built.dataloader)
+        return built
 
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)

@@ -162,7 +162,8 @@ def _check_helpers(helpers: dict[str, Any], files: list[Path], known: frozenset[
 
 
 def _loads(tree: ast.AST, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree))
+    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+    return any(n.id == name for n in names)
 
 
 def _base_values(path: Path) -> set[str]:
