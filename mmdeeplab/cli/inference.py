@@ -37,8 +37,6 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
 
 def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
     """Put what the options ask for around the network of ``cfg``."""
-    # MMEngine hands a config's helper of this name to a wrapper, which replaces the network's own.
-    cfg.pop('data_preprocessor', None)
     if args.tta:
         enable_tta(cfg)
     enable_windows(cfg, args)
