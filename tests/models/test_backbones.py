@@ -32,6 +32,12 @@ RESNET_MAPS = [(256, 4), (512, 8), (1024, 16), (2048, 32)]
 BETA = 3 * 64 * 9 + 64 * 64 * 9 + 64 * 128 * 9 + 512 - (3 * 64 * 49 + 128) + 64 * (64 + 256)
 BACKBONES += [  # torchvision's parameters without its classifier; those of the beta stem by hand
     ('resnet50', lambda **kw: AtrousResNet(50, **kw), 23_508_032 + BETA, RESNET_MAPS),
+    (  # as in mmseg, by whose class it was counted (spec 7)
+        'resnet50-v1c',
+        lambda **kw: AtrousResNet(50, stem='v1c', style='torchvision', taps='stage', **kw),
+        23_527_264,
+        RESNET_MAPS,
+    ),
     (
         'resnet50-7x7-torchvision',
         lambda **kw: AtrousResNet(50, stem='7x7', style='torchvision', taps='stage', **kw),

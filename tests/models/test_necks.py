@@ -15,6 +15,7 @@ NECKS = [
     ('aspp-separable', lambda: ASPPNeck(32, 16, (1, 2, 3), separable=True)),
     ('aspp-refined', lambda: ASPPNeck(32, 16, (1, 2, 3), separable='bare', num_convs=1)),
     ('aspp-without-atrous', lambda: ASPPNeck(32, 16, ())),
+    ('aspp-3x3-projection', lambda: ASPPNeck(32, 16, (1, 2, 3), projection_kernel=3)),
 ]
 rows = pytest.mark.parametrize('make', [row[1] for row in NECKS], ids=[row[0] for row in NECKS])
 Make = Callable[[], nn.Module]

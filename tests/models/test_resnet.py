@@ -195,7 +195,7 @@ def test_initialisation_keeps_he_variance() -> None:
 REFUSED = [
     (lambda: AtrousResNet(18), r'50, 101, got 18 \(the basic blocks'),
     (lambda: AtrousResNet(152), '50, 101, got 152$'),
-    (lambda: AtrousResNet(stem='v1c'), "beta, 7x7, got 'v1c'"),
+    (lambda: AtrousResNet(stem='v1d'), "beta, v1c, 7x7, got 'v1d'"),
     (lambda: AtrousResNet(style='pytorch'), "tf, caffe, torchvision, smp, got 'pytorch'"),
     (lambda: AtrousResNet(taps='stage'), "conv3, got 'stage'"),
     (lambda: AtrousResNet(blocks=8), '4, 5, 6, 7, got 8'),

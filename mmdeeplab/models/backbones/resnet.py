@@ -72,7 +72,8 @@ class AtrousResNet(BaseModule):
         depth: 50 or 101.
         output_stride: 8, 16 or 32.
         multi_grid: Factors on the rate of the three units of block 4 and of every later block.
-        stem: ``'beta'``, three 3x3 convolutions (64, 64, 128), or ``'7x7'``, one of 64.
+        stem: Three 3x3 convolutions, TF's ``'beta'`` (64, 64, 128) or mmseg's ``'v1c'``
+            (32, 32, 64), or ``'7x7'``, one of 64.
         style: ``'tf'``, ``'caffe'``, ``'torchvision'`` or ``'smp'``, see above.
         taps: What maps 0 to 2 are. ``'conv3'``: TF's decoder end points, the BN output of ``conv3``
             in the last unit but one of blocks 1 to 3, before addition and ReLU. ``'stage'``: the

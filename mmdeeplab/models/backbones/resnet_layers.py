@@ -1,5 +1,7 @@
 """Stem, pool and unit of the atrous ResNet, and where each framework's ResNet strides."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from mmcv.cnn import ConvModule
@@ -41,12 +43,12 @@ def max_pool(style: str) -> nn.Module:
     return SamePool() if style == 'tf' else nn.MaxPool2d(3, 2, 1, ceil_mode=style == 'caffe')
 
 
-def beta_stem(in_channels: int, norm_cfg: dict) -> nn.Sequential:
-    """TF's three 3x3 convolutions, (N, in_channels, H, W) -> (N, 128, H/2, W/2)."""
+def deep_stem(in_channels: int, norm_cfg: dict, width: int) -> nn.Sequential:
+    """Three 3x3 convolutions, (N, in_channels, H, W) -> (N, 2 * width, H/2, W/2)."""
     return nn.Sequential(
-        ConvModule(in_channels, 64, 3, stride=2, padding=1, norm_cfg=norm_cfg),
-        ConvModule(64, 64, 3, padding=1, norm_cfg=norm_cfg),
-        ConvModule(64, 128, 3, padding=1, norm_cfg=norm_cfg),
+        ConvModule(in_channels, width, 3, stride=2, padding=1, norm_cfg=norm_cfg),
+        ConvModule(width, width, 3, padding=1, norm_cfg=norm_cfg),
+        ConvModule(width, 2 * width, 3, padding=1, norm_cfg=norm_cfg),
     )
 
 
@@ -55,7 +57,11 @@ def plain_stem(in_channels: int, norm_cfg: dict) -> nn.Sequential:
     return nn.Sequential(ConvModule(in_channels, 64, 7, stride=2, padding=3, norm_cfg=norm_cfg))
 
 
-STEMS = {'beta': beta_stem, '7x7': plain_stem}
+STEMS: dict[str, Callable[[int, dict], nn.Sequential]] = {
+    'beta': partial(deep_stem, width=64),
+    'v1c': partial(deep_stem, width=32),
+    '7x7': plain_stem,
+}
 
 
 class Bottleneck(nn.Module):

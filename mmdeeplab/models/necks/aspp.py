@@ -30,11 +30,12 @@ class ASPPNeck(BaseModule):
         dropout: Probability of dropping an element of the projection.
         num_convs: 3x3 convolutions behind the dropout: 0 as published, 1 in torchvision and
             segmentation_models_pytorch.
+        projection_kernel: Kernel of the projection; mmseg's is 3.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
         init_cfg: MMEngine initialisation; without it TF's.
 
     Raises:
-        ValueError: A rate below 1.
+        ValueError: A rate below 1, or an even projection kernel.
     """
 
     def __init__(
@@ -45,12 +46,15 @@ class ASPPNeck(BaseModule):
         separable: bool | str = False,
         dropout: float = 0.1,
         num_convs: int = 0,
+        projection_kernel: int = 1,
         norm_cfg: dict = HEAD_NORM,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if any(rate < 1 for rate in rates):
             raise ValueError(f'rates must be at least 1, got {tuple(rates)}')
+        if projection_kernel % 2 == 0:
+            raise ValueError(f'projection_kernel must be odd, got {projection_kernel!r}')
         self.rates = tuple(rates)
         self.image_pooling = PooledConv(in_channels, channels, 1, norm_cfg=norm_cfg)
         self.pointwise = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg)
@@ -58,7 +62,11 @@ class ASPPNeck(BaseModule):
             conv3x3(in_channels, channels, rate, separable, norm_cfg) for rate in rates
         )
         self.projection = ConvModule(
-            (2 + len(self.rates)) * channels, channels, 1, norm_cfg=norm_cfg
+            (2 + len(self.rates)) * channels,
+            channels,
+            projection_kernel,
+            padding=projection_kernel // 2,
+            norm_cfg=norm_cfg,
         )
         self.dropout = nn.Dropout(dropout)
         self.refine = nn.Sequential(
