@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from mmdeeplab.weights.table import Array, Table
 
-SOURCES = ('tf', 'tflite', 'torchvision', 'timm', 'smp')
-PICKLED = ('torchvision', 'timm', 'smp')  # whose files can hold code
+PICKLED = ('torchvision', 'timm', 'smp', 'mmseg', 'hf')  # whose files can hold code
+SOURCES = ('tf', 'tflite', 'caffe', *PICKLED)
 TRUST = (
     '--trust: %s is unpickled without restrictions; code that someone put into it runs now, with '
     'all that you may do on this machine'
@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('source', choices=SOURCES, help='where the weights come from')
     parser.add_argument(
         'input',
-        help='TF checkpoint prefix (DIR/model.ckpt), .npz of arrays, .tflite, .pth, .safetensors',
+        help='TF checkpoint prefix (DIR/model.ckpt) or frozen .pb, .tflite, .caffemodel, .pth, '
+        '.bin, .safetensors, .npz of arrays',
     )
     parser.add_argument('output', help='.safetensors, or .pth')
     parser.add_argument(
@@ -77,7 +78,11 @@ def convert_weights(args: argparse.Namespace) -> None:
     table = importer.table_for(arrays)
     named = importer.config_for(arrays) if hasattr(importer, 'config_for') else None
     cfg, options = choose_config(args, arrays, table, named)
-    state = fill(cfg, importer, arrays, table, hint(args, named, options))
+    model = build(cfg)
+    if hasattr(importer, 'adapt'):
+        arrays = importer.adapt(arrays, model)
+        table = importer.table_for(arrays)
+    state = fill(model, arrays, table, hint(args, named, options))
     write(output, state, metadata(args, importer, cfg, options, table.part))
     part = '' if table.part == 'model' else f' of the {table.part}'
     count = sum(v.numel() for k, v in state.items() if not k.endswith(STATISTICS))
@@ -123,19 +128,21 @@ def hint(args: argparse.Namespace, named: str | None, options: dict[str, object]
     )
 
 
-def fill(
-    cfg: Config, importer: ModuleType, arrays: dict[str, Array], table: Table, advice: str
-) -> dict[str, Tensor]:
-    """The state dict for the config's model; an error ends with ``advice``."""
+def build(cfg: Config) -> dict[str, Tensor]:
+    """The state dict of the config's model, to be filled."""
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
+    init_default_scope(cfg.default_scope)
+    return MODELS.build(cfg.model).state_dict()
+
+
+def fill(
+    model: dict[str, Tensor], arrays: dict[str, Array], table: Table, advice: str
+) -> dict[str, Tensor]:
+    """The state dict for the model; an error ends with ``advice``."""
     from mmdeeplab.weights.table import convert
 
-    init_default_scope(cfg.default_scope)
-    model = MODELS.build(cfg.model).state_dict()
-    if hasattr(importer, 'adapt'):
-        arrays = importer.adapt(arrays, model)
     try:
         return convert(arrays, table, model)
     except UserError as error:

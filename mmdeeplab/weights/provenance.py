@@ -27,14 +27,16 @@ def config_options(source: Mapping[str, Array], table: Table, cfg: Config) -> di
     shape = shape_of(source, table, CLASSIFIER)
     if shape is None or table.part != 'model':
         return {}
-    head = cfg.model.decode_head
     if shape[0] == 1:
         wanted = {'num_classes': 2, 'out_channels': 1, 'threshold': 0.5}
     else:
         wanted = {'num_classes': shape[0]}
-    if all(head.get(key) == value for key, value in wanted.items()):
-        return {}
-    return {f'model.decode_head.{key}': value for key, value in wanted.items()}
+    return {
+        f'model.{name}.{key}': value
+        for name in ('decode_head', 'auxiliary_head')
+        if (head := cfg.model.get(name)) and any(head.get(k) != v for k, v in wanted.items())
+        for key, value in wanted.items()
+    }
 
 
 def class_names(wanted: str | None, root: str | None, count: int) -> list[str] | None:

@@ -1,0 +1,8 @@
+# For mmsegmentation's deeplabv3plus_r50-d8 checkpoints.
+_base_ = [
+    './_base_/runtime.py',
+    './_base_/datasets/voc.py',
+    './_base_/models/deeplabv3plus_resnet-mmseg.py',
+    './_base_/schedules/voc_30k-resnet.py',
+]
+model = dict(backbone=dict(depth=50))
