@@ -7,6 +7,7 @@ converted, and ``INSTALL`` if the peer comes otherwise than here. None is needed
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -50,7 +51,8 @@ def load(name: str) -> ModuleType:
     if FOLDER.is_dir() and str(FOLDER) not in sys.path:
         sys.path.append(str(FOLDER))
     try:
-        importlib.import_module('torchvision')
+        with suppress(ModuleNotFoundError):  # transformers does without
+            importlib.import_module('torchvision')
     except RuntimeError as error:
         if 'operator torchvision::' not in str(error):
             raise
