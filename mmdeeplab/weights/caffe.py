@@ -1,51 +1,115 @@
-"""The authors' Caffe networks on VGG-16 (DeepLab v1 and v2), as arrays in an ``.npz``.
+"""The authors' Caffe networks: VGG-16 (DeepLab v1 and v2) and ResNet-101 (v2).
 
-Names are LAYER/weights and LAYER/biases, after the layers of the prototxt files: `conv1_1` to
-`conv5_3`; `fc6` and `fc7`, in ASPP `fc6_1` to `fc7_4`; `fc8_NAME`, in ASPP `fc8_NAME_1` to `_4`;
-MSc's `data_conv`, `data_fc`, `data_ms`, `pool1_conv`, ... Layouts equal PyTorch's. The first
+A ``.caffemodel`` is read without Caffe; or its blobs come as an ``.npz``. Names are LAYER/weights
+and LAYER/biases, after the layers of the prototxt files: `conv1_1` to `conv5_3`; `fc6` and `fc7`,
+in ASPP `fc6_1` to `fc7_4`; `fc8_NAME`, in ASPP `fc8_NAME_1` to `_4`; MSc's `data_conv`, `data_fc`,
+`data_ms`, `pool1_conv`, ... ResNet has `conv1`, `res2a_branch2a`, ..., `fc1_NAME_c0` to `_c3`, and
+for each convolution before those `bn2a_branch2a/mean`, `/variance` and `/factor` (by which both
+are to be divided) and `scale2a_branch2a/weights` and `/biases`. Layouts equal PyTorch's. The first
 convolution sees BGR, as in our configs.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.table import Array, Rule, Table
+from mmdeeplab.weights.caffe_start import OLD, cut_for
+from mmdeeplab.weights.caffemodel import read_blobs
+from mmdeeplab.weights.protobuf import DamagedError
+from mmdeeplab.weights.table import Array, Rule, Table, at
 
-LEAVES = {'weights': 'weight', 'biases': 'bias'}
+LEAVES = {'weights': 'weight', 'biases': 'bias', 'mean': 'running_mean', 'variance': 'running_var'}
 SIDE_LAYERS = {'conv': 'conv', 'fc': 'fc.conv', 'ms': 'ms'}
+BRANCHES = {'1': 'shortcut', '2a': 'conv1', '2b': 'conv2', '2c': 'conv3'}
+# names of units -> their numbers: short blocks count by letters, long ones 4a, 4b1, 4b2, ...
+UNITS: dict[str, int | str] = {rf'(?P<b>\d){letter}': i for i, letter in enumerate('abcdef')}
+UNITS[r'(?P<b>\d)b(?P<n>\d+)'] = '{n}'
 
 
-def _rule(layer: str, module: str) -> Rule:
-    """One layer -> one module; in ``module`` a {group} stands as matched, {group-1} less one."""
+def _rule(layer: str, module: str, leaves: str = 'weights|biases') -> Rule:
+    """One layer -> one module of ours, a template of :func:`at`."""
+    target = at(module)
+    return Rule(
+        re.compile(f'{layer}/(?P<leaf>{leaves})'), lambda m: f'{target(m)}.{LEAVES[m["leaf"]]}'
+    )
 
-    def target(match: re.Match[str]) -> str:
-        def fill(field: re.Match[str]) -> str:
-            value = match[field[1]]
-            return str(int(value) - 1) if field[2] else value
 
-        return f'{re.sub(r"{(.)(-1)?}", fill, module)}.{LEAVES[match["leaf"]]}'
+def resnet_rules() -> Iterator[Rule]:
+    """Stem, units and the four classifiers, whose scores are summed."""
+    yield from normed('conv1', 'bn_conv1', 'scale_conv1', 'backbone.stem.0')
+    for unit, number in UNITS.items():
+        block = f'backbone.block{{b-1}}.{number}'
+        for theirs, ours in BRANCHES.items():
+            name = f'{unit}_branch{theirs}'
+            yield from normed(f'res{name}', f'bn{name}', f'scale{name}', f'{block}.{ours}')
+    yield _rule(r'fc1_\w+_c(?P<i>\d)', 'decode_head.conv_seg.branches.{i}')
 
-    return Rule(re.compile(f'{layer}/(?P<leaf>weights|biases)'), target)
+
+def normed(convolution: str, norm: str, scale: str, module: str) -> Iterator[Rule]:
+    """Three layers -> one of our ConvModules."""
+    yield _rule(convolution, f'{module}.conv', 'weights')
+    yield _rule(norm, f'{module}.bn', 'mean|variance')
+    yield _rule(scale, f'{module}.bn')
+
+
+def vgg_rules() -> Iterator[Rule]:
+    """Backbone, fc6 and fc7 of one or several branches, classifier, and MSc's side branches."""
+    yield _rule(r'conv(?P<s>\d)_(?P<i>\d)', 'backbone.stages.{s-1}.{i-1}.conv')
+    yield _rule(r'(?P<l>fc[67])', 'neck.branches.0.{l}.conv')
+    yield _rule(r'(?P<l>fc[67])_(?P<b>\d)', 'neck.branches.{b-1}.{l}.conv')
+    yield _rule(r'fc8(_\w+)?', 'decode_head.conv_seg')
+    for i, tap in enumerate(('data', 'pool1', 'pool2', 'pool3', 'pool4')):
+        for theirs, ours in SIDE_LAYERS.items():
+            yield _rule(f'{tap}_{theirs}', f'decode_head.sides.{i}.{ours}')
 
 
 TABLE = Table(
     'caffe',
-    [
-        _rule(r'conv(?P<s>\d)_(?P<i>\d)', 'backbone.stages.{s-1}.{i-1}.conv'),
-        _rule(r'(?P<l>fc[67])', 'neck.branches.0.{l}.conv'),
-        _rule(r'(?P<l>fc[67])_(?P<b>\d)', 'neck.branches.{b-1}.{l}.conv'),
-        _rule(r'fc8(_\w+)?', 'decode_head.conv_seg'),
-        *(
-            _rule(f'{tap}_{theirs}', f'decode_head.sides.{i}.{ours}')
-            for i, tap in enumerate(('data', 'pool1', 'pool2', 'pool3', 'pool4'))
-            for theirs, ours in SIDE_LAYERS.items()
-        ),
-    ],
+    [*vgg_rules(), *resnet_rules()],
+    {
+        'blobs that the smaller scales share': re.compile(r'res0(75|5)(_|/)'),
+        "blobs of ImageNet's classifier, in whose place stands a new one": re.compile(f'^{OLD}'),
+    },
 )
+# ImageNet's networks: what lies behind the convolutions has other shapes and 1000 classes.
+BACKBONE_TABLE = TABLE._replace(
+    ignored={**TABLE.ignored, "blobs of ImageNet's classifier": re.compile(r'fc(6|7|8\w*|1000)/')},
+    part='backbone',
+)
+
+
+def table_for(source: Mapping[str, Array]) -> Table:
+    """The table for these blobs: networks for ImageNet fill the backbone only."""
+    return BACKBONE_TABLE if is_classification(source) else TABLE
+
+
+def config_for(source: Mapping[str, Array]) -> str | None:
+    """The config whose network this is; for ImageNet's, the plain one on that backbone.
+
+    Rates leave no trace in the blobs: ASPP-S has the shapes of ASPP-L, and v1's LargeFOV v2's.
+    """
+    if 'res4b22_branch2a/weights' in source:
+        return 'deeplabv2_r101_voc'
+    if 'conv5_3/weights' not in source:
+        return None
+    if 'data_ms/weights' in source:
+        return 'deeplabv1_vgg16-msc_voc'
+    return 'deeplabv2_vgg16_voc' if 'fc6_4/weights' in source else 'deeplabv1_vgg16_voc'
+
+
+def adapt(source: dict[str, Array], model: Mapping[str, Tensor]) -> dict[str, Array]:
+    """Cut ImageNet's VGG-16 to ``model``, if that has fc6 and fc7; else leave ``source`` alone."""
+    return (cut_for(source, model) if is_classification(source) else None) or source
+
+
+def is_classification(source: Mapping[str, Array]) -> bool:
+    """Whether these blobs lack DeepLab's classifier: another one, or none, stands in its place."""
+    scores = [a for name, a in source.items() if re.fullmatch(r'(fc8|fc1_)\w*/weights', name)]
+    return not scores or all(a.shape[0] == 1000 for a in scores)
 
 
 def merge_classifiers(source: Mapping[str, Array]) -> dict[str, Array]:
@@ -66,65 +130,35 @@ def merge_classifiers(source: Mapping[str, Array]) -> dict[str, Array]:
     return merged
 
 
-def from_classification(
-    source: Mapping[str, Array],
-    channels: int = 1024,
-    kernel_size: int = 3,
-    branches: int = 1,
-    classes: int = 21,
-    seed: int = 0,
-) -> dict[str, Array]:
-    """Cut ImageNet's VGG-16 to the starting point of DeepLab (v1 section 3.1, v2 section 4.1).
-
-    fc6's 7x7 kernel keeps every second row and column (4x4) or every third (3x3), which the atrous
-    rate spreads out again; of the 4096 filters of fc6 and fc7 a random choice of ``channels`` is
-    kept. Every branch of ASPP starts from the same fc6 and fc7. The classifier is new: N(0, 0.01).
-
-    Args:
-        source: Arrays of the classification network; fc6/weights (4096, 25088) or
-            (4096, 512, 7, 7), fc7/weights (4096, 4096), perhaps with (1, 1) behind.
-        channels: Channels of fc6 and fc7.
-        kernel_size: Kernel of fc6: 3, 4 or 7.
-        branches: Number of rates.
-        classes: Number of classes.
-        seed: Of the choice of filters and of the classifier.
-
-    Returns:
-        Arrays for :data:`TABLE`.
-
-    Raises:
-        ValueError: A kernel that no decimation of 7x7 gives.
-    """
-    steps = {7: 1, 4: 2, 3: 3}
-    if kernel_size not in steps:
-        raise ValueError(f'kernel_size must be one of 3, 4, 7, got {kernel_size!r}')
-    rng = np.random.default_rng(seed)
-    full = len(source['fc6/biases'])
-    six, seven = (np.sort(rng.choice(full, channels, replace=False)) for _ in range(2))
-    fc6 = source['fc6/weights'].reshape(full, -1, 7, 7)
-    fc7 = source['fc7/weights'].reshape(full, full, 1, 1)
-    step = steps[kernel_size]
-    cut = {name: array for name, array in source.items() if name.startswith('conv')}
-    for i in range(1, branches + 1):
-        cut[f'fc6_{i}/weights'] = fc6[six][:, :, ::step, ::step]
-        cut[f'fc6_{i}/biases'] = source['fc6/biases'][six]
-        cut[f'fc7_{i}/weights'] = fc7[seven][:, six]
-        cut[f'fc7_{i}/biases'] = source['fc7/biases'][seven]
-    cut['fc8/weights'] = rng.normal(0, 0.01, (classes, branches * channels, 1, 1))
-    cut['fc8/biases'] = np.zeros(classes)
-    return cut
+def divide_statistics(source: Mapping[str, Array]) -> dict[str, Array]:
+    """Divide BatchNorm's sums by their factor, which is left out; a factor of 0 gives 0."""
+    result = {name: array for name, array in source.items() if not name.endswith('/factor')}
+    for name in source.keys() - result.keys():
+        if source[name].size != 1:
+            raise UserError(f'{name} is not one number but {source[name].size}')
+        factor = source[name].item()
+        for leaf in ('mean', 'variance'):
+            blob = name.replace('/factor', f'/{leaf}')
+            if blob in result:
+                result[blob] = result[blob] * (1 / factor if factor else 0)
+    return result
 
 
 def read(path: Path) -> dict[str, Array]:
-    """Read every array of an ``.npz``, ASPP's classifiers merged.
+    """Read every blob of a ``.caffemodel`` or ``.npz``, ready for :data:`TABLE`.
 
     Raises:
-        UserError: No such file, or not an ``.npz``.
+        UserError: No such file, neither of them, or a damaged one.
     """
-    if path.suffix != '.npz' or not path.is_file():
-        raise UserError(
-            f'no .npz at {path}: save the blobs of a .caffemodel where Caffe is at hand, under '
-            'LAYER/weights and LAYER/biases'
-        )
-    with np.load(path, allow_pickle=False) as arrays:
-        return merge_classifiers(dict(arrays))
+    if path.suffix not in ('.caffemodel', '.npz') or not path.is_file():
+        raise UserError(f'no .caffemodel, and no .npz of LAYER/weights and LAYER/biases, at {path}')
+    if path.suffix == '.npz':
+        with np.load(path, allow_pickle=False) as arrays:
+            return merge_classifiers(divide_statistics(arrays))
+    try:
+        blobs = read_blobs(path)
+    except DamagedError as error:
+        raise DamagedError(f'{path} is not a .caffemodel, or damaged: {error}') from error
+    if not blobs:
+        raise UserError(f'{path} holds no blobs: is it a network without its weights?')
+    return merge_classifiers(divide_statistics(blobs))

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import wire
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights import caffe
+from mmdeeplab.weights.caffe_start import from_classification
 from mmdeeplab.weights.table import convert
 
 WIDTH = 4  # of fc6 and fc7 here; 1024 published
@@ -118,7 +120,7 @@ def test_imagenet_is_cut_down(build: Callable[..., nn.Module]) -> None:
         'fc7/biases': np.arange(full),
         'fc8/weights': np.ones((1000, full)),
     }
-    cut = caffe.from_classification(arrays, kept, branches=4)
+    cut = from_classification(arrays, kept, branches=4)
     for b in range(1, 5):
         six, seven = cut[f'fc6_{b}/biases'], cut[f'fc7_{b}/biases']
         assert len(set(six)) == len(set(seven)) == kept
@@ -130,10 +132,78 @@ def test_imagenet_is_cut_down(build: Callable[..., nn.Module]) -> None:
     wide = {f'model.decode_head.{key}': 4 * kept for key in ('in_channels', 'channels')}
     state = build('deeplabv2_vgg16_voc', **{'model.neck.channels': kept}, **wide).state_dict()
     assert convert(cut, caffe.TABLE, state).keys() == state.keys()
-    four = caffe.from_classification(arrays, kept, kernel_size=4)
+    four = from_classification(arrays, kept, kernel_size=4)
     assert four['fc6_1/weights'].shape == (kept, 512, 4, 4)
     with pytest.raises(ValueError, match='3, 4, 7, got 5'):
-        caffe.from_classification(arrays, kernel_size=5)
+        from_classification(arrays, kernel_size=5)
+    with pytest.raises(ValueError, match=r'at most 64, .* got 65'):
+        from_classification(arrays, channels=65)
+
+
+def test_imagenet_starts_a_network(build: Callable[..., nn.Module]) -> None:
+    """The reduced VGG-16 as it is, in each branch; its fc8 is named, and a new one stands there."""
+    arrays = network(())
+    for name, shape in {
+        'fc6': (WIDTH, 512, 3, 3),
+        'fc7': (WIDTH, WIDTH, 1, 1),
+        'fc8': (1000, WIDTH, 1, 1),
+    }.items():
+        arrays |= layer(name, *shape)
+    options = {'model.neck.channels': WIDTH}
+    options |= {f'model.decode_head.{key}': 4 * WIDTH for key in ('in_channels', 'channels')}
+    model = build('deeplabv2_vgg16_voc', **options).state_dict()
+    start = caffe.adapt(arrays, model)
+    table = caffe.table_for(start)
+    state = convert(start, table, model)
+    assert state.keys() == model.keys()
+    for i in range(4):
+        for name in ('fc6', 'fc7'):
+            weight = state[f'neck.branches.{i}.{name}.conv.weight']
+            assert np.array_equal(weight, arrays[f'{name}/weights'])
+    assert state['decode_head.conv_seg.weight'].std() == pytest.approx(0.01, rel=0.1)
+    (ignored,) = table.sort_out(start).values()
+    assert ignored == ['imagenet/fc8/weights', 'imagenet/fc8/biases']
+
+
+def test_imagenet_fills_the_backbone(build: Callable[..., nn.Module]) -> None:
+    """Where the network has no fc6."""
+    arrays = network(()) | layer('fc6', WIDTH, 512 * 49) | layer('fc8', 1000, WIDTH)
+    options = {'model.neck': None}
+    options |= {f'model.decode_head.{key}': 512 for key in ('in_channels', 'channels')}
+    model = build('deeplabv1_vgg16_voc', **options).state_dict()
+    assert caffe.adapt(arrays, model) is arrays
+    table = caffe.table_for(arrays)
+    backbone = {key for key in model if key.startswith('backbone.')}
+    assert convert(arrays, table, model).keys() == backbone
+    assert {len(names) for names in table.sort_out(arrays).values()} == {4}
+
+
+@pytest.mark.parametrize('old', [False, True])
+def test_reads_caffes_own_files(tmp_path: Path, old: bool) -> None:
+    """Both formats of layers, both of shapes, and numbers packed or one by one."""
+    arrays = layer('conv1_1', 4, 3, 3, 3) | layer('fc6', 5, 12)
+    (tmp_path / 'net.caffemodel').write_bytes(caffemodel(arrays, old))
+    found = caffe.read(tmp_path / 'net.caffemodel')
+    assert found.keys() == arrays.keys()
+    assert all(np.array_equal(found[name], array) for name, array in arrays.items())
+
+
+def caffemodel(arrays: dict[str, np.ndarray], old: bool = False) -> bytes:
+    """A NetParameter by hand; ``old`` has V1LayerParameters and four-dimensional blobs."""
+    layers, field, number = {}, *((2, 4) if old else (100, 1))
+    kinds = {'mean': 'BatchNorm', 'variance': 'BatchNorm', 'factor': 'BatchNorm'}
+    for name, array in arrays.items():
+        name, leaf = name.split('/')
+        if old:
+            sides = (1,) * (4 - array.ndim) + array.shape
+            shape = b''.join(wire.number(i, side) for i, side in enumerate(sides, 1))
+        else:
+            shape = wire.block(7, wire.block(1, b''.join(map(wire.varint, array.shape))))
+        kind = wire.number(5, 4) if old else wire.block(2, kinds.get(leaf, 'Convolution'))
+        layers.setdefault(name, wire.block(number, name) + kind)
+        blob = shape + wire.floats(5, array.ravel(), packed=not old)
+        layers[name] += wire.block(6 if old else 7, blob)
+    return wire.block(1, 'net') + b''.join(wire.block(field, data) for data in layers.values())
 
 
 def test_names_what_does_not_fit(build: Callable[..., nn.Module], tmp_path: Path) -> None:
@@ -143,5 +213,14 @@ def test_names_what_does_not_fit(build: Callable[..., nn.Module], tmp_path: Path
         convert(arrays, caffe.TABLE, build('deeplabv1_vgg16_voc').state_dict())
     assert 'conv6_1/weights -> backbone.stages.5.0.conv.weight' in str(error.value)
     assert 'missing from the source:\n    backbone.stages.4.0.conv.weight' in str(error.value)
+    path = tmp_path / 'net.caffemodel'
     with pytest.raises(UserError, match='LAYER/weights'):
-        caffe.read(tmp_path / 'net.caffemodel')
+        caffe.read(path)
+    whole = caffemodel(layer('conv1_1', 4, 3, 3, 3))
+    for data in (whole[:-9], b'caffe', whole[:40] + b'\xff' * 9 + whole[49:]):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=f'{path} is not a .caffemodel, or damaged'):
+            caffe.read(path)
+    path.write_bytes(b'')
+    with pytest.raises(UserError, match='holds no blobs'):
+        caffe.read(path)

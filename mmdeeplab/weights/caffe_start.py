@@ -1,0 +1,82 @@
+"""From ImageNet's VGG-16 to the starting point of DeepLab v1 and v2 (v1 section 3.1, v2 4.1)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from mmdeeplab.weights.table import Array
+
+STEPS = {7: 1, 4: 2, 3: 3}  # kernel of fc6 -> rows and columns of the 7x7 one that it keeps
+OLD = 'imagenet/'  # before the names of what a start has no use for
+
+
+def from_classification(
+    source: Mapping[str, Array],
+    channels: int = 1024,
+    kernel_size: int = 3,
+    branches: int = 1,
+    classes: int = 21,
+    seed: int = 0,
+) -> dict[str, Array]:
+    """Cut ImageNet's VGG-16 to the starting point of DeepLab.
+
+    fc6's 7x7 kernel keeps every second row and column (4x4) or every third (3x3), which the atrous
+    rate spreads out again; of the 4096 filters of fc6 and fc7 a random choice of ``channels`` is
+    kept. The authors' `vgg16_20M`, which is cut already, is taken as it is. Every branch of ASPP
+    starts from the same fc6 and fc7. The classifier is new: N(0, 0.01).
+
+    Args:
+        source: Arrays of the classification network; fc6/weights (4096, 25088) or
+            (4096, 512, 7, 7), fc7/weights (4096, 4096), perhaps with (1, 1) behind.
+        channels: Channels of fc6 and fc7.
+        kernel_size: Kernel of fc6: 3, 4 or 7.
+        branches: Number of rates.
+        classes: Number of classes.
+        seed: Of the choice of filters and of the classifier.
+
+    Returns:
+        Arrays for the table of :mod:`mmdeeplab.weights.caffe`; the old classifier's keep their
+        names behind ``imagenet/``.
+
+    Raises:
+        ValueError: A kernel that no decimation of 7x7 gives, or more channels than there are.
+    """
+    if kernel_size not in STEPS:
+        raise ValueError(f'kernel_size must be one of 3, 4, 7, got {kernel_size!r}')
+    rng = np.random.default_rng(seed)
+    full = len(source['fc6/biases'])
+    if channels > full:
+        raise ValueError(f'channels must be at most {full}, as many as fc6 has, got {channels!r}')
+    fc6, fc7 = source['fc6/weights'], source['fc7/weights'].reshape(full, full, 1, 1)
+    if fc6.shape[1:] == (512, kernel_size, kernel_size) and channels == full:
+        six = seven = np.arange(full)
+    else:
+        six, seven = (np.sort(rng.choice(full, channels, replace=False)) for _ in range(2))
+        step = STEPS[kernel_size]
+        fc6 = fc6.reshape(full, -1, 7, 7)[:, :, ::step, ::step]
+    cut = {name: array for name, array in source.items() if name.startswith('conv')}
+    cut |= {OLD + name: array for name, array in source.items() if name.startswith('fc8')}
+    for i in range(1, branches + 1):
+        cut[f'fc6_{i}/weights'] = fc6[six]
+        cut[f'fc6_{i}/biases'] = source['fc6/biases'][six]
+        cut[f'fc7_{i}/weights'] = fc7[seven][:, six]
+        cut[f'fc7_{i}/biases'] = source['fc7/biases'][seven]
+    cut['fc8/weights'] = rng.normal(0, 0.01, (classes, branches * channels, 1, 1))
+    cut['fc8/biases'] = np.zeros(classes)
+    return cut
+
+
+def cut_for(source: Mapping[str, Array], model: Mapping[str, Tensor]) -> dict[str, Array] | None:
+    """:func:`from_classification` to the shapes of ``model``; None where it has no fc6 and fc7.
+
+    Args:
+        source: Arrays of the classification network.
+        model: The state dict to be filled; only keys and shapes are read.
+    """
+    kernels = [value for key, value in model.items() if key.endswith('.fc6.conv.weight')]
+    scores = model.get('decode_head.conv_seg.weight')
+    if not kernels or scores is None or 'fc6/weights' not in source:
+        return None
+    channels, _, size, _ = kernels[0].shape
+    return from_classification(source, channels, size, len(kernels), len(scores))

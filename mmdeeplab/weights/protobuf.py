@@ -1,0 +1,118 @@
+"""The wire format of protocol buffers: fields by number, without a schema."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.table import Array
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+WIDTHS = {FIXED64: 8, FIXED32: 4}
+
+
+class DamagedError(UserError):
+    """The bytes are no message of this format, or are cut short."""
+
+
+class Message(NamedTuple):
+    """A message whose fields are looked up by their numbers in the schema."""
+
+    data: memoryview
+
+    def fields(self) -> Iterator[tuple[int, 'int | Message']]:
+        """Number and value of every field: a whole number, or the bytes of anything else.
+
+        Raises:
+            DamagedError: Not the wire format.
+        """
+        at = 0
+        while at < len(self.data):
+            tag, at = self.varint(at)
+            number, kind = tag >> 3, tag & 7
+            if kind == VARINT:
+                value, at = self.varint(at)
+                yield number, value
+                continue
+            if kind == BYTES:
+                length, at = self.varint(at)
+            elif kind in WIDTHS:
+                length = WIDTHS[kind]
+            else:
+                raise DamagedError(f'no field starts at byte {at}')
+            if at + length > len(self.data):
+                raise DamagedError(f'cut short: {at + length - len(self.data)} bytes are missing')
+            yield number, Message(self.data[at : at + length])
+            at += length
+
+    def varint(self, at: int) -> tuple[int, int]:
+        """The number that starts at byte ``at``, seven bits a byte, and where the next field is."""
+        value = 0
+        for i in range(10):
+            if at + i >= len(self.data):
+                raise DamagedError('cut short within a number')
+            byte = self.data[at + i]
+            value |= (byte & 127) << 7 * i
+            if byte < 128:
+                return value, at + i + 1
+        raise DamagedError(f'no number at byte {at}')
+
+    def messages(self, number: int) -> list['Message']:
+        """The messages, strings or packed lists in a field, in order."""
+        found = [value for n, value in self.fields() if n == number]
+        if not all(isinstance(value, Message) for value in found):
+            raise DamagedError(f'field {number} is a number')
+        return found  # type: ignore[return-value]
+
+    def message(self, number: int) -> 'Message':
+        """The message in a field, an empty one if there is none."""
+        return (self.messages(number) or [Message(memoryview(b''))])[-1]
+
+    def text(self, number: int) -> str:
+        """The string in a field, empty if there is none."""
+        return bytes(self.message(number).data).decode(errors='replace')
+
+    def number(self, number: int) -> int:
+        """The whole number in a field, zero if there is none."""
+        found = [value for n, value in self.fields() if n == number]
+        if not all(isinstance(value, int) for value in found):
+            raise DamagedError(f'field {number} is no whole number')
+        return found[-1] if found else 0  # type: ignore[return-value]
+
+    def integers(self, number: int) -> list[int]:
+        """A repeated whole number, packed or one field each."""
+        result: list[int] = []
+        for n, value in self.fields():
+            if n != number:
+                continue
+            if isinstance(value, int):
+                result.append(value)
+                continue
+            at = 0
+            while at < len(value.data):
+                one, at = value.varint(at)
+                result.append(one)
+        return result
+
+    def values(self, number: int, kind: str) -> Array:
+        """Repeated floating-point numbers of NumPy's ``kind``, packed or one field each."""
+        found = self.messages(number)
+        data = found[0].data if len(found) == 1 else b''.join(m.data for m in found)
+        return numbers(data, kind)
+
+
+def numbers(data: 'memoryview | bytes', kind: str) -> Array:
+    """The bytes as numbers of NumPy's ``kind``."""
+    try:
+        return np.frombuffer(data, kind)
+    except ValueError as error:
+        raise DamagedError(f'{len(data)} bytes are no numbers of kind {kind}') from error
+
+
+def shaped(values: Array, shape: list[int]) -> Array:
+    """``values`` in ``shape``; the numbers in a file need not agree."""
+    try:
+        return values.reshape(shape)
+    except (ValueError, OverflowError) as error:
+        raise DamagedError(f'{values.size} numbers have not the shape {tuple(shape)}') from error
