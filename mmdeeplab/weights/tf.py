@@ -1,4 +1,4 @@
-"""TensorFlow's original (`research/deeplab`): checkpoints, or arrays under their variable names.
+"""TensorFlow's original (`research/deeplab`): checkpoints, frozen graphs, or arrays by name.
 
 Names from `deeplab/core/xception.py`, `deeplab/core/resnet_v1_beta.py`, `deeplab/model.py` and
 `slim`.
@@ -12,6 +12,8 @@ import numpy as np
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.tf_bundle import read_bundle
+from mmdeeplab.weights.tf_graph_def import read_graph
 from mmdeeplab.weights.tf_layout import biased, scope
 from mmdeeplab.weights.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
 
@@ -73,42 +75,100 @@ IGNORED = {
     'variables of the optimiser': re.compile(
         r'Momentum|RMSProp|ExponentialMovingAverage|global_step'
     ),
-    "variables of MobileNetV2's classifier": CLASSIFICATION,
+    "variables of ImageNet's classifier": CLASSIFICATION,
 }
 RULES = [*xception_rules(), *resnet_rules(), *mobilenet_rules(), *head_rules()]
 TABLE = Table('tf', RULES, IGNORED)
 LRASPP_TABLE = Table('tf, LR-ASPP', [*mobilenet_rules(), *lraspp_rules()], IGNORED)
 
 
+# the stem's kernel and its channels -> config without and with a decoder
+XCEPTION_STEM = 'xception_{}/entry_flow/conv1_1/weights'
+CONFIGS = {
+    (XCEPTION_STEM.format(41), 32): (None, 'deeplabv3plus_xception41_voc'),
+    (XCEPTION_STEM.format(65), 32): ('deeplabv3_xception_voc', 'deeplabv3plus_xception_voc'),
+    (XCEPTION_STEM.format(71), 32): (None, 'deeplabv3plus_xception71_voc'),
+    ('resnet_v1_50/conv1_1/weights', 64): ('deeplabv3_r50-beta-os8_voc', None),
+    ('resnet_v1_101/conv1_1/weights', 64): (
+        'deeplabv3_r101-beta_voc',
+        'deeplabv3plus_r101-beta_voc',
+    ),
+    ('MobilenetV2/Conv/weights', 32): (
+        'deeplabv3_mobilenetv2_voc',
+        'deeplabv3plus_mobilenetv2_voc',
+    ),
+    ('MobilenetV2/Conv/weights', 16): ('deeplabv3_mobilenetv2-dm05_voc', None),
+}
+
+
 def table_for(source: Mapping[str, Array]) -> Table:
-    """The table for these variables: LR-ASPP has biases where ASPP has a norm."""
-    return LRASPP_TABLE if 'image_pooling/biases' in source else TABLE
+    """The table for these variables: LR-ASPP has biases where ASPP has a norm.
+
+    Checkpoints of ImageNet have neither and fill the backbone only.
+    """
+    if 'image_pooling/biases' in source:
+        return LRASPP_TABLE
+    segments = 'logits/semantic/weights' in source
+    return TABLE if segments else TABLE._replace(part='backbone')
+
+
+def config_for(source: Mapping[str, Array]) -> str | None:
+    """The config whose network this is, or None.
+
+    Multi-grid, rates and output stride leave no trace in the variables.
+    """
+    large = 'MobilenetV3/expanded_conv_14/project/weights' in source
+    if 'image_pooling/biases' in source:
+        return f'lraspp_mobilenetv3{"" if large else "-small"}_voc'
+    plain, plus = next(
+        (
+            configs
+            for (stem, channels), configs in CONFIGS.items()
+            if stem in source and source[stem].shape[-1] == channels
+        ),
+        (None, None),
+    )
+    if table_for(source).part == 'backbone':
+        return plus or plain
+    return plus if 'decoder/feature_projection0/weights' in source else plain
 
 
 def read(path: Path) -> dict[str, Array]:
-    """Read every variable of a TF checkpoint prefix, or every array of an ``.npz``.
+    """Read every variable of a checkpoint (its prefix) or frozen graph, or an ``.npz``'s arrays.
+
+    TensorFlow is needed only for checkpoints in its first format, which are one file.
 
     Raises:
-        UserError: Nothing is there, or TensorFlow is needed and not installed.
+        UserError: Nothing is there, it is damaged, or TensorFlow is needed and not installed.
     """
+    if path.suffix in ('.npz', '.pb') and not path.is_file():
+        raise UserError(f'no such file: {path}')
+    if path.suffix == '.pb':
+        return read_graph(path)
     if path.suffix == '.npz':
-        if not path.is_file():
-            raise UserError(f'no such file: {path}')
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     if path.suffix in ('.index', '.meta') or '.data-' in path.name:
         path = path.with_suffix('')
-    if not path.with_name(path.name + '.index').is_file() and not path.is_file():
+    if path.with_name(f'{path.name}.index').is_file():
+        return read_bundle(path)
+    if not path.is_file():
         raise UserError(
             f'no TF checkpoint at {path}: give the prefix, e.g. DIR/model.ckpt for '
-            'DIR/model.ckpt.index and DIR/model.ckpt.data-00000-of-00001, or an .npz'
+            'DIR/model.ckpt.index and DIR/model.ckpt.data-00000-of-00001, or a .pb or .npz'
         )
+    return read_first_format(path)
+
+
+def read_first_format(path: Path) -> dict[str, Array]:
+    """Read a checkpoint of before 2017 by TensorFlow's own reader."""
     try:
         from tensorflow import train
     except ImportError as error:
         raise UserError(
-            'reading a TF checkpoint needs TensorFlow: pip install tensorflow-cpu (the extra "tf") '
-            '(or save its variables to an .npz where TensorFlow is at hand)'
+            'reading a TF checkpoint of this old format needs TensorFlow: pip install '
+            'tensorflow-cpu (the extra "tf") (or save its variables to an .npz where TensorFlow is '
+            'at hand)'
         ) from error
     reader = train.load_checkpoint(str(path))
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from mmdeeplab.weights.table import Rule, at
 from mmdeeplab.weights.tf_layout import biased, scope
 
-# What an ImageNet checkpoint of V2 has behind the bottlenecks.
-CLASSIFICATION = re.compile(r'MobilenetV2/(Conv_1|Logits)/')
+# What checkpoints of ImageNet have behind the backbone.
+CLASSIFICATION = re.compile(
+    r'^(xception_\d+|resnet_v1_\d+)/logits/|MobilenetV2/(Conv_1|Logits)/|MobilenetV3/(Conv_2|Logits)/'
+)
 
 NET = r'MobilenetV[23]/'
 BLOCK = NET + r'expanded_conv(?:_(?P<i>\d+))?/'  # the first one bears no number

@@ -1,0 +1,86 @@
+"""The variables in a frozen graph of TensorFlow, ``.pb``, read without TensorFlow.
+
+Freezing turns each variable into a node Const of its name, which a node NAME/read hands on. BN is
+not folded into these graphs. Field numbers from TensorFlow's `core/framework/{graph,node_def,
+attr_value,tensor,tensor_shape,types}.proto`.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.weights.protobuf import DamagedError, Message, numbers, shaped
+from mmdeeplab.weights.table import Array
+
+NODE, NAME, OP, ATTR, KEY, VALUE, TENSOR = 1, 1, 2, 5, 1, 2, 8
+DTYPE, SHAPE, CONTENT, DIM, SIZE = 1, 2, 4, 2, 1
+FLOATS = {1: ('<f4', 5), 2: ('<f8', 6), 19: ('<f2', 13)}  # float, double, half: kind, field
+HALF = 19
+LARGEST = 1 << 28  # numbers that a list of fewer may stand for
+READS = ('/read', '/ReadVariableOp')
+# What slim calls variables; graphs that were optimised have lost their reads.
+LEAVES = {
+    'weights',
+    'depthwise_weights',
+    'biases',
+    'gamma',
+    'beta',
+    'moving_mean',
+    'moving_variance',
+}
+
+
+def read_graph(path: Path) -> dict[str, Array]:
+    """The frozen variables by name.
+
+    Raises:
+        DamagedError: Not a graph, cut short, or without variables.
+    """
+    try:
+        found = dict(variables(Message(memoryview(path.read_bytes()))))
+    except DamagedError as error:
+        raise DamagedError(f'{path} is not a frozen graph, or damaged: {error}') from error
+    if not found:
+        raise DamagedError(f'{path} holds no frozen variables: is it a graph without its weights?')
+    return found
+
+
+def variables(graph: Message) -> Iterator[tuple[str, Array]]:
+    """Name and values of every Const that was a variable."""
+    nodes = graph.messages(NODE)
+    names = {node.text(NAME) for node in nodes}
+    for node in nodes:
+        name = node.text(NAME)
+        variable = name.rpartition('/')[2] in LEAVES or any(name + read in names for read in READS)
+        if node.text(OP) == 'Const' and variable:
+            yield name, constant(node, name)
+
+
+def constant(node: Message, name: str) -> Array:
+    """The tensor of a Const."""
+    for attribute in node.messages(ATTR):
+        if attribute.text(KEY) == 'value':
+            return tensor(attribute.message(VALUE).message(TENSOR), name)
+    raise DamagedError(f'the constant {name} has no value')
+
+
+def tensor(message: Message, name: str) -> Array:
+    """A TensorProto of floating-point numbers: its bytes, or a list that may end in repetition."""
+    dtype = message.number(DTYPE)
+    if dtype not in FLOATS:
+        raise DamagedError(f'the variable {name} is of type {dtype}, not float, double or half')
+    kind, field = FLOATS[dtype]
+    shape = [dim.number(SIZE) for dim in message.message(SHAPE).messages(DIM)]
+    content = message.message(CONTENT).data
+    if len(content):
+        return shaped(numbers(content, kind), shape)
+    if dtype == HALF:
+        values = np.array(message.integers(field), '<u2').view(kind)
+    else:
+        values = message.values(field, kind)
+    count = math.prod(shape)
+    if 0 < values.size < count <= LARGEST:  # all others equal the last
+        values = np.concatenate([values, np.full(count - values.size, values[-1])])
+    return shaped(values, shape)
