@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -10,14 +11,25 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mmdeeplab.weights import hf
+from mmdeeplab.weights.peers import load
 from mmdeeplab.weights.table import convert
 
-transformers = pytest.importorskip('transformers', reason='needs transformers (make peers)')
+
+@pytest.fixture(scope='module')
+def transformers() -> ModuleType:
+    """The package; `make env` puts it into a folder of its own."""
+    try:
+        return load('transformers')
+    except ImportError as error:
+        pytest.skip(f'needs transformers: make env ({error})')
 
 
 @pytest.mark.parametrize('output_stride', [8, 16])
 def test_equals_transformers(
-    build: Callable[..., nn.Module], tmp_path: Path, output_stride: int
+    transformers: ModuleType,
+    build: Callable[..., nn.Module],
+    tmp_path: Path,
+    output_stride: int,
 ) -> None:
     """Both kinds of file."""
     options = transformers.MobileNetV2Config(num_labels=21, output_stride=output_stride)

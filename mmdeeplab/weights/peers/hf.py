@@ -11,8 +11,6 @@ from torch.nn import functional as F
 from mmdeeplab.weights.peers import Peer, load
 from mmdeeplab.weights.table import Array
 
-PIP = 'transformers'
-
 
 def build(source: Mapping[str, Array], path: Path, ours: Any) -> Peer:
     """Its network with these arrays, at our output stride; its logits are brought to full size.

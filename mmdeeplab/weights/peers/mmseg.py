@@ -11,7 +11,6 @@ from torch import Tensor
 from mmdeeplab.weights.peers import Peer
 from mmdeeplab.weights.table import Array
 
-PIP = 'onedl-mmsegmentation'
 NORM = dict(type='BN')
 # dilations of the four stages and multi-grid, as its configs -d8 and -d16-mg124 have them
 STAGES: dict[int, dict] = {
