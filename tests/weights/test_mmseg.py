@@ -147,7 +147,9 @@ def test_a_wrong_network_would_show(build: Callable[..., nn.Module]) -> None:
         expected = heads(image)[0]
     for wrong in WRONG:
         mine = ours(build, config, heads, **wrong)
-        mine.model.load_state_dict(convert(tensors, importer.TABLE, mine.model.state_dict()))
+        mine.model.load_state_dict(
+            convert(tensors, importer.table_for(tensors), mine.model.state_dict())
+        )
         with torch.no_grad():
             assert (mine.eval()(image)[0] - expected).abs().max() > 1e-3, wrong
 
