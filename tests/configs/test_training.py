@@ -16,10 +16,13 @@ from mmdeeplab.mini_voc import MiniVoc, generate
 
 # All train at the least depth: a leaf that only sets another one is its base over again.
 ONLY_DEPTH = re.compile(r'(#.*\n)*_base_ = .*\nmodel = dict\(backbone=dict\(depth=\d+\)\)\n')
+# Of the configs for mmsegmentation's checkpoints two small ones; both heads are among them.
+MMSEG = ('deeplabv3_r18-d8', 'deeplabv3plus_mobilenetv2-d8')
 LEAVES = [
     path
     for path in sorted((ROOT / 'configs').glob('*.py'))
     if not ONLY_DEPTH.fullmatch(path.read_text())
+    and ('-mmseg_' not in path.stem or path.stem.startswith(MMSEG))
 ]
 CROP = (49, 49)
 DEPTHS = {'mmdeeplab.Xception': 41, 'mmdeeplab.AtrousResNet': 50}

@@ -10,6 +10,7 @@ import torch
 from places import ROOT
 from safetensors import safe_open
 from safetensors.torch import save_file
+from test_mmseg import peer
 from torch import nn
 
 from mmdeeplab.cli.convert_weights import SOURCES, main
@@ -17,17 +18,25 @@ from mmdeeplab.weights.peers import load
 
 PAGE = (ROOT / 'docs' / 'weights.md').read_text()
 COMMANDS = re.findall(rf'`tools/convert_weights\.py ((?:{"|".join(SOURCES)}) .+?)`', PAGE)
-HERE = [command for command in COMMANDS if command.split()[0] in ('torchvision', 'timm', 'smp')]
+PEERS = ('torchvision', 'timm', 'smp', 'mmseg', 'hf')
+HERE = [command for command in COMMANDS if command.split()[0] in PEERS]
 CONFIGS = {
     'deeplabv3_mobilenet_v3_large-fc3c493d.pth': 'deeplabv3_mobilenetv3-torchvision_voc.py',
     'resnet50-11ad3fa6.pth': 'deeplabv3_r50_voc.py',
     'xception41.tf_in1k.safetensors': 'deeplabv3plus_xception41_voc.py',
     'model.safetensors': 'deeplabv3plus_mobilenetv2-smp_voc.py',
+    'deeplabv3plus_m-v2-d8.pth': 'deeplabv3plus_mobilenetv2-d8-mmseg_voc.py',
+    'pytorch_model.bin': 'deeplabv3_mobilenetv2_voc.py',
 }
 
 
 def network(file: str) -> nn.Module:
     """The network that a file of this name on the page is of."""
+    if file == 'pytorch_model.bin':
+        hf = load('transformers')
+        return hf.MobileNetV2ForSemanticSegmentation(hf.MobileNetV2Config(num_labels=21))
+    if file.startswith('deeplabv3plus_m-v2'):
+        return peer('mobilenet_v2/mobilenet-v2-d8_deeplabv3plus_4xb2-80k_cityscapes-512x1024').model
     if file.startswith('deeplabv3'):
         models = load('torchvision.models').segmentation
         return models.deeplabv3_mobilenet_v3_large(
@@ -45,8 +54,8 @@ def write(path: Path) -> None:
     try:
         state = network(path.name).state_dict()
     except ImportError as error:
-        pytest.skip(f'needs torchvision, timm and smp: make env ({error})')
-    torch.save(state, path) if path.suffix == '.pth' else save_file(state, path)
+        pytest.skip(f'needs torchvision, timm, smp and transformers: make env ({error})')
+    save_file(state, path) if path.suffix == '.safetensors' else torch.save(state, path)
 
 
 def test_every_source_has_its_section() -> None:
