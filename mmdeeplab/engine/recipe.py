@@ -59,7 +59,7 @@ class RecipeHook(Hook):
             return
         published = runner.cfg.get('published') or {}
         rows = compare(effective(runner), published)
-        runner.logger.info('recipe\n' + table(rows, published))
+        runner.logger.info(table(rows, published))
         if different := [row for row in rows if row.differs]:
             runner.logger.warning(warning(different, published))
 
@@ -71,16 +71,17 @@ def compare(here: Mapping[str, object], published: Mapping[str, object]) -> list
 
 
 def table(rows: list[Row], published: Mapping[str, object]) -> str:
-    """Aligned columns; rows that differ are marked."""
-    title = f'published: {published["mIoU"]} mIoU' if published.get('mIoU') else ''
-    lines = [('', 'this run', title or 'no published number', '')]
+    """Aligned columns, rows that differ marked; one line where there is no published number."""
+    if not published.get('mIoU'):
+        words = ', '.join(f'{row.name} {row.here}' for row in rows if row.here != UNKNOWN)
+        return f'recipe (no published number): {words}'
+    lines = [('', 'this run', f'published: {published["mIoU"]} mIoU', '')]
     for row in rows:
         there = UNKNOWN if row.published is None else row.published
         lines.append((row.name, str(row.here), str(there), '<- differs' if row.differs else ''))
-    if not title:
-        lines[1:] = [(name, here, '', '') for name, here, *_ in lines[1:]]
     a, b, c = (max(len(line[i]) for line in lines) for i in range(3))
-    return '\n'.join(f'  {n:<{a}}  {h:<{b}}  {t:<{c}}  {m}'.rstrip() for n, h, t, m in lines)
+    text = (f'  {n:<{a}}  {h:<{b}}  {t:<{c}}  {m}'.rstrip() for n, h, t, m in lines)
+    return '\n'.join(['recipe', *text])
 
 
 def warning(different: list[Row], published: Mapping[str, object]) -> str:
