@@ -8,3 +8,4 @@ model = dict(
     ),
     neck=dict(in_channels=1280, rates=(12, 24, 36), separable=False, num_convs=1, dropout=0.5),
 )
+published = dict(mIoU=None)

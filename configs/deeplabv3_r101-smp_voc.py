@@ -5,3 +5,4 @@ model = dict(
     backbone=dict(output_stride=8, multi_grid=(1, 1, 1), style='smp'),
     neck=dict(rates=(12, 24, 36), num_convs=1, dropout=0.5),
 )
+published = dict(mIoU=None)

@@ -6,3 +6,4 @@ model = dict(
     neck=dict(rates=(12, 24, 36), num_convs=1, dropout=0.5),
     decode_head=dict(align_corners=False),
 )
+published = dict(mIoU=None)
