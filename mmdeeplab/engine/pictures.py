@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmseg.structures import SegDataSample
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from mmdeeplab.registry import HOOKS
 
@@ -42,20 +45,38 @@ class PictureHook(Hook):
         data_batch: dict | None = None,
         outputs: Sequence | None = None,
     ) -> None:
-        if batch_idx not in self.batches or not outputs:
+        if batch_idx not in self.batches or not outputs or data_batch is None:
             return
         sample = outputs[0]
-        image = np.array(Image.open(sample.img_path).convert('RGB'))
-        truth = sample.gt_sem_seg.data[0].cpu().numpy()
-        prediction = sample.pred_sem_seg.data[0].cpu().numpy()
+        image, truth, prediction = seen(sample, data_batch['inputs'][0])
         panels = {
             'image': image,
             'truth': colour(truth, self.palette),
             'prediction': colour(prediction, self.palette),
         }
-        step = -(-max(truth.shape) // LARGEST)
-        panels = {name: panel[::step, ::step] for name, panel in panels.items()}
         side_by_side(panels).save(self.out / f'{Path(sample.img_path).stem}.png')
+
+
+def seen(sample: SegDataSample, inputs: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What was evaluated: image (H, W, 3) RGB, truth and prediction (H, W).
+
+    A protocol may resize or crop the image, so it is taken from what the network got and brought
+    to the size of the labels. Of large ones every n-th pixel is kept.
+
+    Args:
+        sample: A prediction with its truth.
+        inputs: (3, h, w) uint8, BGR.
+    """
+    truth = sample.gt_sem_seg.data[0].cpu().numpy()
+    prediction = sample.pred_sem_seg.data[0].cpu().numpy()
+    image = inputs.permute(1, 2, 0).cpu().numpy()[..., ::-1]
+    if image.shape[:2] != truth.shape:
+        image = cv2.resize(np.ascontiguousarray(image), truth.shape[::-1])
+    step = -(-max(truth.shape) // LARGEST)
+    image, truth, prediction = (
+        np.ascontiguousarray(each[::step, ::step]) for each in (image, truth, prediction)
+    )
+    return image, truth, prediction
 
 
 def colour(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:

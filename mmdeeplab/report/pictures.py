@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmdeeplab.engine.pictures import VOID_COLOUR, colour
+from mmdeeplab.engine.pictures import VOID_COLOUR, colour, seen
 from mmdeeplab.evaluation.per_image import short_names
 
 SIDE = 420  # pixels of a panel's long side at most
@@ -49,12 +49,10 @@ def draw_examples(runner: Runner, per_image: Sequence[dict], count: int = 4) -> 
 def draw(runner: Runner, dataset: Any, i: int, row: dict) -> Example:
     """Segment image ``i`` and draw it."""
     model: Any = runner.model
+    data = dataset[i]
     with torch.no_grad():
-        sample = model.test_step(pseudo_collate([dataset[i]]))[0]
-    with Image.open(sample.img_path) as picture:
-        image = np.array(picture.convert('RGB'))
-    truth = sample.gt_sem_seg.data[0].cpu().numpy()
-    prediction = sample.pred_sem_seg.data[0].cpu().numpy()
+        sample = model.test_step(pseudo_collate([data]))[0]
+    image, truth, prediction = seen(sample, data['inputs'])
     return example(row, image, truth, prediction, dataset.metainfo['palette'])
 
 

@@ -82,7 +82,7 @@ def test_validation_in_training_is_the_evaluation_of_test(
     logged = train(
         tmp_path, data, 'train_cfg.max_iters=2', 'train_cfg.val_interval=1',
         'optim_wrapper.optimizer.lr=0.1', 'default_hooks.checkpoint.save_best=None',
-        'default_hooks.checkpoint.interval=1', path=path,
+        'default_hooks.checkpoint.interval=1', 'param_scheduler.0.end=9', path=path,
     )  # fmt: skip
     assert len(logged) == 2
     for step, row in enumerate(logged, 1):
@@ -103,6 +103,7 @@ def test_the_best_checkpoint_can_be_resumed(data: Path, tmp_path: Path) -> None:
         'train_dataloader.dataset.pipeline.2.maximum=1', 'model.data_preprocessor.size=(49,49)',
         'train_dataloader.dataset.pipeline.3.crop_size=(49,49)', 'model.neck.dropout=0',
         'train_dataloader.dataset.pipeline.4.prob=0.0', 'train_cfg.max_iters=2',
+        'param_scheduler.0.end=9',
     ]  # fmt: skip
     straight = train(tmp_path / 'a', data, *options)
     assert straight[0]['val/loss'] > straight[1]['val/loss']  # so "best" stays the first
