@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
+from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.errors import UserError
 
 
@@ -20,8 +21,8 @@ def require_batches(loader: DataLoader) -> None:
         UserError: Fewer images than a batch has, and a sampler that ends.
     """
     images: Any = loader.dataset
-    if len(loader) == 0 and not isinstance(loader.sampler, InfiniteSampler):
+    if len(loader) == 0 and not isinstance(loader.sampler, (InfiniteSampler, ExactSampler)):
         raise UserError(
             f'{len(images)} training images make no batch of {loader.batch_size}: set '
-            f'train_dataloader.batch_size, or sampler=dict(type="InfiniteSampler", shuffle=True)'
+            'train_dataloader.batch_size, or sampler=dict(type="mmdeeplab.ExactSampler")'
         )

@@ -7,6 +7,8 @@ import torch
 import torch.distributed
 from torch.distributed import PrefixStore, TCPStore
 
+PATIENCE = timedelta(minutes=5)  # for the others to start, however short an exchange may be
+
 
 def join(timeout: float) -> None:
     """Make this process a member of its group: NCCL with GPUs, gloo without.
@@ -26,7 +28,8 @@ def join(timeout: float) -> None:
         torch.distributed.init_process_group(backend, timeout=limit)
         return
     address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
-    store = TCPStore(address, port, int(os.environ['WORLD_SIZE']), False, limit)
+    patience = max(limit, PATIENCE)
+    store = TCPStore(address, port, int(os.environ['WORLD_SIZE']), False, patience)
     life = f'life{os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)}'
     torch.distributed.init_process_group(
         backend,

@@ -19,7 +19,7 @@ from mmdeeplab.torture import Outcome
 from mmdeeplab.torture.tiny import fingerprint, in_child, run_state, tiny_runner, warm
 
 STAGES = ('serialise', 'write', 'rename', 'delete', 'pointer')
-INTERVAL, CHAIN, LENGTH = 2, 25, 120
+INTERVAL, CHAIN, LENGTH = 2, 25, 120  # a chain gets no further than 25 * 2 * 2
 KILLED = -signal.SIGKILL
 
 
@@ -134,7 +134,7 @@ def _kill(folder: Path, stage: str) -> str:
 
     def work() -> None:
         runner = tiny_runner(
-            folder, 10**6, interval=INTERVAL, resume=resumed, hooks=[Reached(memory, disk)]
+            folder, LENGTH, interval=INTERVAL, resume=resumed, hooks=[Reached(memory, disk)]
         )
         runner.disk = disk
         runner.train()

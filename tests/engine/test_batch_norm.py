@@ -10,6 +10,7 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.engine.batch_norm import Setting, apply_policy, decide
 from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.engine.checkpoint import load_weights
@@ -171,6 +172,7 @@ def test_a_loader_without_a_batch_is_refused() -> None:
         return DataLoader(data, 4, sampler=sampler(data), drop_last=True)
 
     require_batches(loader(InfiniteSampler))
+    require_batches(loader(ExactSampler))
     with pytest.raises(UserError, match='3 training images make no batch of 4'):
         require_batches(loader(DefaultSampler))
 
