@@ -60,7 +60,7 @@ KINDS: dict[str, Kind] = {
     'empty-list': _error('a list without an id', 'write one id a line'),
     'list-encoding': _error('a list that is not UTF-8', 'save it as UTF-8'),
     'two-columns': _error('more than one word on a line', _ID),
-    'outside': _error('an id that leaves the data root (`../`, absolute)', _ID),
+    'outside': _error('an id that leaves the data root (`../`, absolute, a link)', _ID),
     'id-with-extension': _error('an id with the suffix of a file', _ID),
     'counted-twice': _error('an id twice in a list that scores', 'remove the second line'),
     'repeated': _warning('an id twice in a training list', 'nothing, if it is meant'),

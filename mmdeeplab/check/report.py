@@ -11,6 +11,7 @@ from mmdeeplab.check.scan import scan
 from mmdeeplab.check.sources import Source, sources
 from mmdeeplab.check.weights import Counts
 from mmdeeplab.datasets.files import VOID
+from mmdeeplab.datasets.inside import WAY_OUT, links_out, refuse_links_out
 from mmdeeplab.datasets.split_list import parse_split
 from mmdeeplab.errors import UserError
 
@@ -98,12 +99,17 @@ def examine(
         words = f'data sets of type {name} are not checked'
         report.problems.append(Problem('unknown-dataset', role, '', '', words))
     for source in found:
+        if not source.follow_links:
+            refuse_links_out(source.list.parent, [source.list.name], source.root)
         listed = parse_split(source.list)
         faults = list(judge_list(source, listed))
         report.problems += faults
         ids = listed.ids
         if any(problem.kind == 'missing-folder' for problem in faults):
             ids = []
+        outside = {} if source.follow_links else lead_out(source, ids)
+        report.problems += outside.values()
+        ids = [name for name in ids if name not in outside]
         samples = scan(source, ids, workers, beat, quiet)
         for name, sample in samples.items():
             report.problems += judge_sample(source, name, sample, colours)
@@ -114,6 +120,19 @@ def examine(
     order = sorted(report.problems, key=lambda p: (report.severity(p), list(KINDS).index(p.kind)))
     report.problems = order  # 'error' < 'warning'
     return report
+
+
+def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
+    """Ids whose image or mask is a link out of its folder: their files are not opened."""
+    found = {}
+    sides = ((source.images, source.image), (source.masks, source.mask))
+    for folder, file in sides:
+        names = {str(file(name).relative_to(folder)): name for name in ids}
+        for link, target in links_out(folder, names, source.root).items():
+            words = f'a link to {target}'
+            path = str(folder / link)
+            found[names[link]] = Problem('outside', source.role, names[link], path, words, WAY_OUT)
+    return found
 
 
 def _count(report: Report, splits: tuple[str, ...]) -> None:

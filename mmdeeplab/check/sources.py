@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import datasets
+from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset, read_classes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Source:
         image_suffix: Suffix of the images.
         mask_suffix: Suffix of the masks.
         classes: Names in id order.
+        follow_links: Take single files that are links out of the root.
         roles: The splits of the config that read it: train, val, test.
     """
 
@@ -35,6 +37,7 @@ class Source:
     image_suffix: str
     mask_suffix: str
     classes: tuple[str, ...]
+    follow_links: bool = False
     roles: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -74,13 +77,17 @@ def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[
 
 
 def _source(node: 'ConfigDict', role: str) -> Source:
-    root = Path(node.data_root)
+    root, split = Path(node.data_root), node.get('split', role)
+    check_list_name(split)
+    if not node.get('follow_links', False):
+        refuse_links_out(root, ['classes.txt'], root)
     return Source(
         root=root,
-        split=node.get('split', role),
+        split=split,
         images=root / node.get('image_dir', 'JPEGImages'),
         masks=root / node.get('mask_dir', 'SegmentationClass'),
         image_suffix=node.get('img_suffix', '.jpg'),
         mask_suffix=node.get('seg_map_suffix', '.png'),
         classes=read_classes(root / 'classes.txt'),
+        follow_links=node.get('follow_links', False),
     )

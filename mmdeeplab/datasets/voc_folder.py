@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
 from mmdeeplab.datasets.files import fault
-from mmdeeplab.datasets.inside import refuse_links_out
+from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
 from mmdeeplab.datasets.split_list import read_split, why_missing
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.registry import DATASETS
@@ -58,8 +58,7 @@ class VOCFolderDataset(BaseSegDataset):
         root = Path(data_root)
         if message := missing_root(root, split):
             raise UserError(message)
-        if not PurePosixPath(split).name == split:
-            raise UserError(f'split must be the name of a list in ImageSets, got {split!r}')
+        check_list_name(split)
         self.split, self.follow_links = split, follow_links
         if not follow_links:
             refuse_links_out(root, ['classes.txt'], root)

@@ -48,7 +48,8 @@ class Guard:
             self.spoilt = True
             where = 'in the gradient' if own else 'on another rank'
             self.what = where if loss.isfinite() else f'in the loss ({loss.item()})'
-            torch._foreach_copy_(self._buffers, self._saved)
+            if self._buffers:
+                torch._foreach_copy_(self._buffers, self._saved)
 
     def may_step(self) -> bool:
         """Whether the step may be made; counts the ones that may not."""

@@ -21,6 +21,7 @@ OPTIONS = [
     'train_dataloader.dataset.mask_dir=SegmentationClass',
     'train_dataloader.batch_size=2',
     'train_cfg.max_iters=1',
+    'bn_policy=train',  # the network of the config, whatever the batch
     'custom_hooks=[]',
     'default_hooks.checkpoint.save_best=None',
     'default_hooks.logger.interval=1',

@@ -92,7 +92,7 @@ def attempt(folder: Path, kind: str, value: float, step: int, lasting: bool, **o
         hooks=[hook],
         model=Injected(),
         train_dataloader=data,
-        cfg=dict(non_finite=dict(patience=PATIENCE)),
+        cfg=dict(non_finite=dict(patience=PATIENCE), bn_policy='train'),
         **options,
     )
     error = ''

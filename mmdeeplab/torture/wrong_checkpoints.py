@@ -160,7 +160,9 @@ def good(folder: Path, data: Path) -> State:
         *OPTIONS,
     )  # fmt: skip
     assert status == 0, text
-    return read_checkpoint(folder / 'good' / 'iter_1.safetensors')['state_dict']
+    state = read_checkpoint(folder / 'good' / 'iter_1.safetensors')['state_dict']
+    assert any(key.endswith('running_var') for key in state)
+    return state
 
 
 def enter(door: str, path: Path, folder: Path, data: Path) -> tuple[int, str]:

@@ -74,6 +74,13 @@ def test_one_bad_batch_spoils_its_accumulated_step_alone() -> None:
     assert not broken(model.state_dict())
 
 
+def test_a_network_without_statistics_skips_too() -> None:
+    model = nn.Conv2d(3, 1, 1)
+    wrapper = guarded(OptimWrapper)(torch.optim.SGD(model.parameters(), 0.1))
+    step(model, wrapper, math.nan)
+    assert wrapper.guard.skipped == 1
+
+
 def rank(number: int, store: str, answers: multiprocessing.Queue) -> None:
     torch.distributed.init_process_group('gloo', f'file://{store}', rank=number, world_size=2)
     model = network()
