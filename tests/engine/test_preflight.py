@@ -37,7 +37,7 @@ def test_a_run_gives_the_same_bits_with_it_and_without(tmp_path: Path) -> None:
 
 
 def test_everything_is_put_back(tmp_path: Path) -> None:
-    runner = tiny_runner(tmp_path, ITERS)
+    runner = tiny_runner(tmp_path, ITERS, cfg=dict(bn_policy='train'))
 
     def state() -> list:
         drawn = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
@@ -98,7 +98,7 @@ LOADER['collate_fn'] = dict(type='default_collate')
         (dict(default_hooks=best('toy/cuont')), 'did you mean toy/count'),
         (dict(model=Misshapen()), r'RuntimeError: shapes .*preflight\.txt'),
         (dict(model=Overflowing()), 'has loss nan'),
-        (dict(train_dataloader=LOADER), 'no iteration'),
+        (dict(train_dataloader=LOADER), 'make no batch'),
         (dict(train_cfg=dict(type='IterBasedTrainLoop', max_iters=0, val_interval=2)), 'at least'),
         (dict(train_cfg=dict(type='IterBasedTrainLoop', max_iters=4, val_interval=0)), 'at least'),
     ],
@@ -126,7 +126,7 @@ def test_a_last_batch_of_one_image_is_tried(tmp_path: Path) -> None:
     loop = dict(type='EpochBasedTrainLoop', max_epochs=1)
     runner = tiny_runner(
         tmp_path, ITERS, hooks=[PreflightHook()], model=Pooled(), train_dataloader=loader,
-        train_cfg=loop, param_scheduler=None,
+        train_cfg=loop, param_scheduler=None, cfg=dict(bn_policy='train'),
     )  # fmt: skip
     with pytest.raises(UserError, match='drop_last=True'):
         runner.train()
