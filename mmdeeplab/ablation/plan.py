@@ -2,8 +2,6 @@
 
 from dataclasses import asdict, dataclass
 
-from mmdeeplab.shipped import HOME
-
 BANDS = (1, 2, 4, 8)
 """Widths of the bands around borders, in pixels."""
 

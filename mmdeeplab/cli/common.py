@@ -68,9 +68,7 @@ def sentence(error: UserError) -> str:
 
 def without_tools(text: str) -> str:
     """``tools/new_config.py`` as whoever installed the package calls it: mmdeeplab new-config."""
-    return re.sub(
-        r'\btools/([a-z]\w*)\.py', lambda m: f'mmdeeplab {m[1].replace("_", "-")}', text
-    )
+    return re.sub(r'\btools/([a-z]\w*)\.py', lambda m: f'mmdeeplab {m[1].replace("_", "-")}', text)
 
 
 def load_config(path: str, args: argparse.Namespace) -> Config:
