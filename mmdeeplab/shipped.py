@@ -1,9 +1,8 @@
 """Configs and tools that come with the package, in a checkout and in an installed wheel."""
 
-import difflib
 from pathlib import Path
 
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, did_you_mean
 
 
 def _home() -> Path:
@@ -37,7 +36,7 @@ def config_path(name: str) -> str:
     """
     path = CONFIGS / f'{name}.py'
     if not path.is_file():
-        raise UserError(f'no config is called {name}{_near(name, config_names())}')
+        raise UserError(f'no config is called {name}{did_you_mean(name, config_names())}')
     return str(path)
 
 
@@ -45,7 +44,7 @@ def find_config(wish: str) -> Path:
     """The file that is meant: a path, or ``NAME``, ``NAME.py``, ``configs/NAME.py`` of ours.
 
     Raises:
-        UserError: There is none; the nearest names are told.
+        UserError: There is none; the nearest name is told.
     """
     file = Path(wish)
     if file.is_file():
@@ -57,10 +56,5 @@ def find_config(wish: str) -> Path:
     beside = map(str, file.parent.glob('*.py'))
     shipped = [f'configs/{known}.py' for known in config_names()]
     wanted = wish if file.suffix == '.py' else f'configs/{wish}.py'
-    near = _near(wanted, [*beside, *shipped])
+    near = did_you_mean(wanted, [*beside, *shipped])
     raise UserError(f'no config at {wish}{near or "; `mmdeeplab configs` lists ours"}')
-
-
-def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(set(known)), 3, 0.5)
-    return f'; did you mean {" or ".join(near)}?' if near else ''

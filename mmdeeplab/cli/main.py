@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ast
-import difflib
 import importlib
 import sys
 from pathlib import Path
 
 from mmdeeplab import __version__
+from mmdeeplab.errors import did_you_mean
 
 
 def commands() -> dict[str, str]:
@@ -64,9 +64,8 @@ def dispatch(argv: list[str] | None = None) -> int:
     wish = parser.parse_args(arguments[:1]).command
     name = wish.removesuffix('.py').replace('_', '-')
     if name not in known:
-        near = difflib.get_close_matches(name, known, 2, 0.5)
-        hint = f'did you mean {" or ".join(near)}?' if near else '`mmdeeplab --help` lists them'
-        print(f'error: no command is called {wish}; {hint}', file=sys.stderr)
+        hint = did_you_mean(name, known) or '; `mmdeeplab --help` lists them'
+        print(f'error: no command is called {wish}{hint}', file=sys.stderr)
         return 2
     module = importlib.import_module(f'mmdeeplab.cli.{name.replace("-", "_")}')
     return int(module.main(arguments[1:], prog=f'mmdeeplab {name}'))
