@@ -6,12 +6,14 @@ parts when a config first names one.
 
 from typing import TYPE_CHECKING
 
+from mmdeeplab.shipped import config_path
+
 __version__ = '0.1.0'
 
 if TYPE_CHECKING:
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
-__all__ = ['DeepLabPredictor', '__version__']
+__all__ = ['DeepLabPredictor', '__version__', 'config_path']
 
 
 def __getattr__(name: str) -> object:

@@ -1,9 +1,7 @@
 """What is compared, and what the papers found (arXiv 1802.02611, tables 3 and 5, stride 16)."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 BANDS = (1, 2, 4, 8)
 """Widths of the bands around borders, in pixels."""
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmdeeplab.ablation.plan import BANDS, ROOT, Run, Settings
+from mmdeeplab.ablation.plan import BANDS, Run, Settings
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import HOME
 
 Runner = Callable[[Run, Settings, Path], dict]
 
@@ -94,7 +95,7 @@ def write_json(path: Path, content: object) -> None:
 
 def train_and_test(run: Run, settings: Settings, work: Path) -> dict:
     """Train and evaluate by the project's own commands; the weights are deleted afterwards."""
-    config = str(ROOT / run.variant.config)
+    config = str(HOME / run.variant.config)
     shared = ['--data-root', str(Path(settings.data).resolve()), '--work-dir', str(work)]
     last = settings.iters
     training = [
@@ -126,9 +127,9 @@ def call(tool: str, arguments: list[str], work: Path) -> None:
     """
     log = work / 'output.txt'
     with log.open('a') as stream:
-        command = [sys.executable, str(ROOT / 'tools' / tool), *arguments]
+        command = [sys.executable, str(HOME / 'tools' / tool), *arguments]
         status = subprocess.run(
-            command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT, check=False
+            command, stdout=stream, stderr=subprocess.STDOUT, check=False
         ).returncode
     if status:
         tail = '\n'.join(log.read_text().splitlines()[-5:])

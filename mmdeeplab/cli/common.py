@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import find_config
 
 if TYPE_CHECKING:
     from mmengine.config import Config, ConfigDict
@@ -34,17 +35,22 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 def command(
     parser: Callable[[], argparse.ArgumentParser], action: Callable[[argparse.Namespace], None]
 ) -> Callable[..., int]:
-    """Make a command's ``main(argv=None)``, which parses, acts and returns the exit status.
+    """Make a command's ``main(argv=None, prog=None)``, which parses, acts, returns the exit status.
 
-    0, or 2 for something the user can mend: a UserError is printed as one sentence.
+    0, or 2 for something the user can mend: a UserError is printed as one sentence. ``prog`` is the
+    command's name where it is not ``tools/NAME.py``; then the sentence names other commands alike.
     """
 
-    def main(argv: list[str] | None = None) -> int:
-        args = parser().parse_args(argv)
+    def main(argv: list[str] | None = None, prog: str | None = None) -> int:
+        reader = parser()
+        reader.prog = prog or reader.prog
+        args = reader.parse_args(argv)
         try:
             action(args)
         except UserError as error:
-            print(f'error: {sentence(error)}', file=sys.stderr, flush=True)
+            words = sentence(error)
+            words = without_tools(words) if prog else words
+            print(f'error: {words}', file=sys.stderr, flush=True)
             if 'RANK' in os.environ:
                 os._exit(2)  # a rank must not wait for the others while it is torn down
             return 2
@@ -60,8 +66,13 @@ def sentence(error: UserError) -> str:
     return text.rpartition(marker)[2].strip()
 
 
+def without_tools(text: str) -> str:
+    """``tools/new_config.py`` as whoever installed the package calls it: mmdeeplab new-config."""
+    return re.sub(r'\btools/([a-z]\w*)\.py', lambda m: f'mmdeeplab {m[1].replace("_", "-")}', text)
+
+
 def load_config(path: str, args: argparse.Namespace) -> Config:
-    """Read a config file and apply the common options.
+    """Read a config, a file or one of ours by name, and apply the common options.
 
     Raises:
         UserError: No such file, a file that does not parse, or an option without effect.
@@ -83,14 +94,7 @@ def open_config(path: str, options: Sequence[str] = ()) -> Config:
     Raises:
         UserError: No such file, a file that does not parse, or a key without effect.
     """
-    file = Path(path)
-    if not file.is_file():
-        known = sorted(
-            {*map(str, file.parent.glob('*.py')), *map(str, Path('configs').glob('*.py'))}
-        )
-        near = difflib.get_close_matches(str(file), known, 3, 0.5)
-        hint = f'; did you mean {" or ".join(near)}?' if near else '; see the folder configs/'
-        raise UserError(f'no config at {path}{hint}')
+    file = find_config(path)
     quiet_imports()
     from mmdeeplab.check.weights import set_aside
     from mmdeeplab.schema.check import check_config

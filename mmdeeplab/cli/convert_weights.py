@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import command, datasets, load_config, quiet_imports
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import CONFIGS
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -28,7 +29,6 @@ TRUST = (
 )
 STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
 DEFAULT = 'deeplabv3plus_xception_voc'  # where the arrays do not say which network they are of
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,16 +31,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, prog: str | None = None) -> int:
     """Run the command.
 
     Args:
         argv: Arguments after the command's name; those of the process by default.
+        prog: The command's name in its help.
 
     Returns:
         Exit status: 0 when DIR holds the data set, 2 when DIR holds something else.
     """
     parser = _parser()
+    parser.prog = prog or parser.prog
     args = parser.parse_args(argv)
     try:
         spec = MiniVoc(args.train, args.val, args.size, args.seed)

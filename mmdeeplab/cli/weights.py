@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import CONFIGS
 
 if TYPE_CHECKING:
     from mmdeeplab.weights.catalogue import Cache, Checkpoint, Result
     from mmdeeplab.weights.catalogue.obtain import Convert
 
 FILTERS = ('version', 'backbone', 'dataset', 'importer')
-CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,8 +9,8 @@ from matplotlib.patches import FancyBboxPatch
 from mmengine.config import Config, ConfigDict
 
 from mmdeeplab.drawings.style import BLUE, GREEN, INK, ORANGE, TIMES, sheet
+from mmdeeplab.shipped import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 VERSIONS = {
     'v1, 2014': 'deeplabv1_vgg16_voc',
     'v2, 2016': 'deeplabv2_r101_voc',

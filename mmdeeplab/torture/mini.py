@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.shipped import config_path
 
-CONFIG = str(Path(__file__).resolve().parents[2] / 'configs' / 'deeplabv3_mobilenetv2_voc.py')
+CONFIG = config_path('deeplabv3_mobilenetv2_voc')
 OPTIONS = [
     'model.backbone.depth_multiplier=0.5',
     'model.neck.in_channels=160',

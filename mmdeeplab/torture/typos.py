@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from mmdeeplab.cli.common import load_config, quiet_imports
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import CONFIGS
 from mmdeeplab.torture import Outcome
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 KINDS = ('option', 'file', 'class', 'option', 'file', 'class name')
 RIGHT = 0.9  # the share of typos whose suggestion must be the word that was meant
 

@@ -1,0 +1,175 @@
+"""Write a config that trains on a folder of images and masks of your own."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.cli.common import command, load_config, quiet_imports
+from mmdeeplab.cli.inference import find_checkpoint
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmdeeplab.check.report import Report
+    from mmdeeplab.new_config.layout import Layout
+    from mmdeeplab.new_config.network import Network
+    from mmdeeplab.new_config.plan import Plan
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='new_config.py', description=__doc__)
+    parser.add_argument('--data', required=True, metavar='DIR', help='images and masks')
+    parser.add_argument('--out', required=True, metavar='FILE.py', help='the config to write')
+    parser.add_argument('--version', default='v3plus', help='v1, v2, v3, v3plus (%(default)s)')
+    parser.add_argument(
+        '--backbone', default='mobilenetv2', help='xception, r101, mobilenetv2... (%(default)s)'
+    )
+    parser.add_argument('--weights', metavar='FILE', help='where to start; random without it')
+    parser.add_argument('--crop', type=int, metavar='N', help='side of training crops, 16 k + 1')
+    parser.add_argument('--classes', default='', metavar='A,B,C', help='names, in id order')
+    parser.add_argument(
+        '--val-share', type=float, default=0.2, metavar='F',
+        help='share to evaluate on where the folder does not say (%(default)s)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--mend', action='store_true', help='copy masks of colours, or of 0 and 255, as ids'
+    )
+    parser.add_argument(
+        '--colours', metavar='FILE', help='--mend: "R G B NAME" a line, in id order'
+    )
+    parser.add_argument('--force', action='store_true', help='replace what an earlier call wrote')
+    parser.set_defaults(cfg_options=[], data_root=None, output_stride=None, launcher='none')
+    return parser
+
+
+def new_config(args: argparse.Namespace) -> None:
+    """Look, decide, write, check.
+
+    Raises:
+        UserError: Something makes no sense, or the data has errors.
+    """
+    out = Path(args.out)
+    beside = out.with_name(f'{out.stem}_data').resolve()
+    require_free(out, beside, args.force)
+    quiet_imports()
+    from mmdeeplab.new_config.look import class_names, ids_of, look, typical_size
+    from mmdeeplab.new_config.network import find_network
+    from mmdeeplab.new_config.plan import make_plan
+    from mmdeeplab.new_config.text import config_text, data_root
+
+    network = find_network(args.version, args.backbone)
+    weights = find_checkpoint(args.weights).resolve() if args.weights else None
+    if not network.norms and not weights:
+        raise UserError(
+            f'{network.name} has no batch norms that train, so it does not start from random '
+            'weights: name some with --weights, or choose --version v3plus'
+        )
+    layout = mended(args, beside)
+    size = typical_size(layout.train)
+    plan = make_plan(size, len(layout.train.ids), bool(weights), bool(network.norms), args.crop)
+    ids = ids_of(look(layout))
+    names = class_names(layout.root, args.classes, ids)
+    about = describe(layout, size, names)
+    root = data_root(layout, beside, names)
+    text = config_text(about, network, root, layout, plan, len(names), weights)
+    out.write_text(text, encoding='utf-8')
+    print(about)
+    tell(layout, network, plan, bool(weights))
+    print(f'wrote {out}' + (f' and {beside}' if beside.exists() else ''))
+    check(out, args)
+
+
+def require_free(out: Path, beside: Path, force: bool) -> None:
+    """Refuse to write over anything, unless it is to be replaced.
+
+    Raises:
+        UserError: The config or the folder beside it exists, or is no Python file.
+    """
+    if out.suffix != '.py' or not out.stem.isidentifier():
+        raise UserError(f'--out names a Python file, e.g. my_config.py, got {out}')
+    if not out.parent.is_dir():
+        raise UserError(f'--out: no folder {out.parent}')
+    if here := [str(path) for path in (out, beside) if path.exists()]:
+        if not force:
+            raise UserError(f'{" and ".join(here)}: there already; --force replaces it')
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def mended(args: argparse.Namespace, beside: Path) -> Layout:
+    """The layout of the data; with ``--mend`` of the copies of its masks."""
+    from mmdeeplab.new_config.layout import find_layout
+
+    layout = find_layout(Path(args.data).resolve(), args.val_share)
+    if args.colours and not args.mend:
+        raise UserError('--colours goes with --mend')
+    if not args.mend:
+        return layout
+    from mmdeeplab.check.colours import read_colours
+    from mmdeeplab.new_config.look import look
+    from mmdeeplab.new_config.mend import mend
+
+    colours = read_colours(Path(args.colours)) if args.colours else None
+    return mend(layout, look(layout), beside / 'masks', colours)
+
+
+def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> str:
+    """What was found, in lines short enough for a comment."""
+    shown = ', '.join(names[:8]) + (', ...' if len(names) > 8 else '')
+    return (
+        f'{layout.root}: {layout.how}\n'
+        f'{len(layout.train.ids)} train and {len(layout.val.ids)} val images of about '
+        f'{size[1]} x {size[0]} pixels\n{len(names)} classes: {shown}'
+    )
+
+
+def tell(layout: Layout, network: Network, plan: Plan, pretrained: bool) -> None:
+    """What was left out and decided."""
+    for note in layout.notes:
+        print(note)
+    epochs = plan.steps * plan.batch_size / len(layout.train.ids)
+    print(
+        f'decided: {network.name}, crops of {plan.crop}, batches of {plan.batch_size}, '
+        f'{plan.steps} steps ({epochs:.0f} epochs) of AdamW at {plan.rate}'
+    )
+    if not pretrained:
+        print('random weights to start with; --weights FILE of any other task needs far less time')
+
+
+def check(out: Path, args: argparse.Namespace) -> None:
+    """Check the data as training does, and count the classes.
+
+    Raises:
+        UserError: The data has errors; the config is there all the same.
+    """
+    from mmdeeplab.check.report import examine
+    from mmdeeplab.check.text import sentence, summary
+
+    cfg = load_config(str(out), args)
+    report = examine(cfg, ('train', 'val'))
+    show(report)
+    print(summary(report))
+    if report.errors:
+        raise UserError(sentence(report, f'tools/check_dataset.py {out}'))
+    print(f'now: mmdeeplab train {out}')
+
+
+def show(report: Report) -> None:
+    """The frequencies, and what to do where they are far apart."""
+    from mmdeeplab.check.text import frequency_table
+
+    if not report.counts:
+        return
+    print(frequency_table(report))
+    if 'train' not in report.counts:
+        return
+    pixels = report.counts['train'].pixels
+    if pixels.max() > 20 * max(pixels[pixels > 0].min(), 1):
+        print(
+            'classes are of very unequal size: '
+            '--cfg-options model.decode_head.loss_decode.class_weight=auto weighs them'
+        )
+
+
+main = command(_parser, new_config)

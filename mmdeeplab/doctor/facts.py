@@ -1,0 +1,195 @@
+"""What there is: distributions, modules that can be imported, devices, disk, memory."""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from mmdeeplab import __version__
+from mmdeeplab.shipped import HOME
+
+GIB = 2**30
+_REQUIREMENT = re.compile(
+    r'(?P<name>[\w.-]+)\s*(?:>=\s*(?P<least>[\d.]+))?[^;]*(?:;.*extra == [\'"](?P<extra>[\w-]+))?'
+)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One thing that this package needs; ``extra`` is empty where it always does."""
+
+    name: str
+    least: str = ''
+    extra: str = ''
+
+    def __str__(self) -> str:
+        return f'{self.name}>={self.least}' if self.least else self.name
+
+
+@dataclass(frozen=True)
+class Torch:
+    """What PyTorch sees; ``cuda`` is the version it was built for, empty for a CPU build."""
+
+    version: str
+    cuda: str = ''
+    gpus: tuple[str, ...] = ()
+    bf16: bool = True
+    numpy_works: bool = True
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine; sizes in bytes, ``shared`` is what is free in /dev/shm, None without one."""
+
+    cores: int
+    driver: bool
+    disk: int
+    shared: int | None
+    cache: str
+    cache_writable: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that is judged.
+
+    Attributes:
+        python: Version of the interpreter.
+        executable: Its path, for commands that mend.
+        distributions: Version by canonical name (lower case, hyphens).
+        requirements: Of this package.
+        imports: Error by module, empty where it can be imported.
+        torch: None where it cannot be imported.
+        machine: The machine.
+    """
+
+    python: tuple[int, int, int]
+    executable: str
+    distributions: dict[str, str]
+    requirements: tuple[Requirement, ...]
+    machine: Machine
+    imports: dict[str, str] = field(default_factory=dict)
+    torch: Torch | None = None
+
+
+def gather(distributions: Iterable[metadata.Distribution] | None = None) -> Facts:
+    """Look around. ``distributions`` are those of this interpreter unless given."""
+    found = list(metadata.distributions() if distributions is None else distributions)
+    imports, torch = run_probe()
+    return Facts(
+        python=sys.version_info[:3],
+        executable=sys.executable,
+        distributions=versions(found),
+        requirements=requirements(found),
+        machine=look_at_machine(),
+        imports=imports,
+        torch=torch,
+    )
+
+
+def canonical(name: str) -> str:
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def versions(found: Iterable[metadata.Distribution]) -> dict[str, str]:
+    """Version by canonical name; of two copies on the path the first one counts, as for import."""
+    result: dict[str, str] = {}
+    for distribution in found:
+        name = distribution.metadata['Name']
+        if name:
+            result.setdefault(canonical(name), distribution.version)
+    return result
+
+
+def requirements(found: Iterable[metadata.Distribution]) -> tuple[Requirement, ...]:
+    """From setup.cfg in a checkout, otherwise from the metadata of the installed package."""
+    setup = HOME / 'setup.cfg'
+    lines: list[str] = []
+    if setup.is_file():
+        parser = configparser.ConfigParser()
+        parser.read(setup, encoding='utf-8')
+        lines = parser['options']['install_requires'].split('\n')
+        for extra, text in parser['options.extras_require'].items():
+            lines += [f'{line}; extra == "{extra}"' for line in text.split('\n') if line]
+    else:
+        for distribution in found:
+            if canonical(distribution.metadata['Name'] or '') == 'mmdeeplab':
+                lines += distribution.requires or []
+                break
+    return tuple(map(parse_requirement, filter(None, lines)))
+
+
+def parse_requirement(line: str) -> Requirement:
+    """``NAME``, ``NAME>=VERSION``, with or without ``; extra == "EXTRA"``."""
+    match = _REQUIREMENT.match(line)
+    assert match, line
+    return Requirement(canonical(match['name']), match['least'] or '', match['extra'] or '')
+
+
+def run_probe(python: str = sys.executable) -> tuple[dict[str, str], Torch | None]:
+    """Import the stack in another process; a crash is a finding, too."""
+    command = [python, str(Path(__file__).with_name('probe.py'))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    imports: dict[str, str] = {}
+    torch = None
+    for line in done.stdout.splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # what a module prints when it is imported
+        if 'begin' in record:
+            imports[record['begin']] = f'the import ends the process with status {done.returncode}'
+        elif 'module' in record:
+            imports[record['module']] = record['error']
+        elif 'torch' in record:
+            values = record['torch']
+            torch = Torch(**values | dict(gpus=tuple(values['gpus'])))
+    return imports, torch
+
+
+def look_at_machine() -> Machine:
+    """Cores, driver, disk, shared memory, cache."""
+    shared = Path('/dev/shm')
+    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmdeeplab'
+    return Machine(
+        cores=usable_cores(),
+        driver=Path('/proc/driver/nvidia/version').exists(),
+        disk=shutil.disk_usage('.').free,
+        shared=shutil.disk_usage(shared).free if shared.is_dir() else None,
+        cache=str(cache),
+        cache_writable=can_write(cache),
+    )
+
+
+def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
+    """Cores this process may run on, and not more than its container is given."""
+    affinity = getattr(os, 'sched_getaffinity', None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        limit, period = quota.read_text().split()
+        return min(cores, max(1, round(int(limit) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max"
+        return cores
+
+
+def can_write(folder: Path) -> bool:
+    """Whether a file can be made in a folder, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def title() -> str:
+    return f'mmdeeplab {__version__} in {Path(__file__).resolve().parents[1]}'

@@ -1,0 +1,66 @@
+"""Which shipped config is inherited from, and what of its network has to follow the data."""
+
+import re
+from dataclasses import dataclass
+
+from mmengine.config import Config, ConfigDict
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import config_names, config_path
+
+_NAME = re.compile(r'(?:deeplab(?P<version>v\w+)|(?P<other>lraspp))_(?P<backbone>[^_]+)_voc')
+
+
+@dataclass(frozen=True)
+class Network:
+    """A shipped config for PASCAL VOC.
+
+    Attributes:
+        name: Of the config.
+        crop_index: Where its training pipeline crops.
+        norms: Parts with batch norms that train: some of backbone, neck, decode_head.
+    """
+
+    name: str
+    crop_index: int
+    norms: tuple[str, ...]
+
+
+def find_network(version: str, backbone: str) -> Network:
+    """The network of a version on a backbone.
+
+    Raises:
+        UserError: There is no config for it; the ones there are, are named.
+    """
+    known = available()
+    if version not in known:
+        raise UserError(f'--version is one of {", ".join(known)}, got {version}')
+    if backbone not in known[version]:
+        others = [other for other, backbones in known.items() if backbone in backbones]
+        hint = f'; {backbone} goes with --version {" or ".join(others)}' if others else ''
+        names = ', '.join(known[version])
+        raise UserError(f'--backbone of {version} is one of {names}; got {backbone}{hint}')
+    name = known[version][backbone]
+    cfg = Config.fromfile(config_path(name))
+    kinds = [step.type for step in cfg.train_pipeline]
+    return Network(name, kinds.index('RandomCrop'), norms(cfg.model))
+
+
+def available() -> dict[str, dict[str, str]]:
+    """Config name by version and backbone."""
+    found: dict[str, dict[str, str]] = {}
+    for name in config_names():
+        if match := _NAME.fullmatch(name):
+            version = match['version'] or match['other']
+            found.setdefault(version, {})[match['backbone']] = name
+    return found
+
+
+def norms(model: ConfigDict) -> tuple[str, ...]:
+    """Parts of a model whose batch norms train."""
+    parts = ((key, model.get(key) or {}) for key in ('backbone', 'neck', 'decode_head'))
+    return tuple(
+        key
+        for key, part in parts
+        if part.get('norm_cfg') and part['norm_cfg'].get('requires_grad', True)
+    )

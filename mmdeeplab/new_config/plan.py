@@ -1,0 +1,71 @@
+"""Numbers of a training that suit the data: crop, batch, length, rate."""
+
+from dataclasses import dataclass
+
+from mmdeeplab.errors import UserError
+
+STRIDE = 16  # of the shipped networks; sides of crops are multiples of it, and one
+SMALLEST, LARGEST = 33, 513
+SCRATCH, FINE = 200, 32  # epochs: CamVid's, with random and with pretrained weights
+STEPS = {SCRATCH: 2_000, FINE: 500}  # at least
+MOST = 30_000  # steps on VOC
+BATCHES = ((1_000, 16), (64, 8), (8, 4), (0, 2))  # from so many images; one is too few for BN
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train.
+
+    Attributes:
+        crop: Side of training crops in pixels.
+        test_size: (H, W) to which evaluation pads at least.
+        batch_size: Images a step.
+        steps: Training steps, a multiple of 100.
+        rate: AdamW's learning rate.
+    """
+
+    crop: int
+    test_size: tuple[int, int]
+    batch_size: int
+    steps: int
+    rate: float
+
+
+def make_plan(
+    size: tuple[int, int], images: int, pretrained: bool, normed: bool, crop: int | None = None
+) -> Plan:
+    """Choose the numbers.
+
+    Args:
+        size: (H, W) of a typical image.
+        images: To train on.
+        pretrained: Whether the training starts from weights.
+        normed: Whether the network has batch norms that train; without, it needs a small rate.
+        crop: What the user wants.
+
+    Raises:
+        UserError: Images that are too small, or a crop that does not fit the stride.
+    """
+    if min(size) < SMALLEST:
+        raise UserError(
+            f'images of {size[1]} x {size[0]} pixels are too small: {SMALLEST} is the least for '
+            f'networks of output stride {STRIDE}'
+        )
+    if crop is not None and (crop < SMALLEST or crop % STRIDE != 1):
+        below = max((crop - 1) // STRIDE * STRIDE + 1, SMALLEST)
+        raise UserError(
+            f'--crop must be {STRIDE} k + 1 and at least {SMALLEST}, e.g. {below} or '
+            f'{below + STRIDE}, got {crop}'
+        )
+    batch_size = next(batch for least, batch in BATCHES if images >= least)
+    epochs = FINE if pretrained else SCRATCH
+    steps = min(max(images * epochs / batch_size, STEPS[epochs]), MOST)
+    rate = (1e-3 if pretrained else 2e-3) if normed else 1e-4
+    height, width = (-(-(side - 1) // STRIDE) * STRIDE + 1 for side in size)
+    return Plan(
+        crop=crop or min((min(size) - 1) // STRIDE * STRIDE + 1, LARGEST),
+        test_size=(height, width),
+        batch_size=batch_size,
+        steps=-(-int(steps) // 100) * 100,
+        rate=rate,
+    )

@@ -1,0 +1,113 @@
+"""The config as text, and the lists that stand beside it."""
+
+from pathlib import Path
+
+from mmdeeplab.datasets.voc_folder import read_classes
+from mmdeeplab.new_config.layout import Layout
+from mmdeeplab.new_config.network import Network
+from mmdeeplab.new_config.pairs import Pairs
+from mmdeeplab.new_config.plan import Plan
+
+WIDTH = 100
+USUAL = dict(image_dir='JPEGImages', mask_dir='', img_suffix='.jpg', seg_map_suffix='.png')
+"""What stands in the config that is inherited from: not written. Its masks are SBD's."""
+
+
+def config_text(
+    about: str,
+    network: Network,
+    data_root: Path,
+    layout: Layout,
+    plan: Plan,
+    classes: int,
+    weights: Path | None,
+) -> str:
+    """A Python config that inherits from a shipped one."""
+    train, val = (_dataset(data_root, pairs) for pairs in (layout.train, layout.val))
+    same = train == val
+    lines = [
+        *(f'# {line}' for line in about.splitlines()),
+        f"_base_ = __import__('mmdeeplab').config_path({network.name!r})",
+        f'crop_size, steps = ({plan.crop}, {plan.crop}), {plan.steps}',
+        _call('data' if same else 'train_data', train),
+        *([] if same else [_call('val_data', val)]),
+        'train_pipeline = _base_.train_pipeline',
+        f'train_pipeline[{network.crop_index}].crop_size = crop_size',
+        _call(
+            'train_dataloader',
+            [
+                f'batch_size={plan.batch_size}',
+                'num_workers=2',
+                "dataset=dict(split='train', pipeline=train_pipeline, "
+                f'**{"data" if same else "train_data"})',
+            ],
+        ),
+        "val_dataloader = dict(num_workers=2, dataset=dict(split='val', "
+        f'**{"data" if same else "val_data"}))',
+        'test_dataloader = val_dataloader',
+        *_model(network, plan, classes),
+        f"optimizer = dict(type='AdamW', lr={plan.rate}, weight_decay=4e-5)",
+        "optim_wrapper = dict(_delete_=True, type='mmdeeplab.AutocastOptimWrapper', "
+        'optimizer=optimizer)',
+        "schedule = dict(type='PolyLR', power=0.9, eta_min=0.0, end=steps, by_epoch=False)",
+        'param_scheduler = [schedule]',
+        'train_cfg = dict(max_iters=steps, val_interval=steps // 10)',
+        'default_hooks = dict(checkpoint=dict(interval=steps // 10))',
+    ]
+    if weights:
+        lines.append(f'load_from = {str(weights)!r}')
+    return '\n'.join(lines) + '\n'
+
+
+def _call(name: str, items: list[str]) -> str:
+    """``name = dict(items)``, an item a line where one line is too long."""
+    line = f'{name} = dict({", ".join(items)})'
+    if len(line) <= WIDTH:
+        return line
+    return '\n'.join([f'{name} = dict(', *(f'    {item},' for item in items), ')'])
+
+
+def _dataset(root: Path, pairs: Pairs) -> list[str]:
+    """Arguments of the data set; folders below ``root`` by their path from there."""
+    folders = (
+        folder.relative_to(root) if folder.is_relative_to(root) else folder
+        for folder in (pairs.images, pairs.masks)
+    )
+    values = (*map(str, folders), pairs.image_suffix, pairs.mask_suffix)
+    named = zip(USUAL, values, strict=True)
+    others = [f'{key}={value!r}' for key, value in named if value != USUAL[key]]
+    return [f'data_root={str(root)!r}', *others]
+
+
+def _model(network: Network, plan: Plan, classes: int) -> list[str]:
+    parts = [f'{part}=dict(norm_cfg=norm)' for part in network.norms if part != 'decode_head']
+    head = ', norm_cfg=norm' if 'decode_head' in network.norms else ''
+    items = [
+        f'data_preprocessor=dict(size=crop_size, test_size={plan.test_size})',
+        *parts,
+        f'decode_head=dict(num_classes={classes}{head})',
+    ]
+    note = 'norm = dict(momentum=0.03)  # the published runs are longer and average for longer'
+    return [note, _call('model', items)] if network.norms else [_call('model', items)]
+
+
+def write_lists(folder: Path, layout: Layout, classes: tuple[str, ...]) -> None:
+    """Write the lists and the names of the classes as the data set reads them."""
+    lists = folder / 'ImageSets' / 'Segmentation'
+    files = {
+        lists / 'train.txt': layout.train.ids,
+        lists / 'val.txt': layout.val.ids,
+        folder / 'classes.txt': classes,
+    }
+    lists.mkdir(parents=True, exist_ok=True)
+    for path, names in files.items():
+        path.write_text('\n'.join(names) + '\n', encoding='utf-8')
+
+
+def data_root(layout: Layout, beside: Path, classes: tuple[str, ...]) -> Path:
+    """The folder with lists and classes: the data's own, or ``beside``, which is written."""
+    own = layout.root / 'classes.txt'
+    if layout.listed and read_classes(own) == classes:
+        return layout.root
+    write_lists(beside, layout, classes)
+    return beside

@@ -1,0 +1,60 @@
+"""Configs and tools that come with the package, in a checkout and in an installed wheel."""
+
+from pathlib import Path
+
+from mmdeeplab.errors import UserError, did_you_mean
+
+
+def _home() -> Path:
+    """The folder of ``configs`` and ``tools``: ``mmdeeplab/.mim`` in a wheel (OpenMMLab's place
+    for them), the root of the checkout otherwise."""
+    package = Path(__file__).resolve().parent
+    installed = package / '.mim'
+    return installed if installed.is_dir() else package.parent
+
+
+HOME = _home()
+CONFIGS = HOME / 'configs'
+
+
+def config_names() -> list[str]:
+    """Names of the shipped configs: ``deeplabv3plus_xception_voc``, ``ablation/...``."""
+    paths = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablation/*.py')])
+    return [path.relative_to(CONFIGS).with_suffix('').as_posix() for path in paths]
+
+
+def config_path(name: str) -> str:
+    """The file of a shipped config, for ``_base_`` in a config of one's own::
+
+        _base_ = __import__('mmdeeplab').config_path('deeplabv3plus_xception_voc')
+
+    MMEngine's ``'package::config'`` knows OpenMMLab's packages only, and an ``import`` line would
+    make it read the file as a new-style config.
+
+    Raises:
+        UserError: There is no such config.
+    """
+    path = CONFIGS / f'{name}.py'
+    if not path.is_file():
+        raise UserError(f'no config is called {name}{did_you_mean(name, config_names())}')
+    return str(path)
+
+
+def find_config(wish: str) -> Path:
+    """The file that is meant: a path, or ``NAME``, ``NAME.py``, ``configs/NAME.py`` of ours.
+
+    Raises:
+        UserError: There is none; the nearest name is told.
+    """
+    file = Path(wish)
+    if file.is_file():
+        return file
+    name = file.with_suffix('') if file.suffix == '.py' else file
+    own = name.relative_to('configs') if name.is_relative_to('configs') else name
+    if not file.is_absolute() and own.as_posix() in config_names():
+        return CONFIGS / f'{own}.py'
+    beside = map(str, file.parent.glob('*.py'))
+    shipped = [f'configs/{known}.py' for known in config_names()]
+    wanted = wish if file.suffix == '.py' else f'configs/{wish}.py'
+    near = did_you_mean(wanted, [*beside, *shipped])
+    raise UserError(f'no config at {wish}{near or "; `mmdeeplab configs` lists ours"}')

@@ -1,0 +1,23 @@
+"""Bring the configs and tools of the checkout into the wheel; everything else is in setup.cfg."""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithConfigs(build_py):
+    """They stand beside the package here and in ``mmdeeplab/.mim`` there (mmdeeplab.shipped)."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        for folder in ('configs', 'tools'):
+            target = Path(self.build_lib) / 'mmdeeplab' / '.mim' / folder
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(folder, target, ignore=shutil.ignore_patterns('__pycache__'))
+
+
+setup(cmdclass={'build_py': BuildWithConfigs})

@@ -1,0 +1,207 @@
+"""The doctor on installations that are not here: written as metadata, judged as data."""
+
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from mmdeeplab.doctor.facts import (
+    GIB,
+    Facts,
+    Machine,
+    Requirement,
+    Torch,
+    parse_requirement,
+    requirements,
+    run_probe,
+    usable_cores,
+    versions,
+)
+from mmdeeplab.doctor.finding import ERROR, WARNING
+from mmdeeplab.doctor.packages import numbers
+from mmdeeplab.doctor.report import describe, judge, render
+
+PYTHON = '/a b/bin/python'
+NEEDS = ('torch>=2.4', 'numpy>=1.26', 'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6',
+         'onedl-mmsegmentation>=1.4.2', 'pydensecrf2>=1.1; extra == "crf"')  # fmt: skip
+SOUND = {
+    'torch': '2.13.0+cpu',
+    'numpy': '2.4.6',
+    'onedl_mmengine': '0.10.12',
+    'onedl_mmcv': '2.3.6',
+    'onedl_mmsegmentation': '1.4.2',
+    'opencv-python': '5.0.0.93',
+}
+MACHINE = Machine(4, driver=False, disk=99 * GIB, shared=8 * GIB, cache='/c', cache_writable=True)
+TORCH = Torch('2.13.0+cpu', threads=4)
+
+
+def install(folder: Path, packages: dict[str, str]) -> list[metadata.Distribution]:
+    """Write the metadata of packages into a folder and read it as Python does."""
+    for name, version in packages.items():
+        info = folder / f'{name}-{version}.dist-info'
+        info.mkdir()
+        (info / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+    return list(metadata.distributions(path=[str(folder)]))
+
+
+def facts(folder: Path, packages: dict[str, str], **others: object) -> Facts:
+    base = Facts(
+        python=(3, 12, 1),
+        executable=PYTHON,
+        distributions=versions(install(folder, packages)),
+        requirements=tuple(map(parse_requirement, NEEDS)),
+        machine=MACHINE,
+        torch=TORCH,
+    )
+    return replace(base, **others)
+
+
+def test_nothing_is_said_of_a_sound_one(tmp_path: Path) -> None:
+    sound = facts(tmp_path, SOUND)
+    assert judge(sound) == []
+    text = describe(sound)
+    assert 'onedl-mmcv 2.3.6' in text
+    assert "crf: '/a b/bin/python' -m pip install 'pydensecrf2>=1.1'" in text
+
+
+CASES = {
+    'nothing': (
+        {},
+        ['not installed: torch, numpy, onedl-mmengine, onedl-mmcv, onedl-mmsegmentation'],
+        [['install', 'torch>=2.4', 'numpy>=1.26', 'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6',
+          'onedl-mmsegmentation>=1.4.2']],
+    ),
+    'old': (
+        SOUND | {'onedl_mmcv': '2.3.5', 'onedl_mmengine': '0.10.9'},
+        ['onedl-mmengine 0.10.9', 'onedl-mmcv 2.3.5 (at least 2.3.6)'],
+        [['install', '--upgrade', 'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6']],
+    ),
+    'original instead': (
+        {k: v for k, v in SOUND.items() if k != 'onedl_mmcv'} | {'mmcv': '2.2.0'},
+        ['mmcv 2.2.0 is installed in place of onedl-mmcv'],
+        [['uninstall', '-y', 'mmcv'], ['install', 'onedl-mmcv>=2.3.6']],
+    ),
+    'both': (
+        SOUND | {'mmengine': '0.10.7'},
+        ['mmengine 0.10.7 and onedl-mmengine 0.10.12 are both installed'],
+        [['uninstall', '-y', 'mmengine', 'onedl-mmengine'], ['install', 'onedl-mmengine>=0.10.12']],
+    ),
+    'two of OpenCV': (
+        SOUND | {'opencv_python_headless': '4.12.0.88'},
+        ['opencv-python 5.0.0.93, opencv-python-headless 4.12.0.88'],
+        [['uninstall', '-y', 'opencv-python', 'opencv-python-headless'],
+         ['install', 'opencv-python==5.0.0.93']],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_packages(tmp_path: Path, case: str) -> None:
+    packages, words, commands = CASES[case]
+    (finding,) = judge(facts(tmp_path, packages))
+    assert finding.severity == ERROR
+    assert all(word in finding.words for word in words)
+    parts = [shlex.split(part) for part in finding.command.split(' && ')]
+    assert parts == [[PYTHON, '-m', 'pip', *command] for command in commands]
+
+
+def test_equal_builds_of_opencv_are_a_warning(tmp_path: Path) -> None:
+    packages = SOUND | {'opencv_python_headless': SOUND['opencv-python']}
+    assert [f.severity for f in judge(facts(tmp_path, packages))] == [WARNING]
+
+
+@pytest.mark.parametrize(
+    ('module', 'error', 'command'),
+    [
+        ('cv2', 'ImportError: libGL.so.1: cannot open', 'install opencv-python-headless==5.0.0.93'),
+        ('cv2', 'ImportError: numpy.core.multiarray failed', 'install --upgrade opencv-python'),
+        ('mmcv', 'ModuleNotFoundError: yapf', 'install --force-reinstall --no-deps onedl-mmcv=='),
+        ('torch', 'the import ends the process with status -4', '--no-deps torch==2.13.0+cpu'),
+    ],
+)
+def test_imports_that_fail(tmp_path: Path, module: str, error: str, command: str) -> None:
+    imports = {'numpy': '', module: error, 'mmseg': 'because of the other'}
+    (finding,) = judge(facts(tmp_path, SOUND, imports=imports))
+    assert finding.severity == ERROR
+    assert error.split(': ')[-1] in finding.words
+    assert command in finding.command
+
+
+def test_numpy_of_another_build(tmp_path: Path) -> None:
+    (finding,) = judge(facts(tmp_path, SOUND, torch=replace(TORCH, numpy_works=False)))
+    assert finding.severity == ERROR
+    assert '2.4.6' in finding.words
+
+
+@pytest.mark.parametrize(
+    ('torch', 'machine', 'severity', 'command'),
+    [
+        (dict(cuda='12.8'), {}, WARNING, '/whl/cpu'),
+        (dict(cuda='13.0'), dict(driver=True), ERROR, '/whl/cu126'),
+        (dict(cuda='12.8', gpus=('NVIDIA H100',)), dict(driver=True), None, ''),
+        ({}, dict(driver=True), WARNING, 'install --force-reinstall torch'),
+        (dict(threads=8), {}, WARNING, 'export OMP_NUM_THREADS=4'),
+        ({}, dict(disk=GIB), WARNING, '--work-dir'),
+        ({}, dict(shared=64 * 2**20), WARNING, 'mount -o remount'),
+        ({}, dict(shared=None), None, ''),
+        ({}, dict(cache_writable=False), WARNING, 'XDG_CACHE_HOME'),
+    ],
+)
+def test_machine(
+    tmp_path: Path, torch: dict, machine: dict, severity: str | None, command: str
+) -> None:
+    found = judge(
+        facts(tmp_path, SOUND, torch=replace(TORCH, **torch), machine=replace(MACHINE, **machine))
+    )
+    assert [f.severity for f in found] == ([severity] if severity else [])
+    assert command in render(found)
+
+
+def test_old_python(tmp_path: Path) -> None:
+    (finding,) = judge(facts(tmp_path, SOUND, python=(3, 9, 18)))
+    assert '3.9.18' in finding.words
+
+
+def test_requirements_are_those_of_the_package() -> None:
+    needs = requirements([])
+    assert {need.name for need in needs if not need.extra} >= {'torch', 'onedl-mmcv', 'numpy'}
+    assert {'crf', 'tf', 'tflite', 'dev'} <= {need.extra for need in needs}
+    assert parse_requirement('types-tqdm; extra == "dev"') == Requirement('types-tqdm', '', 'dev')
+
+
+@pytest.mark.parametrize(
+    ('low', 'high'), [('2.4', '2.13.0+cpu'), ('0.10.9', '0.10.12'), ('1.26', '2'), ('', '1')]
+)
+def test_versions_are_compared_as_numbers(low: str, high: str) -> None:
+    assert numbers(low) < numbers(high)
+    assert numbers('2.4') == numbers('2.4.0+cu118')
+
+
+def test_a_container_has_the_cores_it_is_given(tmp_path: Path) -> None:
+    quota = tmp_path / 'cpu.max'
+    quota.write_text('100000 100000\n')
+    assert usable_cores(quota) == 1
+    quota.write_text('max 100000\n')
+    assert usable_cores(quota) == usable_cores(tmp_path / 'none') >= 1
+
+
+def test_a_crash_of_an_import_is_told(tmp_path: Path) -> None:
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\necho noise\necho \'{"begin": "torch"}\'\nkill -ILL $$\n')
+    python.chmod(0o755)
+    imports, torch = run_probe(str(python))
+    assert imports == {'torch': 'the import ends the process with status -4'}
+    assert torch is None
+
+
+@pytest.mark.slow
+def test_this_installation_is_sound() -> None:
+    command = [sys.executable, '-m', 'mmdeeplab.cli', 'doctor']
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(word in done.stdout for word in ('onedl-mmcv', 'bfloat16', '/dev/shm'))

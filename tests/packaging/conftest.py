@@ -1,0 +1,5 @@
+"""Fixtures of the packaging tests."""
+
+from tools_conftest import data
+
+__all__ = ['data']
