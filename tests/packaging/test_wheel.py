@@ -2,10 +2,10 @@
 
 import email
 import os
+import resource
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -87,15 +87,14 @@ def test_the_citation_is_of_this_version() -> None:
 
 
 def test_help_lists_the_commands_at_once(installed: Path, tmp_path: Path) -> None:
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = run(installed, tmp_path, '--help')
-        seconds.append(time.perf_counter() - start)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run(installed, tmp_path, '--help')
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0
     for tool in (ROOT / 'tools').glob('[a-z]*.py'):
         assert f'\n  {tool.stem.replace("_", "-")} ' in done.stdout
-    assert min(seconds) < 1
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 1  # of the processor: others may keep it waiting
 
 
 def test_configs_are_found_by_name(installed: Path, tmp_path: Path) -> None:
