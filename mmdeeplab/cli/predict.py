@@ -64,7 +64,6 @@ def predict(args: argparse.Namespace) -> None:
         output_stride=args.output_stride,
         cfg_options=args.cfg_options,
     )
-    outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     keep = bool({'prob', 'confidence'} & set(kinds))
     predictor = DeepLabPredictor(
         cfg,
@@ -78,6 +77,7 @@ def predict(args: argparse.Namespace) -> None:
         blend=args.blend,
         keep_logits=keep,
     )
+    outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     failed = run(predictor, inputs, outputs, args.batch_size)
     if failed:
         print('\n'.join(failed), file=sys.stderr)

@@ -227,6 +227,8 @@ def fork(work: Callable[[], object], log: Path | None = None, **environment: obj
         out = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(out, 1)
         os.dup2(out, 2)
+        # whatever captured the parent's output no longer stands for these
+        sys.stdout, sys.stderr = (os.fdopen(fd, 'w', 1, closefd=False) for fd in (1, 2))
         work()
         status = 0
     except SystemExit as error:

@@ -182,5 +182,5 @@ def enter(door: str, path: Path, folder: Path, data: Path) -> tuple[int, str]:
     images = data / 'JPEGImages'
     return call(
         predict.main, images, '--model', CONFIG, '--checkpoint', path, '--out', folder / 'out',
-        *shared,
+        '--overwrite', *shared,
     )  # fmt: skip
