@@ -10,7 +10,13 @@ from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 from torch import nn
 
-from mmdeeplab.engine.checkpoint import PlainHistoryHook, check_fit, read_checkpoint, sha256
+from mmdeeplab.engine.checkpoint import (
+    PlainHistoryHook,
+    check_fit,
+    read_checkpoint,
+    require_weights,
+    sha256,
+)
 from mmdeeplab.errors import UserError
 
 
@@ -104,3 +110,9 @@ def test_sha256(tmp_path: Path) -> None:
     data = bytes(range(256)) * 9000
     (tmp_path / 'a').write_bytes(data)
     assert sha256(tmp_path / 'a') == hashlib.sha256(data).hexdigest()
+
+
+def test_complex_weights_are_named() -> None:
+    state = {key: value.to(torch.complex64) for key, value in model().state_dict().items()}
+    with pytest.raises(UserError, match='of complex numbers'):
+        require_weights(state, 'a.pth')
