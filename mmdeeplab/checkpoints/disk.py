@@ -139,7 +139,7 @@ def probe(folder: Path, needed: int = 0, disk: Disk | None = None) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / '.probe'
+        target = folder / f'.probe-{socket.gethostname()}-{os.getpid()}'  # every rank has its own
         with replacing(target, disk or Disk()) as file:
             file.write(b'can this folder be written?')
         target.unlink()
