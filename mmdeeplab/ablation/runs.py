@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mmdeeplab.ablation.plan import BANDS, Run, Settings
+from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
 from mmdeeplab.shipped import HOME
 
@@ -88,9 +89,8 @@ def is_finished(run: Run, settings: Settings, out: Path) -> bool:
 
 def write_json(path: Path, content: object) -> None:
     """Write at one stroke: a file that is there is whole."""
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(content, indent=2) + '\n')
-    partial.replace(path)
+    with placing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + '\n')
 
 
 def train_and_test(run: Run, settings: Settings, work: Path) -> dict:

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import fields
 from pathlib import Path
 
 from mmdeeplab.check.sample import Sample
+from mmdeeplab.checkpoints.disk import Disk, replacing
 
 VERSION = 1  # raise it with every change of what `look_at` finds
 _loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be written
@@ -61,11 +61,8 @@ class Cache:
         text = f'{hashlib.sha256(body.encode()).hexdigest()}\n{body}'
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                'w', dir=self.path.parent, suffix='.partial', delete=False, encoding='utf-8'
-            ) as file:
-                file.write(text)
-            Path(file.name).replace(self.path)
+            with replacing(self.path, Disk()) as file:
+                file.write(text.encode())
         except OSError:
             return
 

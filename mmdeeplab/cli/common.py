@@ -170,6 +170,11 @@ def set_data_root(cfg: Config, root: str) -> None:
         dataset.data_root = root
 
 
+def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
+    """Where logs and checkpoints go: ``--work-dir``, the config's, or ``work_dirs/NAME``."""
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+
+
 def require_data(cfg: Config, *splits: str) -> None:
     """Fail at once when the folder of a data set is missing, before anything is built."""
     from mmdeeplab.datasets.voc_folder import missing_root

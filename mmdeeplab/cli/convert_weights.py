@@ -153,7 +153,7 @@ def metadata(
     args: argparse.Namespace, importer: ModuleType, cfg: Config, options: dict, part: str
 ) -> dict[str, object]:
     """What the file says of itself."""
-    from mmdeeplab.weights.provenance import class_names, digest
+    from mmdeeplab.weights.provenance import class_names, input_digest
 
     count = cfg.model.decode_head.num_classes if part == 'model' else None
     known = getattr(importer, 'NAMES_CLASSES', True)
@@ -161,7 +161,7 @@ def metadata(
     return dict(
         source=args.source,
         input=Path(args.input).name,
-        sha256=digest(Path(args.input)),
+        sha256=input_digest(Path(args.input)),
         config=Path(args.config).name,
         cfg_options=[*args.cfg_options, *(f'{key}={value}' for key, value in options.items())],
         part=part,

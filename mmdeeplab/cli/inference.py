@@ -39,8 +39,6 @@ def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
     """Put what the options ask for around the network of ``cfg``."""
     from mmdeeplab.inference.wrap import enable_crf, enable_tta, enable_windows
 
-    # MMEngine hands a config's helper of this name to a wrapper, which replaces the network's own.
-    cfg.pop('data_preprocessor', None)
     if args.tta:
         enable_tta(cfg)
     enable_windows(cfg, args.mode, args.window, args.stride, args.blend)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mmdeeplab.cli.common import add_config_options, command, load_config
 from mmdeeplab.cli.inference import add_inference_options, find_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.inference.kinds import KINDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from mmdeeplab.inference.outputs import Outputs
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
-IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
-KINDS = ('masks', 'color', 'overlay', 'prob', 'confidence')
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,13 +50,13 @@ def predict(args: argparse.Namespace) -> None:
     inputs = find_inputs(args.input)
     cfg = load_config(args.model, args)
     checkpoint = find_checkpoint(args.checkpoint)
-    from mmdeeplab.engine.checkpoint import sha256
+    from mmdeeplab.download import digest
     from mmdeeplab.inference.outputs import Outputs
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
     settings = dict(
         model=Path(args.model).name,
-        checkpoint_sha256=sha256(checkpoint),
+        checkpoint_sha256=digest(checkpoint),
         tta=args.tta,
         crf=args.crf,
         windows=[args.mode, args.window, args.stride, args.blend],
@@ -148,11 +147,13 @@ def find_inputs(inputs: list[str]) -> list[Path]:
     Raises:
         UserError: An input that names nothing, or two of one name.
     """
+    from mmdeeplab.datasets.split_list import PICTURE_SUFFIXES
+
     found: list[Path] = []
     for item in inputs:
         path = Path(item)
         if path.is_dir():
-            known = IMAGES + VIDEOS
+            known = PICTURE_SUFFIXES + VIDEOS
             here = sorted(p for p in path.iterdir() if p.suffix.lower() in known)
         else:
             here = [path] if path.is_file() else sorted(map(Path, glob.glob(item)))  # noqa: PTH207

@@ -14,6 +14,7 @@ from mmdeeplab.cli.common import (
     command,
     load_config,
     require_data,
+    set_work_dir,
 )
 from mmdeeplab.cli.inference import add_inference_options, find_checkpoint, wrap_for_inference
 from mmdeeplab.errors import UserError
@@ -60,7 +61,7 @@ def test(args: argparse.Namespace) -> None:
     """Evaluate the config under every wished protocol; several make one table."""
     cfg = load_config(args.config, args)
     args.checkpoint = str(find_checkpoint(args.checkpoint))
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    set_work_dir(cfg, args)
     cfg.load_from, cfg.resume = args.checkpoint, False
     if args.save_masks and not args.out:
         raise UserError('--save-masks needs --out DIR')
@@ -129,12 +130,12 @@ def measure(cfg: Config, args: argparse.Namespace) -> None:
 
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
-    from mmdeeplab.engine.checkpoint import sha256
+    from mmdeeplab.download import digest
 
     report = result | dict(
         config=Path(args.config).name,
         checkpoint=str(args.checkpoint),
-        checkpoint_sha256=sha256(args.checkpoint),
+        checkpoint_sha256=digest(args.checkpoint),
         output_stride=args.output_stride,
         tta=args.tta,
         crf=args.crf,

@@ -12,6 +12,7 @@ from mmdeeplab.cli.common import (
     command,
     load_config,
     require_data,
+    set_work_dir,
 )
 from mmdeeplab.errors import UserError
 
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 def train(args: argparse.Namespace) -> None:
     """Build the Runner of a config and train."""
     cfg = load_config(args.config, args)
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    set_work_dir(cfg, args)
     if args.amp:
         cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
     require_data(cfg, 'train', 'val')

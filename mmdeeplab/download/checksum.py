@@ -13,12 +13,13 @@ SHORTEST = 8  # hexadecimal digits of sha256 that publishers put into file names
 PAGES = (b'<!doctype html', b'<html', b'<?xml')
 
 
-def digest(path: str | Path, algorithm: str = 'sha256') -> str:
-    """Checksum of a file, in hexadecimal."""
+def digest(*paths: str | Path, algorithm: str = 'sha256') -> str:
+    """Checksum of a file, or of several one behind the other, in hexadecimal."""
     value = hashlib.new(algorithm, usedforsecurity=False)
-    with Path(path).open('rb') as file:
-        while block := file.read(BLOCK):
-            value.update(block)
+    for path in paths:
+        with Path(path).open('rb') as file:
+            while block := file.read(BLOCK):
+                value.update(block)
     return value.hexdigest()
 
 
@@ -63,7 +64,7 @@ class Expected:
         if self.size is not None and size != self.size:
             return f'it has {size:,} bytes, not {self.size:,}'
         for algorithm, wanted in (('sha256', self.sha256), ('md5', self.md5)):
-            if wanted and not (found := digest(path, algorithm)).startswith(wanted):
+            if wanted and not (found := digest(path, algorithm=algorithm)).startswith(wanted):
                 return f'its {algorithm} is {found}, not {wanted}'
         return ''
 

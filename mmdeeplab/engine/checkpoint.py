@@ -1,6 +1,5 @@
 """Reading checkpoints: nothing in them is executed, and they fit or are refused."""
 
-import hashlib
 import pickle
 import re
 import zipfile
@@ -176,13 +175,3 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
     faults = {kind: texts for kind, texts in faults.items() if texts}
     if faults:
         raise UserError(describe(str(path), faults))
-
-
-def sha256(*paths: str | Path) -> str:
-    """Checksum of a file, or of several one behind the other, in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with Path(path).open('rb') as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -4,9 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdeeplab.checkpoints.disk import Disk, replacing
+from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.segmentation import Segmentation, suffix
+from mmdeeplab.inference.kinds import suffix
+from mmdeeplab.inference.segmentation import Segmentation
 
 RECORD = 'predict.json'
 
@@ -18,7 +19,7 @@ class Outputs:
 
     Args:
         folder: Made when missing.
-        kinds: What to write, of :data:`mmdeeplab.inference.segmentation.KINDS`.
+        kinds: What to write, of :data:`mmdeeplab.inference.kinds.KINDS`.
         settings: What the predictions depend on: model, weights, options.
         overwrite: Make everything anew.
 
@@ -38,9 +39,8 @@ class Outputs:
                 f'{folder} holds predictions with another {", ".join(changed) or "setting"} '
                 f'(see {record}); give another --out, or --overwrite'
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(record, Disk()) as file:
-            file.write((json.dumps(settings, indent=2) + '\n').encode())
+        with placing(record) as partial:
+            partial.write_text(json.dumps(settings, indent=2) + '\n')
 
     def path(self, kind: str, name: str) -> Path:
         """The file of one kind."""

@@ -71,7 +71,6 @@ class DeepLabPredictor:
         cfg = model if isinstance(model, Config) else open_config(str(model))
         cfg = Config(cfg.to_dict())  # the caller's stays as it is
         self.crf = crf_of(cfg) if crf else None
-        cfg.pop('data_preprocessor', None)  # MMEngine would give it to a wrapper
         if tta:
             enable_tta(cfg)
         enable_windows(cfg, mode, window, stride, blend)

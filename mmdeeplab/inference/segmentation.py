@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmdeeplab.checkpoints.disk import Disk, replacing
+from mmdeeplab.download.disk import placing
 from mmdeeplab.engine.masks import palette_picture
 from mmdeeplab.engine.pictures import colour
 from mmdeeplab.errors import choose
-
-KINDS = ('masks', 'color', 'overlay', 'prob', 'confidence')
+from mmdeeplab.inference.kinds import KINDS, suffix
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,14 +97,13 @@ class Segmentation:
 
         Raises:
             ValueError: An unknown kind.
-            OSError: The file cannot be written.
+            UserError: The file cannot be written.
         """
         choose('kind', kind, KINDS)
         path = Path(path)
         if not path.suffix:
             path = path.with_suffix(suffix(kind))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, Disk()) as file:
+        with placing(path) as partial, partial.open('wb') as file:
             if kind == 'prob':
                 half = self.probabilities.astype(np.float16)
                 np.savez_compressed(file, probabilities=half, classes=np.array(self.classes))
@@ -116,8 +114,3 @@ class Segmentation:
                 picture = {'masks': self.mask, 'color': self.color, 'overlay': self.overlay}[kind]()
                 picture.save(file, 'PNG')
         return path
-
-
-def suffix(kind: str) -> str:
-    """The suffix of files of one kind."""
-    return '.npz' if kind == 'prob' else '.png'

@@ -10,7 +10,7 @@ from mmdeeplab.inference.crf import PUBLISHED, DenseCRF, build_crf, require_pyde
 def enable_tta(cfg: Config) -> None:
     """Wrap the network for multi-scale and flipped inference."""
     wrapper = cfg.get('tta_model') or dict(type='mmdeeplab.MultiScaleFlip')
-    cfg.model = dict(**wrapper, module=cfg.model)
+    _wrap(cfg, **wrapper)
 
 
 def enable_windows(
@@ -49,7 +49,7 @@ def enable_windows(
     if mode != 'auto':
         size.test_size = sides  # a window is padded to its own size, not to an image's
     options = dict(mode=mode, window=sides, stride=steps, blend=blend)
-    cfg.model = dict(type='mmdeeplab.SlidingWindows', module=cfg.model, **options)
+    _wrap(cfg, type='mmdeeplab.SlidingWindows', **options)
 
 
 def crf_of(cfg: Config) -> DenseCRF:
@@ -71,4 +71,10 @@ def crf_of(cfg: Config) -> DenseCRF:
 def enable_crf(cfg: Config) -> None:
     """Put the config's dense CRF behind the network."""
     crf_of(cfg)
-    cfg.model = dict(type='mmdeeplab.CRFRefined', module=cfg.model, crf=cfg.crf)
+    _wrap(cfg, type='mmdeeplab.CRFRefined', crf=cfg.crf)
+
+
+def _wrap(cfg: Config, **wrapper: object) -> None:
+    cfg.model = dict(**wrapper, module=cfg.model)
+    # MMEngine hands a config's helper of this name to a wrapper, which replaces the network's own.
+    cfg.pop('data_preprocessor', None)

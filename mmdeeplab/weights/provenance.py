@@ -7,16 +7,16 @@ from mmengine.config import Config
 from mmseg.utils import get_classes
 
 from mmdeeplab.datasets.voc_folder import read_classes
-from mmdeeplab.engine.checkpoint import sha256
+from mmdeeplab.download import digest
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array, Table, shape_of
 
 CLASSIFIER = 'decode_head.conv_seg.bias'
 
 
-def digest(path: Path) -> str:
+def input_digest(path: Path) -> str:
     """SHA-256 of the input: a file, or a TF checkpoint's files in the order of their names."""
-    return sha256(*([path] if path.is_file() else sorted(path.parent.glob(f'{path.name}.*'))))
+    return digest(*([path] if path.is_file() else sorted(path.parent.glob(f'{path.name}.*'))))
 
 
 def config_options(source: Mapping[str, Array], table: Table, cfg: Config) -> dict[str, object]:

@@ -10,12 +10,12 @@ from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 from torch import nn
 
+from mmdeeplab.download import digest
 from mmdeeplab.engine.checkpoint import (
     PlainHistoryHook,
     check_fit,
     read_checkpoint,
     require_weights,
-    sha256,
 )
 from mmdeeplab.errors import UserError
 
@@ -109,7 +109,7 @@ def test_history_survives_as_tensors(tmp_path: Path) -> None:
 def test_sha256(tmp_path: Path) -> None:
     data = bytes(range(256)) * 9000
     (tmp_path / 'a').write_bytes(data)
-    assert sha256(tmp_path / 'a') == hashlib.sha256(data).hexdigest()
+    assert digest(tmp_path / 'a') == hashlib.sha256(data).hexdigest()
 
 
 def test_complex_weights_are_named() -> None:

@@ -73,7 +73,9 @@ def pack(path: Path, files: dict[str, bytes]) -> Source:
             info = tarfile.TarInfo(name)
             info.size = len(body)
             out.addfile(info, io.BytesIO(body))
-    return Source(path.name, 'https://localhost:9/none', digest(path), digest(path, 'md5'))
+    return Source(
+        path.name, 'https://localhost:9/none', digest(path), digest(path, algorithm='md5')
+    )
 
 
 def voc_files() -> dict[str, bytes]:

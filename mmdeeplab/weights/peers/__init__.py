@@ -12,8 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+from torch import Tensor, library
 
 # Where `make env` puts peers, outside the environment's own packages.
 FOLDER = Path(sys.prefix) / 'peers'
@@ -37,7 +36,7 @@ class Peer(NamedTuple):
 SCHEMAS = tuple(
     f'{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor' for name in ('nms', 'qnms')
 )
-_libraries: list[torch.library.Library] = []
+_libraries: list[library.Library] = []
 
 
 def load(name: str) -> ModuleType:
@@ -58,8 +57,8 @@ def load(name: str) -> ModuleType:
             raise
         for module in [m for m in sys.modules if m.split('.')[0] == 'torchvision']:
             del sys.modules[module]
-        library = torch.library.Library('torchvision', 'DEF')
+        operators = library.Library('torchvision', 'DEF')
         for schema in SCHEMAS:
-            library.define(schema)
-        _libraries.append(library)  # its end would take the operators away
+            operators.define(schema)
+        _libraries.append(operators)  # its end would take the operators away
     return importlib.import_module(name)
