@@ -47,9 +47,10 @@ class Desk:
         self.jobs.append(job)
         left = asyncio.ensure_future(gone())
         ended = asyncio.wrap_future(job)
+        both: set[asyncio.Future] = {ended, left}
         try:
             await asyncio.wait(
-                {ended, left}, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED
+                both, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED
             )
             if ended.done():
                 return ended.result()

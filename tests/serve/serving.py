@@ -17,7 +17,7 @@ from mmdeeplab.serve.server import address, listen, make_server
 from mmdeeplab.voc_names import voc_palette
 
 CLASSES = ('background', 'left', 'right', 'top')
-LIMITS = Limits(max_megabytes=1, max_pixels=500_000, timeout=20, waiting=4)
+LIMITS = Limits(max_megabytes=1, max_pixels=1_000_000, timeout=20, waiting=4)
 
 
 def truth(height: int, width: int) -> np.ndarray:
@@ -36,7 +36,7 @@ class Stub:
     model = torch.nn.Linear(1, 1)
 
     def __init__(self) -> None:
-        self.act: Callable[[], None] = lambda: None
+        self.act: Callable[[], object] = lambda: None
 
     def __call__(self, picture: Image.Image) -> Segmentation:
         self.act()

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-playwright = pytest.importorskip('playwright.sync_api', reason='needs playwright')
+pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
+pytest.importorskip('playwright', reason='needs playwright')
 
+from playwright import sync_api as playwright
 from serving import CLASSES, LIMITS, Serve, truth
 from test_http import encoded
 
@@ -222,7 +224,7 @@ def test_examples(page: Any) -> None:
         (b'I am a cat. ' * 99, 'cat.txt', 'This is not a picture that can be read'),
         (encoded(300, 300, 'JPEG')[:-9000], 'cut.jpg', 'The JPEG picture is cut or damaged.'),
         (bytes(LIMITS.max_bytes + 1), 'large.jpg', 'This file has 1 MB; at most 1 MB'),
-        (encoded(1000, 501, 'JPEG', quality=5), 'wide.jpg', '501 x 1000 pixels'),
+        (encoded(1001, 1000, 'JPEG', quality=5), 'wide.jpg', '1000 x 1001 pixels'),
         (b'', 'empty.png', 'The request holds no picture.'),
     ],
 )

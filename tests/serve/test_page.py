@@ -4,6 +4,9 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
+pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
+
 from serving import Serve
 from test_http import ask
 

@@ -1,5 +1,7 @@
 // The list of classes: all that the network knows, or those of a picture with their areas.
 
+const SMALL = 0.001; // of the picture; smaller classes are folded away
+
 export class Legend {
   /** `onLight(id or null)` is called with the class to show alone. */
   constructor(place, onLight) {
@@ -29,7 +31,10 @@ export class Legend {
     this.rows.clear();
     this.pinned = this.over = null;
     this.place.classList.add('found');
-    this.place.replaceChildren(...classes.map((entry) => this.row(entry)));
+    const small = classes.filter((entry) => entry.area < SMALL);
+    const large = classes.filter((entry) => entry.area >= SMALL);
+    this.place.replaceChildren(...large.map((entry) => this.row(entry)));
+    if (small.length) this.place.append(this.fold(small));
     return new Map(
       classes.map((entry) => [
         entry.id,
@@ -41,6 +46,16 @@ export class Legend {
         },
       ]),
     );
+  }
+
+  /** Classes of a few pixels, behind one line. */
+  fold(classes) {
+    const [item, details, rows] = ['li', 'details', 'ul'].map((kind) => element(kind, ''));
+    const words = `${classes.length} more below ${percent(SMALL)}`;
+    rows.append(...classes.map((entry) => this.row(entry)));
+    details.append(element('summary', '', words), rows);
+    item.append(details);
+    return item;
   }
 
   row(entry) {
@@ -109,6 +124,6 @@ function element(kind, name, text = '') {
 }
 
 function percent(share) {
-  if (share < 0.001) return '< 0.1 %';
+  if (share < SMALL) return `< ${percent(SMALL)}`;
   return `${(share * 100).toFixed(1)} %`;
 }

@@ -52,6 +52,7 @@ async function take(file) {
     if (bitmap) {
       stage.show(bitmap);
       stage.state = 'busy';
+      at('stage').scrollIntoView({ block: 'nearest' });
     }
     const answer = await asked;
     if (!bitmap) throw new Error('this browser cannot show the picture');
