@@ -47,8 +47,9 @@ async function take(file) {
   const clock = startClock();
   try {
     const asked = ask(file, request.signal);
+    asked.catch(() => {}); // it may fail before it is waited for, below
     const bitmap = await createImageBitmap(file).catch(() => null);
-    if (request.signal.aborted) return asked.catch(() => {});
+    if (request.signal.aborted) return;
     if (bitmap) {
       stage.show(bitmap);
       stage.state = 'busy';
