@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command, load_config
-from mmdeeplab.cli.inference import add_inference_options, find_checkpoint
+from mmdeeplab.cli.inference import add_inference_options, find_model, make_predictor
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import Limits
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def _parser() -> argparse.ArgumentParser:
     limits = Limits()
     parser = argparse.ArgumentParser(prog='serve.py', description=__doc__)
-    parser.add_argument('config', help='config of the network')
-    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('model', help='a config, or a name of `weights.py list`')
+    parser.add_argument('checkpoint', nargs='?', help="a config's weights, or a work dir")
     parser.add_argument('--host', default='127.0.0.1', help='%(default)s: this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='%(default)s; 0: any free one')
     parser.add_argument('--examples', metavar='DIR', help='pictures to try (drawn ones)')
@@ -52,7 +52,7 @@ def serve(args: argparse.Namespace) -> None:
     listener = listen(args.host, args.port)
     with listener:
         app = build_app(make_service(args))
-        print(f'{address(listener)} shows {args.config}; Ctrl-C ends it', flush=True)
+        print(f'{address(listener)} shows {args.model}; Ctrl-C ends it', flush=True)
         if not is_loopback(args.host):
             print('whoever reaches this address can use it: there is no password', flush=True)
         run(app, listener)
@@ -60,25 +60,16 @@ def serve(args: argparse.Namespace) -> None:
 
 def make_service(args: argparse.Namespace) -> Service:
     """The network, its limits and its examples."""
-    from mmdeeplab.inference.predictor import DeepLabPredictor
     from mmdeeplab.serve.app import Service
     from mmdeeplab.serve.examples import drawn, from_folder
 
     limits = Limits(args.max_megabytes, args.max_pixels, args.timeout)
     examples = from_folder(args.examples, limits) if args.examples else drawn()
-    predictor = DeepLabPredictor(
-        load_config(args.config, args),
-        find_checkpoint(args.checkpoint),
-        args.device,
-        tta=args.tta,
-        crf=args.crf,
-        mode=args.mode,
-        window=args.window,
-        stride=args.stride,
-        blend=args.blend,
-        keep_logits=False,
-    )
-    return Service(predictor, Path(args.config).stem, limits, examples)
+    name = Path(args.model).stem
+    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
+    args.cfg_options = [*options, *args.cfg_options]
+    predictor = make_predictor(load_config(args.model, args), checkpoint, args, False)
+    return Service(predictor, name, limits, examples)
 
 
 def is_loopback(host: str) -> bool:

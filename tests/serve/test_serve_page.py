@@ -1,9 +1,9 @@
 """The page: whole, by itself, and nothing from elsewhere."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
+from html_reader import Reader
 
 pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
 
@@ -14,29 +14,6 @@ from mmdeeplab.serve.app import PAGE
 
 SCRIPTS = sorted(PAGE.glob('*.js'))
 HTML = (PAGE / 'index.html').read_text()
-VOID_TAGS = {'meta', 'link', 'input', 'br', 'img', 'path', 'rect', 'circle'}
-
-
-class Reader(HTMLParser):
-    """Checks that tags close in order and collects their attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict]] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID_TAGS:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list) -> None:
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_scripts_find_what_they_ask_for() -> None:

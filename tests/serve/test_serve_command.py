@@ -87,6 +87,7 @@ def test_it_answers_as_the_predictor_does_and_ends_quietly(
 def test_mistakes(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
     (tmp_path / 'broken.jpg').write_bytes(b'no picture')
     cases = [
+        ([], 'is a config, which needs a checkpoint'),
         (['gone.pth'], 'no checkpoint at gone.pth'),
         (['gone.pth', '--examples', 'nowhere'], '--examples nowhere: No such file'),
         (['gone.pth', '--examples', str(tmp_path)], 'broken.jpg: this is not a picture'),
