@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID_TAGS = {'meta', 'link', 'input', 'br', 'img', 'path', 'rect', 'circle'}
+VOID_TAGS = {'meta', 'link', 'input', 'br', 'img'}
 
 
 class Reader(HTMLParser):

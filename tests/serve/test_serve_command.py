@@ -98,7 +98,8 @@ def test_mistakes(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
         (['gone.pth', '--host', '203.0.113.7'], 'cannot listen on 203.0.113.7:0'),
     ]
     for arguments, words in cases:
-        assert main([CONFIG, '--port', '0', *arguments]) == 2
+        port = [] if '--port' in arguments else ['--port', '0']
+        assert main([CONFIG, *arguments, *port]) == 2
         told = capsys.readouterr().err
         assert words in told
         assert told.count('\n') == 1
