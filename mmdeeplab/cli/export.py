@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         '--int8', action='store_true', help='calibrated; layers that cost too much stay in float'
     )
     parser.add_argument(
-        '--calibrate', metavar='DATA', help='--int8: pictures to calibrate on (those of --verify)'
+        '--calibrate',
+        metavar='DATA',
+        help='--int8: calibrate on its training split, or on pictures (what --verify takes)',
     )
     gate = parser.add_argument_group('the gate: 0.1, 0.5 and 1 point of mIoU in float, half, int8')
     gate.add_argument('--max-drop', type=float, metavar='POINTS', help='of mIoU')
@@ -78,7 +80,7 @@ def export(args: argparse.Namespace) -> None:
     order = read_order(args, tuple(model.data_preprocessor.test_size))
     samples = read_samples(cfg, Path(args.verify), args.images, model.num_classes)
     calibration = (
-        read_samples(cfg, Path(args.calibrate), args.images, model.num_classes)
+        read_samples(cfg, Path(args.calibrate), args.images, model.num_classes, 'train')
         if args.calibrate
         else []
     )

@@ -1,6 +1,6 @@
 """Calibrated int8: convolutions in 8 bits, and in float those that cost too much."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType
 from onnxruntime.quantization.calibrate import create_calibrator
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from mmdeeplab.export.gate import Verdict
 from mmdeeplab.export.graph import INPUT
 from mmdeeplab.export.onnx import describe, open_run
 
@@ -105,34 +104,3 @@ def layer_nodes(model: onnx.ModelProto) -> Iterator[tuple[str, list[str]]]:
             fused = [other.name for other in behind if other.op_type in ACTIVATIONS]
             name = node.input[1].removeprefix('model.').removesuffix('.weight')
             yield name, [node.name, *(fused if len(behind) == 1 else [])]
-
-
-def fall_back(
-    attempt: Callable[[list[str]], Verdict], order: Callable[[], list[str]]
-) -> tuple[Verdict, list[str]]:
-    """Leave ever more layers in float until the gate is passed; then as few as can be.
-
-    Args:
-        attempt: Makes and judges an artefact with these layers in float.
-        order: The layers, the most harmful first; asked for only where all in int8 fails.
-
-    Returns:
-        The last verdict, and the layers left in float. Where the verdict has faults, all were.
-    """
-    verdict = attempt([])
-    if not verdict.faults:
-        return verdict, []
-    layers = order()
-    failed, passed = 0, 1
-    while (verdict := attempt(layers[:passed])).faults:
-        if passed == len(layers):
-            return verdict, layers
-        failed, passed = passed, min(2 * passed, len(layers))
-    last = passed
-    while passed - failed > 1:
-        last = (passed + failed) // 2
-        verdict = attempt(layers[:last])
-        passed, failed = (passed, last) if verdict.faults else (last, failed)
-    if last != passed:
-        verdict = attempt(layers[:passed])
-    return verdict, layers[:passed]

@@ -13,6 +13,7 @@ from mmdeeplab.download import digest
 from mmdeeplab.download.disk import placing, writing
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
+from mmdeeplab.export.fall_back import fall_back
 from mmdeeplab.export.formats import FORMATS, Wish
 from mmdeeplab.export.gate import Gate, Tolerance, Verdict
 from mmdeeplab.export.graph import build_graph
@@ -104,7 +105,7 @@ def _int8(
     order: Order, wish: Wish, gate: Gate, path: Path, calibration: Sequence[Sample]
 ) -> Outcome:
     from mmdeeplab.export import onnx
-    from mmdeeplab.export.int8 import Quantiser, fall_back
+    from mmdeeplab.export.int8 import Quantiser
 
     work = path.parent / 'int8'
     work.mkdir()

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from mmdeeplab.cli.common import datasets
 from mmdeeplab.datasets.files import check_ids, check_size, read_image, read_mask
 from mmdeeplab.datasets.split_list import PICTURE_SUFFIXES
 from mmdeeplab.errors import UserError
@@ -21,8 +22,17 @@ class Sample(NamedTuple):
     mask: np.ndarray | None = None
 
 
-def read_samples(cfg: Config, data: Path, count: int, num_classes: int) -> list[Sample]:
-    """Up to ``count`` samples, evenly spread, of a folder as the test data is, or of pictures.
+def read_samples(
+    cfg: Config, data: Path, count: int, num_classes: int, split: str = 'test'
+) -> list[Sample]:
+    """Up to ``count`` samples, evenly spread.
+
+    Args:
+        cfg: The config; a folder in VOC's layout is read as its data set of this ``split``.
+        data: A folder in VOC's layout, one of pictures, or a picture.
+        count: At most so many.
+        num_classes: Of the network.
+        split: 'test' or 'train'.
 
     Raises:
         UserError: There is no picture, one is broken, or its mask is of other classes.
@@ -32,7 +42,7 @@ def read_samples(cfg: Config, data: Path, count: int, num_classes: int) -> list[
     if not (data / 'ImageSets').is_dir():
         return [Sample(path.name, rgb(path)) for path in spread(pictures(data), count)]
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    given = cfg.test_dataloader.dataset
+    given = next(datasets(cfg, split))
     rows = DATASETS.build(given | dict(data_root=str(data), pipeline=[]))
     classes = rows.metainfo['classes']
     if len(classes) != num_classes:
