@@ -59,6 +59,8 @@ class PictureGraph(Graph):
     """
 
     output = 'labels'
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, model: Any, half: bool = False) -> None:
         super().__init__(model, half)
