@@ -201,7 +201,7 @@ def describe(verdict: Verdict, runtime: str) -> str:
     )
     return '\n'.join(
         [
-            f'on {verdict.images} pictures, PyTorch -> {runtime}:',
+            f'on {verdict.images} picture{"s" * (verdict.images > 1)}, PyTorch -> {runtime}:',
             f'  mIoU                      {points(verdict.before)} -> {points(verdict.after)}',
             f'  labels that agree         {verdict.agreement:.4%}',
             f'  largest logit difference  {difference}',

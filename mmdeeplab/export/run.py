@@ -180,7 +180,7 @@ def describe_network(
         mean=given.mean.flatten().tolist(),
         std=given.std.flatten().tolist(),
         channels='RGB' if given.bgr_to_rgb else 'BGR',
-        padded_to=list(given.test_size),
+        padded_to=list(given.test_size if order.processing else order.size or given.test_size),
         size=order.size and list(order.size),
         processing=order.processing,
         precision=order.precision,
