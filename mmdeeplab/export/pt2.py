@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mmdeeplab.export.extra import read_extra as metadata
 from mmdeeplab.export.formats import METADATA, Run, Wish
 from mmdeeplab.export.program import exported
+
+__all__ = ['metadata', 'open_run', 'write']
 
 
 def write(wish: Wish, path: Path) -> None:
@@ -16,8 +19,10 @@ def write(wish: Wish, path: Path) -> None:
     Raises:
         UserError: It cannot be exported.
     """
-    extra = {METADATA: json.dumps(wish.metadata)}
-    torch.export.save(exported(wish), path, extra_files=extra)
+    program = exported(wish)
+    for node in program.graph.nodes:
+        node.meta.pop('stack_trace', None)  # paths of this machine
+    torch.export.save(program, path, extra_files={METADATA: json.dumps(wish.metadata)})
 
 
 def open_run(path: Path, precision: str) -> Run:
@@ -29,10 +34,3 @@ def open_run(path: Path, precision: str) -> Run:
         return program(torch.from_numpy(image)).numpy()
 
     return run
-
-
-def metadata(path: Path) -> str:
-    """What is known of it, as JSON."""
-    extra = {METADATA: ''}
-    torch.export.load(path, extra_files=extra)
-    return extra[METADATA]

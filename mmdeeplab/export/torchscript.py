@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mmdeeplab.export.extra import read_extra as metadata
 from mmdeeplab.export.formats import METADATA, Run, Wish
 from mmdeeplab.export.program import writing_graph
+
+__all__ = ['metadata', 'open_run', 'write']
 
 
 def write(wish: Wish, path: Path) -> None:
@@ -36,13 +39,3 @@ def open_run(path: Path, precision: str) -> Run:
         return program(torch.from_numpy(image)).numpy()
 
     return run
-
-
-def metadata(path: Path) -> str:
-    """What is known of it, as JSON."""
-    extra = {METADATA: b''}
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', DeprecationWarning)
-        torch.jit.load(str(path), map_location='cpu', _extra_files=extra)
-    text = extra[METADATA]
-    return text.decode() if isinstance(text, bytes) else text

@@ -163,7 +163,8 @@ def test_any_size(
     assert outcome.verdict.faults == []
     assert outcome.files == [wish.out]
     assert [path.name for path in tmp_path.iterdir()] == [wish.out.name]
-    assert str(ROOT).encode() not in wish.out.read_bytes()
+    if name != 'torchscript':  # which keeps the paths of the code that was traced
+        assert str(ROOT).encode() not in wish.out.read_bytes()
     run, told = open_artefact(wish.out)
     assert told['classes'][15] == 'person'
     assert told['palette'][1] == [128, 0, 0]
