@@ -113,8 +113,7 @@ class DeepLabPredictor:
 
     def padded_size(self, picture: np.ndarray) -> tuple[int, int]:
         """(H, W) to which the preprocessor pads an image (H, W, 3)."""
-        least = unwrap(self.model).data_preprocessor.test_size
-        return max(least[0], picture.shape[0]), max(least[1], picture.shape[1])
+        return unwrap(self.model).data_preprocessor.padded_size(*picture.shape[:2])
 
     def _result(self, picture: np.ndarray, sample: Any) -> Segmentation:
         if self.crf is not None:
