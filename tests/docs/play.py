@@ -1,11 +1,13 @@
 """Run the blocks of pages as a reader would, in tiny: ``play.py FOLDER PAGE...`` prints JSON.
 
-Every page gets a copy of FOLDER/start, where its blocks run in order. A command of ours runs in a fork of
-this process, which has imported PyTorch once; a block without one is given to bash.
+Every page gets a copy of FOLDER/start, without what its own blocks make; there they run in order. A
+command of ours runs in a fork of this process, which has imported PyTorch once; other lines are
+bash's.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,12 +21,13 @@ from places import ROOT
 CONFIG = 'configs/deeplabv3plus_mobilenetv2_mini-voc.py'
 WORK = 'work_dirs/deeplabv3plus_mobilenetv2_mini-voc'
 STANDS_FOR = {
-    'CONFIG': CONFIG,
-    'CHECKPOINT': WORK,
     'CHECKPOINT.safetensors': f'{WORK}/iter_2.safetensors',
+    'CHECKPOINT': WORK,
+    'CONFIG': CONFIG,
     'DIR_A': 'report',
     'DIR_B': 'report',
 }
+MAKES = {'docs/tutorial': ('data', 'my_photos'), 'docs/install': ('data',)}
 TINY = [
     'train_dataloader.batch_size=2',
     *(f'{split}_dataloader.num_workers=0' for split in ('train', 'val', 'test')),
@@ -80,7 +83,8 @@ def forked(action, said: Path) -> int:  # noqa: ANN001
 
 def call(line: str, said: Path) -> int:
     """Run one command line, ours or the shell's."""
-    found = [STANDS_FOR.get(word, word) for word in words(line)]
+    names = re.compile(rf'\b({"|".join(map(re.escape, STANDS_FOR))})\b')
+    found = [names.sub(lambda m: STANDS_FOR[m[1]], word) for word in words(line)]
     if not OURS.match(line):
         with said.open('a') as file:
             return subprocess.run(['bash', '-euc', line], stdout=file, stderr=file).returncode
@@ -125,6 +129,8 @@ def play_page(page: str, folder: Path) -> list[dict]:
     """Run the blocks of a page in a fresh copy of the start."""
     place = folder / page.replace('/', '-')
     shutil.copytree(folder / 'start', place, symlinks=True)
+    for name in MAKES.get(page, ()):
+        shutil.rmtree(place / name)
     os.chdir(place)
     done: list[dict] = []
     for block in filter(runs, blocks(page)):

@@ -37,9 +37,9 @@ def own_photos(start: Path) -> None:
                 (start / folder / kind).mkdir(parents=True, exist_ok=True)
             photo.save(start / folder / f'images/{path.stem}.jpg')
             Image.fromarray(mask).save(start / folder / f'masks/{path.stem}.png')
-    (start / 'new_photos').mkdir()
-    for i in range(2):
-        photo.save(start / f'new_photos/{i}.jpg')
+    for folder in ('photos', 'new_photos'):
+        (start / folder).mkdir()
+        photo.save(start / folder / 'one.jpg')
     for name in ('photo.jpg', 'bird.jpg'):
         photo.save(start / name)
     lines = [f'{r} {g} {b} {name}' for (r, g, b), name in zip(COLOURS, 'abc', strict=True)]
