@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -39,11 +40,13 @@ TINY = [
 
 def shrink() -> None:
     """Let every config that a command opens train two steps of two crops of 33 pixels."""
+    from mmengine.config import Config
+
     from mmdeeplab.cli import common
 
     read = common.open_config
 
-    def tiny(path: str, options: list[str] = ()):  # noqa: ANN202
+    def tiny(path: str, options: Sequence[str] = ()) -> Config:
         cfg = read(path, options)
         if 'train_dataloader' in cfg:
             common.override(cfg, TINY)
@@ -57,7 +60,7 @@ def shrink() -> None:
     common.open_config = tiny
 
 
-def forked(action, said: Path) -> int:  # noqa: ANN001
+def forked(action: Callable[[], int | None], said: Path) -> int:
     """Run ``action`` in a child; what it prints goes to a file.
 
     Returns:

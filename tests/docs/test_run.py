@@ -66,7 +66,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict]]:
     """What every command of every page did."""
     folder = tmp_path_factory.mktemp('docs')
     start = folder / 'start'
-    generate(start / 'data/mini-voc', MiniVoc(train=12, val=4, size=64), quiet=True)
+    generate(start / 'data/mini-voc', MiniVoc(train=10, val=2, size=64), quiet=True)
     own_photos(start)
     published(folder / 'cache')
     for name in ('configs', 'tools', 'docs'):

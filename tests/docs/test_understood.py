@@ -116,8 +116,8 @@ def test_commands_in_sentences(page: str) -> None:
     for text in inline(page):
         first, *rest = words(text.replace('...', ''))
         if first.startswith('tools/'):
-            assert list(ROOT.glob(first)) or first.isupper() or 'NAME' in first or (
-                'COMMAND' in first
+            assert (
+                list(ROOT.glob(first)) or first.isupper() or 'NAME' in first or ('COMMAND' in first)
             ), f'{page}: {text}'
         name = rest[0] if first == 'mmdeeplab' else re.sub(r'tools/(dist_)?|\.\w+$', '', first)
         if name.replace('_', '-') in commands():
