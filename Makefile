@@ -1,7 +1,7 @@
 # make demo: environment, miniature data, training, test, mIoU report with pictures.
 # make test: environment, whole test suite.
 # make docs: the documentation, build/site.
-# Both need Python 3.10 or newer and pip; nothing is compiled, a second call reuses what is there.
+# All need Python 3.10 or newer and pip; nothing is compiled, a second call reuses what is there.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,7 +34,7 @@ test: env
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # A warning is an error; build/site/index.html opens from the disk.
-docs: env
+docs: $(VENV)/.complete
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: env
