@@ -81,7 +81,7 @@ def split_dist(script: str, rest: list[str]) -> tuple[list[str], str, list[str]]
 def understand_python(first: str, rest: list[str]) -> None:
     if first == 'python' and rest[0] != '-m':
         assert (ROOT / rest[0]).is_file(), f'{rest[0]} is missing'
-    for extra in re.findall(r'\.\[(\w+)\]', ' '.join(rest)):
+    for extra in re.findall(r'(?:\.|mmdeeplab)\[(\w+)\]', ' '.join(rest)):
         assert f'\n{extra} =' in (ROOT / 'setup.cfg').read_text(), f'no extra {extra}'
 
 
