@@ -63,6 +63,7 @@ def shown_error(block: Block, line: str) -> str:
 
 def words(line: str) -> list[str]:
     """One line as a list of words, without comment and ``NAME=value`` in front."""
+    line = re.sub(r'^\w+=\$\((.+)\)$', r'\1', line)  # path=$(COMMAND)
     split = shlex.split(line, comments=True)
     while split and re.fullmatch(r'[A-Z_]+=\S*', split[0]):
         split.pop(0)

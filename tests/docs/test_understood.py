@@ -20,7 +20,7 @@ WITH_COMMANDS = [page for page in PAGES if all_lines(page)]
 def plain(words: list[str]) -> list[str]:
     """A synopsis as a call: ``[--out DIR]`` and ``A|B`` and ``...``."""
     text = ' '.join(words).replace(' ...', '')
-    if re.search(r'(^| )\[', text):
+    if re.search(r' \[', text):
         words = re.sub(r'[\[\]]', '', text).split(' ')
         words = [word.partition('|')[0] for word in words]
     return [STANDS_FOR.get(word, word) for word in words]
