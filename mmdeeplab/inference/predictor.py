@@ -43,8 +43,10 @@ class DeepLabPredictor:
         device: ``cpu``, ``cuda``, ``cuda:1``; the best there is without it.
         tta: Six scales and their mirrors, as in the papers.
         crf: The config's dense CRF behind the network.
-        mode, window, stride, blend: How large images are cut, see
-            :func:`mmdeeplab.inference.wrap.enable_windows`.
+        mode: How large images are cut: ``auto``, ``whole``, ``slide`` or ``bands``.
+        window: Side of a window; what the config pads to without it.
+        stride: From one window to the next, two thirds of a window without it.
+        blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
         keep_logits: Keep the scores of every result, so that ``result.probabilities`` can be asked
             for; C x H x W x 4 bytes a result.
 
