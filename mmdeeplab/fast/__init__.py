@@ -1,0 +1,1 @@
+"""Inference on a CPU by a plan: convolutions folded, packed and fused, labels without logits."""
