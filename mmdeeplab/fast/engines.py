@@ -2,25 +2,27 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
+from mmdeeplab.fast.calibrate import Calibration
 from mmdeeplab.fast.choices import Choices
 from mmdeeplab.fast.graph import Graph
+from mmdeeplab.fast.int8 import BytePlan, with_bytes
 from mmdeeplab.fast.lower import Plan
 from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
 
 Engine = Callable[[Tensor], Tensor]
-Maker = Callable[[EncoderDecoder, Tensor, Sequence[Tensor]], Engine]
+Maker = Callable[[EncoderDecoder, Tensor, Calibration], Engine]
 TURNS = 3
 
 
 def fastest(
-    network: EncoderDecoder, x: Tensor, fast: bool | str, calibration: Sequence[Tensor] = ()
+    network: EncoderDecoder, x: Tensor, fast: bool | str, calibration: Calibration
 ) -> Engine:
     """The engine that takes the least time on this machine, for inputs of the size of ``x``.
 
@@ -54,19 +56,30 @@ def measured(engines: dict[str, Engine], x: Tensor) -> dict[str, float]:
     return times
 
 
-def plain(network: EncoderDecoder, x: Tensor, calibration: Sequence[Tensor]) -> Engine:
+def plain(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
     """The network as it is."""
     return lambda x: network(x, mode='tensor')
 
 
-def packed(network: EncoderDecoder, x: Tensor, calibration: Sequence[Tensor]) -> Engine:
+def packed(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
     """The plan in float32."""
     return Plan(planned(network, x))
 
 
-def packed_bf16(network: EncoderDecoder, x: Tensor, calibration: Sequence[Tensor]) -> Engine:
+def packed_bf16(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
     """The plan in bfloat16."""
     return Plan(planned(network, x), torch.bfloat16)
+
+
+def packed_int8(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
+    """The plan in bytes, with bfloat16 between and in the layers that bytes would spoil."""
+    graph = planned(network, x)
+    new = calibration.layers is None
+    ranges, kept = calibration.apply(graph, x)
+    if new:
+        layers = ', '.join(calibration.sensitive)
+        print(f'fast: not in int8 but in bf16: {layers}', file=sys.stderr)
+    return BytePlan(with_bytes(graph, ranges, kept))
 
 
 @torch.no_grad()
@@ -77,5 +90,10 @@ def planned(network: EncoderDecoder, x: Tensor) -> Graph:
 
 
 # By falling precision; a wish for one allows those before it.
-ENGINES: dict[str, Maker] = {'plain': plain, 'packed': packed, 'packed-bf16': packed_bf16}
+ENGINES: dict[str, Maker] = {
+    'plain': plain,
+    'packed': packed,
+    'packed-bf16': packed_bf16,
+    'packed-int8': packed_int8,
+}
 LEVELS: dict[bool | str, int] = {True: 2, 'bf16': 3, 'int8': 4}

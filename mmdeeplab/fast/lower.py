@@ -12,6 +12,7 @@ from mmdeeplab.fast.passes import SHORT_REACH
 
 CL = torch.channels_last
 onednn = torch.ops.mkldnn
+Watch = Callable[[Node, list, Tensor], None]
 
 
 class PackedConv:
@@ -72,7 +73,7 @@ class Plan:
     """
 
     def __init__(self, graph: Graph, dtype: torch.dtype = torch.float32) -> None:
-        self.dtype = dtype
+        self.dtype, self.nodes = dtype, [node for node in graph.nodes if node.kind != 'input']
         self.steps: list[tuple[Callable, list, dict, int, list[int]]] = []
         place = {node: i for i, node in enumerate(graph.nodes)}
         last = {node: node for node in graph.nodes}
@@ -82,20 +83,32 @@ class Plan:
         for node in graph.nodes:
             done = [place[x] for x, reader in last.items() if reader is node]
             if node.kind != 'input':
-                call = lowered(node, graph, last, dtype)
+                overwrite = len(node.args) > 1 and may_overwrite(node, graph, last)
+                call = self.lower(node, overwrite) or lowered(node, overwrite, dtype)
                 args = [Place.of(arg, place) for arg in node.args]
                 self.steps.append((call, args, node.kwargs, place[node], done))
         self.first = place[graph.of('input')[0]]
         self.result = place[graph.output]
         self.size = len(place)
 
+    @staticmethod
+    def lower(node: Node, overwrite: bool) -> Callable | None:
+        """What to call for kinds of nodes that are not this module's."""
+        return None
+
     @torch.no_grad()
-    def __call__(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) of the recorded size -> what the network returns."""
+    def __call__(self, x: Tensor, watch: Watch | None = None) -> Tensor:
+        """(N, C, H, W) of the recorded size -> what the network returns.
+
+        ``watch`` is called with each node, its arguments and its value.
+        """
         values: list[Any] = [None] * self.size
         values[self.first] = x.to(self.dtype, memory_format=CL)
-        for call, args, kwargs, out, done in self.steps:
-            values[out] = call(*[Place.value(arg, values) for arg in args], **kwargs)
+        for node, (call, places, kwargs, out, done) in zip(self.nodes, self.steps, strict=True):
+            args = [Place.value(arg, values) for arg in places]
+            values[out] = call(*args, **kwargs)
+            if watch is not None:
+                watch(node, args, values[out])
             for i in done:
                 values[i] = None
         return values[self.result].float()
@@ -117,25 +130,28 @@ class Place(int):
         return [Place.value(a, values) for a in arg] if type(arg) is list else arg
 
 
-def lowered(node: Node, graph: Graph, last: dict[Node, Node], dtype: torch.dtype) -> Callable:
-    """What to call for a node."""
+def lowered(node: Node, overwrite: bool, dtype: torch.dtype) -> Callable:
+    """What to call for a node; ``overwrite``: what a convolution adds to is not needed again."""
     if node.kind == 'spread':
         return lambda x: x.expand(-1, -1, *node.shape[2:]).contiguous(memory_format=CL)
+    if node.kind == 'act':
+        name, numbers = node.kwargs['act']
+        return lambda x, act: getattr(torch.ops.aten, name)(x, *numbers)
     if node.kind != 'conv':
         assert node.call is not None
-        if node.kind == 'act':
-            name, numbers = node.kwargs.pop('act')
-            return lambda x: getattr(torch.ops.aten, name)(x, *numbers)
         return node.call
+    assert node.conv is not None
     packed = PackedConv(node.conv, node.args[0].shape, dtype)
     if len(node.args) == 1:
         return packed
-    return packed.add_ if may_overwrite(node, graph, last) else packed.add
+    return packed.add_ if overwrite else packed.add
 
 
 def may_overwrite(node: Node, graph: Graph, last: dict[Node, Node]) -> bool:
     """Whether nobody reads the map that ``node`` adds to, or a view of it, after ``node``."""
     other = node.args[1]
-    if other.kind not in ('conv', 'spread', 'add') or last.get(other) is not node:
+    if not isinstance(other, Node) or other.kind not in ('conv', 'int8', 'spread', 'add'):
         return False
-    return other is not node.args[0] and not any(user.aliases for user in graph.users(other))
+    if last.get(other) is not node or other is node.args[0]:
+        return False
+    return not any(user.aliases for user in graph.users(other))

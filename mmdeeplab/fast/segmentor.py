@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.errors import UserError, choose
+from mmdeeplab.fast.calibrate import Calibration
 from mmdeeplab.fast.engines import Engine, fastest
 from mmdeeplab.fast.labels import Resize, label_map
 
@@ -81,7 +82,7 @@ class FastSegmentor(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
-        self.fast, self.keep_logits, self.calibration = fast, keep_logits, list(calibration)
+        self.fast, self.keep_logits, self.calibration = fast, keep_logits, Calibration(calibration)
         self.engines: OrderedDict[tuple[int, ...], Engine] = OrderedDict()
 
     def __getattr__(self, name: str) -> Any:

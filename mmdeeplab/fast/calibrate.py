@@ -1,0 +1,125 @@
+"""Which values the maps of a network take, and which layers bytes would spoil."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmdeeplab.fast.graph import Convolution, Graph, Node
+from mmdeeplab.fast.int8 import ByteConv, scale_of, to_bytes
+from mmdeeplab.fast.lower import CL, Plan
+
+LEAST = 10.0  # decibels of a layer's output over its error, below which it stays in float
+SAMPLE = 2**16  # values of a map and picture that are looked at
+CLIPS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
+
+
+class Calibration:
+    """Ranges, corrected biases and sensitive layers of one network, found once.
+
+    Args:
+        pictures: As the network sees them, (1, 3, H, W). Without any, the first input stands in.
+    """
+
+    def __init__(self, pictures: Sequence[Tensor] = ()) -> None:
+        self.pictures = list(pictures)
+        self.layers: list[tuple[tuple[float, float], Tensor | None, bool]] | None = None
+        self.sensitive: list[str] = []
+
+    @torch.no_grad()
+    def apply(self, graph: Graph, x: Tensor) -> tuple[dict[Node, tuple[float, float]], set[Node]]:
+        """Correct a graph's biases; return the ranges and the layers that stay in float."""
+        convs = graph.of('conv')
+        if self.layers is None:
+            self._look(graph, convs, x)
+        assert self.layers is not None
+        ranges, kept = {}, set()
+        for node, (limits, shift, stays) in zip(convs, self.layers, strict=True):
+            ranges[node.args[0]] = limits
+            if stays:
+                kept.add(node)
+            elif shift is not None:
+                conv = node.conv
+                assert conv is not None
+                conv.bias = shift if conv.bias is None else conv.bias + shift
+        return ranges, kept
+
+    def _look(self, graph: Graph, convs: list[Node], x: Tensor) -> None:
+        size = tuple(x.shape[2:])
+        pictures = [
+            F.interpolate(p.float(), size, mode='bilinear', align_corners=False)
+            for p in self.pictures or [x[:1]]
+        ]
+        pictures = [p.expand(len(x), -1, -1, -1) for p in pictures]
+        plan = Plan(graph)
+        samples: dict[Node, list[Tensor]] = {}
+
+        def sample(node: Node, args: list, value: Tensor) -> None:
+            if node.kind == 'conv':
+                flat = args[0].permute(0, 2, 3, 1).reshape(-1)
+                few = flat[:: max(len(flat) // SAMPLE, 1) | 1]
+                samples.setdefault(node.args[0], []).append(
+                    torch.cat([few, *(t[None] for t in flat.aminmax())])
+                )
+
+        for picture in pictures:
+            plan(picture, sample)
+        ranges = {node: best_range(torch.cat(values)) for node, values in samples.items()}
+        found: dict[Node, tuple[Tensor, float, float]] = {}
+
+        def compare(node: Node, args: list, value: Tensor) -> None:
+            if node.kind == 'conv' and not sensitive_by_place(node, graph):
+                shift, noise, signal = errors(node.conv, args[0], ranges[node.args[0]])
+                old = found.get(node, (torch.zeros_like(shift), 0.0, 0.0))
+                found[node] = (old[0] + shift / len(few), old[1] + noise, old[2] + signal)
+
+        few = pictures[:4]
+        for picture in few:
+            plan(picture, compare)
+        self.layers = []
+        for node in convs:
+            shift, noise, signal = found.get(node, (None, 1.0, 0.0))
+            stays = signal < noise * 10 ** (LEAST / 10)
+            self.layers.append((ranges[node.args[0]], shift, stays))
+            if stays and node.conv is not None:
+                self.sensitive.append(node.conv.name or str(len(self.layers)))
+
+
+def sensitive_by_place(node: Node, graph: Graph) -> bool:
+    """The first and the last convolutions, and those of pooled values."""
+    first = node.args[0].kind == 'input'
+    return first or node is graph.output or node.shape[2:] == (1, 1)
+
+
+def best_range(values: Tensor) -> tuple[float, float]:
+    """The range, among several that clip the tails, whose bytes are nearest to the values."""
+    low, high = (float(value) for value in values.aminmax())
+    ranges = [(low * clip, high * clip) for clip in CLIPS]
+    return min(ranges, key=lambda limits: float(byte_error(values, limits)))
+
+
+def byte_error(values: Tensor, limits: tuple[float, float]) -> Tensor:
+    """Sum of squared differences between values and what their bytes stand for."""
+    scale = scale_of(*limits)
+    back = (to_bytes(values, scale).float() - scale.zero) * scale.step
+    return (back - values).square().sum()
+
+
+def errors(
+    conv: Convolution, x: Tensor, limits: tuple[float, float]
+) -> tuple[Tensor, float, float]:
+    """What the bias lacks (C,), and the energies of the remaining error and of the output."""
+    scale = scale_of(*limits)
+    plain = Convolution(**vars(conv) | dict(act=('none', [])))
+    truth = F.conv2d(
+        x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
+    )
+    coarse = ByteConv(plain, tuple(x.shape), scale, dtype=torch.float32)(
+        to_bytes(x, scale).contiguous(memory_format=CL)
+    )
+    error = truth - coarse
+    shift = error.mean((0, 2, 3))
+    noise = (error - shift.view(1, -1, 1, 1)).square().sum()
+    spread = truth - truth.mean((0, 2, 3), keepdim=True)
+    return shift, float(noise), float(spread.square().sum())
