@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
-    """``--tta``, ``--crf`` and how large images are cut."""
+    """``--tta``, ``--crf``, ``--fast`` and how large images are cut."""
     parser.add_argument(
         '--tta', action='store_true', help='six scales and their mirrors, as in the papers'
     )
@@ -32,6 +32,15 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--stride', type=int, metavar='N', help='between windows (2/3 of a window)')
     parser.add_argument(
         '--blend', choices=('hann', 'gaussian', 'uniform'), default='hann', help='(%(default)s)'
+    )
+    parser.add_argument(
+        '--fast',
+        nargs='?',
+        const=True,
+        default=False,
+        choices=(True, 'bf16', 'int8'),
+        metavar='bf16|int8',
+        help='on a CPU, by the fastest engine: the same labels, or allow a lower precision',
     )
 
 

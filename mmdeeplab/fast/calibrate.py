@@ -66,10 +66,11 @@ class Calibration:
         for picture in pictures:
             plan(picture, sample)
         ranges = {node: best_range(torch.cat(values)) for node, values in samples.items()}
+        outer = graph.outer()
         found: dict[Node, tuple[Tensor, float, float]] = {}
 
         def compare(node: Node, args: list, value: Tensor) -> None:
-            if node.kind == 'conv' and not sensitive_by_place(node, graph):
+            if node.kind == 'conv' and node not in outer and node.shape[2:] != (1, 1):
                 shift, noise, signal = errors(node.conv, args[0], ranges[node.args[0]])
                 old = found.get(node, (torch.zeros_like(shift), 0.0, 0.0))
                 found[node] = (old[0] + shift / len(few), old[1] + noise, old[2] + signal)
@@ -84,12 +85,6 @@ class Calibration:
             self.layers.append((ranges[node.args[0]], shift, stays))
             if stays and node.conv is not None:
                 self.sensitive.append(node.conv.name or str(len(self.layers)))
-
-
-def sensitive_by_place(node: Node, graph: Graph) -> bool:
-    """The first and the last convolutions, and those of pooled values."""
-    first = node.args[0].kind == 'input'
-    return first or node is graph.output or node.shape[2:] == (1, 1)
 
 
 def best_range(values: Tensor) -> tuple[float, float]:

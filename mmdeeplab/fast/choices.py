@@ -64,5 +64,7 @@ def processor() -> str:
     with_name = Path('/proc/cpuinfo')
     if with_name.is_file():
         lines = with_name.read_text(errors='replace').splitlines()
-        name = next((line.partition(':')[2].strip() for line in lines if 'model name' in line), name)
+        name = next(
+            (line.partition(':')[2].strip() for line in lines if 'model name' in line), name
+        )
     return f'{name}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}'

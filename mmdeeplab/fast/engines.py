@@ -78,7 +78,7 @@ def packed_int8(network: EncoderDecoder, x: Tensor, calibration: Calibration) ->
     ranges, kept = calibration.apply(graph, x)
     if new:
         layers = ', '.join(calibration.sensitive)
-        print(f'fast: not in int8 but in bf16: {layers}', file=sys.stderr)
+        print(f'fast: in floating point, not int8: {layers}', file=sys.stderr)
     return BytePlan(with_bytes(graph, ranges, kept))
 
 

@@ -123,3 +123,26 @@ class Graph:
     def of(self, kind: str) -> list[Node]:
         """All nodes of a kind, in order."""
         return [node for node in self.nodes if node.kind == kind]
+
+    def outer(self) -> set[Node]:
+        """Convolutions with no other between them and the input, or the output."""
+        convs = {node for node in self.nodes if node.conv is not None and nearest(node) is None}
+        seen: set[Node] = set()
+        todo = [self.output]
+        while todo:
+            node = todo.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            if node.conv is not None:
+                convs.add(node)
+            todo += node.inputs if node.conv is None else nodes_in(node.args[1:])
+        return convs
+
+
+def nearest(node: Node) -> Node | None:
+    """The convolution whose output, perhaps padded or resized, a convolution reads."""
+    x = node.args[0]
+    while x.conv is None and x.inputs:
+        x = x.inputs[0]
+    return None if x.conv is None else x

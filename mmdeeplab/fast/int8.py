@@ -28,9 +28,8 @@ def scale_of(low: float, high: float) -> Scale:
 
 def to_bytes(x: Tensor, scale: Scale) -> Tensor:
     """Round to the nearest byte; what lies outside goes to the ends."""
-    y = x.mul(1 / scale.step).round_()
-    if scale.zero:
-        y = y.add_(scale.zero)
+    # rounded by cutting what lies half a step higher; bfloat16 could not tell such halves apart
+    y = x.float().mul(1 / scale.step).add_(scale.zero + 0.5)
     return y.clamp_(0, 255).to(torch.uint8)
 
 
@@ -72,7 +71,7 @@ class ByteConv:
 
     def add_(self, x: Tensor, other: Tensor) -> Tensor:
         """Add to ``other``, a map of ``dtype``, in place."""
-        x, other = x.contiguous(memory_format=CL), other.contiguous(memory_format=CL)
+        x, other = x.contiguous(memory_format=CL), other.to(self.end[2], memory_format=CL)
         act = (None if self.act == 'none' else self.act, self.numbers, '')
         return onednn.qconv2d_pointwise.binary(
             x, *self.scale, *self.packed, other, *self.rest, *self.end, 1.0, 0, 'sum', 1.0, *act

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
+from mmdeeplab.fast.memory import keep_memory
 from mmdeeplab.fast.passes import SHORT_REACH
 
 CL = torch.channels_last
@@ -23,11 +24,14 @@ class PackedConv:
     """
 
     def __init__(self, conv: Convolution, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        self.pads = 0
+        self.pads, self.dtype = 0, dtype
         padding = list(conv.padding)
         if conv.depthwise and max(conv.dilation) > SHORT_REACH:
             self.pads = padding[0]
-            shape = (*shape[:2], *(side + 2 * p for side, p in zip(shape[2:], padding, strict=True)))
+            shape = (
+                *shape[:2],
+                *(side + 2 * p for side, p in zip(shape[2:], padding, strict=True)),
+            )
             self.margins = [padding[1], padding[1], padding[0], padding[0]]
             padding = [0, 0]
         weight = conv.weight.detach().to(dtype).to_mkldnn()
@@ -40,7 +44,10 @@ class PackedConv:
 
     def _padded(self, x: Tensor) -> Tensor:
         x = F.pad(x, self.margins) if self.pads else x
-        return x.contiguous(memory_format=CL)
+        return self._dense(x)
+
+    def _dense(self, x: Tensor) -> Tensor:
+        return x.to(self.dtype, memory_format=CL)
 
     def __call__(self, x: Tensor) -> Tensor:
         return onednn._convolution_pointwise(
@@ -50,13 +57,13 @@ class PackedConv:
     def add(self, x: Tensor, other: Tensor) -> Tensor:
         """Add ``other``, which stays as it is."""
         return onednn._convolution_pointwise.binary(
-            self._padded(x), other.contiguous(memory_format=CL), *self._summing()
+            self._padded(x), self._dense(other), *self._summing()
         )
 
     def add_(self, x: Tensor, other: Tensor) -> Tensor:
         """Add to ``other``, in place."""
         return onednn._convolution_pointwise_.binary(
-            other.contiguous(memory_format=CL), self._padded(x), *self._summing()
+            self._dense(other), self._padded(x), *self._summing()
         )
 
     def _summing(self) -> tuple:
@@ -69,10 +76,12 @@ class Plan:
 
     Args:
         graph: After :func:`mmdeeplab.fast.passes.optimise`.
-        dtype: Of weights and maps; the result is float32.
+        dtype: Of weights and maps. The outermost convolutions, and what lies outside of them, are
+            float32 always: pixels and scores would suffer most.
     """
 
     def __init__(self, graph: Graph, dtype: torch.dtype = torch.float32) -> None:
+        keep_memory()
         self.dtype, self.nodes = dtype, [node for node in graph.nodes if node.kind != 'input']
         self.steps: list[tuple[Callable, list, dict, int, list[int]]] = []
         place = {node: i for i, node in enumerate(graph.nodes)}
@@ -80,11 +89,13 @@ class Plan:
         for node in graph.nodes:
             last |= dict.fromkeys(node.inputs, node)
         last.pop(graph.output)
+        outer = graph.outer()
         for node in graph.nodes:
             done = [place[x] for x, reader in last.items() if reader is node]
             if node.kind != 'input':
                 overwrite = len(node.args) > 1 and may_overwrite(node, graph, last)
-                call = self.lower(node, overwrite) or lowered(node, overwrite, dtype)
+                precision = torch.float32 if node in outer else dtype
+                call = self.lower(node, overwrite) or lowered(node, overwrite, precision)
                 args = [Place.of(arg, place) for arg in node.args]
                 self.steps.append((call, args, node.kwargs, place[node], done))
         self.first = place[graph.of('input')[0]]
@@ -103,7 +114,7 @@ class Plan:
         ``watch`` is called with each node, its arguments and its value.
         """
         values: list[Any] = [None] * self.size
-        values[self.first] = x.to(self.dtype, memory_format=CL)
+        values[self.first] = x.float().contiguous(memory_format=CL)
         for node, (call, places, kwargs, out, done) in zip(self.nodes, self.steps, strict=True):
             args = [Place.value(arg, values) for arg in places]
             values[out] = call(*args, **kwargs)

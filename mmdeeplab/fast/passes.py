@@ -53,7 +53,11 @@ def fuse_acts(graph: Graph) -> None:
     """Convolution, then an activation that nobody else wants the input of: one operation."""
     for node in graph.of('act'):
         x = node.args[0]
-        if x.kind == 'conv' and graph.only_user(x) is node and x.conv.act[0] == 'none':
+        if x.kind != 'conv':
+            continue
+        if x.conv.act == node.kwargs['act']:  # twice is once
+            graph.replace(node, x)
+        elif graph.only_user(x) is node and x.conv.act[0] == 'none':
             x.conv.act = node.kwargs['act']
             graph.replace(node, x)
 

@@ -154,8 +154,7 @@ def steps(sample: SegDataSample, size: Sequence[int]) -> tuple[list[Resize], lis
     height, width = tuple(sample.get('pad_shape') or size)[:2]
     full = Resize(height, top, height - bottom), Resize(width, left, width - right)
     return tuple(
-        [one, Resize(side, 0, side)]
-        for one, side in zip(full, sample.ori_shape[:2], strict=True)
+        [one, Resize(side, 0, side)] for one, side in zip(full, sample.ori_shape[:2], strict=True)
     )
 
 

@@ -86,7 +86,8 @@ class DeepLabPredictor:
             from mmdeeplab.fast import accelerate
 
             batches = [prepared(self.model, read_picture(image)) for image in calibration]
-            self.model = accelerate(self.model, fast, self.keep_logits, batches)
+            keep = self.keep_logits or crf
+            self.model = accelerate(self.model, fast, keep, batches)
         count = unwrap(self.model).num_classes
         self.classes = tuple(class_names(loaded) or default_names(count))
         self.palette = palette_of(loaded, count)
