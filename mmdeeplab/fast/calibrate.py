@@ -41,7 +41,6 @@ class Calibration:
                 kept.add(node)
             elif shift is not None:
                 conv = node.conv
-                assert conv is not None
                 conv.bias = shift if conv.bias is None else conv.bias + shift
         return ranges, kept
 
@@ -83,7 +82,7 @@ class Calibration:
             shift, noise, signal = found.get(node, (None, 1.0, 0.0))
             stays = signal < noise * 10 ** (LEAST / 10)
             self.layers.append((ranges[node.args[0]], shift, stays))
-            if stays and node.conv is not None:
+            if stays:
                 self.sensitive.append(node.conv.name or str(len(self.layers)))
 
 

@@ -46,7 +46,7 @@ class Node:
     kind: str
     args: list[Any]
     shape: tuple[int, ...]
-    conv: Convolution | None = None
+    conv: Convolution = None  # type: ignore[assignment]
     call: Callable | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
     aliases: bool = False

@@ -120,7 +120,6 @@ def lowered(node: Node, overwrite: bool) -> Callable | None:
         return lambda x: to_bytes(x, scale)
     if node.kind != 'int8':
         return None
-    assert node.conv is not None
     conv = ByteConv(node.conv, node.args[0].shape, **node.kwargs)
     node.kwargs = {}
     if len(node.args) == 1:

@@ -35,9 +35,8 @@ class PackedConv:
             self.margins = [padding[1], padding[1], padding[0], padding[0]]
             padding = [0, 0]
         weight = conv.weight.detach().to(dtype).to_mkldnn()
-        self.weight = torch._C._nn.mkldnn_reorder_conv2d_weight(
-            weight, padding, conv.stride, conv.dilation, conv.groups, list(shape)
-        )
+        reorder: Callable = torch._C._nn.mkldnn_reorder_conv2d_weight
+        self.weight = reorder(weight, padding, conv.stride, conv.dilation, conv.groups, list(shape))
         self.bias = None if conv.bias is None else conv.bias.detach().to(dtype)
         self.geometry = (padding, conv.stride, conv.dilation, conv.groups)
         self.act, self.numbers = conv.act
@@ -151,7 +150,6 @@ def lowered(node: Node, overwrite: bool, dtype: torch.dtype) -> Callable:
     if node.kind != 'conv':
         assert node.call is not None
         return node.call
-    assert node.conv is not None
     packed = PackedConv(node.conv, node.args[0].shape, dtype)
     if len(node.args) == 1:
         return packed

@@ -56,6 +56,8 @@ class Recorder(TorchDispatchMode):
     def _node(self, func: Any, seen: Any, kwargs: dict, shape: tuple[int, ...], args: Any) -> Node:
         if func in IDENTITIES:
             return seen[0]
+        if func._schema.is_mutable and self._shared(seen[0]):
+            raise UserError(f'fast: this network calls {func} on a part of a map: it has no plan')
         func = functional(func)
         node = Node('other', seen, shape, kwargs=kwargs)
         if func is aten.convolution.default:
@@ -76,6 +78,12 @@ class Recorder(TorchDispatchMode):
         node.aliases = any(value.alias_info is not None for value in returns)
         self.nodes.append(node)
         return node
+
+    def _shared(self, node: Any) -> bool:
+        """Whether a map is a view of another, or another one of it."""
+        if not isinstance(node, Node):
+            return False
+        return node.aliases or any(other.aliases and node in other.inputs for other in self.nodes)
 
 
 def record(forward: Callable[[Tensor], Tensor], x: Tensor, names: dict[int, str]) -> Graph:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from mmcv.cnn.utils import fuse_conv_bn
-from mmengine.model import BaseModel, BaseTTAModel
+from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
@@ -123,8 +123,8 @@ class FastSegmentor(nn.Module):
     ) -> list[SegDataSample]:
         """Labels ``pred_sem_seg`` (1, H, W) of every sample, and the logits where they are kept."""
         windows = self.network.test_cfg.get('mode', 'whole') == 'slide'
-        whole = self.keep_logits or windows or data_samples is None
-        if whole or self.network.out_channels == 1:
+        whole = self.keep_logits or windows or self.network.out_channels == 1
+        if whole or data_samples is None:
             return self._predict_all(inputs, data_samples, windows)
         logits = self._logits(inputs)
         for sample, scores in zip(data_samples, logits, strict=True):
@@ -152,10 +152,10 @@ def steps(sample: SegDataSample, size: Sequence[int]) -> tuple[list[Resize], lis
     padding = sample.get('img_padding_size') or sample.get('padding_size') or [0] * 4
     left, right, top, bottom = padding
     height, width = tuple(sample.get('pad_shape') or size)[:2]
-    full = Resize(height, top, height - bottom), Resize(width, left, width - right)
-    return tuple(
-        [one, Resize(side, 0, side)] for one, side in zip(full, sample.ori_shape[:2], strict=True)
-    )
+    across, down = sample.ori_shape[1], sample.ori_shape[0]
+    rows = [Resize(height, top, height - bottom), Resize(down, 0, down)]
+    columns = [Resize(width, left, width - right), Resize(across, 0, across)]
+    return rows, columns
 
 
 def refuse(logits: Tensor, sample: SegDataSample) -> None:

