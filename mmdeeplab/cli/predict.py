@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mmdeeplab.inference.outputs import Outputs
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
-CALIBRATION = 8  # pictures whose values give int8 its ranges
+CALIBRATION = 8  # pictures by which int8 and bf16 are corrected
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
 
@@ -79,7 +79,7 @@ def predict(args: argparse.Namespace) -> None:
         blend=args.blend,
         keep_logits=keep,
         fast=args.fast,
-        calibration=readable(inputs, CALIBRATION) if args.fast == 'int8' else (),
+        calibration=readable(inputs, CALIBRATION) if args.fast in ('bf16', 'int8') else (),
     )
     outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     failed = run(predictor, inputs, outputs, args.batch_size)

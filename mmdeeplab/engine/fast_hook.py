@@ -9,7 +9,7 @@ from torch import Tensor
 from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.registry import HOOKS
 
-PICTURES = 16  # of the training split, whose values give int8 its ranges
+PICTURES = 16  # of the training split, by which int8 and bf16 are corrected
 
 
 @HOOKS.register_module()
@@ -29,7 +29,7 @@ class FastHook(Hook):
     def before_test(self, runner: Runner) -> None:
         from mmdeeplab.fast import accelerate
 
-        calibration = training_pictures(runner) if self.fast == 'int8' else []
+        calibration = training_pictures(runner) if self.fast in ('bf16', 'int8') else []
         runner.model = accelerate(runner.model.eval(), self.fast, self.keep_logits, calibration)
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
 from mmdeeplab.fast.int8 import ByteConv, scale_of, to_bytes
-from mmdeeplab.fast.lower import CL, Plan
+from mmdeeplab.fast.lower import PackedConv, Plan
 
 LEAST = 10.0  # decibels of a layer's output over its error, below which it stays in float
 SAMPLE = 2**16  # values of a map and picture that are looked at
@@ -26,6 +26,7 @@ class Calibration:
         self.pictures = list(pictures)
         self.layers: list[tuple[tuple[float, float], Tensor | None, bool]] | None = None
         self.sensitive: list[str] = []
+        self.shifts: list[Tensor] | None = None
 
     @torch.no_grad()
     def apply(self, graph: Graph, x: Tensor) -> tuple[dict[Node, tuple[float, float]], set[Node]]:
@@ -44,13 +45,39 @@ class Calibration:
                 conv.bias = shift if conv.bias is None else conv.bias + shift
         return ranges, kept
 
-    def _look(self, graph: Graph, convs: list[Node], x: Tensor) -> None:
+    @torch.no_grad()
+    def correct(self, graph: Graph, x: Tensor) -> None:
+        """Give the convolutions of a bfloat16 plan the biases that rounded weights ask for."""
+        convs = [node for node in graph.of('conv') if node.shape[2:] != (1, 1)]
+        if self.shifts is None:
+            found: dict[Node, Tensor] = {}
+
+            def compare(node: Node, args: list, value: Tensor) -> None:
+                if node.kind == 'conv' and node.shape[2:] != (1, 1):
+                    shift = (exact(node.conv, args[0]) - half(node.conv, args[0])).mean((0, 2, 3))
+                    found[node] = found.get(node, 0) + shift / len(few)
+
+            few = self._pictures(x)[:4]
+            plan = Plan(graph)
+            for picture in few:
+                plan(picture, compare)
+            self.shifts = [found[node] for node in convs]
+        outer = graph.outer()
+        for node, shift in zip(convs, self.shifts, strict=True):
+            if node not in outer:
+                node.conv.bias = shift if node.conv.bias is None else node.conv.bias + shift
+
+    def _pictures(self, x: Tensor) -> list[Tensor]:
+        """The pictures at the size and number of ``x``."""
         size = tuple(x.shape[2:])
         pictures = [
             F.interpolate(p.float(), size, mode='bilinear', align_corners=False)
             for p in self.pictures or [x[:1]]
         ]
-        pictures = [p.expand(len(x), -1, -1, -1) for p in pictures]
+        return [p.expand(len(x), -1, -1, -1) for p in pictures]
+
+    def _look(self, graph: Graph, convs: list[Node], x: Tensor) -> None:
+        pictures = self._pictures(x)
         plan = Plan(graph)
         samples: dict[Node, list[Tensor]] = {}
 
@@ -105,15 +132,27 @@ def errors(
 ) -> tuple[Tensor, float, float]:
     """What the bias lacks (C,), and the energies of the remaining error and of the output."""
     scale = scale_of(*limits)
-    plain = Convolution(**vars(conv) | dict(act=('none', [])))
-    truth = F.conv2d(
-        x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
-    )
-    coarse = ByteConv(plain, tuple(x.shape), scale, dtype=torch.float32)(
-        to_bytes(x, scale).contiguous(memory_format=CL)
-    )
+    coarse = ByteConv(bare(conv), tuple(x.shape), scale, dtype=torch.float32)(to_bytes(x, scale))
+    truth = exact(conv, x)
     error = truth - coarse
     shift = error.mean((0, 2, 3))
     noise = (error - shift.view(1, -1, 1, 1)).square().sum()
     spread = truth - truth.mean((0, 2, 3), keepdim=True)
     return shift, float(noise), float(spread.square().sum())
+
+
+def bare(conv: Convolution) -> Convolution:
+    """A convolution without its activation."""
+    return Convolution(**vars(conv) | dict(act=('none', [])))
+
+
+def exact(conv: Convolution, x: Tensor) -> Tensor:
+    """A convolution in float32, without its activation."""
+    return F.conv2d(
+        x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
+    )
+
+
+def half(conv: Convolution, x: Tensor) -> Tensor:
+    """The same in bfloat16."""
+    return PackedConv(bare(conv), tuple(x.shape), torch.bfloat16)(x).float()

@@ -68,7 +68,9 @@ def packed(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engi
 
 def packed_bf16(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
     """The plan in bfloat16."""
-    return Plan(planned(network, x), torch.bfloat16)
+    graph = planned(network, x)
+    calibration.correct(graph, x)
+    return Plan(graph, torch.bfloat16)
 
 
 def packed_int8(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:

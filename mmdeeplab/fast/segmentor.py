@@ -34,8 +34,8 @@ def accelerate(
         model: A segmentor, or a wrapper around one, in evaluation. It is used up.
         fast: The lowest precision allowed: True (float32), ``'bf16'`` or ``'int8'``.
         keep_logits: Results have ``seg_logits``, too, which costs time.
-        calibration: For ``'int8'``: normalised pictures (1, 3, H, W) whose values give the ranges;
-            without them the first input does.
+        calibration: Normalised pictures (1, 3, H, W) by which ``'int8'`` and ``'bf16'`` set ranges
+            and biases; without any, the first input.
 
     Returns:
         The model to use from now on. On another device than a CPU it is the same network with
@@ -94,7 +94,7 @@ class FastSegmentor(nn.Module):
     def forward(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None, mode: str = 'tensor'
     ) -> Any:
-        """As :class:`mmseg.models.segmentors.EncoderDecoder`, ``mode`` ``tensor`` or ``predict``."""
+        """As mmseg's EncoderDecoder, ``mode`` ``tensor`` or ``predict``."""
         choose('mode', mode, ('tensor', 'predict'))
         return self._logits(inputs) if mode == 'tensor' else self.predict(inputs, data_samples)
 

@@ -48,8 +48,8 @@ class DeepLabPredictor:
             for; C x H x W x 4 bytes a result. Without a wish: unless ``fast``.
         fast: On a CPU, run the network by the fastest of several engines (docs/speed.md): True for
             float32, whose labels differ at ties alone, ``'bf16'`` or ``'int8'`` to allow less.
-        calibration: For ``'int8'``, pictures whose values give the ranges; the first one that is
-            segmented does without them.
+        calibration: Pictures by which ``'int8'`` and ``'bf16'`` set ranges and biases; without any,
+            the first one that is segmented.
 
     Raises:
         UserError: No such file, weights that do not fit, no such device.
