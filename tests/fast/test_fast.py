@@ -48,6 +48,7 @@ SMALL = 'deeplabv3plus_mobilenetv2_voc'
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.setattr(engines, 'TURNS', 1)
     return tmp_path / 'cache' / 'fast.json'
 
 
@@ -114,7 +115,7 @@ def test_a_batch_is_its_pictures() -> None:
     model = build(config(SMALL))
     x = torch.randn(2, 3, 65, 49)
     both = planned(model, x)(x)
-    assert torch.allclose(both, model(x, mode='tensor'), atol=1e-5 * float(both.std()) * 10)
+    assert (both - model(x, mode='tensor')).abs().max() < 3e-4 * both.std()
 
 
 def conv(channels: int = 8, groups: int = 1, rate: int = 1, kernel: int = 3) -> Convolution:
@@ -231,7 +232,7 @@ def test_refusals() -> None:
     with pytest.raises(UserError, match='on a part of a map'):
         record(lambda x: part_zero(x), torch.zeros(1, 3, 4, 4), {})
     with pytest.raises(UserError, match='which has no plan'):
-        record(lambda x: x.random_(), torch.zeros(1, 3, 4, 4), {})
+        record(lambda x: torch.add(x, x, out=torch.zeros(1, 3, 4, 4)), torch.zeros(1, 3, 4, 4), {})
     with pytest.raises(UserError, match='does not come from its input'):
         record(lambda x: torch.zeros(1), torch.zeros(1, 3, 4, 4), {})
 
