@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, NamedTuple
@@ -93,7 +94,8 @@ class Gate:
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.filterwarnings('ignore', 'When align_corners')  # not every side is n x + 1
-                (result,) = segment(model, [sample.picture])
+                with self._padding(sample):
+                    (result,) = segment(model, [sample.picture])
             self.times.append(time.perf_counter() - start)
             self.labels.append(result.pred_sem_seg.data[0].cpu())
             scores_of = result.seg_logits.data.cpu()
@@ -105,8 +107,21 @@ class Gate:
         """What the artefact takes."""
         if self.processing:
             return sample.picture[None]
-        batch = self.model.data_preprocessor(dict(inputs=[as_input(sample.picture)]))
+        with self._padding(sample):
+            batch = self.model.data_preprocessor(dict(inputs=[as_input(sample.picture)]))
         return batch['inputs'].cpu().numpy()
+
+    @contextmanager
+    def _padding(self, sample: Sample) -> Iterator[None]:
+        """A network alone meets the pictures of other sizes bare: an evaluation rounds sides up."""
+        preprocessor = self.model.data_preprocessor
+        usual = preprocessor.test_size
+        if not self.processing and any(sample is other for other in self.samples[self.count :]):
+            preprocessor.test_size = (1, 1)
+        try:
+            yield
+        finally:
+            preprocessor.test_size = usual
 
     def judge(self, run: Run) -> Verdict:
         """Run an artefact on every sample and compare.
