@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
+from mmdeeplab.models.depthwise import atrous_conv
 from mmdeeplab.models.layers import (
     RELU,
     convolutions,
@@ -88,6 +89,7 @@ class XceptionUnit(nn.Module):
                 stride=step.stride if i == 2 else 1,
                 padding=rate,  # symmetric at every size, also strided: TF pads explicitly here
                 dilation=rate,
+                conv_cfg=atrous_conv(rate),
                 norm_cfg=norm_cfg,
                 act_cfg=act,
             )
