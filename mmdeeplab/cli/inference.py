@@ -12,6 +12,8 @@ from mmdeeplab.errors import UserError
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from mmdeeplab.inference.predictor import DeepLabPredictor
+
 BACKBONE = 'backbone'  # version of the catalogue's rows that do not segment
 
 
@@ -67,7 +69,7 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
             return wish, [], find_checkpoint(checkpoint)
         if Path(wish).suffix or Path(wish).exists() or wish in config_names():
             raise UserError(
-                f'{wish} is a config, which needs --checkpoint; `tools/weights.py list` names '
+                f'{wish} is a config, which needs a checkpoint; `tools/weights.py list` names '
                 'models that bring theirs'
             )
     row = find(wish, rows)
@@ -75,6 +77,26 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
         raise UserError(f'{wish} is a backbone of {row.dataset}, not a model that segments')
     path = find_checkpoint(checkpoint) if checkpoint else ready(row, Cache())
     return str(config_of(row)), list(row.cfg_options), path
+
+
+def make_predictor(
+    cfg: Config, checkpoint: Path, args: argparse.Namespace, keep_logits: bool
+) -> DeepLabPredictor:
+    """The network with what the options ask for around it, on ``args.device``."""
+    from mmdeeplab.inference.predictor import DeepLabPredictor
+
+    return DeepLabPredictor(
+        cfg,
+        checkpoint,
+        args.device,
+        tta=args.tta,
+        crf=args.crf,
+        mode=args.mode,
+        window=args.window,
+        stride=args.stride,
+        blend=args.blend,
+        keep_logits=keep_logits,
+    )
 
 
 def find_checkpoint(wish: str) -> Path:

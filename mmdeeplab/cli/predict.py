@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command, load_config
-from mmdeeplab.cli.inference import add_inference_options, find_model
+from mmdeeplab.cli.inference import add_inference_options, find_model, make_predictor
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.kinds import KINDS
 
@@ -58,7 +58,6 @@ def predict(args: argparse.Namespace) -> None:
     cfg = load_config(args.model, args)
     from mmdeeplab.download import digest
     from mmdeeplab.inference.outputs import Outputs
-    from mmdeeplab.inference.predictor import DeepLabPredictor
 
     settings = dict(
         model=Path(args.model).name,
@@ -70,18 +69,7 @@ def predict(args: argparse.Namespace) -> None:
         cfg_options=args.cfg_options,
     )
     keep = bool({'prob', 'confidence'} & set(kinds))
-    predictor = DeepLabPredictor(
-        cfg,
-        checkpoint,
-        args.device,
-        tta=args.tta,
-        crf=args.crf,
-        mode=args.mode,
-        window=args.window,
-        stride=args.stride,
-        blend=args.blend,
-        keep_logits=keep,
-    )
+    predictor = make_predictor(cfg, checkpoint, args, keep)
     outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     failed = run(predictor, inputs, outputs, args.batch_size)
     if failed:

@@ -52,7 +52,7 @@ def test_masks_by_name_alone(
 
 def test_a_config_needs_weights(known: None) -> None:
     for wish in (CONFIG, f'configs/{CONFIG}.py'):
-        with pytest.raises(UserError, match='is a config, which needs --checkpoint'):
+        with pytest.raises(UserError, match='is a config, which needs a checkpoint'):
             find_model(wish, None)
 
 
