@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
-from mmdeeplab.models.depthwise import atrous_conv
 from mmdeeplab.models.layers import (
     RELU,
     convolutions,
@@ -22,6 +21,7 @@ from mmdeeplab.models.layers import (
     is_pretrained,
     truncated_normal_,
 )
+from mmdeeplab.models.separable import SEPARABLE
 from mmdeeplab.registry import MODELS
 
 
@@ -89,7 +89,7 @@ class XceptionUnit(nn.Module):
                 stride=step.stride if i == 2 else 1,
                 padding=rate,  # symmetric at every size, also strided: TF pads explicitly here
                 dilation=rate,
-                conv_cfg=atrous_conv(rate),
+                conv_cfg=SEPARABLE,
                 norm_cfg=norm_cfg,
                 act_cfg=act,
             )

@@ -1,16 +1,16 @@
-"""Our depthwise convolution against PyTorch's, in outputs and gradients."""
+"""Our separable convolution against PyTorch's, in outputs and gradients."""
 
 import pytest
 import torch
 from torch import nn
 
-from mmdeeplab.models.depthwise import AtrousConv2d, _Depthwise
+from mmdeeplab.models.separable import SeparableConv2d, _Depthwise
 
 SIZES = [(17, 17), (9, 14), (33, 5), (1, 3)]
 
 
-def layer(dilation: int, dtype: torch.dtype = torch.float32) -> AtrousConv2d:
-    return AtrousConv2d(
+def layer(dilation: int, dtype: torch.dtype = torch.float32) -> SeparableConv2d:
+    return SeparableConv2d(
         16, 16, 3, padding=dilation, dilation=dilation, groups=16, bias=False, dtype=dtype
     )
 
@@ -68,10 +68,10 @@ def test_takes_its_own_way_only_where_it_helps(monkeypatch: pytest.MonkeyPatch) 
         layer(4)(x)
     others = [
         layer(1),
-        AtrousConv2d(16, 16, 3, padding=2, dilation=2, bias=False),
-        AtrousConv2d(16, 16, 3, padding=2, dilation=2, groups=16),
-        AtrousConv2d(16, 16, 3, padding=1, dilation=2, groups=16, bias=False),
-        AtrousConv2d(16, 16, 3, 2, padding=2, dilation=2, groups=16, bias=False),
+        SeparableConv2d(16, 16, 3, padding=2, dilation=2, bias=False),
+        SeparableConv2d(16, 16, 3, padding=2, dilation=2, groups=16),
+        SeparableConv2d(16, 16, 3, padding=1, dilation=2, groups=16, bias=False),
+        SeparableConv2d(16, 16, 3, 2, padding=2, dilation=2, groups=16, bias=False),
     ]
     for conv in others:
         assert torch.equal(conv(x), nn.Conv2d.forward(conv, x))
@@ -85,3 +85,17 @@ def test_gradients_by_differences(dilation: int, layout: torch.memory_format) ->
     x = torch.randn(1, 2, 4, 11, dtype=torch.float64).to(memory_format=layout).requires_grad_()
     weight = torch.randn(2, 1, 3, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda a, b: _Depthwise.apply(a, b, dilation), (x, weight))
+
+
+@pytest.mark.parametrize('size', [(17, 17), (1, 1), (2, 1)])
+def test_pointwise_under_autocast(size: tuple) -> None:
+    conv = SeparableConv2d(16, 24, 1, bias=False).to(memory_format=torch.channels_last)
+    x = torch.randn(2, 16, *size).to(memory_format=torch.channels_last)
+    gradient = torch.randn(2, 24, *size).bfloat16()
+    truth = outcome(conv, x, gradient.float(), plain=True)
+    with torch.autocast('cpu', torch.bfloat16):
+        ours, theirs = (outcome(conv, x, gradient, plain) for plain in (False, True))
+    for a, b, exact in zip(ours, theirs, truth, strict=True):
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
+        assert (a - exact).abs().max() <= 1.1 * (b - exact).abs().max() + 1e-6

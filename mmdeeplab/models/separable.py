@@ -1,4 +1,4 @@
-"""Depthwise atrous convolution whose gradient is as cheap as it should be on a CPU."""
+"""Separable atrous convolution whose gradients are as cheap as they should be on a CPU."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,44 +14,57 @@ FAR = 9
 
 
 @MODELS.register_module()
-class AtrousConv2d(nn.Conv2d):
-    """``nn.Conv2d`` with the same weights, outputs and gradients, (N, C, H, W) -> same H, W.
+class SeparableConv2d(nn.Conv2d):
+    """One half of a separable convolution: ``nn.Conv2d`` with the same weights and results.
 
-    On a CPU, PyTorch computes the gradients of dilated depthwise convolutions up to 20 times slower
-    than those of plain ones, and from dilation 9 on the output, too. Where it trains such a layer,
-    this class adds shifted maps instead, in float32. Everywhere else it is ``nn.Conv2d``.
+    Where it trains on a CPU, two kinds of layers compute in another way:
+
+    - depthwise, 3x3, dilated, (N, C, H, W) -> same H, W: PyTorch computes their gradients up to 20
+      times slower than those of plain ones, and from dilation 9 on the output, too. Here shifted
+      maps are added, in float32.
+    - pointwise, in channels last, under bfloat16: a matrix product over all pixels.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self._is_slow(x):
-            return super().forward(x)
-        weight = self.weight
-        if torch.is_autocast_enabled('cpu'):
-            kind = torch.get_autocast_dtype('cpu')
-            x, weight = x.to(kind), weight.to(kind)
-        return _Depthwise.apply(x, weight, self.dilation[0])
-
-    def _is_slow(self, x: Tensor) -> bool:
-        dilation = self.dilation[0]
-        square = self.kernel_size == (3, 3) and self.dilation == self.padding == (dilation,) * 2
-        depthwise = 1 < self.groups == self.in_channels == self.out_channels
         trains = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        if x.device.type != 'cpu' or not trains or torch.compiler.is_compiling():
+            return super().forward(x)
+        narrow = torch.is_autocast_enabled('cpu')
+        if self._is_dilated_depthwise():
+            weight = self.weight
+            if narrow:
+                kind = torch.get_autocast_dtype('cpu')
+                x, weight = x.to(kind), weight.to(kind)
+            return _Depthwise.apply(x, weight, self.dilation[0])
+        if narrow and self._is_pointwise() and is_channels_last(x):
+            return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
+        return super().forward(x)
+
+    def _is_dilated_depthwise(self) -> bool:
+        dilation = self.dilation[0]
         return (
-            x.device.type == 'cpu'
-            and trains
-            and depthwise
-            and square
+            1 < self.groups == self.in_channels == self.out_channels
             and dilation > 1
-            and self.stride == (1, 1)
-            and self.bias is None
-            and self.padding_mode == 'zeros'
-            and not torch.compiler.is_compiling()
+            and self.kernel_size == (3, 3)
+            and self.dilation == self.padding == (dilation,) * 2
+            and self._is_simple()
         )
 
+    def _is_pointwise(self) -> bool:
+        one = self.kernel_size == (1, 1) and self.padding == (0, 0)
+        return one and self.groups == 1 and self._is_simple()
 
-def atrous_conv(rate: int) -> dict | None:
-    """``conv_cfg`` of a layer that is depthwise and has this rate."""
-    return dict(type='mmdeeplab.AtrousConv2d') if rate > 1 else None
+    def _is_simple(self) -> bool:
+        return self.stride == (1, 1) and self.bias is None and self.padding_mode == 'zeros'
+
+
+SEPARABLE = dict(type='mmdeeplab.SeparableConv2d')
+"""``conv_cfg`` of both halves."""
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether (N, C, H, W) lies in memory as (N, H, W, C), and not also the other way."""
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
 class _Depthwise(torch.autograd.Function):
@@ -77,8 +90,7 @@ class _Depthwise(torch.autograd.Function):
 
 def convolve(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
     """(N, C, H, W) by (C, 1, 3, 3), dilated and padded alike."""
-    wide = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    if wide and dilation < FAR:
+    if is_channels_last(x) and dilation < FAR:
         return F.conv2d(x, weight, None, 1, dilation, dilation, len(weight))
     source, kernel = exact(x), exact(weight)
     out = source * kernel[:, :, 1, 1, None]
