@@ -102,7 +102,7 @@ def test_the_best_checkpoint_can_be_resumed(data: Path, tmp_path: Path) -> None:
         'default_hooks.checkpoint.rule=greater', 'train_dataloader.dataset.pipeline.2.minimum=1',
         'train_dataloader.dataset.pipeline.2.maximum=1', 'model.data_preprocessor.size=(49,49)',
         'train_dataloader.dataset.pipeline.2.crop_size=(49,49)', 'model.neck.dropout=0',
-        'train_dataloader.dataset.pipeline.4.prob=0.0', 'train_cfg.max_iters=2',
+        'train_dataloader.dataset.pipeline.3.prob=0.0', 'train_cfg.max_iters=2',
         'param_scheduler.0.end=9',
     ]  # fmt: skip
     straight = train(tmp_path / 'a', data, *options)
