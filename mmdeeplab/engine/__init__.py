@@ -5,6 +5,7 @@ from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.data_check import DataCheckHook
 from mmdeeplab.engine.data_share import DataShareHook
 from mmdeeplab.engine.early_stopping import EarlyStopping
+from mmdeeplab.engine.fast_hook import FastHook
 from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.masks import MaskHook
 from mmdeeplab.engine.pictures import PictureHook
@@ -22,6 +23,7 @@ __all__ = [
     'DataShareHook',
     'DeepLabRunner',
     'EarlyStopping',
+    'FastHook',
     'LocalVisBackend',
     'MaskHook',
     'PictureHook',
