@@ -39,6 +39,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='mmdeeplab.DataCheckHook'),
     dict(type='mmdeeplab.RateCheckHook'),
+    dict(type='mmdeeplab.DataShareHook'),
     dict(type='mmdeeplab.RecipeHook'),
     dict(type='mmdeeplab.ProgressHook'),
 ]

@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mmdeeplab.datasets.files import (
@@ -13,6 +12,7 @@ from mmdeeplab.datasets.files import (
     decode_image,
     decode_mask,
     decode_pixels,
+    histogram,
     read_bytes,
 )
 from mmdeeplab.errors import UserError
@@ -20,7 +20,6 @@ from mmdeeplab.errors import UserError
 LARGE = 2**25
 SMALLEST_SIDE = 4
 COLOURS_KEPT = 300  # of a mask in colour: enough for 256 ids and to show that there are others
-_EXACT = 2**24  # up to here OpenCV's float32 histogram counts exactly, four times as fast
 _SUFFIXES = {'JPEG': ('.jpg', '.jpeg', '.jpe', '.mpo'), 'TIFF': ('.tif', '.tiff')}
 
 
@@ -108,12 +107,8 @@ def _add(sample: Sample, error: UserError, what: str) -> None:
 
 def count_ids(ids: np.ndarray) -> dict[str, int]:
     """Pixels of each id of a mask (H, W), exact for every size."""
-    if ids.dtype == np.uint8 and ids.size <= _EXACT:
-        counts = cv2.calcHist([ids], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-        values = np.flatnonzero(counts)
-        counts = counts[values]
-    elif ids.dtype == np.uint8:
-        counts = np.bincount(ids.ravel(), minlength=256)
+    if ids.dtype == np.uint8:
+        counts = histogram(ids)
         values = np.flatnonzero(counts)
         counts = counts[values]
     else:

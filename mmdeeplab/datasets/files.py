@@ -166,8 +166,17 @@ def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path
     )
 
 
+def histogram(mask: np.ndarray) -> np.ndarray:
+    """Pixels (256) of each label of an (H, W) uint8 mask."""
+    if mask.size >= 2**24:  # above, OpenCV's float32 counts are inexact
+        return np.bincount(mask.ravel(), minlength=256)
+    return cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+
+
 def check_ids(mask: np.ndarray, num_classes: int, path: str | Path) -> None:
     """Refuse ids that are neither a class (0 .. num_classes - 1) nor void (255)."""
+    if mask.dtype == np.uint8 and not histogram(mask)[num_classes:VOID].any():
+        return
     bad = np.unique(mask[(mask >= num_classes) & (mask != VOID)])
     if bad.size:
         values = ', '.join(map(str, bad[:5].tolist())) + (', ...' if bad.size > 5 else '')

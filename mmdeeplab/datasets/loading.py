@@ -3,6 +3,7 @@
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmdeeplab.datasets.decoded import through_cache
 from mmdeeplab.datasets.files import VOID, check_ids, check_size, read_image, read_mask
 from mmdeeplab.registry import TRANSFORMS
 
@@ -13,12 +14,18 @@ __all__ = ['VOID', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', 'read_mas
 class LoadImage(BaseTransform):
     """Read ``img_path`` as (H, W, 3) uint8, BGR, with the rotation its EXIF tag asks for.
 
+    Args:
+        cache: Folder in which decoded pictures are kept (:mod:`mmdeeplab.datasets.decoded`).
+
     Raises:
         UserError: The file is missing, empty, cut or not an image; the message names it.
     """
 
+    def __init__(self, cache: str | None = None) -> None:
+        self.cache = cache
+
     def transform(self, results: dict) -> dict:
-        image = read_image(results['img_path'])
+        image = through_cache(self.cache, results['img_path'], read_image)
         results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return results
 
@@ -27,16 +34,22 @@ class LoadImage(BaseTransform):
 class LoadMask(BaseTransform):
     """Read ``seg_map_path`` as (H, W) uint8 class ids, 255 = void, and check it.
 
+    Args:
+        cache: Folder in which decoded masks are kept (:mod:`mmdeeplab.datasets.decoded`).
+
     Raises:
         UserError: The file is broken, in colour, of another size than the image, or holds an id
             that is not a class; the message names the file and the value.
     """
 
+    def __init__(self, cache: str | None = None) -> None:
+        self.cache = cache
+
     def transform(self, results: dict) -> dict:
         path = results['seg_map_path']
-        mask = read_mask(path)
+        mask = through_cache(self.cache, path, read_mask)
         check_size(mask, results['ori_shape'], path, results['img_path'])
         check_ids(mask, results['num_classes'], path)
-        results['gt_seg_map'] = mask.astype(np.uint8)
+        results['gt_seg_map'] = mask.astype(np.uint8, copy=False)
         results['seg_fields'].append('gt_seg_map')
         return results

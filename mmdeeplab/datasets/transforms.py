@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from mmcv.transforms import BaseTransform
 
+from mmdeeplab.datasets.resize import resize_bilinear, resize_nearest
 from mmdeeplab.registry import TRANSFORMS
 
 
@@ -73,23 +73,3 @@ class CentreCrop(BaseTransform):
         shape = results['img'].shape[:2]
         results.update(img_shape=shape, ori_shape=shape)
         return results
-
-
-def resize_bilinear(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """(H, W, C) uint8 -> (*size, C) uint8 with aligned corners, within one level of exact."""
-    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
-    resized = torch.nn.functional.interpolate(tensor, size, mode='bilinear', align_corners=True)
-    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
-
-
-def resize_nearest(mask: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """(H, W) -> size, each pixel the source pixel nearest on the aligned grid, halves up (TF)."""
-    rows, columns = (nearest_indices(old, new) for old, new in zip(mask.shape, size, strict=True))
-    return mask[rows[:, None], columns]
-
-
-def nearest_indices(old: int, new: int) -> np.ndarray:
-    """Source index of each of ``new`` samples over ``old`` ones: round(i (old-1) / (new-1))."""
-    if new == 1:
-        return np.zeros(1, np.int64)
-    return (2 * np.arange(new) * (old - 1) + (new - 1)) // (2 * (new - 1))

@@ -3,6 +3,7 @@
 from mmdeeplab.engine.amp import AutocastOptimWrapper
 from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.data_check import DataCheckHook
+from mmdeeplab.engine.data_share import DataShareHook
 from mmdeeplab.engine.early_stopping import EarlyStopping
 from mmdeeplab.engine.fast_hook import FastHook
 from mmdeeplab.engine.log_files import LocalVisBackend
@@ -19,6 +20,7 @@ __all__ = [
     'AutocastOptimWrapper',
     'CheckpointHook',
     'DataCheckHook',
+    'DataShareHook',
     'DeepLabRunner',
     'EarlyStopping',
     'FastHook',

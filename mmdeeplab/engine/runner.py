@@ -30,6 +30,7 @@ from mmdeeplab.engine.checkpoint import (
     unwrap,
 )
 from mmdeeplab.engine.early_stopping import early_stopping
+from mmdeeplab.engine.economy import economise
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.preemption import PreemptionHook
@@ -133,6 +134,8 @@ class DeepLabRunner(ResumableRunner):
             self.logger.info(str(self.batch_norm))
             if self.batch_norm.mode == 'sync':
                 self.cfg.setdefault('sync_bn', 'torch')
+        for sentence in economise(model, self.cfg):
+            self.logger.info(sentence)
         return super().wrap_model(model_wrapper_cfg, model)
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:

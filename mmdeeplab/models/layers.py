@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdeeplab.errors import choose
+from mmdeeplab.models.separable import SEPARABLE
 
 # TF: decay 0.9997, epsilon 1e-5 in every layer behind the backbone (deeplab/model.py).
 HEAD_NORM: dict = dict(type='BN', eps=1e-5, momentum=3e-4)
@@ -29,6 +30,7 @@ def conv3x3(
     """
     choose('separable', separable, (False, True, 'bare'))
     layer = DepthwiseSeparableConvModule if separable else ConvModule
+    conv_cfg = SEPARABLE if separable else None
     bare = dict(dw_norm_cfg=None, dw_act_cfg=None, bias=False) if separable == 'bare' else {}
     return layer(
         in_channels,
@@ -36,6 +38,7 @@ def conv3x3(
         3,
         padding=rate,
         dilation=rate,
+        conv_cfg=conv_cfg,
         norm_cfg=norm_cfg,
         act_cfg=RELU,
         **bare,

@@ -4,6 +4,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.models.separable import SEPARABLE
 from mmdeeplab.registry import MODELS
 
 
@@ -64,7 +65,7 @@ def padded_conv(
         padding=0 if same else rate * (kernel // 2),
         dilation=rate,
         groups=groups,
-        conv_cfg=dict(type='mmdeeplab.SameConv2d') if same else None,
+        conv_cfg=dict(type='mmdeeplab.SameConv2d') if same else SEPARABLE,
         norm_cfg=norm_cfg,
         act_cfg=act and dict(type=act),
     )

@@ -42,8 +42,8 @@ def find_network(version: str, backbone: str) -> Network:
         raise UserError(f'--backbone of {version} is one of {names}; got {backbone}{hint}')
     name = known[version][backbone]
     cfg = Config.fromfile(config_path(name))
-    kinds = [step.type for step in cfg.train_pipeline]
-    return Network(name, kinds.index('RandomCrop'), norms(cfg.model))
+    (crop,) = (i for i, step in enumerate(cfg.train_pipeline) if 'crop_size' in step)
+    return Network(name, crop, norms(cfg.model))
 
 
 def available() -> dict[str, dict[str, str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 History = dict[str, list[tuple[float, float]]]
 # Of the machine, not of the learning.
-LEFT_OUT = ('time', 'data_time', 'memory', 'iter', 'epoch', 'step')
+LEFT_OUT = ('time', 'data_time', 'data_share', 'memory', 'iter', 'epoch', 'step')
 
 
 def read_history(work_dir: str | Path) -> History:

@@ -21,6 +21,7 @@ OPTIONAL = (
     *('model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'activation_checkpointing'),
     *('efficient_conv_bn_eval', 'compile', 'tta_model', 'tta_pipeline'),
     *('crf', 'non_finite', 'finetune', 'check_data', 'bn_policy', 'early_stopping'),
+    *('channels_last', 'recompute'),
     *('protocols', 'published', 'auto_class_weight'),
 )
 # What a builder takes out before the class sees it, by the last key of the path.

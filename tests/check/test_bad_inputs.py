@@ -149,7 +149,7 @@ def test_unequal_sizes_and_one_pixel_train_and_evaluate(root: Path, tmp_path: Pa
     for split in ('train', 'val'):
         tiny(Folder(root, split))
     options = [*SMALL, 'train_cfg.max_iters=2', 'val_dataloader.batch_size=3']
-    options.append('train_dataloader.dataset.pipeline.4.prob=0.0')  # NumPy cannot mirror one pixel
+    options.append('train_dataloader.dataset.pipeline.3.prob=0.0')  # NumPy cannot mirror one pixel
     arguments = [CONFIG, '--data-root', str(root), '--work-dir', str(tmp_path / 'w')]
     allowed = "check_data.allow=['tiny','leak']"
     assert train_command.main([*arguments, '--cfg-options', *options]) == 2

@@ -40,7 +40,7 @@ def test_schedules_end_with_the_run(path: Path) -> None:
 @leaves
 def test_crop_is_what_batches_are_padded_to(path: Path) -> None:
     cfg = Config.fromfile(path)
-    crops = [t.crop_size for t in cfg.train_dataloader.dataset.pipeline if t.type == 'RandomCrop']
+    crops = [t.crop_size for t in cfg.train_dataloader.dataset.pipeline if 'crop_size' in t]
     assert crops == [tuple(cfg.model.data_preprocessor['size'])]
 
 

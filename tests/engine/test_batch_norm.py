@@ -221,7 +221,7 @@ def small_config(root: Path, work: Path, batch: int) -> Config:
         loader.dataset.update(data_root=str(root), mask_dir='SegmentationClass')
     cfg.train_dataloader.dataset.split = 'train'
     cfg.train_dataloader.batch_size = batch
-    cfg.train_dataloader.dataset.pipeline[3].crop_size = (33, 33)
+    cfg.train_dataloader.dataset.pipeline[2].crop_size = (33, 33)
     cfg.model.data_preprocessor.update(size=(33, 33), test_size=(49, 49))
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     cfg.optim_wrapper.optimizer.lr = 1e-4

@@ -35,7 +35,7 @@ def small(data: Path) -> list[str]:
     splits += [f'{split}_dataloader.persistent_workers=False' for split in ('train', 'val', 'test')]
     return [
         '--data-root', str(data), '--cfg-options', *splits,
-        'train_dataloader.dataset.pipeline.3.crop_size=(33,33)',
+        'train_dataloader.dataset.pipeline.2.crop_size=(33,33)',
         'model.data_preprocessor.size=(33,33)',
         'model.data_preprocessor.test_size=(49,49)',
         'train_dataloader.batch_size=2',
@@ -101,8 +101,8 @@ def test_the_best_checkpoint_can_be_resumed(data: Path, tmp_path: Path) -> None:
         'train_cfg.val_interval=1', 'default_hooks.checkpoint.save_best=val/loss',
         'default_hooks.checkpoint.rule=greater', 'train_dataloader.dataset.pipeline.2.minimum=1',
         'train_dataloader.dataset.pipeline.2.maximum=1', 'model.data_preprocessor.size=(49,49)',
-        'train_dataloader.dataset.pipeline.3.crop_size=(49,49)', 'model.neck.dropout=0',
-        'train_dataloader.dataset.pipeline.4.prob=0.0', 'train_cfg.max_iters=2',
+        'train_dataloader.dataset.pipeline.2.crop_size=(49,49)', 'model.neck.dropout=0',
+        'train_dataloader.dataset.pipeline.3.prob=0.0', 'train_cfg.max_iters=2',
         'param_scheduler.0.end=9',
     ]  # fmt: skip
     straight = train(tmp_path / 'a', data, *options)

@@ -97,7 +97,7 @@ def test_numbers_that_must_agree_do(tmp_path: Path) -> None:
     out = tmp_path / 'mine.py'
     main(['--data', str(make(tmp_path / 'own')), '--out', str(out), '--backbone', 'xception'])
     cfg = Config.fromfile(out)
-    (crop,) = (t.crop_size for t in cfg.train_dataloader.dataset.pipeline if t.type == 'RandomCrop')
+    (crop,) = (t.crop_size for t in cfg.train_dataloader.dataset.pipeline if 'crop_size' in t)
     assert crop == cfg.model.data_preprocessor['size'] == (33, 33)
     assert cfg.model.data_preprocessor['test_size'] == (49, 65)
     assert cfg.model.decode_head.num_classes == 3

@@ -84,7 +84,7 @@ def test_legal_options_pass(option: str) -> None:
         ('env_cfg.cudnn_benchmrk=True', 'did you mean cudnn_benchmark?'),
         ('default_hooks.checkpoint.max_keep_ckpt=3', 'did you mean max_keep_ckpts?'),
         ('default_hooks.timr.type=IterTimerHook', 'did you mean timer?'),
-        ('crop_size=(33,33)', r'set train_dataloader.dataset.pipeline.3.crop_size, model.data_'),
+        ('crop_size=(33,33)', r'set train_dataloader.dataset.pipeline.2.crop_size, model.data_'),
         ('model.backbone.type=mmdeeplab.Xcepton', 'did you mean mmdeeplab.Xception?'),
         ('model.decode_head.type=ResNetV1C', 'did you mean ResNetV1c?'),
         ('model.backbone.type=os.system', 'there is no class os.system'),

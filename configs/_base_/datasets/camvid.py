@@ -4,10 +4,11 @@ data_root = 'data/camvid'
 train_pipeline = [
     dict(type='mmdeeplab.LoadImage'),
     dict(type='mmdeeplab.LoadMask'),
-    dict(type='mmdeeplab.RandomScale', minimum=0.5, maximum=2.0, step=0.25),
-    dict(type='RandomCrop', crop_size=(321, 321), cat_max_ratio=1.0),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(
+        type='mmdeeplab.RandomScaleCrop', crop_size=(321, 321), minimum=0.5, maximum=2.0, step=0.25
+    ),
+    dict(type='mmdeeplab.RandomFlip', prob=0.5),
+    dict(type='mmdeeplab.PackTraining'),
 ]
 train_dataloader = dict(
     batch_size=8,

@@ -4,10 +4,11 @@ data_root = 'data/mini-voc'
 train_pipeline = [
     dict(type='mmdeeplab.LoadImage'),
     dict(type='mmdeeplab.LoadMask'),
-    dict(type='mmdeeplab.RandomScale', minimum=0.75, maximum=1.25, step=0.25),
-    dict(type='RandomCrop', crop_size=(97, 97), cat_max_ratio=1.0),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(
+        type='mmdeeplab.RandomScaleCrop', crop_size=(97, 97), minimum=0.75, maximum=1.25, step=0.25
+    ),
+    dict(type='mmdeeplab.RandomFlip', prob=0.5),
+    dict(type='mmdeeplab.PackTraining'),
 ]
 train_dataloader = dict(
     batch_size=8,

@@ -3,10 +3,11 @@ data_root = 'data/VOCdevkit/VOC2012'
 train_pipeline = [
     dict(type='mmdeeplab.LoadImage'),
     dict(type='mmdeeplab.LoadMask'),
-    dict(type='mmdeeplab.RandomScale', minimum=0.5, maximum=2.0, step=0.25),
-    dict(type='RandomCrop', crop_size=(513, 513), cat_max_ratio=1.0),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(
+        type='mmdeeplab.RandomScaleCrop', crop_size=(513, 513), minimum=0.5, maximum=2.0, step=0.25
+    ),
+    dict(type='mmdeeplab.RandomFlip', prob=0.5),
+    dict(type='mmdeeplab.PackTraining'),
 ]
 test_pipeline = [
     dict(type='mmdeeplab.LoadImage'),

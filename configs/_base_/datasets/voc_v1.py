@@ -4,7 +4,7 @@ train_pipeline = [
     dict(type='mmdeeplab.LoadImage'),
     dict(type='mmdeeplab.LoadMask'),
     dict(type='RandomCrop', crop_size=(321, 321), cat_max_ratio=1.0),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs'),
+    dict(type='mmdeeplab.RandomFlip', prob=0.5),
+    dict(type='mmdeeplab.PackTraining'),
 ]
 train_dataloader = dict(batch_size=20, dataset=dict(pipeline=train_pipeline))

@@ -21,6 +21,7 @@ from mmdeeplab.models.layers import (
     is_pretrained,
     truncated_normal_,
 )
+from mmdeeplab.models.separable import SEPARABLE
 from mmdeeplab.registry import MODELS
 
 
@@ -88,6 +89,7 @@ class XceptionUnit(nn.Module):
                 stride=step.stride if i == 2 else 1,
                 padding=rate,  # symmetric at every size, also strided: TF pads explicitly here
                 dilation=rate,
+                conv_cfg=SEPARABLE,
                 norm_cfg=norm_cfg,
                 act_cfg=act,
             )

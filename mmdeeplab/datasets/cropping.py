@@ -1,0 +1,191 @@
+"""Resize and crop in one: only what the crop shows is computed."""
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from mmcv.image import rescale_size
+from mmcv.transforms import BaseTransform
+
+from mmdeeplab.datasets.files import VOID, histogram
+from mmdeeplab.datasets.resize import Window, resize_bilinear, resize_nearest, take
+from mmdeeplab.datasets.transforms import RandomScale
+from mmdeeplab.registry import TRANSFORMS
+
+TRIES = 10  # for a crop that no class fills, as in mmseg
+
+
+@TRANSFORMS.register_module()
+class RandomScaleCrop(RandomScale):
+    """:class:`RandomScale` and then mmseg's ``RandomCrop``: the same draws, pixels and labels.
+
+    The factor and the crop's place are drawn first, so that only the crop is computed.
+
+    Args:
+        crop_size: (H, W), or one number for both; a shorter side stays as it is.
+        minimum: Smallest factor.
+        maximum: Largest factor.
+        step: Distance of the factors.
+        cat_max_ratio: Draw another place, up to ten times, while one class fills this share of the
+            crop's labels or more.
+
+    Raises:
+        ValueError: As :class:`RandomScale`.
+    """
+
+    def __init__(
+        self,
+        crop_size: int | Sequence[int],
+        minimum: float = 0.5,
+        maximum: float = 2.0,
+        step: float = 0.25,
+        cat_max_ratio: float = 1.0,
+    ) -> None:
+        super().__init__(minimum, maximum, step)
+        self.crop_size, self.cat_max_ratio = both(crop_size), cat_max_ratio
+
+    def transform(self, results: dict) -> dict:
+        factor = self.draw()
+        old = tuple(results['img_shape'])
+        size = tuple(max(int(side * factor), 1) for side in old)
+
+        def labels(window: Window) -> np.ndarray:
+            mask = results['gt_seg_map']
+            return mask[window] if size == old else resize_nearest(mask, size, window)
+
+        window = draw_window(size, self.crop_size, self.cat_max_ratio, labels)
+        if size == old:
+            cut(results, window)
+        else:
+            results['img'] = resize_bilinear(results['img'], size, window)
+            for key in results.get('seg_fields', []):
+                results[key] = resize_nearest(results[key], size, window)
+        results.update(img_shape=results['img'].shape[:2], scale_factor=(factor, factor))
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomResizeCrop(BaseTransform):
+    """mmseg's ``RandomResize(keep_ratio=True)`` and ``RandomCrop`` in one.
+
+    Args:
+        scale: (long side, short side) at ratio 1.
+        ratio_range: Smallest and largest ratio.
+        crop_size: (H, W), or one number for both; a shorter side stays as it is.
+        cat_max_ratio: Draw another place, up to ten times, while one class fills this share of the
+            crop's labels or more.
+        exact: The same draws, pixels and labels as mmseg's two. Without it only the part of the
+            image under the crop is resized: crops then begin at whole pixels of the source, and
+            their scale is the drawn one to half a pixel in the crop's side.
+    """
+
+    def __init__(
+        self,
+        scale: Sequence[int],
+        ratio_range: Sequence[float],
+        crop_size: int | Sequence[int],
+        cat_max_ratio: float = 1.0,
+        exact: bool = True,
+    ) -> None:
+        self.scale, self.ratio_range = tuple(scale), tuple(ratio_range)
+        self.crop_size, self.cat_max_ratio = both(crop_size), cat_max_ratio
+        self.exact = exact
+
+    def draw(self) -> tuple[int, int]:
+        """(long side, short side) that the image is fitted into."""
+        low, high = self.ratio_range
+        ratio = np.random.random_sample() * (high - low) + low
+        return int(self.scale[0] * ratio), int(self.scale[1] * ratio)
+
+    def transform(self, results: dict) -> dict:
+        scale = self.draw()
+        height, width = results['img'].shape[:2]
+        columns, rows = rescale_size((width, height), scale)
+        if self.exact:
+            self._resize_all(results, (rows, columns))
+        else:
+            self._resize_region(results, (rows, columns))
+        factor = (columns / width, rows / height)
+        shape = results['img'].shape[:2]
+        results.update(scale=scale, scale_factor=factor, keep_ratio=True, img_shape=shape)
+        return results
+
+    def _resize_all(self, results: dict, size: tuple[int, int]) -> None:
+        for key in results.get('seg_fields', []):
+            results[key] = take(
+                results[key],
+                *(nearest(a, b) for a, b in zip(results[key].shape, size, strict=True)),
+            )
+        window = draw_window(
+            size, self.crop_size, self.cat_max_ratio, lambda w: results['gt_seg_map'][w]
+        )
+        results['img'] = cv2.resize(results['img'], size[::-1])
+        cut(results, window)
+
+    def _resize_region(self, results: dict, size: tuple[int, int]) -> None:
+        shape = results['img'].shape[:2]
+        wanted = tuple(min(a, b) for a, b in zip(self.crop_size, size, strict=True))
+        sides = zip(wanted, shape, size, strict=True)
+        region = tuple(min(max(round(side * a / b), 1), a) for side, a, b in sides)
+        window = draw_window(shape, region, self.cat_max_ratio, lambda w: results['gt_seg_map'][w])
+        cut(results, window)
+        results['img'] = cv2.resize(results['img'], wanted[::-1])
+        for key in results.get('seg_fields', []):
+            results[key] = cv2.resize(results[key], wanted[::-1], interpolation=cv2.INTER_NEAREST)
+
+
+def nearest(old: int, new: int) -> np.ndarray:
+    """Which of ``old`` pixels OpenCV's ``INTER_NEAREST`` takes for each of ``new``: (new)."""
+    ramp = np.arange(old, dtype=np.float32)[None]
+    return cv2.resize(ramp, (new, 1), interpolation=cv2.INTER_NEAREST)[0].astype(np.int64)
+
+
+def both(size: int | Sequence[int]) -> tuple[int, int]:
+    """(H, W)."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+def cut(results: dict, window: Window) -> None:
+    """Crop the image and its masks."""
+    for key in ('img', *results.get('seg_fields', [])):
+        results[key] = results[key][window]
+
+
+def draw_window(
+    size: tuple[int, ...],
+    crop: tuple[int, ...],
+    cat_max_ratio: float,
+    labels: Callable[[Window], np.ndarray],
+) -> Window:
+    """Where to crop, by mmseg's draws in mmseg's order.
+
+    Args:
+        size: (H, W) that is cropped.
+        crop: (H, W) of the crop.
+        cat_max_ratio: From this share of one class on, another place is drawn.
+        labels: The mask (H, W) inside a window.
+    """
+    window = _draw(size, crop)
+    for _ in range(TRIES if cat_max_ratio < 1 else 0):
+        if is_mixed(labels(window), cat_max_ratio):
+            break
+        window = _draw(size, crop)
+    return window
+
+
+def _draw(size: tuple[int, ...], crop: tuple[int, ...]) -> Window:
+    starts = [np.random.randint(max(a - b, 0) + 1) for a, b in zip(size, crop, strict=True)]
+    rows, columns = (
+        slice(start, min(start + side, whole))
+        for start, side, whole in zip(starts, crop, size, strict=True)
+    )
+    return rows, columns
+
+
+def is_mixed(mask: np.ndarray, cat_max_ratio: float) -> bool:
+    """Two classes at least, and none has ``cat_max_ratio`` of the labelled pixels."""
+    counts = histogram(mask)
+    counts[VOID] = 0
+    most = counts.max()
+    return bool(np.count_nonzero(counts) > 1 and most / counts.sum() < cat_max_ratio)

@@ -1,0 +1,39 @@
+"""Decoded pictures kept on disk, for those who have more disk than cores."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.download.disk import writing
+
+
+def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarray]) -> np.ndarray:
+    """``read(path)``, or what it gave before, as long as the file has not changed since.
+
+    Args:
+        folder: Where the arrays are kept, as many bytes as they have values; None keeps nothing.
+        path: File of the picture.
+        read: Decodes it, or raises UserError; faults are not kept.
+
+    Raises:
+        UserError: ``folder`` cannot be written.
+    """
+    file = Path(path)
+    if folder is None or not file.is_file():
+        return read(path)
+    status = file.stat()
+    key = repr((str(file.resolve()), status.st_size, status.st_mtime_ns, read.__name__))
+    kept = Path(folder) / f'{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npy'
+    if kept.is_file():
+        return np.load(kept, allow_pickle=False)
+    array = read(path)
+    own = kept.with_suffix(f'.{os.getpid()}')  # another worker may be at the same picture
+    with writing(kept):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with own.open('wb') as out:
+            np.save(out, array, allow_pickle=False)
+        own.replace(kept)
+    return array

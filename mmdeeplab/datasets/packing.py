@@ -1,0 +1,47 @@
+"""The end of a training pipeline: flip, and pack as few bytes as the sample has."""
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import RandomFlip as MMCVRandomFlip
+from mmengine.structures import PixelData
+from mmseg.datasets import PackSegInputs
+from mmseg.structures import SegDataSample
+
+from mmdeeplab.registry import TRANSFORMS
+
+CODES = dict(horizontal=1, vertical=0, diagonal=-1)
+
+
+@TRANSFORMS.register_module()
+class RandomFlip(MMCVRandomFlip):
+    """mmcv's, image and masks mirrored by OpenCV: the same draws and pixels, without views that
+    the next transform has to copy byte by byte."""
+
+    def _flip(self, results: dict) -> None:
+        code = CODES[results['flip_direction']]
+        results['img'] = cv2.flip(results['img'], code)
+        for key in results.get('seg_fields', []):
+            results[key] = cv2.flip(results[key], code)
+
+
+@TRANSFORMS.register_module()
+class PackTraining(PackSegInputs):
+    """``PackSegInputs`` for training: labels travel to the trainer as bytes.
+
+    ``inputs`` (3, H, W) uint8, ``data_samples.gt_sem_seg`` (1, H, W) uint8, which
+    :class:`~mmdeeplab.models.data_preprocessor.DeepLabPreprocessor` makes int64.
+    """
+
+    def transform(self, results: dict) -> dict:
+        image = results['img']
+        height, width, channels = image.shape
+        planes = np.empty((channels, height, width), np.uint8)
+        for number in range(channels):
+            cv2.extractChannel(image, number, planes[number])
+        sample = SegDataSample()
+        if 'gt_seg_map' in results:
+            label = torch.from_numpy(np.ascontiguousarray(results['gt_seg_map']))[None]
+            sample.gt_sem_seg = PixelData(data=label)
+        sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
+        return dict(inputs=torch.from_numpy(planes), data_samples=sample)

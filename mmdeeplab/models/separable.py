@@ -1,0 +1,135 @@
+"""Separable atrous convolution whose gradients are as cheap as they should be on a CPU."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab.registry import MODELS
+
+FAR = 9
+"""From this dilation on, oneDNN's fast depthwise kernel is not taken."""
+
+
+@MODELS.register_module()
+class SeparableConv2d(nn.Conv2d):
+    """One half of a separable convolution: ``nn.Conv2d`` with the same weights and results.
+
+    Where it trains on a CPU, two kinds of layers compute in another way:
+
+    - depthwise, 3x3, dilated, (N, C, H, W) -> same H, W: PyTorch computes their gradients up to 20
+      times slower than those of plain ones, and from dilation 9 on the output, too. Here shifted
+      maps are added, in float32.
+    - pointwise, in channels last, under bfloat16: a matrix product over all pixels.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        trains = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        if x.device.type != 'cpu' or not trains or torch.compiler.is_compiling():
+            return super().forward(x)
+        narrow = torch.is_autocast_enabled('cpu')
+        if self._is_dilated_depthwise():
+            weight = self.weight
+            if narrow:
+                kind = torch.get_autocast_dtype('cpu')
+                x, weight = x.to(kind), weight.to(kind)
+            return _Depthwise.apply(x, weight, self.dilation[0])
+        if narrow and self._is_pointwise() and is_channels_last(x):
+            return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
+        return super().forward(x)
+
+    def _is_dilated_depthwise(self) -> bool:
+        dilation = self.dilation[0]
+        return (
+            1 < self.groups == self.in_channels == self.out_channels
+            and dilation > 1
+            and self.kernel_size == (3, 3)
+            and self.dilation == self.padding == (dilation,) * 2
+            and self._is_simple()
+        )
+
+    def _is_pointwise(self) -> bool:
+        one = self.kernel_size == (1, 1) and self.padding == (0, 0)
+        return one and self.groups == 1 and self._is_simple()
+
+    def _is_simple(self) -> bool:
+        return self.stride == (1, 1) and self.bias is None and self.padding_mode == 'zeros'
+
+
+SEPARABLE = dict(type='mmdeeplab.SeparableConv2d')
+"""``conv_cfg`` of both halves."""
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether (N, C, H, W) lies in memory as (N, H, W, C), and not also the other way."""
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
+class _Depthwise(torch.autograd.Function):
+    """A 3x3 depthwise convolution, stride 1, padded by its dilation."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.dilation = dilation
+        return convolve(x, weight, dilation)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (grad,) = grads
+        x, weight = ctx.saved_tensors
+        grad_x = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_x = convolve(grad, weight.flip(2, 3), ctx.dilation)
+        if ctx.needs_input_grad[1]:
+            grad_weight = correlate(exact(grad), exact(x), ctx.dilation).to(weight.dtype)
+        return grad_x, grad_weight, None
+
+
+def convolve(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    """(N, C, H, W) by (C, 1, 3, 3), dilated and padded alike."""
+    if is_channels_last(x) and dilation < FAR:
+        return F.conv2d(x, weight, None, 1, dilation, dilation, len(weight))
+    source, kernel = exact(x), exact(weight)
+    out = source * kernel[:, :, 1, 1, None]
+    for row, column, to, of in shifts(x.shape[2], x.shape[3], dilation):
+        out[to].addcmul_(source[of], kernel[:, :, row, column, None])
+    return out.to(x.dtype)
+
+
+def correlate(grad: Tensor, x: Tensor, dilation: int) -> Tensor:
+    """The weight's gradient (C, 1, 3, 3)."""
+    result = grad.new_zeros(x.shape[1], 1, 3, 3)
+    result[:, 0, 1, 1] = (grad * x).sum((0, 2, 3))
+    for row, column, to, of in shifts(x.shape[2], x.shape[3], dilation):
+        result[:, 0, row, column] = (grad[to] * x[of]).sum((0, 2, 3))
+    return result
+
+
+def exact(x: Tensor) -> Tensor:
+    """At least float32: bfloat16 is too coarse to add nine numbers in, and slower."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def shifts(height: int, width: int, dilation: int) -> Iterator[tuple[int, int, tuple, tuple]]:
+    """The eight outer taps whose shift leaves something of the map.
+
+    Yields:
+        Row and column in the kernel, where the tap's products go, and where they come from.
+    """
+    for row in range(3):
+        for column in range(3):
+            down, right = (row - 1) * dilation, (column - 1) * dilation
+            if (row, column) == (1, 1) or abs(down) >= height or abs(right) >= width:
+                continue
+            rows, columns = _overlap(height, down), _overlap(width, right)
+            whole = (slice(None), slice(None))
+            yield row, column, (*whole, rows[0], columns[0]), (*whole, rows[1], columns[1])
+
+
+def _overlap(side: int, shift: int) -> tuple[slice, slice]:
+    """Where x[i + shift] exists, and what it is there."""
+    start, stop = max(0, -shift), side - max(0, shift)
+    return slice(start, stop), slice(start + shift, stop + shift)
