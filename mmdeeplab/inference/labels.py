@@ -90,7 +90,9 @@ def _neighbours(maps: Tensor, choose: Callable[[Tensor, Tensor], Tensor]) -> Ten
     """(C, h, w) -> (C, max(h - 1, 1), max(w - 1, 1)): the least or largest of each 2 x 2 points."""
     for axis in (1, 2):
         length = max(maps.shape[axis] - 1, 1)
-        maps = choose(maps.narrow(axis, 0, length), maps.narrow(axis, maps.shape[axis] - length, length))
+        maps = choose(
+            maps.narrow(axis, 0, length), maps.narrow(axis, maps.shape[axis] - length, length)
+        )
     return maps
 
 
