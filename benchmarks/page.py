@@ -11,15 +11,15 @@ HEAD = """# Speed beside other projects
 Made by `python -m benchmarks table {name} --out docs/benchmarks.md` from the results of
 `{command}`.
 
-Every figure is a ratio of two things that were timed in turns in one run: in each round each variant
-once, another one first each time. The ratio is the median over the rounds of the reference's time
-divided by the variant's in the same round; in brackets are the lowest and the highest of a round.
-Above 1 is faster than the reference (x1.00). Milliseconds are for reading the rows against each
-other on this machine only. Multiply-adds (MAC) are those of the convolutions and products that the
-plain network executes; GFLOP/s counts two for each; "share" is that of the machine's own limit in
-the number format of the row (the best of a large matrix product and a large 3x3 convolution),
-measured before and after the case. Networks have random weights with calibrated statistics: labels
-and speed are those of the same function, quality is not judged here.
+Every figure is a ratio of two things that were timed in turns in one run: in each round each
+variant once, another one first each time. The ratio is the median over the rounds of the
+reference's time divided by the variant's in the same round; in brackets are the lowest and the
+highest of a round. Above 1 is faster than the reference (x1.00). Milliseconds are for reading the
+rows against each other on this machine only. Multiply-adds (MAC) are those of the convolutions and
+products that the plain network executes; GFLOP/s counts two for each; "share" is that of the
+machine's own limit in the number format of the row (the best of a large matrix product and a large
+3x3 convolution), measured before and after the case. Networks have random weights with calibrated
+statistics: labels and speed are those of the same function, quality is not judged here.
 """
 LINE = '|---|---|--:|--:|--:|--:|--:|--:|---|'
 COLUMNS = '| variant | of | ms | ratio | M parameters | G MAC | GFLOP/s | share | goal, notes |'

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from mmengine.optim import OptimWrapper
-from mmseg.structures import SegDataSample
 from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F

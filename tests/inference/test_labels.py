@@ -72,9 +72,7 @@ def weights(build: Callable[..., nn.Module], tmp_path: object) -> str:
 def test_the_predictor_gives_the_same_labels(weights: str) -> None:
     cfg = Config.fromfile(config_path(SMALL))
     cfg.model.data_preprocessor.test_size = (65, 65)
-    lean, full = (
-        DeepLabPredictor(cfg, weights, 'cpu', keep_logits=keep) for keep in (False, True)
-    )
+    lean, full = (DeepLabPredictor(cfg, weights, 'cpu', keep_logits=keep) for keep in (False, True))
     pictures = [np.random.default_rng(i).integers(0, 256, (40, 57, 3), np.uint8) for i in range(2)]
     for a, b in zip(lean.batch(pictures), full.batch(pictures), strict=True):
         assert a.logits is None
