@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument('name', metavar='NAME|all', help='a module of benchmarks/cases')
     run.add_argument('--vs', default='', metavar='PEER', help='mmseg, smp, torchvision, ...')
     run.add_argument('--json', type=Path, metavar='OUT', help='put the results there, too')
-    run.add_argument('--rounds', type=int, default=7, metavar='N', help='at least 5 (%(default)s)')
+    run.add_argument('--rounds', type=int, default=5, metavar='N', help='at least 5 (%(default)s)')
     run.add_argument('--threads', type=int, metavar='N', help="torch's; all cores")
     run.add_argument('--tiny', action='store_true', help='sizes of a test: no meaning')
     table = wishes.add_parser('table', help='results as a page')

@@ -26,7 +26,7 @@ class Scale:
 
     folder: Path
     tiny: bool = False
-    rounds: int = 7
+    rounds: int = 5
 
     def of(self, full: int, tiny: int) -> int:
         return tiny if self.tiny else full

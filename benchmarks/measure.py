@@ -9,6 +9,7 @@ from typing import NamedTuple
 from benchmarks.case import Work
 
 SHORTEST = 0.02  # seconds; shorter calls are repeated within one time
+LONG = 1.0  # seconds; one call warms such a work up
 
 
 class Spread(NamedTuple):
@@ -52,8 +53,9 @@ def interleave(works: Mapping[str, Work], rounds: int) -> dict[str, list[float]]
 
 def repetitions(work: Work) -> int:
     """How many calls make a time that the clock can tell; the calls here warm the work up."""
-    once(work, 1)
     taken = once(work, 1) * work.units
+    if taken < LONG:
+        taken = once(work, 1) * work.units
     return 1 if work.own_seconds else max(1, round(SHORTEST / max(taken, 1e-7)))
 
 

@@ -11,17 +11,16 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder, SegTTAModel
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from benchmarks.case import Comparison, Scale, Skip, Variant, Work
+from benchmarks.stubs import CLASSES, Crops, Views, areas
 from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.inference.labels import label_map
 from mmdeeplab.inference.multi_scale import MultiScaleFlip
 from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.models.atrous import scaled
-from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
-CLASSES, PRESENT, VOID = 21, 4, 255
+VOID = 255
 TRUTH, OURS = 'mmseg', 'ours'
 
 
@@ -45,17 +44,6 @@ def pair(title: str, theirs: Any, ours: Any, goal: float, agree: Any, *more: Var
     first = Variant(TRUTH, theirs, 'mmseg')
     rows = (first, Variant(OURS, ours), *more)
     return Comparison(title, rows, TRUTH, goals={OURS: goal}, agree=agree, truth=TRUTH)
-
-
-def areas(classes: int, height: int, width: int) -> Tensor:
-    """Logits (C, H, W): four of the classes have areas, the others noise far below."""
-    torch.manual_seed(0)
-    centres = torch.rand(12, 2) * torch.tensor([height, width])
-    owner = torch.randint(0, PRESENT, (12,)) * (classes // PRESENT)
-    grid = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij'), -1)
-    distance = torch.cdist(grid.float().view(-1, 2), centres)
-    ids = owner[distance.argmin(1)].view(height, width)
-    return F.one_hot(ids, classes).permute(2, 0, 1) * 8.0 + torch.randn(classes, height, width)
 
 
 def equal(expected: Tensor, found: Tensor) -> str:
@@ -129,18 +117,6 @@ def labels(image: tuple[int, int], small: int, side: int, classes: int) -> Compa
     )
 
 
-class Views(EncoderDecoder):
-    """A network whose logits were made before: one map a size of image."""
-
-    def __init__(self, maps: dict[int, Tensor]) -> None:
-        nn.Module.__init__(self)
-        self.maps, self.out_channels, self.align_corners = maps, CLASSES, True
-        self.data_preprocessor = nn.Identity()
-
-    def forward(self, inputs: Tensor, data_samples: object = None, mode: str = 'tensor') -> Tensor:
-        return self.maps[inputs.shape[2]].clone()
-
-
 def views(side: int) -> Comparison:
     """Six scales and their mirrors of a padded image."""
     scales = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
@@ -175,20 +151,6 @@ def views(side: int) -> Comparison:
         3,
         equal,
     )
-
-
-class Crops(EncoderDecoder):
-    """A network whose logits of a window were made before."""
-
-    def __init__(self, classes: int, side: int, stride: int) -> None:
-        nn.Module.__init__(self)
-        self.logits = areas(classes, side, side)[None]
-        self.out_channels, self.align_corners, self.decode_head = classes, True, None
-        self.data_preprocessor = DeepLabPreprocessor(size=(1, 1))
-        self.test_cfg: Any = SimpleNamespace(crop_size=(side, side), stride=(stride, stride))
-
-    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        return self.logits.expand(len(inputs), -1, -1, -1).clone()
 
 
 def windows(scale: Scale) -> Comparison:
