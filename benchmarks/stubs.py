@@ -14,14 +14,18 @@ CLASSES, PRESENT = 21, 4
 
 
 def areas(classes: int, height: int, width: int) -> Tensor:
-    """Logits (C, H, W): four of the classes have areas, the others noise far below."""
+    """Logits (C, H, W), smooth as a network's: four classes have areas, all have slow noise."""
     torch.manual_seed(0)
     centres = torch.rand(12, 2) * torch.tensor([height, width])
     owner = torch.randint(0, PRESENT, (12,)) * (classes // PRESENT)
     grid = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij'), -1)
     distance = torch.cdist(grid.float().view(-1, 2), centres)
     ids = owner[distance.argmin(1)].view(height, width)
-    return F.one_hot(ids, classes).permute(2, 0, 1) * 8.0 + torch.randn(classes, height, width)
+    area = F.one_hot(ids, classes).permute(2, 0, 1)[None].float()
+    area = F.avg_pool2d(area, 3, 1, 1, count_include_pad=False)
+    coarse = torch.randn(1, classes, height // 8 + 2, width // 8 + 2)
+    noise = F.interpolate(coarse, (height, width), mode='bicubic')
+    return (8 * area + noise)[0]
 
 
 class Views(EncoderDecoder):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from math import isfinite
 from typing import Any
 
 import torch
@@ -124,7 +123,7 @@ class NonFiniteHook(Hook):
         guard = getattr(runner.optim_wrapper, 'guard', None)
         if guard is None:
             return
-        for key in [k for k, v in (outputs or {}).items() if not isfinite(float(v))]:
+        for key in [k for k, v in (outputs or {}).items() if not torch.as_tensor(v).isfinite()]:
             outputs.pop(key)  # type: ignore[union-attr]
         if guard.what:
             self._report(runner, guard, data_batch)

@@ -1,6 +1,6 @@
 """From coarse logits to labels: the classes that win nowhere are not resized."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.structures import PixelData
@@ -56,9 +56,8 @@ def label_map(
 ) -> Tensor:
     """Class of the largest logit after resizing bilinearly to ``padded``, cutting, and to ``size``.
 
-    Identical to resizing every class: an interpolated score lies between the least and the largest
-    of its four neighbours, so a class whose largest neighbour is everywhere below another class's
-    least one cannot be the largest. Where few classes share an image, few are resized.
+    Identical to resizing every class (:func:`winners`). Where few classes share an image, few are
+    resized.
 
     Args:
         logits: (C, h, w).
@@ -79,21 +78,39 @@ def label_map(
 
 
 def winners(logits: Tensor) -> Tensor:
-    """Classes, in order, that may have the largest score somewhere between the grid's points."""
-    high = _neighbours(logits, torch.maximum)
-    low = _neighbours(logits, torch.minimum).amax(0)
+    """Classes, in order, that may have the largest score somewhere between the grid's points.
+
+    Between four points a class loses where it is below the mean of their winners at all four:
+    interpolation keeps that order, and the mean is never above the largest of what it is made of.
+    Between points with one winner that holds for all others, so only borders are looked at.
+
+    Args:
+        logits: (C, h, w). Where borders are everywhere all classes are returned.
+    """
+    top, ids = logits.max(0)
     margin = ROUNDING * torch.maximum(logits.amax(), -logits.amin())
-    return (high >= low - margin).flatten(1).any(1).nonzero()[:, 0]
+    found = (logits >= top - margin).flatten(1).any(1)
+    four = _corners(ids[None])[0]
+    border = (four != four[:1]).any(0)
+    if 2 * int(border.sum()) > border.numel():
+        return torch.arange(len(logits), device=logits.device)
+    four = four[:, border]  # (4, borders)
+    scores = _corners(logits)[:, :, border]  # (C, 4, borders)
+    new = torch.stack([(four[:i] != four[i]).all(0) for i in range(4)])  # each winner once
+    shares = (new / new.sum(0)).to(scores.dtype)
+    mean = sum(
+        (scores.gather(0, four[i].expand(1, 4, -1))[0] * shares[i] for i in range(4)),
+        start=torch.zeros_like(scores[0]),
+    )
+    return (found | (scores >= mean - margin).flatten(1).any(1)).nonzero()[:, 0]
 
 
-def _neighbours(maps: Tensor, choose: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """(C, h, w) -> (C, max(h - 1, 1), max(w - 1, 1)): the least or largest of each 2 x 2 points."""
-    for axis in (1, 2):
-        length = max(maps.shape[axis] - 1, 1)
-        maps = choose(
-            maps.narrow(axis, 0, length), maps.narrow(axis, maps.shape[axis] - length, length)
-        )
-    return maps
+def _corners(maps: Tensor) -> Tensor:
+    """(C, h, w) -> (C, 4, max(h - 1, 1), max(w - 1, 1)): the points around each cell."""
+    (height, width), (h, w) = maps.shape[1:], (max(side - 1, 1) for side in maps.shape[1:])
+    return torch.stack(
+        [maps[:, i : i + h, j : j + w] for i in (0, height - h) for j in (0, width - w)], 1
+    )
 
 
 def resize(maps: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:

@@ -148,7 +148,7 @@ class SlidingWindows(BaseTTAModel):
                 if buffer is None:
                     buffer = logits.new_zeros(len(logits), size[0], sides[1])
                     weight = weight.to(logits.device)
-                buffer[:, :, left : left + size[1]] += logits.mul_(weight)
+                buffer[:, :, left : left + size[1]].addcmul_(logits, weight)
             assert buffer is not None
             final = after - top
             total = torch.outer(down[top:after], across).float().to(buffer.device)

@@ -18,11 +18,11 @@ from mmdeeplab.shipped import config_path
 SMALL = 'deeplabv3plus_mobilenetv2_voc'
 
 
-def areas(classes: int, side: int, present: int) -> Tensor:
+def areas(classes: int, side: int, present: int, noise: float = 1) -> Tensor:
     """Logits of an image in which ``present`` classes have coarse areas, with noise."""
     coarse = torch.randint(0, present, (1, 1, 5, 5)).float()
     ids = F.interpolate(coarse, (side, side)).long()[0, 0] * (classes // present)
-    return F.one_hot(ids, classes).permute(2, 0, 1) * 6.0 + torch.randn(classes, side, side)
+    return F.one_hot(ids, classes).permute(2, 0, 1) * 6.0 + noise * torch.randn(classes, side, side)
 
 
 def plainly(logits: Tensor, padded: tuple, padding: tuple, size: tuple, align: bool) -> Tensor:
@@ -42,6 +42,22 @@ def test_equals_resizing_every_class(present: int, size: tuple, align: bool) -> 
         labels = label_map(logits, *where)
         assert labels.dtype == torch.uint8
         assert torch.equal(labels.long(), plainly(logits, *where))
+
+
+@pytest.mark.parametrize('shape', [(6, 5, 5), (21, 33, 33), (150, 9, 9)])
+def test_smooth_scores_lose_no_winner(shape: tuple) -> None:
+    """Against every class that wins anywhere on a grid thirty times as fine."""
+    for _ in range(3):
+        coarse = 9 * torch.randn(1, shape[0], 3, 3)
+        logits = F.interpolate(coarse, shape[1:], mode='bicubic')[0] + torch.randn(shape) / 9
+        fine = [(side - 1) * 30 + 1 for side in shape[1:]]
+        won = F.interpolate(logits[None], fine, mode='bilinear', align_corners=True)[0].argmax(0)
+        assert set(won.unique().tolist()) <= set(winners(logits).tolist())
+
+
+def test_classes_that_win_nowhere_are_left_out() -> None:
+    assert len(winners(areas(21, 65, 3, 0.2))) == 3
+    assert len(winners(areas(150, 65, 3, 0.2))) == 3
 
 
 def test_noise_has_many_winners_and_an_area_one() -> None:
