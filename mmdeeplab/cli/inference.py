@@ -12,6 +12,10 @@ from mmdeeplab.errors import UserError
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from mmdeeplab.inference.predictor import DeepLabPredictor
+
+BACKBONE = 'backbone'  # version of the catalogue's rows that do not segment
+
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
     """``--tta``, ``--crf`` and how large images are cut."""
@@ -44,6 +48,55 @@ def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
     enable_windows(cfg, args.mode, args.window, args.stride, args.blend)
     if args.crf:
         enable_crf(cfg)
+
+
+def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]:
+    """What ``--model CONFIG --checkpoint FILE`` or ``--model NAME`` of the catalogue stands for.
+
+    Returns:
+        A config (file or name of ours), the settings that make it fit, and its weights.
+
+    Raises:
+        UserError: No weights for a config, a backbone's name, or an unknown name.
+    """
+    from mmdeeplab.shipped import config_names
+    from mmdeeplab.weights.catalogue import Cache, find, load
+    from mmdeeplab.weights.catalogue.ready import config_of, ready
+
+    rows = load()
+    if wish not in [row.name for row in rows]:
+        if checkpoint:
+            return wish, [], find_checkpoint(checkpoint)
+        if Path(wish).suffix or Path(wish).exists() or wish in config_names():
+            raise UserError(
+                f'{wish} is a config, which needs a checkpoint; `tools/weights.py list` names '
+                'models that bring theirs'
+            )
+    row = find(wish, rows)
+    if row.version == BACKBONE:
+        raise UserError(f'{wish} is a backbone of {row.dataset}, not a model that segments')
+    path = find_checkpoint(checkpoint) if checkpoint else ready(row, Cache())
+    return str(config_of(row)), list(row.cfg_options), path
+
+
+def make_predictor(
+    cfg: Config, checkpoint: Path, args: argparse.Namespace, keep_logits: bool
+) -> DeepLabPredictor:
+    """The network with what the options ask for around it, on ``args.device``."""
+    from mmdeeplab.inference.predictor import DeepLabPredictor
+
+    return DeepLabPredictor(
+        cfg,
+        checkpoint,
+        args.device,
+        tta=args.tta,
+        crf=args.crf,
+        mode=args.mode,
+        window=args.window,
+        stride=args.stride,
+        blend=args.blend,
+        keep_logits=keep_logits,
+    )
 
 
 def find_checkpoint(wish: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command, load_config
-from mmdeeplab.cli.inference import add_inference_options, find_checkpoint
+from mmdeeplab.cli.inference import add_inference_options, find_model, make_predictor
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.kinds import KINDS
 
@@ -26,8 +26,13 @@ VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='predict.py', description=__doc__)
     parser.add_argument('input', nargs='+', help='images, videos, folders of them, or patterns')
-    parser.add_argument('--model', required=True, metavar='CONFIG', help='config of the network')
-    parser.add_argument('--checkpoint', required=True, metavar='FILE', help='its weights')
+    parser.add_argument(
+        '--model',
+        required=True,
+        metavar='CONFIG|NAME',
+        help='config of the network, or a published model: `weights.py list`',
+    )
+    parser.add_argument('--checkpoint', metavar='FILE', help="a config's weights, or a work dir")
     parser.add_argument('--out', required=True, metavar='DIR', help='DIR/KIND/NAME.png')
     parser.add_argument(
         '--save', default='masks,overlay', metavar='KINDS', help=f'some of {",".join(KINDS)}'
@@ -48,11 +53,11 @@ def predict(args: argparse.Namespace) -> None:
     if args.batch_size < 1:
         raise UserError(f'--batch-size must be at least 1, got {args.batch_size}')
     inputs = find_inputs(args.input)
+    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
+    args.cfg_options = [*options, *args.cfg_options]
     cfg = load_config(args.model, args)
-    checkpoint = find_checkpoint(args.checkpoint)
     from mmdeeplab.download import digest
     from mmdeeplab.inference.outputs import Outputs
-    from mmdeeplab.inference.predictor import DeepLabPredictor
 
     settings = dict(
         model=Path(args.model).name,
@@ -64,18 +69,7 @@ def predict(args: argparse.Namespace) -> None:
         cfg_options=args.cfg_options,
     )
     keep = bool({'prob', 'confidence'} & set(kinds))
-    predictor = DeepLabPredictor(
-        cfg,
-        checkpoint,
-        args.device,
-        tta=args.tta,
-        crf=args.crf,
-        mode=args.mode,
-        window=args.window,
-        stride=args.stride,
-        blend=args.blend,
-        keep_logits=keep,
-    )
+    predictor = make_predictor(cfg, checkpoint, args, keep)
     outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     failed = run(predictor, inputs, outputs, args.batch_size)
     if failed:
@@ -87,33 +81,40 @@ def run(
     predictor: DeepLabPredictor, inputs: list[Path], outputs: Outputs, batch_size: int
 ) -> list[str]:
     """Segment what is not there yet; return a sentence for every input that cannot be read."""
+    from time import perf_counter
+
     from tqdm import tqdm
 
     from mmdeeplab.inference import video
 
+    start = perf_counter()
     films = [path for path in inputs if path.suffix.lower() in VIDEOS]
     images = [path for path in inputs if path not in set(films)]
     wanted = [path for path in images if not outputs.done(path.stem)]
     failed: list[str] = []
+    made = 0
     bar = tqdm(total=len(wanted), desc='segmenting', unit='image', disable=None)
     for names, pictures in grouped(predictor, wanted, batch_size, failed):
         for name, result in zip(names, predictor.batch(pictures), strict=True):
             outputs.write(name, result)
+        made += len(names)
         bar.update(len(names))
     bar.close()
-    there = len(images) - len(wanted)
+    skipped = len(images) - len(wanted)
     for path in films:
         if video.done(path, outputs):
-            there += 1
+            skipped += 1
             continue
         try:
             count = video.segment_video(predictor, path, outputs, batch_size)
             print(f'{path}: {count} frames')
+            made += count
         except UserError as error:
             failed.append(str(error))
-    done = len(inputs) - len(failed) - there
-    notice = f' ({there} were there already)' if there else ''
-    print(f'{done} of {len(inputs)} inputs segmented into {outputs.folder}{notice}')
+    done = len(inputs) - len(failed) - skipped
+    notice = f' ({skipped} were there already)' if skipped else ''
+    rate = f'; {made / (perf_counter() - start):.3g} images a second' if made else ''
+    print(f'{done} of {len(inputs)} inputs segmented into {outputs.folder}{notice}{rate}')
     return failed
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import io
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,11 +12,9 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import CONFIGS
 
 if TYPE_CHECKING:
     from mmdeeplab.weights.catalogue import Cache, Checkpoint, Result
-    from mmdeeplab.weights.catalogue.obtain import Convert
 
 FILTERS = ('version', 'backbone', 'dataset', 'importer')
 
@@ -121,49 +117,17 @@ def show(row: Checkpoint, cache: Cache) -> None:
 def get(row: Checkpoint, cache: Cache, args: argparse.Namespace) -> None:
     """Bring a checkpoint into the cache; only its path goes to standard output."""
     from mmdeeplab.download.disk import placing
-    from mmdeeplab.weights.catalogue.obtain import obtain
+    from mmdeeplab.weights.catalogue.ready import config_of, ready
 
     beside = args.catalogue.parent if args.catalogue else None
-    with contextlib.redirect_stdout(sys.stderr):
-        path = obtain(row, cache, converter(beside), refresh=args.refresh)
-        if row.config:
-            options = f' --cfg-options {" ".join(row.cfg_options)}' if row.cfg_options else ''
-            print(f'its config: {find_config(row, beside)}{options}')
+    path = ready(row, cache, beside, refresh=args.refresh)
+    if row.config:
+        options = f' --cfg-options {" ".join(row.cfg_options)}' if row.cfg_options else ''
+        print(f'its config: {config_of(row, beside)}{options}', file=sys.stderr)
     if args.out:
         with placing(args.out) as partial:
             shutil.copyfile(path, partial)
     print(args.out or path)
-
-
-def converter(beside: Path | None) -> Convert:
-    """What converts the file of a row: the code behind ``tools/convert_weights.py``."""
-
-    def convert(row: Checkpoint, source: Path, output: Path) -> None:
-        from mmdeeplab.cli.convert_weights import _parser as parser
-        from mmdeeplab.cli.convert_weights import convert_weights
-
-        options = ['--cfg-options', *row.cfg_options] if row.cfg_options else []
-        words = [row.importer, source, output, '--config', find_config(row, beside), *options]
-        args = parser().parse_args([str(word) for word in words])
-        args.licence = row.licence
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            convert_weights(args)
-        print(said.getvalue().replace(str(output), row.name), end='')
-
-    return convert
-
-
-def find_config(row: Checkpoint, beside: Path | None = None) -> Path:
-    """The config of a row: beside the catalogue, or in ``configs/``.
-
-    Raises:
-        UserError: It is in neither.
-    """
-    folders = [folder for folder in (beside, Path('configs'), CONFIGS) if folder]
-    for folder in folders:
-        if (folder / str(row.config)).is_file():
-            return folder / str(row.config)
-    raise UserError(f'{row.name}: no config {row.config} in {" or ".join(map(str, folders))}')
 
 
 main = command(_parser, weights)

@@ -87,30 +87,31 @@ def winners(logits: Tensor) -> Tensor:
     Args:
         logits: (C, h, w). Where borders are everywhere all classes are returned.
     """
-    top, ids = logits.max(0)
-    margin = ROUNDING * torch.maximum(logits.amax(), -logits.amin())
-    found = (logits >= top - margin).flatten(1).any(1)
-    four = _corners(ids[None])[0]
+    flat = logits.flatten(1)
+    top, ids = flat.max(0)
+    margin = ROUNDING * torch.maximum(top.amax(), -flat.amin())
+    found = (flat >= top - margin).any(1)
+    corners = _corners(*logits.shape[1:]).to(logits.device)
+    four = ids[corners]
     border = (four != four[:1]).any(0)
     if 2 * int(border.sum()) > border.numel():
         return torch.arange(len(logits), device=logits.device)
     four = four[:, border]  # (4, borders)
-    scores = _corners(logits)[:, :, border]  # (C, 4, borders)
+    scores = flat[:, corners[:, border]]  # (C, 4, borders)
     new = torch.stack([(four[:i] != four[i]).all(0) for i in range(4)])  # each winner once
     shares = (new / new.sum(0)).to(scores.dtype)
-    mean = sum(
-        (scores.gather(0, four[i].expand(1, 4, -1))[0] * shares[i] for i in range(4)),
-        start=torch.zeros_like(scores[0]),
-    )
+    mean = torch.zeros_like(scores[0])
+    for owner, share in zip(four, shares, strict=True):
+        mean += scores.gather(0, owner.expand(1, 4, -1))[0] * share
     return (found | (scores >= mean - margin).flatten(1).any(1)).nonzero()[:, 0]
 
 
-def _corners(maps: Tensor) -> Tensor:
-    """(C, h, w) -> (C, 4, max(h - 1, 1), max(w - 1, 1)): the points around each cell."""
-    (height, width), (h, w) = maps.shape[1:], (max(side - 1, 1) for side in maps.shape[1:])
-    return torch.stack(
-        [maps[:, i : i + h, j : j + w] for i in (0, height - h) for j in (0, width - w)], 1
-    )
+def _corners(height: int, width: int) -> Tensor:
+    """Places in a flat map of the four points around each cell: (4, cells)."""
+    places = torch.arange(height * width).view(height, width)
+    h, w = max(height - 1, 1), max(width - 1, 1)
+    starts = [(i, j) for i in (0, height - h) for j in (0, width - w)]
+    return torch.stack([places[i : i + h, j : j + w].flatten() for i, j in starts])
 
 
 def resize(maps: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:

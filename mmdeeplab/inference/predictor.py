@@ -38,8 +38,9 @@ class DeepLabPredictor:
     As in evaluation under the protocol "paper-513": native size, padded by the preprocessor.
 
     Args:
-        model: A config, or the path of one.
-        checkpoint: Its weights: .safetensors, .pth, or a work dir (its newest).
+        model: A config, the path of one, or the name of a published model
+            (``tools/weights.py list``), which is fetched with its weights.
+        checkpoint: A config's weights: .safetensors, .pth, or a work dir (its newest).
         device: ``cpu``, ``cuda``, ``cuda:1``; the best there is without it.
         tta: Six scales and their mirrors, as in the papers.
         crf: The config's dense CRF behind the network.
@@ -55,7 +56,7 @@ class DeepLabPredictor:
     def __init__(
         self,
         model: str | Path | Config,
-        checkpoint: str | Path,
+        checkpoint: str | Path | None = None,
         device: str | None = None,
         *,
         tta: bool = False,
@@ -67,15 +68,22 @@ class DeepLabPredictor:
         keep_logits: bool = True,
     ) -> None:
         from mmdeeplab.cli.common import open_config
-        from mmdeeplab.cli.inference import find_checkpoint
+        from mmdeeplab.cli.inference import find_checkpoint, find_model
 
-        cfg = model if isinstance(model, Config) else open_config(str(model))
-        cfg = Config(cfg.to_dict())  # the caller's stays as it is
+        if isinstance(model, Config):
+            if checkpoint is None:
+                raise UserError('a config needs a checkpoint')
+            cfg = Config(model.to_dict())  # the caller's stays as it is
+            weights = find_checkpoint(str(checkpoint))
+        else:
+            wish = None if checkpoint is None else str(checkpoint)
+            name, options, weights = find_model(str(model), wish)
+            cfg = open_config(name, options)
         self.crf = crf_of(cfg) if crf else None
         if tta:
             enable_tta(cfg)
         enable_windows(cfg, mode, window, stride, blend)
-        self.model, loaded = load_segmentor(cfg, find_checkpoint(str(checkpoint)), device)
+        self.model, loaded = load_segmentor(cfg, weights, device)
         self.keep_logits = keep_logits
         if isinstance(self.model, SlidingWindows):
             self.model.labels_only = not keep_logits and self.crf is None

@@ -7,6 +7,11 @@ from torch.nn import functional as F
 from mmdeeplab.registry import MODELS
 
 
+def fixed_size(x: Tensor) -> bool:
+    """Whether the sides of (N, C, H, W) are numbers, not left open by an export."""
+    return all(type(side) is int for side in x.shape[2:])
+
+
 @MODELS.register_module()
 class SameConv2d(nn.Conv2d):
     """A strided convolution padded as TF's SAME, (N, C, H, W) -> ceil of H and W / stride.
@@ -18,7 +23,8 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         (top, bottom), (left, right) = (self._pads(x.shape[i + 2], i) for i in (0, 1))
-        if top == bottom and left == right:
+        # A size that an export leaves open decides nothing here.
+        if fixed_size(x) and top == bottom and left == right:
             padding = (top, left)
         else:
             x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
@@ -27,7 +33,9 @@ class SameConv2d(nn.Conv2d):
     def _pads(self, size: int, axis: int) -> tuple[int, int]:
         stride = self.stride[axis]
         window = (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
-        total = max((-(-size // stride) - 1) * stride + window - size, 0)
+        total = -size % stride + window - stride
+        if window < stride:
+            total = max(total, 0)
         return total // 2, total - total // 2
 
 

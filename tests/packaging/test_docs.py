@@ -1,4 +1,4 @@
-"""The commands in docs/install.md and docs/own_project.md are commands."""
+"""The commands in docs/install.md, docs/own_project.md and docs/serve.md are commands."""
 
 import importlib
 import re
@@ -9,7 +9,7 @@ from places import ROOT
 
 from mmdeeplab.cli.main import commands
 
-PAGES = ('install', 'own_project')
+PAGES = ('install', 'own_project', 'serve')
 LINES = [
     line
     for page in PAGES

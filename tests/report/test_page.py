@@ -4,11 +4,11 @@ import base64
 import csv
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_reader import Reader
 from PIL import Image
 
 from mmdeeplab.evaluation.scores import scores
@@ -17,37 +17,6 @@ from mmdeeplab.report.page import build_page
 from mmdeeplab.report.pictures import WRONG, choose, error_map, example
 from mmdeeplab.report.tables import write_tables
 from mmdeeplab.voc_names import voc_palette
-
-VOID_TAGS = {'meta', 'br', 'img'}
-
-
-class Reader(HTMLParser):
-    """Checks that tags close in order; collects attributes and the visible text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict]] = []
-        self.text = ''
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID_TAGS:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list) -> None:
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict]:
-        return [attrs for name, attrs in self.seen if name == tag]
 
 
 def metrics(count: int = 4, **more: object) -> dict:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.atrous import Step
+from mmdeeplab.models.same_conv import fixed_size
 
 
 class Style(NamedTuple):
@@ -30,11 +31,14 @@ STYLES = {
 class SamePool(nn.Module):
     """3x3 max pool of stride 2 as TF pads it, (N, C, H, W) -> (N, C, H/2, W/2) rounded up.
 
-    Padding 1 on both sides of an odd side; on an even one nothing before and 1 after.
+    Padding 1 on both sides of an odd side; on an even one nothing before and 1 after. Nothing in
+    ``x`` is negative, since a ReLU stands before it: so an export with open sizes may pad with 0.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
+        if not fixed_size(x):
+            return F.max_pool2d(F.pad(x, (width % 2, 1, height % 2, 1)), 3, 2)
         return F.max_pool2d(x, 3, 2, padding=(height % 2, width % 2), ceil_mode=True)
 
 

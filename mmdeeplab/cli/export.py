@@ -1,0 +1,140 @@
+"""Export a trained network, and keep the file only if its own runtime gives the same results."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.cli.common import add_config_options, command, load_config
+from mmdeeplab.cli.inference import find_checkpoint
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmdeeplab.export.run import Order, Outcome
+
+FORMAT_NAMES = ('onnx', 'openvino', 'pt2', 'torchscript')
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='export.py', description=__doc__)
+    parser.add_argument('config', help='e.g. configs/deeplabv3_mobilenetv2-coral_voc.py')
+    parser.add_argument('checkpoint', help='.safetensors, .pth, or a work dir (its newest)')
+    parser.add_argument('--format', choices=FORMAT_NAMES, required=True)
+    parser.add_argument(
+        '--verify',
+        metavar='DATA',
+        required=True,
+        help="a folder in VOC's layout (its test split), or pictures, which tell no mIoU",
+    )
+    parser.add_argument('--images', type=int, default=20, metavar='N', help='of DATA (%(default)s)')
+    parser.add_argument('--out', metavar='FILE', help='(the name of the config, here)')
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument('--dynamic', action='store_true', help='any batch and any size')
+    shape.add_argument(
+        '--size', nargs=2, type=int, metavar=('H', 'W'), help='(what the config pads to)'
+    )
+    parser.add_argument(
+        '--with-processing', action='store_true', help='uint8 RGB pictures in, labels out'
+    )
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument('--half', action='store_true', help='float16')
+    precision.add_argument(
+        '--int8', action='store_true', help='calibrated; layers that cost too much stay in float'
+    )
+    parser.add_argument(
+        '--calibrate',
+        metavar='DATA',
+        help='--int8: calibrate on its training split, or on pictures (what --verify takes)',
+    )
+    gate = parser.add_argument_group('the gate: 0.1, 0.5 and 1 point of mIoU in float, half, int8')
+    gate.add_argument('--max-drop', type=float, metavar='POINTS', help='of mIoU')
+    gate.add_argument(
+        '--min-agreement', type=float, metavar='SHARE', help='of labels (0.999, 0.99, 0.95)'
+    )
+    gate.add_argument(
+        '--max-difference',
+        type=float,
+        metavar='PART',
+        help='of a logit, in parts of the largest (0.001, 0.1, any)',
+    )
+    add_config_options(parser)
+    return parser
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write, judge, keep; exit with 1 when the gate is not passed."""
+    cfg = load_config(args.config, args)
+    checkpoint = find_checkpoint(args.checkpoint)
+    from mmdeeplab.export.formats import FORMATS
+    from mmdeeplab.export.run import describe_network
+    from mmdeeplab.export.run import export as make
+    from mmdeeplab.export.samples import read_samples
+    from mmdeeplab.inference.predictor import load_segmentor
+
+    FORMATS[args.format].module(args.format)  # what is missing is told before anything is loaded
+    if args.calibrate and not args.int8:
+        raise UserError('--calibrate needs --int8')
+    model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
+    order = read_order(args, tuple(model.data_preprocessor.test_size))
+    samples = read_samples(cfg, Path(args.verify), args.images, model.num_classes)
+    calibration = (
+        read_samples(cfg, Path(args.calibrate), args.images, model.num_classes, 'train')
+        if args.calibrate
+        else []
+    )
+    metadata = describe_network(cfg, args.config, checkpoint, loaded, model, order)
+    outcome = make(order, model, metadata, samples, calibration)
+    report(outcome, FORMATS[args.format].runtime)
+    if outcome.verdict.faults:
+        for fault in outcome.verdict.faults:
+            print(f'gate not passed: {fault}', file=sys.stderr)
+        print(f'nothing was written to {order.out}', file=sys.stderr)
+        raise SystemExit(1)
+
+
+def read_order(args: argparse.Namespace, padded: tuple[int, int]) -> Order:
+    """What the options ask for.
+
+    Raises:
+        UserError: A size or a limit that makes no sense.
+    """
+    from mmdeeplab.export.formats import FORMATS
+    from mmdeeplab.export.gate import TOLERANCES
+    from mmdeeplab.export.run import Order
+
+    precision = 'half' if args.half else 'int8' if args.int8 else 'float'
+    given = dict(drop=args.max_drop, agreement=args.min_agreement, difference=args.max_difference)
+    limits = {name: value for name, value in given.items() if value is not None}
+    if not 0 <= limits.get('agreement', 0) <= 1:
+        raise UserError(f'--min-agreement must be between 0 and 1, got {args.min_agreement}')
+    if args.size and min(args.size) < 1:
+        raise UserError(f'--size must be positive, got {args.size[0]} {args.size[1]}')
+    suffix = FORMATS[args.format].suffix
+    out = Path(args.out or Path(args.config).stem + suffix)
+    if out.suffix != suffix:
+        raise UserError(f'--out of {args.format} ends in {suffix}, got {out}')
+    return Order(
+        args.format,
+        precision,
+        None if args.dynamic else tuple(args.size or padded),
+        args.with_processing,
+        TOLERANCES[precision]._replace(**limits),
+        out,
+    )
+
+
+def report(outcome: Outcome, runtime: str) -> None:
+    """Print what was found and kept."""
+    from mmdeeplab.export.gate import describe
+
+    print(describe(outcome.verdict, runtime))
+    if outcome.in_float and not outcome.verdict.faults:
+        print(f'left in float, {len(outcome.in_float)} of {outcome.layers} layers:')
+        print('\n'.join(f'  {layer}' for layer in outcome.in_float))
+    for file in outcome.files:
+        print(f'{file}: {file.stat().st_size / 2**20:.1f} MiB')
+
+
+main = command(_parser, export)

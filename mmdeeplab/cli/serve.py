@@ -1,0 +1,96 @@
+"""A page to try a network in a browser: drop a picture, see its classes; also over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmdeeplab.cli.common import add_config_options, command, load_config
+from mmdeeplab.cli.inference import add_inference_options, find_model, make_predictor
+from mmdeeplab.errors import UserError
+from mmdeeplab.serve.limits import Limits
+
+if TYPE_CHECKING:
+    from mmdeeplab.serve.app import Service
+
+
+def _parser() -> argparse.ArgumentParser:
+    limits = Limits()
+    parser = argparse.ArgumentParser(prog='serve.py', description=__doc__)
+    parser.add_argument('model', help='a config, or a name of `weights.py list`')
+    parser.add_argument('checkpoint', nargs='?', help="a config's weights, or a work dir")
+    parser.add_argument('--host', default='127.0.0.1', help='%(default)s: this machine alone')
+    parser.add_argument('--port', type=int, default=7860, help='%(default)s; 0: any free one')
+    parser.add_argument('--examples', metavar='DIR', help='pictures to try (drawn ones)')
+    parser.add_argument(
+        '--max-megabytes', type=float, default=limits.max_megabytes, metavar='N', help='%(default)s'
+    )
+    parser.add_argument(
+        '--max-pixels', type=int, default=limits.max_pixels, metavar='N', help='%(default)s'
+    )
+    parser.add_argument(
+        '--timeout',
+        type=float,
+        default=limits.timeout,
+        metavar='S',
+        help='seconds for an upload, and again for waiting and segmenting (%(default)s)',
+    )
+    parser.add_argument('--device', default=None, help='cpu, cuda, cuda:1 (the best there is)')
+    add_inference_options(parser)
+    add_config_options(parser)
+    return parser
+
+
+def serve(args: argparse.Namespace) -> None:
+    """Listen until Ctrl-C."""
+    require_packages()
+    from mmdeeplab.serve.app import build_app
+    from mmdeeplab.serve.server import address, listen, run
+
+    listener = listen(args.host, args.port)
+    with listener:
+        app = build_app(make_service(args))
+        print(f'{address(listener)} shows {args.model}; Ctrl-C ends it', flush=True)
+        if not is_loopback(args.host):
+            print('whoever reaches this address can use it: there is no password', flush=True)
+        run(app, listener)
+
+
+def make_service(args: argparse.Namespace) -> Service:
+    """The network, its limits and its examples."""
+    from mmdeeplab.serve.app import Service
+    from mmdeeplab.serve.examples import drawn, from_folder
+
+    limits = Limits(args.max_megabytes, args.max_pixels, args.timeout)
+    examples = from_folder(args.examples, limits) if args.examples else drawn()
+    name = Path(args.model).stem
+    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
+    args.cfg_options = [*options, *args.cfg_options]
+    predictor = make_predictor(load_config(args.model, args), checkpoint, args, False)
+    return Service(predictor, name, limits, examples)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == 'localhost'
+
+
+def require_packages() -> None:
+    """A UserError with the command that installs what is missing."""
+    try:
+        import python_multipart  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f'the page needs {error.name}: pip install starlette uvicorn python-multipart '
+            '(the extra "serve")'
+        ) from error
+
+
+main = command(_parser, serve)

@@ -1,0 +1,102 @@
+"""The table of formats: what each needs, which precisions it has, how it is written and run."""
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.export.graph import Graph
+
+PRECISIONS = ('float', 'half', 'int8')
+METADATA = 'mmdeeplab'  # key or file name under which an artefact holds what is known of it
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+class Wish(NamedTuple):
+    """What is to be written.
+
+    Attributes:
+        graph: The network.
+        size: (H, W) of its input; None leaves batch and size open.
+        precision: One of :data:`PRECISIONS`.
+        metadata: What the artefact tells of itself.
+    """
+
+    graph: Graph
+    size: tuple[int, int] | None
+    precision: str
+    metadata: dict
+
+
+class Format(NamedTuple):
+    """One format; ``module`` has ``write(wish, path)``, ``open_run(path)``, ``metadata(path)``."""
+
+    suffix: str
+    precisions: tuple[str, ...]
+    needs: tuple[str, ...]
+    runtime: str
+
+    def module(self, name: str) -> ModuleType:
+        """The code of this format.
+
+        Raises:
+            UserError: A package that it needs is not installed.
+        """
+        require(name, self.needs)
+        return importlib.import_module(f'mmdeeplab.export.{name}')
+
+
+ONNX = ('onnx', 'onnxscript', 'onnxruntime')
+FORMATS = {
+    'onnx': Format('.onnx', PRECISIONS, ONNX, 'ONNX Runtime'),
+    'openvino': Format('.xml', PRECISIONS, (*ONNX, 'openvino'), 'OpenVINO'),
+    'pt2': Format('.pt2', ('float', 'half'), (), 'torch.export'),
+    'torchscript': Format('.pt', ('float', 'half'), (), 'TorchScript'),
+}
+
+
+def require(what: str, packages: tuple[str, ...]) -> None:
+    """Name what is missing and the command that brings it.
+
+    Raises:
+        UserError: One of the packages cannot be imported.
+    """
+    missing = []
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            missing.append(package)
+    if missing:
+        raise UserError(
+            f'{what} needs {" and ".join(missing)}: pip install {" ".join(missing)} '
+            "(the extra 'export')"
+        )
+
+
+def open_artefact(path: str | Path) -> tuple[Run, dict]:
+    """Run an exported file by its own runtime.
+
+    Returns:
+        A function from the input to the output, arrays as :class:`mmdeeplab.export.graph.Graph`
+        has them, and the metadata: ``classes``, ``palette``, ``mean``, ``std``, ...
+
+    Raises:
+        UserError: No such file, none of ours, or a runtime that is not installed.
+    """
+    path = Path(path)
+    name = next((name for name, row in FORMATS.items() if row.suffix == path.suffix), None)
+    if name is None or not path.is_file():
+        suffixes = ', '.join(row.suffix for row in FORMATS.values())
+        raise UserError(f'no exported network at {path} (a file ending in {suffixes})')
+    module = FORMATS[name].module(name)
+    text = module.metadata(path)
+    if not text:
+        raise UserError(f'{path} was not written by tools/export.py: it tells nothing of itself')
+    known = json.loads(text)
+    return module.open_run(path, known['precision']), known

@@ -1,0 +1,114 @@
+"""What is exported: a network alone, or with everything between a photograph and its labels."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
+
+INPUT = 'image'
+EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
+
+
+class Graph(nn.Module):
+    """A network as evaluation runs it, from the padded image to its scores.
+
+    float (N, 3, H, W), normalised as the preprocessor does -> ``logits``, float (N, C, H, W).
+
+    Args:
+        model: An :class:`mmseg.models.segmentors.EncoderDecoder`; it is copied.
+        half: Compute in float16; input and output stay float32.
+    """
+
+    output = 'logits'
+
+    def __init__(self, model: Any, half: bool = False) -> None:
+        super().__init__()
+        self.half_precision = half
+        self.align_corners = model.decode_head.align_corners
+        self.model = deepcopy(model).eval().requires_grad_(False)
+        if half:
+            self.model.half()
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = image.half() if self.half_precision else image
+        logits = self.model(x, mode='tensor').float()
+        return F.interpolate(
+            logits, image.shape[2:], mode='bilinear', align_corners=self.align_corners
+        )
+
+    def example(self, size: Sequence[int] | None) -> Tensor:
+        """An input of one ``size`` (H, W), or two images of open sizes."""
+        return torch.zeros(1 if size else 2, 3, *(size or EXAMPLE))
+
+    def axes(self) -> tuple[int, ...]:
+        """Axes of the input that may be open."""
+        return (0, 2, 3)
+
+
+class PictureGraph(Graph):
+    """The same with what stands around it, from the photograph to its labels.
+
+    uint8 RGB (N, H, W, 3) -> normalised, padded at the bottom and the right to the evaluation's
+    least size -> scores -> ``labels``, uint8 (N, H, W).
+    """
+
+    output = 'labels'
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: Any, half: bool = False) -> None:
+        super().__init__(model, half)
+        given: DeepLabPreprocessor = model.data_preprocessor
+        self.least = tuple(given.test_size)
+        self.swap = not given.bgr_to_rgb
+        self.register_buffer('mean', given.mean.clone())
+        self.register_buffer('std', given.std.clone())
+
+    def forward(self, image: Tensor) -> Tensor:
+        height, width = image.shape[1:3]
+        x = image.permute(0, 3, 1, 2).float()
+        x = ((x.flip(1) if self.swap else x) - self.mean) / self.std
+        x = F.pad(x, (0, lack(width, self.least[1]), 0, lack(height, self.least[0])))
+        return crop(super().forward(x).argmax(1).to(torch.uint8), height, width)
+
+    def example(self, size: Sequence[int] | None) -> Tensor:
+        return torch.zeros(1 if size else 2, *(size or EXAMPLE), 3, dtype=torch.uint8)
+
+    def axes(self) -> tuple[int, ...]:
+        return (0, 1, 2)
+
+
+def build_graph(model: Any, processing: bool, half: bool = False) -> Graph:
+    """What is to be exported.
+
+    Raises:
+        UserError: The network does not normalise and pad as ours, so that an exported copy of that
+            would differ.
+    """
+    if not isinstance(model.data_preprocessor, DeepLabPreprocessor):
+        kind = type(model.data_preprocessor).__name__
+        raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {kind}')
+    return (PictureGraph if processing else Graph)(model, half)
+
+
+def lack(side: Any, least: int) -> Any:
+    """How much a side, perhaps an open one, is short of the least; 0 where it is not."""
+    if isinstance(side, Tensor):  # torch.jit.trace
+        return (least - side).clamp(min=0)
+    return torch.sym_max(least - side, 0)
+
+
+def crop(labels: Tensor, height: Any, width: Any) -> Tensor:
+    """The first rows and columns of (N, H, W)."""
+    if torch.jit.is_tracing():
+        return labels[:, :height, :width]
+    # torch.export would bind a slice to sizes at which it is no copy
+    rows = torch.arange(height, device=labels.device)
+    columns = torch.arange(width, device=labels.device)
+    return labels.index_select(1, rows).index_select(2, columns)

@@ -1,0 +1,71 @@
+"""ONNX, run by ONNX Runtime."""
+
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+
+from mmdeeplab.export.formats import METADATA, Run, Wish
+from mmdeeplab.export.graph import INPUT
+from mmdeeplab.export.program import exported, writing_graph
+
+OPSET = 18
+
+
+def write(wish: Wish, path: Path) -> None:
+    """Write a graph into one file, BatchNorms folded into the convolutions before them.
+
+    Raises:
+        UserError: It cannot be exported.
+    """
+    program = exported(wish)
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    with writing_graph(wish), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        converted = torch.onnx.export(
+            program,
+            (),
+            dynamo=True,
+            verbose=False,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[wish.graph.output],
+        )
+    assert converted is not None
+    converted.save(str(path), external_data=False)
+    describe(path, wish.metadata)
+
+
+def describe(path: Path, known: dict) -> None:
+    """Put the metadata into a file, instead of those of the exporter."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]  # stack traces with the paths of this machine
+        node.doc_string = ''
+    model.metadata_props.add(key=METADATA, value=json.dumps(known))
+    onnx.save(model, path)
+
+
+def open_run(path: Path, precision: str) -> Run:
+    """Load it as another program would."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+
+    def run(image: np.ndarray) -> np.ndarray:
+        return session.run(None, {INPUT: image})[0]
+
+    return run
+
+
+def metadata(path: Path) -> str:
+    """What is known of it, as JSON."""
+    props = onnx.load(path).metadata_props
+    return next((row.value for row in props if row.key == METADATA), '')

@@ -1,0 +1,36 @@
+"""PyTorch's exported programs: ``torch.export.load(path).module()(image)``."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mmdeeplab.export.extra import read_extra as metadata
+from mmdeeplab.export.formats import METADATA, Run, Wish
+from mmdeeplab.export.program import exported
+
+__all__ = ['metadata', 'open_run', 'write']
+
+
+def write(wish: Wish, path: Path) -> None:
+    """Write a graph.
+
+    Raises:
+        UserError: It cannot be exported.
+    """
+    program = exported(wish)
+    for node in program.graph.nodes:
+        node.meta.pop('stack_trace', None)  # paths of this machine
+    torch.export.save(program, path, extra_files={METADATA: json.dumps(wish.metadata)})
+
+
+def open_run(path: Path, precision: str) -> Run:
+    """Load it as another program would."""
+    program = torch.export.load(path).module()
+
+    @torch.no_grad()
+    def run(image: np.ndarray) -> np.ndarray:
+        return program(torch.from_numpy(image)).numpy()
+
+    return run

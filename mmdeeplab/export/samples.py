@@ -1,0 +1,97 @@
+"""The pictures on which an artefact is judged and calibrated."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+from mmdeeplab.cli.common import datasets
+from mmdeeplab.datasets.files import check_ids, check_size, read_image, read_mask
+from mmdeeplab.datasets.split_list import PICTURE_SUFFIXES
+from mmdeeplab.errors import UserError
+
+
+class Sample(NamedTuple):
+    """A picture (H, W, 3) uint8 RGB and, where there is one, its mask (H, W) of class ids."""
+
+    name: str
+    picture: np.ndarray
+    mask: np.ndarray | None = None
+
+
+def read_samples(
+    cfg: Config, data: Path, count: int, num_classes: int, split: str = 'test'
+) -> list[Sample]:
+    """Up to ``count`` samples, evenly spread.
+
+    Args:
+        cfg: The config; a folder in VOC's layout is read as its data set of this ``split``.
+        data: A folder in VOC's layout, one of pictures, or a picture.
+        count: At most so many.
+        num_classes: Of the network.
+        split: 'test' or 'train'.
+
+    Raises:
+        UserError: There is no picture, one is broken, or its mask is of other classes.
+    """
+    if count < 1:
+        raise UserError(f'--images must be at least 1, got {count}')
+    if not (data / 'ImageSets').is_dir():
+        return [Sample(path.name, rgb(path)) for path in spread(pictures(data), count)]
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    given = next(datasets(cfg, split))
+    rows = DATASETS.build(given | dict(data_root=str(data), pipeline=[]))
+    classes = rows.metainfo['classes']
+    if len(classes) != num_classes:
+        raise UserError(f'{data} has {len(classes)} classes, the network {num_classes}')
+    infos = spread([rows.get_data_info(i) for i in range(len(rows))], count)
+    return [labelled(Path(i['img_path']), Path(i['seg_map_path']), num_classes) for i in infos]
+
+
+def labelled(path: Path, mask_path: Path, num_classes: int) -> Sample:
+    """A picture and its mask, which belongs to it."""
+    picture, mask = rgb(path), read_mask(mask_path)
+    check_size(mask, picture.shape[:2], str(mask_path), str(path))
+    check_ids(mask, num_classes, str(mask_path))
+    return Sample(path.name, picture, mask)
+
+
+def rgb(path: Path) -> np.ndarray:
+    """(H, W, 3)."""
+    return np.ascontiguousarray(read_image(path)[..., ::-1])
+
+
+def pictures(data: Path) -> list[Path]:
+    """A file, or the pictures of a folder."""
+    if data.is_file():
+        return [data]
+    found = sorted(data.glob('*')) if data.is_dir() else []
+    found = [path for path in found if path.suffix.lower() in PICTURE_SUFFIXES]
+    if not found:
+        raise UserError(f'no pictures at {data}: name a folder as VOC, one of pictures, or a file')
+    return found
+
+
+def spread(rows: list, count: int) -> list:
+    """``count`` of the rows, evenly."""
+    return [rows[i * len(rows) // count] for i in range(count)] if count < len(rows) else rows
+
+
+def of_every_parity(sample: Sample, least: tuple[int, int]) -> list[Sample]:
+    """A picture repeated to sides just over the ``least``, of every parity, and one below it.
+
+    None is square; strided layers treat odd and even sides differently.
+    """
+    sizes = [(least[0] + i, least[1] + 8 + j) for i in (1, 2) for j in (0, 1)]
+    sizes.append((least[0] * 2 // 3, least[1] // 2))
+    return [Sample(f'{h}x{w}', tiled(sample.picture, (h, w))) for h, w in sizes]
+
+
+def tiled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Repeated or cut to (H, W)."""
+    times = [-(-wanted // side) for wanted, side in zip(size, picture.shape[:2], strict=True)]
+    whole = np.tile(picture, (*times, 1))
+    return np.ascontiguousarray(whole[: size[0], : size[1]])

@@ -1,0 +1,41 @@
+"""TorchScript: ``torch.jit.load(path)(image)``, in Python, C++ and on phones."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mmdeeplab.export.extra import read_extra as metadata
+from mmdeeplab.export.formats import METADATA, Run, Wish
+from mmdeeplab.export.program import writing_graph
+
+__all__ = ['metadata', 'open_run', 'write']
+
+
+def write(wish: Wish, path: Path) -> None:
+    """Trace a graph; sizes that are read in it stay open.
+
+    Raises:
+        UserError: It cannot be traced.
+    """
+    with writing_graph(wish), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # deprecation, and shapes compared with constants
+        traced = torch.jit.trace(
+            wish.graph.eval(), wish.graph.example(wish.size), check_trace=False
+        )
+        torch.jit.save(traced, str(path), _extra_files={METADATA: json.dumps(wish.metadata)})
+
+
+def open_run(path: Path, precision: str) -> Run:
+    """Load it as another program would."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        program = torch.jit.load(str(path), map_location='cpu')
+
+    @torch.no_grad()
+    def run(image: np.ndarray) -> np.ndarray:
+        return program(torch.from_numpy(image)).numpy()
+
+    return run

@@ -1,0 +1,42 @@
+"""What a result looks like on the wire."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+from PIL import Image
+
+from mmdeeplab.inference.segmentation import Segmentation
+
+
+def as_json(result: Segmentation, seconds: float) -> dict:
+    """Classes with their areas, the largest first, and the mask.
+
+    ``mask`` is a PNG in base64 whose pixels are class ids, of the picture's size after the rotation
+    that its EXIF tag asks for.
+    """
+    height, width = result.labels.shape
+    known = describe(result.classes, result.palette)
+    ids = {row['name']: row for row in known}
+    return dict(
+        width=width,
+        height=height,
+        seconds=round(seconds, 3),
+        classes=[ids[name] | dict(area=share) for name, share in result.areas.items()],
+        mask=base64.b64encode(png(result.mask())).decode('ascii'),
+    )
+
+
+def describe(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> list[dict]:
+    """Id, name and colour of every class."""
+    return [
+        dict(id=i, name=name, colour='#{:02x}{:02x}{:02x}'.format(*colour))
+        for i, (name, colour) in enumerate(zip(classes, palette, strict=False))
+    ]
+
+
+def png(picture: Image.Image) -> bytes:
+    """The bytes of a PNG file."""
+    file = io.BytesIO()
+    picture.save(file, 'PNG')
+    return file.getvalue()

@@ -1,0 +1,172 @@
+"""The page and the HTTP interface as an ASGI application."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+import mmdeeplab
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.report.style import CSS
+from mmdeeplab.serve.answers import as_json, describe, png
+from mmdeeplab.serve.body import read_upload
+from mmdeeplab.serve.desk import Desk
+from mmdeeplab.serve.examples import Example
+from mmdeeplab.serve.headers import SafeHeaders
+from mmdeeplab.serve.limits import Limits, Refusal
+from mmdeeplab.serve.pictures import open_picture, readable, unpack
+
+PAGE = Path(__file__).parent / 'page'
+PICTURES = {
+    'masks': Segmentation.mask,
+    'color': Segmentation.color,
+    'overlay': Segmentation.overlay,
+}  # what ?kind= answers with
+
+
+class Service:
+    """The handlers of all routes.
+
+    Args:
+        predictor: The network.
+        name: What the page calls it.
+        limits: Of a request.
+        examples: Pictures to try.
+    """
+
+    def __init__(
+        self, predictor: DeepLabPredictor, name: str, limits: Limits, examples: Sequence[Example]
+    ) -> None:
+        self.predictor, self.name, self.limits = predictor, name, limits
+        self.examples = examples
+        self.desk = Desk(limits)
+
+    async def health(self, request: Request) -> Response:
+        """What runs here, and its limits."""
+        limits = self.limits
+        return JSONResponse(
+            dict(
+                status='ready',
+                model=self.name,
+                device=str(next(self.predictor.model.parameters()).device),
+                version=mmdeeplab.__version__,
+                unfinished=self.desk.unfinished,
+                formats=readable(),
+                max_bytes=limits.max_bytes,
+                max_pixels=limits.max_pixels,
+                timeout=limits.timeout,
+            )
+        )
+
+    async def classes(self, request: Request) -> Response:
+        """What the network tells apart."""
+        rows = describe(self.predictor.classes, self.predictor.palette)
+        return JSONResponse(dict(classes=rows))
+
+    async def segment(self, request: Request) -> Response:
+        """Segment the picture in the body."""
+        kind = request.query_params.get('kind')
+        if kind is not None and kind not in PICTURES:
+            raise Refusal(400, f'kind must be one of {", ".join(PICTURES)}, got {kind!r}')
+        picture = open_picture(await read_upload(request, self.limits), self.limits)
+        work = partial(self.answer, picture, kind)
+        return await self.desk.run(work, partial(disconnected, request))
+
+    def answer(self, picture: Image.Image, kind: str | None) -> Response:
+        """The whole of a request's work, for the desk's thread."""
+        start = time.perf_counter()
+        try:
+            result = self.predictor(unpack(picture))
+        except UserError as error:
+            raise Refusal(500, str(error)) from error
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            size = '{} x {}'.format(*picture.size)
+            raise Refusal(503, f'no memory for {size} pixels; send a smaller picture') from error
+        if kind is not None:
+            return Response(png(PICTURES[kind](result)), media_type='image/png')
+        return JSONResponse(as_json(result, time.perf_counter() - start))
+
+    async def list_examples(self, request: Request) -> Response:
+        """Where the examples are."""
+        return JSONResponse(dict(examples=[example.name for example in self.examples]))
+
+    async def example(self, request: Request) -> Response:
+        """An example's file, or its thumbnail."""
+        index = request.path_params['index']
+        if index >= len(self.examples):
+            raise HTTPException(404)
+        example = self.examples[index]
+        if request.path_params['part'] == 'thumbnail':
+            return Response(example.thumbnail, media_type='image/jpeg')
+        return Response(example.data, media_type=example.media_type)
+
+
+def build_app(service: Service) -> Starlette:
+    """Routes, errors as JSON, headers."""
+    stylesheet = CSS + (PAGE / 'page.css').read_text(encoding='utf-8')
+
+    async def style(request: Request) -> Response:
+        return Response(stylesheet, media_type='text/css')
+
+    return Starlette(
+        routes=[
+            Route('/api/health', service.health),
+            Route('/api/classes', service.classes),
+            Route('/api/segment', service.segment, methods=['POST']),
+            Route('/examples', service.list_examples),
+            Route('/examples/{index:int}/{part}', service.example),
+            Route('/style.css', style),
+            Route('/', page_file),
+            Route('/{name}', page_file),
+        ],
+        middleware=[Middleware(SafeHeaders)],
+        exception_handlers={Refusal: _refused, HTTPException: _unknown, Exception: _failed},
+    )
+
+
+async def page_file(request: Request) -> Response:
+    """One of the page's own files."""
+    name = request.path_params.get('name', 'index.html')
+    if name not in {path.name for path in PAGE.iterdir()}:
+        raise HTTPException(404)
+    return FileResponse(PAGE / name)
+
+
+async def disconnected(request: Request) -> None:
+    """Return when the client has hung up."""
+    while (await request.receive())['type'] != 'http.disconnect':
+        pass
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a processor or a GPU has no memory left."""
+    words = str(error)
+    return isinstance(error, MemoryError) or "can't allocate" in words or 'out of memory' in words
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    headers = {'Retry-After': '2'} if error.status == 503 else None
+    return JSONResponse(dict(error=str(error)), error.status, headers)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = f'{request.method} {request.url.path}: {error.detail}'
+    return JSONResponse(dict(error=words), error.status_code, error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return JSONResponse(dict(error='the server failed; its terminal says why'), 500)

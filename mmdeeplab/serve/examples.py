@@ -1,0 +1,83 @@
+"""Pictures to try: from a folder, or drawn."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.mini_voc.scene import draw_sample
+from mmdeeplab.serve.limits import Limits, Refusal
+from mmdeeplab.serve.pictures import open_picture, unpack
+
+MOST = 12
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.avif')
+THUMBNAIL = 320  # long side
+DRAWN = (4, 12, 7, 10, 6, 9)  # of the miniature VOC's validation images, see mmdeeplab.mini_voc
+DRAWN_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture as it is sent to the browser.
+
+    Attributes:
+        name: Without suffix.
+        media_type: As HTTP names the format.
+        data: The file.
+        thumbnail: A small JPEG.
+    """
+
+    name: str
+    media_type: str
+    data: bytes
+    thumbnail: bytes
+
+
+def from_folder(folder: str | Path, limits: Limits) -> list[Example]:
+    """The first :data:`MOST` pictures of a folder.
+
+    Raises:
+        UserError: No such folder, none in it, or one that the server would refuse.
+    """
+    try:
+        paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)[:MOST]
+    except OSError as error:
+        raise UserError(f'--examples {folder}: {error.strerror}') from error
+    if not paths:
+        raise UserError(f'--examples {folder}: no pictures there ({", ".join(SUFFIXES)})')
+    examples = []
+    for path in paths:
+        try:
+            data = path.read_bytes()
+            examples.append(_example(path.stem, data, open_picture(data, limits)))
+        except Refusal as error:
+            raise UserError(f'--examples: {path}: {error}') from error
+        except OSError as error:
+            raise UserError(f'--examples: {path}: {error.strerror}') from error
+    return examples
+
+
+def drawn() -> list[Example]:
+    """Pictures of the miniature VOC."""
+    examples = []
+    for index in DRAWN:
+        picture = Image.fromarray(draw_sample(0, 1, index, DRAWN_SIZE).image)
+        data = jpeg(picture)
+        examples.append(_example(f'mini-VOC {index}', data, Image.open(io.BytesIO(data))))
+    return examples
+
+
+def _example(name: str, data: bytes, picture: Image.Image) -> Example:
+    media_type = Image.MIME.get(picture.format or '', 'application/octet-stream')
+    small = ImageOps.exif_transpose(unpack(picture)).convert('RGB')
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    return Example(name, media_type, data, jpeg(small))
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """The bytes of a JPEG file."""
+    file = io.BytesIO()
+    picture.save(file, 'JPEG', quality=92, subsampling=0)
+    return file.getvalue()

@@ -1,0 +1,52 @@
+"""What the server takes, and how it says no."""
+
+from dataclasses import asdict, dataclass
+
+from mmdeeplab.errors import UserError
+
+MEGA = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one request.
+
+    Attributes:
+        max_megabytes: Size of an upload, in 10^6 bytes.
+        max_pixels: Width times height of a picture; it is read from the file's head, before
+            anything is unpacked.
+        timeout: Seconds for the upload, and again for waiting and segmenting.
+        waiting: Requests that may wait for the network.
+
+    Raises:
+        UserError: A bound that is not positive.
+    """
+
+    max_megabytes: float = 16
+    max_pixels: int = 16 * MEGA
+    timeout: float = 60
+    waiting: int = 8
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not value > 0:
+                option = name.replace('_', '-')
+                raise UserError(f'--{option} must be positive, got {value}')
+
+    @property
+    def max_bytes(self) -> int:
+        """The size of an upload in bytes."""
+        return int(self.max_megabytes * MEGA)
+
+
+class Refusal(Exception):
+    """A request that is answered by a sentence.
+
+    Args:
+        status: HTTP's number for the reason.
+        sentence: What is wrong and the way out.
+    """
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status

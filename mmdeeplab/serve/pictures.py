@@ -1,0 +1,61 @@
+"""Uploaded bytes as a picture, or a refusal; nothing is unpacked before its size is known."""
+
+import io
+import warnings
+
+from PIL import Image
+
+from mmdeeplab.serve.limits import MEGA, Limits, Refusal
+
+# Formats that browsers show, too. Pillow reads many more, some by programs outside (EPS).
+FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'AVIF')
+
+
+def readable() -> tuple[str, ...]:
+    """Those of :data:`FORMATS` that this Pillow reads."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def open_picture(data: bytes, limits: Limits) -> Image.Image:
+    """Read a picture's head.
+
+    Raises:
+        Refusal: 400 without bytes, 415 where they are no picture, 413 where it is too large.
+    """
+    if not data:
+        raise Refusal(400, 'the request holds no picture')
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(data), formats=readable())
+    except Image.DecompressionBombError as error:
+        raise Refusal(413, f'the picture has too many pixels, {most(limits)}') from error
+    except Exception as error:  # a hostile file can make a decoder raise anything
+        formats = ', '.join(readable())
+        raise Refusal(415, f'this is not a picture that can be read; {formats} can') from error
+    width, height = picture.size
+    if width * height > limits.max_pixels:
+        size = f'{width} x {height} pixels'
+        raise Refusal(413, f'the picture has {size}, {most(limits)}; send a smaller one')
+    return picture
+
+
+def most(limits: Limits) -> str:
+    """The bound in words."""
+    return f'at most {limits.max_pixels / MEGA:g} megapixels are taken'
+
+
+def unpack(picture: Image.Image) -> Image.Image:
+    """Read the pixels.
+
+    Raises:
+        Refusal: 400 where the file is cut or damaged.
+    """
+    try:
+        picture.load()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Refusal(400, f'the {picture.format} picture is cut or damaged') from error
+    return picture

@@ -1,0 +1,54 @@
+"""Listening on a port until the person stops it."""
+
+import contextlib
+import socket
+
+import uvicorn
+from starlette.applications import Starlette
+
+from mmdeeplab.errors import UserError
+
+CONNECTIONS = 64  # at once; more are answered 503
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        UserError: The address is taken or not this machine's.
+    """
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        words = getattr(error, 'strerror', None) or str(error)
+        raise UserError(
+            f'cannot listen on {host}:{port}: {words}; choose another --port (0: any free one)'
+        ) from error
+
+
+def address(listener: socket.socket) -> str:
+    """What to type into a browser."""
+    host, port = listener.getsockname()[:2]
+    return f'http://[{host}]:{port}' if ':' in host else f'http://{host}:{port}'
+
+
+def make_server(app: Starlette) -> uvicorn.Server:
+    """The HTTP server; it logs warnings and errors only."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level='warning',
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=2,
+            ws='none',
+        )
+    )
+
+
+def run(app: Starlette, listener: socket.socket) -> None:
+    """Answer requests until Ctrl-C or SIGTERM."""
+    with contextlib.suppress(KeyboardInterrupt):
+        make_server(app).run(sockets=[listener])

@@ -1,0 +1,307 @@
+"""Exported networks, run by their own runtimes, at sizes of every parity."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from places import ROOT
+from torch import nn
+from torch.nn import functional as F
+
+from mmdeeplab.cli.common import open_config
+from mmdeeplab.cli.export import main
+from mmdeeplab.errors import UserError
+from mmdeeplab.export.fall_back import fall_back
+from mmdeeplab.export.formats import FORMATS, open_artefact, require
+from mmdeeplab.export.gate import TOLERANCES, Tolerance, Verdict, faults
+from mmdeeplab.export.graph import build_graph
+from mmdeeplab.export.run import Order, describe_network, export
+from mmdeeplab.export.samples import Sample, of_every_parity, read_samples
+from mmdeeplab.inference.predictor import load_segmentor
+from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.models.backbones import mobilenet_v2
+from mmdeeplab.models.backbones.resnet_layers import SamePool
+from mmdeeplab.models.same_conv import SameConv2d
+
+CONFIG = str(ROOT / 'configs/deeplabv3plus_mobilenetv2_mini-voc.py')
+SIDE = 49
+SIZES = [(49, 49), (50, 56), (57, 54), (52, 51), (20, 15)]
+OPTIONS = [
+    f'model.data_preprocessor.test_size=({SIDE},{SIDE})',
+    'model.decode_head.in_channels=(96,256)',  # with one block a row
+]
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _short() -> None:
+    """MobileNetV2 with one block a row: the strides are all there, and exports take seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        rows = [(factor, width, 1, stride) for factor, width, _, stride in mobilenet_v2.TABLE]
+        patch.setattr(mobilenet_v2, 'TABLE', tuple(rows))
+        yield
+
+
+@pytest.fixture(scope='module')
+def cfg() -> Config:
+    return open_config(CONFIG, OPTIONS)
+
+
+@pytest.fixture(scope='module')
+def checkpoint(cfg: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    for layer in model.modules():  # features of size one, so that pictures differ in their labels
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+    with torch.no_grad():
+        model.train()(torch.rand(4, 3, 65, 65) * 2 - 1, mode='tensor')
+    nn.init.normal_(model.decode_head.conv_seg.weight)
+    path = tmp_path_factory.mktemp('weights') / 'random.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp('mini-voc')
+    generate(out, MiniVoc(train=2, val=4, size=48), quiet=True)
+    return out
+
+
+@pytest.fixture(scope='module')
+def model(cfg: Config, checkpoint: Path) -> nn.Module:
+    return load_segmentor(cfg, checkpoint, 'cpu')[0]
+
+
+@pytest.fixture(scope='module')
+def samples(cfg: Config, data: Path) -> list[Sample]:
+    return read_samples(cfg, data, 3, 21)
+
+
+def picture(size: Sequence[int], seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+
+
+@torch.no_grad()
+def expected(model: nn.Module, rgb: np.ndarray) -> torch.Tensor:
+    """Scores (C, H, W): scaled to -1..1, padded to 49, aligned corners."""
+    height, width = rgb.shape[:2]
+    x = torch.zeros(1, 3, max(height, SIDE), max(width, SIDE))
+    x[0, :, :height, :width] = torch.from_numpy(rgb / 127.5 - 1).permute(2, 0, 1)
+    y = F.interpolate(model(x, mode='tensor'), x.shape[2:], mode='bilinear', align_corners=True)
+    return y[0, :, :height, :width]
+
+
+def order(tmp_path: Path, name: str, **options: object) -> Order:
+    wish = dict(precision='float', size=None, processing=False, tolerance=TOLERANCES['float'])
+    return Order(format=name, out=tmp_path / f'net{FORMATS[name].suffix}', **(wish | options))
+
+
+def installed(name: str) -> None:
+    for package in FORMATS[name].needs:
+        pytest.importorskip(package, reason=f"{package} is not installed (the extra 'export')")
+
+
+@pytest.mark.parametrize('layer', ['conv3', 'conv5', 'pool'])
+def test_padding_of_open_sizes_is_that_of_numbers(layer: str) -> None:
+    kernel = int(layer[-1]) if layer != 'pool' else 0
+    module = SameConv2d(2, 3, kernel, stride=2) if kernel else SamePool()
+    open_axes = ({2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC},)
+    program = torch.export.export(module, (torch.rand(1, 2, 9, 12),), dynamic_shapes=open_axes)
+    for height in range(5, 13):
+        x = torch.rand(1, 2, height, 17 - height)
+        y = program.module()(x)
+        assert y.shape[2:] == (-(-height // 2), -(-(17 - height) // 2))
+        torch.testing.assert_close(y, module(x))
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_the_graphs_are_evaluation(model: nn.Module, size: tuple[int, int]) -> None:
+    rgb = picture(size)
+    scores = expected(model, rgb)
+    assert len(scores.argmax(0).unique()) > 2
+    labels = build_graph(model, True)(torch.from_numpy(rgb)[None])
+    assert labels.dtype == torch.uint8
+    assert (labels[0] == scores.argmax(0)).float().mean() > 0.998
+    if min(size) >= SIDE:
+        x = torch.from_numpy(rgb / 127.5 - 1).float().permute(2, 0, 1)[None]
+        torch.testing.assert_close(build_graph(model, False)(x)[0], scores, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ('name', 'processing'),
+    [
+        ('torchscript', True),
+        ('torchscript', False),
+        pytest.param('pt2', False, marks=pytest.mark.slow),
+        pytest.param('onnx', True, marks=pytest.mark.slow),
+    ],
+)
+def test_any_size(
+    model: nn.Module,
+    samples: list[Sample],
+    cfg: Config,
+    checkpoint: Path,
+    tmp_path: Path,
+    name: str,
+    processing: bool,
+) -> None:
+    """Also: batches, and what the file tells of itself."""
+    installed(name)
+    wish = order(tmp_path, name, processing=processing)
+    known = describe_network(cfg, CONFIG, checkpoint, {}, model, wish)
+    outcome = export(wish, model, known, samples)
+    assert outcome.verdict.faults == []
+    assert outcome.files == [wish.out]
+    assert [path.name for path in tmp_path.iterdir()] == [wish.out.name]
+    if name != 'torchscript':  # which keeps the paths of the code that was traced
+        assert str(ROOT).encode() not in wish.out.read_bytes()
+    run, told = open_artefact(wish.out)
+    assert told['classes'][15] == 'person'
+    assert told['palette'][1] == [128, 0, 0]
+    assert len(told['checkpoint_sha256']) == 64
+    assert told['mean'] == [127.5] * 3
+    for size in SIZES:
+        rgb = picture(size)
+        scores = expected(model, rgb)
+        if processing:
+            both = run(np.stack([rgb, picture(size, 1)]))
+            assert both.shape == (2, *size)
+            assert np.mean(both[0] == scores.argmax(0).numpy()) > 0.998
+        elif min(size) >= SIDE:
+            x = (rgb / 127.5 - 1).astype(np.float32).transpose(2, 0, 1)[None]
+            np.testing.assert_allclose(run(x)[0], scores, rtol=1e-3, atol=1e-3)
+
+
+def test_half_and_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
+    wish = order(
+        tmp_path, 'torchscript', precision='half', size=(SIDE, SIDE), tolerance=TOLERANCES['half']
+    )
+    verdict = export(wish, model, {}, samples).verdict
+    assert 0 < verdict.difference < 0.05 * verdict.largest
+    larger = [Sample('big.png', picture((60, 30)))]
+    with pytest.raises(UserError, match=r'big\.png is 60x30, this artefact takes .* up to 49x49'):
+        export(wish, model, {}, larger)
+    exact = wish._replace(processing=True)
+    with pytest.raises(UserError, match='exactly'):
+        export(exact, model, {}, [Sample('small.png', picture((20, 30)))])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['onnx', 'openvino'])
+def test_int8_leaves_in_float_what_costs_too_much(
+    model: nn.Module, samples: list[Sample], tmp_path: Path, name: str
+) -> None:
+    installed(name)
+    wide = Tolerance(100, 0, None)
+    wish = order(tmp_path, name, precision='int8', size=(SIDE, SIDE), tolerance=wide)
+    outcome = export(wish, model, dict(precision='int8'), samples)
+    assert outcome.in_float == []
+    assert outcome.layers == sum(isinstance(m, nn.Conv2d) for m in model.modules())
+    agreement = outcome.verdict.agreement
+    assert 0.5 < agreement < 1
+    told = open_artefact(outcome.files[-1])[1]
+    assert told['in_float'] == []
+    if name == 'onnx':
+        import onnx
+
+        kinds = [node.op_type for node in onnx.load(wish.out).graph.node]
+        assert kinds.count('QuantizeLinear') > kinds.count('Conv') / 2
+        stricter = wish._replace(tolerance=Tolerance(100, (1 + agreement) / 2, None))
+        better = export(stricter, model, dict(precision='int8'), samples)
+        assert better.verdict.agreement > agreement
+        assert 0 < len(better.in_float) < better.layers
+        assert set(better.in_float) <= {n for n, m in model.named_modules()}
+
+
+def test_as_few_layers_as_can_be_stay_in_float() -> None:
+    layers = [f'layer {i}' for i in range(40)]
+    for needed in (0, 1, 2, 3, 11, 39, 40, 41):
+        tried: list[int] = []
+
+        def attempt(left: list[str], needed: int = needed, tried: list[int] = tried) -> Verdict:
+            assert left == layers[: len(left)]
+            tried.append(len(left))
+            wrong = [] if len(left) >= needed else ['wrong']
+            return Verdict(1, None, None, 1, None, 1, (1, 1), wrong)
+
+        verdict, left = fall_back(attempt, lambda: layers)
+        assert len(left) == min(needed, 40)
+        assert bool(verdict.faults) == (needed > 40)
+        assert tried[-1] == len(left)
+        assert len(tried) <= 14
+
+
+@pytest.mark.parametrize(
+    ('after', 'agreement', 'difference', 'words'),
+    [
+        (60.0, 1.0, 0.0, ''),
+        (61.0, 1.0, None, ''),
+        (58.9, 1.0, 0.0, r'mIoU falls by 1\.10, more than 1 '),
+        (float('nan'), 1.0, 0.0, 'mIoU'),
+        (60.0, 0.94, 0.0, r'94\.000% of the labels'),
+        (60.0, 1.0, 2.1, r'0\.21 of the largest'),
+        (60.0, 1.0, float('inf'), 'inf of the largest'),
+    ],
+)
+def test_faults(after: float, agreement: float, difference: float | None, words: str) -> None:
+    verdict = Verdict(1, 60.0, after, agreement, difference, 10.0, (1, 1))
+    found = faults(verdict, Tolerance(1, 0.95, 0.2))
+    assert len(found) == bool(words)
+    if words:
+        with pytest.raises(UserError, match=words):
+            raise UserError(found[0])
+
+
+def test_sizes_of_every_parity() -> None:
+    found = of_every_parity(Sample('a', picture((7, 9))), (513, 513))
+    shapes = [sample.picture.shape[:2] for sample in found]
+    assert {(h % 2, w % 2) for h, w in shapes[:4]} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert all(h > 513 and w > 513 and h != w for h, w in shapes[:4])
+    assert max(shapes[4]) < 513
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(
+        UserError, match=r"onnx needs nosuch and nor: pip install nosuch nor .*'exp"
+    ):
+        require('onnx', ('json', 'nosuch', 'nor'))
+
+
+def test_the_command(
+    cfg: Config, checkpoint: Path, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / 'net.pt'
+    common = [CONFIG, str(checkpoint), '--format', 'torchscript', '--verify', str(data)]
+    common += ['--images', '2', '--size', '49', '49']
+    options = ['--cfg-options', *OPTIONS]
+    assert main([*common, '--out', str(out), *options]) == 0
+    printed = capfd.readouterr().out
+    assert 'labels that agree         100.0000%' in printed
+    assert 'on 2 pictures, PyTorch -> TorchScript' in printed
+    assert json.loads(json.dumps(open_artefact(out)[1]))['size'] == [49, 49]
+    out.unlink()
+    with pytest.raises(SystemExit) as end:
+        main([*common, '--out', str(out), '--max-drop', '-1', *options])
+    assert end.value.code == 1
+    assert 'gate not passed: mIoU falls by 0.00, more than -1' in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+    for wrong, words in [
+        (['--out', 'net.onnx'], r'ends in .pt, got net.onnx'),
+        (['--int8'], 'torchscript has no --int8; onnx and openvino have'),
+        (['--calibrate', 'x'], '--calibrate needs --int8'),
+        (['--min-agreement', '95'], 'between 0 and 1, got 95'),
+        (['--images', '0'], 'at least 1, got 0'),
+        (['--verify', 'gone'], 'no pictures at gone'),
+    ]:
+        assert main([*common, *wrong, *options]) == 2
+        assert words in capfd.readouterr().err
