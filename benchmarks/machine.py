@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -38,10 +39,8 @@ def machine() -> dict[str, object]:
 
 def version(name: str) -> str:
     """Of a peer, by the name it has in the table; ``missing`` where it is not installed."""
-    for folder in (None, str(FOLDER)):
-        places = {} if folder is None else dict(path=[folder])
-        for found in metadata.distributions(name=PACKAGES[name], **places):
-            return found.version
+    for found in metadata.distributions(name=PACKAGES[name], path=[*sys.path, str(FOLDER)]):
+        return found.version
     return 'missing'
 
 

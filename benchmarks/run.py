@@ -46,8 +46,9 @@ def run_case(name: str, scale: Scale, peer: str = '') -> dict:
     records = [record(one, scale) for one in comparisons(name, scale, peer)]
     found = limits.merge(before, limits.limits(scale))
     for row in (row for one in records for row in one['rows']):
-        if row.get('gflops') and row['limit']:
-            row['share'] = row['gflops'] / limits.highest(found, row['limit'])
+        limit = limits.highest(found, row.get('limit') or 'none')
+        if row.get('gflops') and limit:
+            row['share'] = row['gflops'] / limit
     return dict(
         machine=about,
         date=time.strftime('%Y-%m-%d', time.localtime(start)),

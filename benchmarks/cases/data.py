@@ -96,7 +96,7 @@ def pipelines(samples: Sequence[dict], crop: int) -> Comparison:
 def preprocessors(samples: Sequence[dict], crop: int, batch: int) -> Comparison:
     """Crops to a normalised batch, padded; both from the same crops."""
     done = seeded(Compose(mmseg_pipeline(crop)), samples)[:batch]
-    options = dict(bgr_to_rgb=True, size=(crop, crop), seg_pad_val=255)
+    options: dict[str, Any] = dict(bgr_to_rgb=True, size=(crop, crop), seg_pad_val=255)
     mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
     def ready(module: Any) -> Work:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def _peer(of: str, name: str, prepare: Callable[[], Work]) -> Variant:
 
 
 def ways(
-    config: str, side: int, scale: Scale, names: tuple[str, ...] = tuple(FAST), **options: object
+    config: str, side: int, scale: Scale, names: tuple[str, ...] = tuple(FAST), **options: Any
 ) -> tuple[Variant, ...]:
     """Our predictor's modes."""
     return tuple(
@@ -113,7 +114,7 @@ def same_networks(side: int, scale: Scale) -> list[Comparison]:
 
 def strides(side: int, scale: Scale) -> Comparison:
     """Output stride 8, where our own plain path is the reference."""
-    own = {'backbone.output_stride': 8, 'neck.rates': (12, 24, 36)}
+    own: dict[str, Any] = {'backbone.output_stride': 8, 'neck.rates': (12, 24, 36)}
     variants = ways(XCEPTION, side, scale, ('eager', 'fast'), **own)
     title = 'Xception-65, v3+, output stride 8'
     return Comparison(title, variants, 'eager', goals={'fast': 2}, agree=same, truth='eager')

@@ -26,7 +26,9 @@ Step = Callable[[], Tensor]
 def setup(scale: Scale) -> list[Comparison]:
     """Our steps beside smp's networks as a plain loop trains them."""
     side, batch = scale.of(257, 33), scale.of(4, 2)
-    pairs = [('MobileNetV2', 'mobilenet_v2', SMALL, {})]
+    pairs: list[tuple[str, str, str, dict[str, float]]] = [
+        ('MobileNetV2', 'mobilenet_v2', SMALL, {})
+    ]
     if not scale.tiny:
         goals = {'ours': 1.25, 'ours, bf16': 2.0}
         pairs.insert(0, ('Xception-65', 'tu-xception65', XCEPTION, goals))

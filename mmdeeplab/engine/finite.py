@@ -28,8 +28,8 @@ def tensors_of(node: object, path: str = '') -> Iterator[tuple[str, Tensor]]:
 @torch.no_grad()
 def all_finite(tensors: Sequence[Tensor]) -> bool:
     """Whether no value is NaN or Inf: norms of all in one call, one wait for the device."""
-    norms = torch._foreach_norm(list(tensors))
-    norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in norms]
+    found = torch._foreach_norm(list(tensors))
+    norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in found]
     if isfinite(float(torch.stack(norms).sum())):
         return True
     return all(bool(tensor.isfinite().all()) for tensor in tensors)  # norms and sums can overflow
