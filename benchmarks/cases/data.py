@@ -140,6 +140,7 @@ def workers(root: Path, crop: int) -> Comparison:
             dict(
                 batch_size=4,
                 num_workers=count,
+                prefetch_factor=1,  # little is left from the turns of the others
                 persistent_workers=True,
                 sampler=dict(type=sampler, shuffle=True),
                 dataset=dataset,
@@ -147,7 +148,7 @@ def workers(root: Path, crop: int) -> Comparison:
             seed=0,
         )
         batches = iter(loader)
-        return Work(lambda: [next(batches) for _ in range(4)], 16)
+        return Work(lambda: [next(batches) for _ in range(16)], 64)
 
     variants = tuple(
         Variant(f'{name}, {count} worker{"s" * (count > 1)}', partial(ready, theirs, count), of)

@@ -1,6 +1,7 @@
 """From coarse logits to labels: the classes that win nowhere are not resized."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from mmengine.structures import PixelData
@@ -106,6 +107,7 @@ def winners(logits: Tensor) -> Tensor:
     return (found | (scores >= mean - margin).flatten(1).any(1)).nonzero()[:, 0]
 
 
+@lru_cache(maxsize=8)
 def _corners(height: int, width: int) -> Tensor:
     """Places in a flat map of the four points around each cell: (4, cells)."""
     places = torch.arange(height * width).view(height, width)
