@@ -1,13 +1,14 @@
 # make demo: environment, miniature data, training, test, mIoU report with pictures.
 # make test: environment, whole test suite.
-# Both need Python 3.10 or newer and pip; nothing is compiled, a second call reuses what is there.
+# make docs: the documentation, build/site.
+# All need Python 3.10 or newer and pip; nothing is compiled, a second call reuses what is there.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := work_dirs/demo
 CONFIG := configs/deeplabv3plus_xception_mini-voc.py
 
-.PHONY: demo test check env clean
+.PHONY: demo test check docs env clean
 .DELETE_ON_ERROR:
 
 env: $(VENV)/.complete $(VENV)/peers/.complete
@@ -31,6 +32,10 @@ demo: $(VENV)/.complete
 
 test: env
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# A warning is an error; build/site/index.html opens from the disk.
+docs: $(VENV)/.complete
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: env
 	$(BIN)/ruff format --check .

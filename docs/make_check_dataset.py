@@ -77,7 +77,7 @@ def write() -> None:
         break_mini_voc(Path('broken-voc'))
         example = printed(Path('broken-voc'))
     text = PAGE.read_text()
-    for mark, block in (('kinds', kinds_table()), ('example', f'```\n{example}```')):
+    for mark, block in (('kinds', kinds_table()), ('example', f'```text\n{example}```')):
         pattern = rf'(<!-- {mark} -->\n).*?(<!-- /{mark} -->)'
         text = re.sub(pattern, lambda m, block=block: m[1] + block + '\n' + m[2], text, flags=re.S)
     PAGE.write_text(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ from mmdeeplab.errors import UserError
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from mmdeeplab.inference.images import Picture
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
 BACKBONE = 'backbone'  # version of the catalogue's rows that do not segment
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
-    """``--tta``, ``--crf`` and how large images are cut."""
+    """``--tta``, ``--crf``, ``--fast`` and how large images are cut."""
     parser.add_argument(
         '--tta', action='store_true', help='six scales and their mirrors, as in the papers'
     )
@@ -36,6 +38,15 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--stride', type=int, metavar='N', help='between windows (2/3 of a window)')
     parser.add_argument(
         '--blend', choices=('hann', 'gaussian', 'uniform'), default='hann', help='(%(default)s)'
+    )
+    parser.add_argument(
+        '--fast',
+        nargs='?',
+        const=True,
+        default=False,
+        choices=(True, 'bf16', 'int8'),
+        metavar='bf16|int8',
+        help='on a CPU, by the fastest engine: the same labels, or allow a lower precision',
     )
 
 
@@ -80,7 +91,11 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
 
 
 def make_predictor(
-    cfg: Config, checkpoint: Path, args: argparse.Namespace, keep_logits: bool
+    cfg: Config,
+    checkpoint: Path,
+    args: argparse.Namespace,
+    keep_logits: bool,
+    calibration: Iterable[Picture] = (),
 ) -> DeepLabPredictor:
     """The network with what the options ask for around it, on ``args.device``."""
     from mmdeeplab.inference.predictor import DeepLabPredictor
@@ -96,6 +111,8 @@ def make_predictor(
         stride=args.stride,
         blend=args.blend,
         keep_logits=keep_logits,
+        fast=args.fast,
+        calibration=calibration,
     )
 
 

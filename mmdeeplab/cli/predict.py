@@ -6,6 +6,7 @@ import argparse
 import glob
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mmdeeplab.inference.outputs import Outputs
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
+CALIBRATION = 8  # pictures by which int8 and bf16 are corrected
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 
 
@@ -67,9 +69,11 @@ def predict(args: argparse.Namespace) -> None:
         windows=[args.mode, args.window, args.stride, args.blend],
         output_stride=args.output_stride,
         cfg_options=args.cfg_options,
+        **(dict(fast=args.fast) if args.fast else {}),
     )
     keep = bool({'prob', 'confidence'} & set(kinds))
-    predictor = make_predictor(cfg, checkpoint, args, keep)
+    pictures = readable(inputs, CALIBRATION) if args.fast in ('bf16', 'int8') else ()
+    predictor = make_predictor(cfg, checkpoint, args, keep, pictures)
     outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     failed = run(predictor, inputs, outputs, args.batch_size)
     if failed:
@@ -140,6 +144,18 @@ def grouped(
         pictures.append(picture)
     if pictures:
         yield names, pictures
+
+
+def readable(paths: list[Path], count: int) -> list[np.ndarray]:
+    """A few of the pictures, evenly over all."""
+    from mmdeeplab.inference.images import read_picture
+
+    found: list[np.ndarray] = []
+    images = [path for path in paths if path.suffix.lower() not in VIDEOS]
+    for path in images[:: max(len(images) // count, 1)][:count]:
+        with suppress(UserError):  # named when it is its turn
+            found.append(read_picture(path))
+    return found
 
 
 def find_inputs(inputs: list[str]) -> list[Path]:

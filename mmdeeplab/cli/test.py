@@ -88,6 +88,9 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
     """Build the Runner, evaluate, write the report; return the result."""
     wrap_for_inference(cfg, args)
     cfg.bn_policy = None  # it is about training
+    if args.fast:
+        hook = dict(type='mmdeeplab.FastHook', fast=args.fast, keep_logits=args.crf)
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
     if out:
         from mmdeeplab.report.run import prepare
 
@@ -143,6 +146,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
         window=args.window,
         stride=args.stride,
         blend=args.blend,
+        fast=args.fast,
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from mmdeeplab.engine.amp import AutocastOptimWrapper
 from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.data_check import DataCheckHook
 from mmdeeplab.engine.early_stopping import EarlyStopping
+from mmdeeplab.engine.fast_hook import FastHook
 from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.masks import MaskHook
 from mmdeeplab.engine.pictures import PictureHook
@@ -20,6 +21,7 @@ __all__ = [
     'DataCheckHook',
     'DeepLabRunner',
     'EarlyStopping',
+    'FastHook',
     'LocalVisBackend',
     'MaskHook',
     'PictureHook',

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
+from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor, aligned, corners_aligned
 
 INPUT = 'image'
 EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
@@ -66,6 +66,7 @@ class PictureGraph(Graph):
         super().__init__(model, half)
         given: DeepLabPreprocessor = model.data_preprocessor
         self.least = tuple(given.test_size)
+        self.corners_aligned = corners_aligned(self.least)
         self.swap = not given.bgr_to_rgb
         self.register_buffer('mean', given.mean.clone())
         self.register_buffer('std', given.std.clone())
@@ -74,8 +75,15 @@ class PictureGraph(Graph):
         height, width = image.shape[1:3]
         x = image.permute(0, 3, 1, 2).float()
         x = ((x.flip(1) if self.swap else x) - self.mean) / self.std
-        x = F.pad(x, (0, lack(width, self.least[1]), 0, lack(height, self.least[0])))
+        x = F.pad(x, (0, self.lack(width, self.least[1]), 0, self.lack(height, self.least[0])))
         return crop(super().forward(x).argmax(1).to(torch.uint8), height, width)
+
+    def lack(self, side: Any, least: int) -> Any:
+        """How much the evaluation pads a side, perhaps an open one, at its end."""
+        wish: Any = aligned(side) if self.corners_aligned else side
+        if isinstance(side, Tensor):  # torch.jit.trace
+            return wish.clamp(min=least) - side
+        return torch.sym_max(wish, least) - side
 
     def example(self, size: Sequence[int] | None) -> Tensor:
         return torch.zeros(1 if size else 2, *(size or EXAMPLE), 3, dtype=torch.uint8)
@@ -95,13 +103,6 @@ def build_graph(model: Any, processing: bool, half: bool = False) -> Graph:
         kind = type(model.data_preprocessor).__name__
         raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {kind}')
     return (PictureGraph if processing else Graph)(model, half)
-
-
-def lack(side: Any, least: int) -> Any:
-    """How much a side, perhaps an open one, is short of the least; 0 where it is not."""
-    if isinstance(side, Tensor):  # torch.jit.trace
-        return (least - side).clamp(min=0)
-    return torch.sym_max(least - side, 0)
 
 
 def crop(labels: Tensor, height: Any, width: Any) -> Tensor:

@@ -44,10 +44,16 @@ class DeepLabPredictor:
         device: ``cpu``, ``cuda``, ``cuda:1``; the best there is without it.
         tta: Six scales and their mirrors, as in the papers.
         crf: The config's dense CRF behind the network.
-        mode, window, stride, blend: How large images are cut, see
-            :func:`mmdeeplab.inference.wrap.enable_windows`.
+        mode: How large images are cut: ``auto``, ``whole``, ``slide`` or ``bands``.
+        window: Side of a window; what the config pads to without it.
+        stride: From one window to the next, two thirds of a window without it.
+        blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
         keep_logits: Keep the scores of every result, so that ``result.probabilities`` can be asked
-            for; C x H x W x 4 bytes a result.
+            for; C x H x W x 4 bytes a result. Without a wish: unless ``fast``.
+        fast: On a CPU, run the network by the fastest of several engines (docs/speed.md): True for
+            float32, whose labels differ at ties alone, ``'bf16'`` or ``'int8'`` to allow less.
+        calibration: Pictures by which ``'int8'`` and ``'bf16'`` set ranges and biases; without any,
+            the first one that is segmented.
 
     Raises:
         UserError: No such file, weights that do not fit, no such device.
@@ -65,7 +71,9 @@ class DeepLabPredictor:
         window: int | None = None,
         stride: int | None = None,
         blend: str = 'hann',
-        keep_logits: bool = True,
+        keep_logits: bool | None = None,
+        fast: bool | str = False,
+        calibration: Iterable[Picture] = (),
     ) -> None:
         from mmdeeplab.cli.common import open_config
         from mmdeeplab.cli.inference import find_checkpoint, find_model
@@ -84,9 +92,15 @@ class DeepLabPredictor:
             enable_tta(cfg)
         enable_windows(cfg, mode, window, stride, blend)
         self.model, loaded = load_segmentor(cfg, weights, device)
-        self.keep_logits = keep_logits
-        if isinstance(self.model, SlidingWindows):
-            self.model.labels_only = not keep_logits and self.crf is None
+        self.keep_logits = not fast if keep_logits is None else keep_logits
+        if fast:
+            from mmdeeplab.fast import accelerate
+
+            batches = [prepared(self.model, read_picture(image)) for image in calibration]
+            keep = self.keep_logits or crf
+            self.model = accelerate(self.model, fast, keep, batches)
+        elif isinstance(self.model, SlidingWindows):
+            self.model.labels_only = not self.keep_logits and self.crf is None
         count = unwrap(self.model).num_classes
         self.classes = tuple(class_names(loaded) or default_names(count))
         self.palette = palette_of(loaded, count)
@@ -116,8 +130,7 @@ class DeepLabPredictor:
 
     def padded_size(self, picture: np.ndarray) -> tuple[int, int]:
         """(H, W) to which the preprocessor pads an image (H, W, 3)."""
-        least = unwrap(self.model).data_preprocessor.test_size
-        return max(least[0], picture.shape[0]), max(least[1], picture.shape[1])
+        return unwrap(self.model).data_preprocessor.padded_size(*picture.shape[:2])
 
     def _result(self, picture: np.ndarray, sample: Any) -> Segmentation:
         if self.crf is not None:
@@ -165,6 +178,12 @@ def segment(model: BaseModel, pictures: Sequence[np.ndarray]) -> list[SegDataSam
     results = model.test_step(dict(inputs=inputs, data_samples=samples))
     refuse_logits(results)
     return results
+
+
+def prepared(model: BaseModel, picture: np.ndarray) -> Tensor:
+    """A picture (H, W, 3) as the network sees it: (1, 3, H, W), normalised and padded."""
+    data = dict(inputs=[as_input(picture)], data_samples=[SegDataSample()])
+    return unwrap(model).data_preprocessor(data, False)['inputs']
 
 
 def as_input(picture: np.ndarray) -> Tensor:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from mmdeeplab.registry import MODELS
 
+STRIDE = 16  # of the coarsest map that predictions are made from
+
 
 @MODELS.register_module()
 class DeepLabPreprocessor(BaseDataPreprocessor):
@@ -20,6 +22,10 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
 
     Differs from mmseg's ``SegDataPreProcessor``: batches of unequal sizes are welcome, images are
     normalised on the device into one buffer, and a flip mirrors the padding.
+
+    Networks with TensorFlow's "SAME" padding put the samples of all strides on the corners of the
+    image when its sides are 16 k + 1 (513 is). Where ``test_size`` has such sides, larger images of
+    an evaluation get them, too; with others, labels would lie up to half a stride off.
 
     Args:
         mean: Mean of each channel on the 0..255 scale, in the order the network sees them.
@@ -46,8 +52,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         self.test_size = tuple(test_size or size)
         self.seg_pad_val = seg_pad_val
         self.bgr_to_rgb = bgr_to_rgb
-        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+        self.register_buffer('mean', _per_channel(mean), persistent=False)
+        self.register_buffer('std', _per_channel(std), persistent=False)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Make a batch.
@@ -63,9 +69,11 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         images: Sequence[Tensor] = data['inputs']
         samples = data.get('data_samples') or []
-        least = self.size if training else self.test_size
-        height = max(least[0], *(image.shape[1] for image in images))
-        width = max(least[1], *(image.shape[2] for image in images))
+        height, width = (max(image.shape[side] for image in images) for side in (1, 2))
+        if training:
+            height, width = max(height, self.size[0]), max(width, self.size[1])
+        else:
+            height, width = self.padded_size(height, width)
         batch = self.mean.new_zeros(len(images), images[0].shape[0], height, width)
         for i, image in enumerate(images):
             h, w = image.shape[1:]
@@ -81,7 +89,29 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
                     self._pad_label(samples[i].gt_sem_seg, padding)
         return dict(inputs=batch, data_samples=samples or None)
 
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """(H, W) to which an evaluation pads an image."""
+        least = self.test_size
+        if corners_aligned(least):
+            height, width = aligned(height), aligned(width)
+        return max(height, least[0]), max(width, least[1])
+
     def _pad_label(self, label: PixelData, padding: list[int]) -> None:
         padded = torch.nn.functional.pad(label.data, padding, value=self.seg_pad_val)
         del label.data
         label.data = padded
+
+
+def _per_channel(values: Sequence[float]) -> Tensor:
+    """(C, 1, 1), float also when a config writes whole numbers."""
+    return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
+
+
+def corners_aligned(size: Sequence[int]) -> bool:
+    """Whether the sides are 16 k + 1, of at least 17 pixels."""
+    return all(side > STRIDE and side % STRIDE == 1 for side in size)
+
+
+def aligned(side: int) -> int:
+    """The next 16 k + 1."""
+    return (side + STRIDE - 2) // STRIDE * STRIDE + 1

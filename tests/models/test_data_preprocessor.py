@@ -7,6 +7,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
+from mmdeeplab.models.same_conv import SameConv2d
 
 
 def sample(height: int, width: int, flip: bool = False) -> SegDataSample:
@@ -48,3 +49,38 @@ def test_unequal_sizes_share_a_batch_in_evaluation() -> None:
     assert batch['inputs'].shape == (2, 3, 9, 12)
     assert [s.img_padding_size for s in batch['data_samples']] == [[0, 7, 0, 2], [0, 0, 0, 5]]
     assert samples[0].gt_sem_seg.shape == (7, 5)  # labels stay as they are
+
+
+@pytest.mark.parametrize(
+    ('test_size', 'image', 'padded'),
+    [
+        ((513, 513), (375, 500), (513, 513)),
+        ((513, 513), (513, 514), (513, 529)),
+        ((513, 513), (1024, 1025), (1025, 1025)),
+        ((512, 512), (600, 601), (600, 601)),  # ports of networks that pad otherwise
+        ((1, 1), (600, 601), (600, 601)),  # the protocol "short-512": not padded
+    ],
+)
+def test_larger_images_keep_the_corners_aligned(
+    test_size: tuple, image: tuple, padded: tuple
+) -> None:
+    processor = DeepLabPreprocessor(test_size=test_size)
+    batch = processor(dict(inputs=[torch.zeros(3, *image, dtype=torch.uint8)]))
+    assert batch['inputs'].shape[2:] == padded == processor.padded_size(*image)
+
+
+@pytest.mark.parametrize(('least', 'off'), [(17, 0), (18, 4)])
+def test_labels_of_larger_images_lie_where_they_belong(least: int, off: float) -> None:
+    """Columns numbered, sampled by four convolutions of stride 2, and resized again."""
+    columns = torch.arange(40, dtype=torch.uint8).expand(3, 40, 40)
+    processor = DeepLabPreprocessor((0,) * 3, (1,) * 3, (17, 17), (least, least))
+    x = processor(dict(inputs=[columns]))['inputs'][:, :1]
+    tap = torch.zeros(1, 1, 3, 3)
+    tap[..., 1, 1] = 1
+    conv = SameConv2d(1, 1, 3, stride=2, padding=1, bias=False)
+    conv.weight.data = tap
+    with torch.no_grad():
+        small = conv(conv(conv(conv(x))))
+    back = torch.nn.functional.interpolate(small, x.shape[2:], mode='bilinear', align_corners=True)
+    error = (back[0, 0, 0, :33] - torch.arange(33.0)).abs().max()
+    assert error <= 1e-4 if off == 0 else error > off

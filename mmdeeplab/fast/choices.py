@@ -1,0 +1,70 @@
+"""Which engine was the fastest, remembered between runs."""
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mmdeeplab.download.disk import placing
+from mmdeeplab.errors import UserError
+from mmdeeplab.weights.catalogue.cache import Cache
+
+
+class Choices:
+    """One line of ``~/.cache/mmdeeplab/fast.json`` (``$MMDEEPLAB_CACHE``).
+
+    Args:
+        network: Counts by the shapes of its tensors; other weights take the same time.
+        shape: Of the input, (N, C, H, W).
+        fast: The lowest precision allowed.
+    """
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], fast: bool | str) -> None:
+        self.path = Cache().folder / 'fast.json'
+        shapes = [(name, tuple(value.shape)) for name, value in network.state_dict().items()]
+        text = repr((repr(network), shapes))
+        facts = (
+            processor(),
+            f'{torch.get_num_threads()} threads',
+            f'torch {torch.__version__}',
+            hashlib.sha256(text.encode()).hexdigest()[:16],
+            'x'.join(map(str, shape)),
+            'float32' if fast is True else str(fast),
+        )
+        self.key = '; '.join(facts)
+
+    def kept(self) -> str | None:
+        """The name of the engine, if there is one."""
+        return self._all().get(self.key)
+
+    def keep(self, name: str) -> None:
+        """Remember an engine; a folder that cannot be written is no reason to stop."""
+        content = json.dumps(self._all() | {self.key: name}, indent=1)
+        try:
+            with placing(self.path) as partial:
+                partial.write_text(content + '\n')
+        except UserError:
+            return
+
+    def _all(self) -> dict[str, str]:
+        try:
+            content = json.loads(self.path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+
+def processor() -> str:
+    """The name of the processor and the instructions that torch found in it."""
+    name = platform.processor() or platform.machine()
+    with_name = Path('/proc/cpuinfo')
+    if with_name.is_file():
+        lines = with_name.read_text(errors='replace').splitlines()
+        name = next(
+            (line.partition(':')[2].strip() for line in lines if 'model name' in line), name
+        )
+    return f'{name}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}'

@@ -1,0 +1,101 @@
+"""Ways to run one network at one size, and the fastest of those that a precision allows."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from mmseg.models.segmentors import EncoderDecoder
+from torch import Tensor
+
+from mmdeeplab.fast.calibrate import Calibration
+from mmdeeplab.fast.choices import Choices
+from mmdeeplab.fast.graph import Graph
+from mmdeeplab.fast.int8 import BytePlan, with_bytes
+from mmdeeplab.fast.lower import Plan
+from mmdeeplab.fast.passes import optimise
+from mmdeeplab.fast.record import record
+
+Engine = Callable[[Tensor], Tensor]
+Maker = Callable[[EncoderDecoder, Tensor, Calibration], Engine]
+TURNS = 3
+
+
+def fastest(
+    network: EncoderDecoder, x: Tensor, fast: bool | str, calibration: Calibration
+) -> Engine:
+    """The engine that takes the least time on this machine, for inputs of the size of ``x``.
+
+    Measured once, in turns, printed, and kept (:class:`mmdeeplab.fast.choices.Choices`).
+    """
+    names = tuple(ENGINES)[: LEVELS[fast]]
+    choices = Choices(network, tuple(x.shape), fast)
+    kept = choices.kept()
+    if kept in names:
+        return ENGINES[kept](network, x, calibration)
+    engines = {name: ENGINES[name](network, x, calibration) for name in names}
+    times = measured(engines, x)
+    best = min(names, key=lambda name: times[name])
+    choices.keep(best)
+    shown = ', '.join(f'{name} {1e3 * times[name]:.0f} ms' for name in names)
+    side = 'x'.join(map(str, x.shape))
+    print(f'fast: {best} for {side} on this machine ({shown})', file=sys.stderr)
+    return engines[best]
+
+
+@torch.no_grad()
+def measured(engines: dict[str, Engine], x: Tensor) -> dict[str, float]:
+    """Least seconds of each, taken in turns after one run to warm up."""
+    times = dict.fromkeys(engines, float('inf'))
+    for turn in range(TURNS + 1):
+        for name, engine in engines.items():
+            start = time.perf_counter()
+            engine(x)
+            if turn:
+                times[name] = min(times[name], time.perf_counter() - start)
+    return times
+
+
+def plain(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
+    """The network as it is."""
+    return lambda x: network(x, mode='tensor')
+
+
+def packed(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
+    """The plan in float32."""
+    return Plan(planned(network, x))
+
+
+def packed_bf16(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
+    """The plan in bfloat16."""
+    graph = planned(network, x)
+    calibration.correct(graph, x)
+    return Plan(graph, torch.bfloat16)
+
+
+def packed_int8(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
+    """The plan in bytes, with bfloat16 between and in the layers that bytes would spoil."""
+    graph = planned(network, x)
+    new = calibration.layers is None
+    ranges, kept = calibration.apply(graph, x)
+    if new:
+        layers = ', '.join(calibration.sensitive)
+        print(f'fast: in floating point, not int8: {layers}', file=sys.stderr)
+    return BytePlan(with_bytes(graph, ranges, kept))
+
+
+@torch.no_grad()
+def planned(network: EncoderDecoder, x: Tensor) -> Graph:
+    """The network's operations for the size of ``x``, folded and fused."""
+    names = {id(value): name for name, value in network.named_parameters()}
+    return optimise(record(lambda x: network(x, mode='tensor'), x, names))
+
+
+# By falling precision; a wish for one allows those before it.
+ENGINES: dict[str, Maker] = {
+    'plain': plain,
+    'packed': packed,
+    'packed-bf16': packed_bf16,
+    'packed-int8': packed_int8,
+}
+LEVELS: dict[bool | str, int] = {True: 2, 'bf16': 3, 'int8': 4}

@@ -1,0 +1,171 @@
+"""A segmentor whose network runs by a plan, in the place of the plain one."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmcv.cnn.utils import fuse_conv_bn
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+
+from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.errors import UserError, choose
+from mmdeeplab.fast.calibrate import Calibration
+from mmdeeplab.fast.engines import Engine, fastest
+from mmdeeplab.fast.labels import Resize, label_map
+
+FAST = (True, 'bf16', 'int8')
+PLANS = 8  # sizes whose plans are kept; six scales need six
+
+
+def accelerate(
+    model: BaseModel,
+    fast: bool | str = True,
+    keep_logits: bool = False,
+    calibration: Sequence[Tensor] = (),
+) -> BaseModel:
+    """Put the fast network in the plain one's place, also inside wrappers.
+
+    Args:
+        model: A segmentor, or a wrapper around one, in evaluation. It is used up.
+        fast: The lowest precision allowed: True (float32), ``'bf16'`` or ``'int8'``.
+        keep_logits: Results have ``seg_logits``, too, which costs time.
+        calibration: Normalised pictures (1, 3, H, W) by which ``'int8'`` and ``'bf16'`` set ranges
+            and biases; without any, the first input.
+
+    Returns:
+        The model to use from now on. On another device than a CPU it is the same network with
+        its BN folded and its maps channels-last.
+
+    Raises:
+        ValueError: Another ``fast``.
+        UserError: The network is in training, or calls what has no plan.
+    """
+    choose('fast', fast, FAST)
+    network = unwrap(model)
+    if network.training:
+        raise UserError('fast is for inference: call model.eval() first; this network is training')
+    if next(network.parameters()).device.type != 'cpu':
+        fuse_conv_bn(network)
+        network.to(memory_format=torch.channels_last)
+        return model
+    quick = FastSegmentor(network, fast, keep_logits, calibration)
+    if model is network:
+        return quick
+    holder = model
+    while holder.module is not network:
+        holder = holder.module
+    holder.module = quick
+    return model
+
+
+class FastSegmentor(nn.Module):
+    """A segmentor of :mod:`mmengine`'s interface around a plain one, for inference alone.
+
+    What is not here (data_preprocessor, decode_head, classes, ...) is the plain network's.
+
+    Args:
+        network: The plain segmentor.
+        fast, keep_logits, calibration: See :func:`accelerate`.
+    """
+
+    def __init__(
+        self,
+        network: EncoderDecoder,
+        fast: bool | str = True,
+        keep_logits: bool = False,
+        calibration: Sequence[Tensor] = (),
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.fast, self.keep_logits, self.calibration = fast, keep_logits, Calibration(calibration)
+        self.engines: OrderedDict[tuple[int, ...], Engine] = OrderedDict()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__('network'), name)
+
+    def forward(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None, mode: str = 'tensor'
+    ) -> Any:
+        """As mmseg's EncoderDecoder, ``mode`` ``tensor`` or ``predict``."""
+        choose('mode', mode, ('tensor', 'predict'))
+        return self._logits(inputs) if mode == 'tensor' else self.predict(inputs, data_samples)
+
+    @torch.no_grad()
+    def _logits(self, inputs: Tensor) -> Tensor:
+        """(N, 3, H, W) -> the head's logits (N, C, h, w), by the engine for this size."""
+        shape = tuple(inputs.shape)
+        if shape not in self.engines:
+            self.engines[shape] = fastest(self.network, inputs, self.fast, self.calibration)
+            while len(self.engines) > PLANS:
+                self.engines.popitem(last=False)
+        self.engines.move_to_end(shape)
+        return self.engines[shape](inputs)
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """(N, 3, H, W) -> logits (N, C, H, W)."""
+        return self.network.decode_head.predict_by_feat(self._logits(inputs), batch_img_metas)
+
+    def test_step(self, data: dict) -> list[SegDataSample]:
+        """Predict a batch as the data loader gives it."""
+        data = self.network.data_preprocessor(data, False)
+        return self.predict(data['inputs'], data['data_samples'])
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Labels ``pred_sem_seg`` (1, H, W) of every sample, and the logits where they are kept."""
+        windows = self.network.test_cfg.get('mode', 'whole') == 'slide'
+        whole = self.keep_logits or windows or self.network.out_channels == 1
+        if whole or data_samples is None:
+            return self._predict_all(inputs, data_samples, windows)
+        logits = self._logits(inputs)
+        for sample, scores in zip(data_samples, logits, strict=True):
+            refuse(scores, sample)
+            rows, columns = steps(sample, tuple(inputs.shape[2:]))
+            labels = label_map(scores, rows, columns, self.network.align_corners)
+            axes = {None: [], 'horizontal': [1], 'vertical': [0]}
+            flip = sample.get('flip_direction') if sample.get('flip') else None
+            sample.set_data(dict(pred_sem_seg=PixelData(data=labels.flip(axes[flip])[None])))
+        return data_samples
+
+    def _predict_all(
+        self, inputs: Tensor, samples: list[SegDataSample] | None, windows: bool
+    ) -> list[SegDataSample]:
+        """By the plain network's own steps, with the fast one's logits."""
+        metas = [sample.metainfo for sample in samples or []]
+        size = tuple(inputs.shape[2:])
+        metas = metas or [dict(ori_shape=size, img_shape=size, pad_shape=size)] * len(inputs)
+        infer = type(self.network).slide_inference if windows else type(self).encode_decode
+        return self.network.postprocess_result(infer(self, inputs, metas), samples)
+
+
+def steps(sample: SegDataSample, size: Sequence[int]) -> tuple[list[Resize], list[Resize]]:
+    """What happens to the logits of an image, rows and columns: padded size, cut, original size."""
+    padding = sample.get('img_padding_size') or sample.get('padding_size') or [0] * 4
+    left, right, top, bottom = padding
+    height, width = tuple(sample.get('pad_shape') or size)[:2]
+    across, down = sample.ori_shape[1], sample.ori_shape[0]
+    rows = [Resize(height, top, height - bottom), Resize(down, 0, down)]
+    columns = [Resize(width, left, width - right), Resize(across, 0, across)]
+    return rows, columns
+
+
+def refuse(logits: Tensor, sample: SegDataSample) -> None:
+    """Refuse scores that are not finite.
+
+    Raises:
+        UserError: Naming the image.
+    """
+    if not bool(logits.isfinite().all()):
+        name = sample.get('img_path', 'an image')
+        raise UserError(
+            f'the logits of {name} are not finite: the weights, or this image, are unusable'
+        )

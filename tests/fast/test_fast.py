@@ -1,0 +1,336 @@
+"""The fast path computes what the plain one computes, by other means."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from places import ROOT
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab import DeepLabPredictor
+from mmdeeplab.cli.common import open_config
+from mmdeeplab.cli.predict import main
+from mmdeeplab.errors import UserError
+from mmdeeplab.fast import FastSegmentor, accelerate, engines
+from mmdeeplab.fast.calibrate import Calibration, best_range, byte_error
+from mmdeeplab.fast.graph import Convolution
+from mmdeeplab.fast.int8 import ByteConv, scale_of, to_bytes
+from mmdeeplab.fast.labels import Resize, label_map
+from mmdeeplab.fast.lower import PackedConv, Plan
+from mmdeeplab.fast.passes import optimise
+from mmdeeplab.fast.record import record
+
+# Every backbone, neck and head once; (H, W) odd and even.
+NETWORKS = [
+    ('deeplabv3plus_xception41_voc', (33, 50)),
+    ('deeplabv3plus_mobilenetv2-smp_voc', (48, 33)),
+    ('deeplabv3plus_mobilenetv2_voc', (65, 65)),
+    ('deeplabv3plus_mobilenetv2_voc', (64, 70)),
+    ('deeplabv3_mobilenetv2-coral_voc', (97, 64)),
+    ('deeplabv3_mobilenetv3-torchvision_voc', (64, 49)),
+    ('lraspp_mobilenetv3_voc', (65, 50)),
+    ('lraspp_mobilenetv3-small_voc', (64, 65)),
+    ('deeplabv3_r50_voc', (49, 34)),
+    ('deeplabv1_vgg16-msc_voc', (33, 34)),
+    ('deeplabv2_vgg16-largefov_voc', (41, 41)),
+]
+SMALL = 'deeplabv3plus_mobilenetv2_voc'
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.setattr(engines, 'TURNS', 1)
+    return tmp_path / 'cache' / 'fast.json'
+
+
+@pytest.fixture(autouse=True)
+def no_gradients() -> Iterator[None]:
+    with torch.no_grad():
+        yield
+
+
+def config(name: str, side: int = 65) -> Config:
+    options = [f'model.data_preprocessor.test_size=({side},{side})'] if name == SMALL else []
+    return open_config(str(ROOT / f'configs/{name}.py'), options)
+
+
+def build(cfg: Config) -> EncoderDecoder:
+    """Random weights whose maps neither vanish nor explode: BN measures a batch of noise first."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).eval()
+    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.weight.uniform_(0.7, 1.3)
+        norm.bias.normal_(0, 0.2)
+        norm.train()
+        norm.momentum = 1.0
+    if norms:
+        model(torch.randn(2, 3, 65, 65), mode='tensor')
+    last = model.decode_head.conv_seg
+    if isinstance(last, nn.Conv2d) and last.bias is not None:  # no class wins everywhere
+        last.weight.normal_()
+        last.bias -= model.eval()(torch.rand(1, 3, 65, 65) * 2 - 1, mode='tensor').mean((0, 2, 3))
+    return model.eval()
+
+
+def planned(model: EncoderDecoder, x: Tensor) -> Plan:
+    return Plan(optimise(record(lambda x: model(x, mode='tensor'), x, {})))
+
+
+@pytest.mark.parametrize(('name', 'size'), NETWORKS)
+def test_the_plan_gives_the_plain_labels(name: str, size: tuple[int, int]) -> None:
+    model = build(config(name))
+    plan = planned(model, torch.zeros(1, 3, *size))
+    x = torch.randn(1, 3, *size)  # not the picture that was recorded
+    plain, found = model(x, mode='tensor'), plan(x)
+    assert found.shape == plain.shape
+    assert torch.equal(found.argmax(1), plain.argmax(1))
+    truth = model.double()(x.double(), mode='tensor')
+    error = (found - truth).square().mean().sqrt()
+    assert error < 5 * (plain - truth).square().mean().sqrt() + 2e-6 * truth.std()
+    assert error < 1e-4 * truth.std()
+
+
+def test_a_plan_merges_all_norms_most_activations_and_all_concatenations() -> None:
+    init_default_scope('mmseg')
+    model = MODELS.build(config('deeplabv3plus_xception41_voc').model).eval()
+    x = torch.zeros(1, 3, 33, 33)
+    graph = optimise(record(lambda x: model(x, mode='tensor'), x, {}))
+    kinds = [node.kind for node in graph.nodes]
+    assert not {'norm', 'cat', 'add'} & set(kinds)
+    assert kinds.count('act') == 12  # before each unit but the last, whose input is raw: 13 units
+
+
+def test_a_batch_is_its_pictures() -> None:
+    model = build(config(SMALL))
+    x = torch.randn(2, 3, 65, 49)
+    both = planned(model, x)(x)
+    assert (both - model(x, mode='tensor')).abs().max() < 3e-4 * both.std()
+
+
+def conv(channels: int = 8, groups: int = 1, rate: int = 1, kernel: int = 3) -> Convolution:
+    weight = torch.randn(channels, channels // groups, kernel, kernel)
+    pad = rate * (kernel // 2)
+    return Convolution(weight, torch.randn(channels), [1, 1], [pad] * 2, [rate] * 2, groups)
+
+
+@pytest.mark.parametrize('rate', [1, 2, 9, 18])
+@pytest.mark.parametrize('groups', [1, 8])
+def test_packed_convolutions_at_every_rate(rate: int, groups: int) -> None:
+    c = conv(groups=groups, rate=rate)
+    x = torch.randn(1, 8, 21, 20)
+    truth = F.conv2d(
+        x.double(), c.weight.double(), c.bias.double(), 1, c.padding, c.dilation, groups
+    )
+    packed = PackedConv(c, tuple(x.shape), torch.float32)
+    assert torch.allclose(packed(x).double(), truth, atol=1e-4)
+    other = torch.randn(1, 8, 21, 20)
+    before = other.clone()
+    assert torch.allclose(packed.add(x, other).double(), truth + before, atol=1e-4)
+    assert torch.equal(other, before)
+
+
+@pytest.mark.parametrize('align', [True, False])
+@pytest.mark.parametrize('original', [(60, 51), (97, 40)])
+def test_label_maps_are_those_of_resized_scores(align: bool, original: tuple[int, int]) -> None:
+    logits = torch.randn(21, 17, 16, dtype=torch.float64)
+
+    def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+        return F.interpolate(x[None], size, mode='bilinear', align_corners=align)[0]
+
+    scores = resized(resized(logits, (65, 64))[:, 2:62, 3:54], original)
+    best = scores.topk(2, 0)[0]
+    clear = best[0] - best[1] > 1e-5
+    rows = [Resize(65, 2, 62), Resize(original[0], 0, original[0])]
+    columns = [Resize(64, 3, 54), Resize(original[1], 0, original[1])]
+    labels = label_map(logits.float(), rows, columns, align)
+    assert clear.float().mean() > 0.99
+    assert torch.equal(labels[clear], scores.argmax(0)[clear])
+
+
+def data(*sizes: tuple[int, int]) -> dict:
+    generator = torch.Generator().manual_seed(1)
+    pictures = [
+        torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator) for size in sizes
+    ]
+    samples = [SegDataSample(metainfo=dict(ori_shape=s, img_shape=s)) for s in sizes]
+    return dict(inputs=pictures, data_samples=samples)
+
+
+@pytest.mark.parametrize(
+    'wrapper',
+    [
+        None,
+        dict(type='mmdeeplab.MultiScaleFlip', scales=(0.5, 1.0)),
+        dict(type='mmdeeplab.SlidingWindows', mode='slide', window=(40, 40), stride=(20, 20)),
+        dict(type='mmdeeplab.SlidingWindows', mode='bands', window=(40, 40), stride=(20, 20)),
+    ],
+)
+def test_in_every_wrapper_labels_stay(wrapper: dict | None) -> None:
+    cfg = config(SMALL)
+    if wrapper:
+        cfg.model = dict(**wrapper, module=cfg.model)
+    network = build(config(SMALL))
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model).eval()
+    (model.module if wrapper else model).load_state_dict(network.state_dict())
+    truth = [s.pred_sem_seg.data.clone().long() for s in model.test_step(data((60, 49), (50, 65)))]
+    quick = accelerate(model)
+    found = [s.pred_sem_seg.data.long() for s in quick.test_step(data((60, 49), (50, 65)))]
+    for a, b in zip(truth, found, strict=True):
+        assert len(a.unique()) > 1
+        assert torch.equal(a, b)
+
+
+def test_scores_are_kept_where_they_are_wished() -> None:
+    model = build(config(SMALL))
+    (truth,) = model.test_step(data((60, 49)))
+    (found,) = accelerate(model, keep_logits=True).test_step(data((60, 49)))
+    spread = float(truth.seg_logits.data.std())
+    assert torch.allclose(found.seg_logits.data, truth.seg_logits.data, atol=1e-4 * spread)
+    (lean,) = accelerate(model).test_step(data((60, 49)))
+    assert 'seg_logits' not in lean
+
+
+def test_the_fastest_is_measured_once(
+    cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x = build(config(SMALL)), torch.randn(1, 3, 65, 65)
+    accelerate(model)(x)
+    assert 'for 1x3x65x65 on this machine (plain' in capsys.readouterr().err
+    monkeypatch.setattr(engines, 'measured', None)
+    accelerate(model)(x)
+    assert capsys.readouterr().err == ''
+    with pytest.raises(TypeError):
+        accelerate(model)(x[..., :-1])  # another size is measured
+    monkeypatch.undo()
+    cache.write_text('{"broken')
+    accelerate(model)(x)
+
+
+def part_zero(x: Tensor) -> Tensor:
+    x[:, :1].fill_(0)
+    return x
+
+
+def test_refusals() -> None:
+    model = build(config(SMALL))
+    with pytest.raises(ValueError, match="fast must be one of True, bf16, int8, got 'fp8'"):
+        accelerate(model, 'fp8')
+    with pytest.raises(UserError, match='this network is training'):
+        accelerate(model.train())
+    with pytest.raises(UserError, match='on a part of a map'):
+        record(lambda x: part_zero(x), torch.zeros(1, 3, 4, 4), {})
+    with pytest.raises(UserError, match='which has no plan'):
+        record(lambda x: torch.add(x, x, out=torch.zeros(1, 3, 4, 4)), torch.zeros(1, 3, 4, 4), {})
+    with pytest.raises(UserError, match='does not come from its input'):
+        record(lambda x: torch.zeros(1), torch.zeros(1, 3, 4, 4), {})
+
+
+def test_broken_weights_are_refused() -> None:
+    model = build(config(SMALL))
+    model.decode_head.conv_seg.bias[0] = float('nan')
+    with pytest.raises(UserError, match='are not finite'):
+        accelerate(model).test_step(data((60, 49)))
+
+
+def test_another_device_gets_folded_norms() -> None:
+    model = build(config(SMALL)).to('meta')
+    assert accelerate(model) is model
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+
+
+def test_bytes_stand_for_what_they_should() -> None:
+    x = torch.tensor([-1.0, -0.5, 0.0, 1.0, 2.0, 9.0])
+    scale = scale_of(-1.0, 1.55)
+    assert scale == pytest.approx((0.01, 100))
+    assert to_bytes(x, scale).tolist() == [0, 50, 100, 200, 255, 255]
+
+
+def test_ranges_leave_out_what_is_rare() -> None:
+    values = torch.randn(100_000).relu()
+    values[0] = 9.0
+    low, high = best_range(values)
+    assert low == 0
+    assert 4 < high < 9
+    assert byte_error(values, (low, high)) <= byte_error(values, (0.0, 9.0))
+
+
+@pytest.mark.parametrize(('groups', 'rate'), [(1, 1), (8, 1), (8, 18)])
+def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) -> None:
+    c = conv(groups=groups, rate=rate)
+    steps = c.weight.abs().amax((1, 2, 3), keepdim=True) / 127
+    weight = (c.weight / steps).round().double() * steps.double()
+    scale = scale_of(-1.0, 3.0)
+    x = torch.rand(1, 8, 20, 21) * 4 - 1
+    coarse = to_bytes(x, scale)
+    back = (coarse.double() - scale.zero) * scale.step
+    truth = F.conv2d(back, weight, c.bias.double(), 1, c.padding, c.dilation, groups)
+    found = ByteConv(c, tuple(x.shape), scale, dtype=torch.float32)(coarse)
+    assert torch.allclose(found.double(), truth, atol=1e-3)
+
+
+class Few(nn.Module):
+    """A residual unit, a separable convolution, a pooled branch: what is fused, in few layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16))
+        self.wide = nn.Conv2d(16, 16, 1)
+        self.depthwise = nn.Conv2d(16, 16, 3, padding=12, dilation=12, groups=16)
+        self.narrow = nn.Conv2d(16, 16, 1)
+        self.pooled = nn.Conv2d(16, 4, 1)
+        self.join = nn.Conv2d(20, 16, 1)
+        self.last = nn.Conv2d(16, 5, 1)
+
+    def forward(self, x: Tensor, mode: str = 'tensor') -> Tensor:
+        x = self.stem(x).relu()
+        x = x + self.narrow(self.depthwise(self.wide(x).relu()))
+        mean = self.pooled(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
+        return self.last(self.join(torch.cat([mean, x.relu()], 1)).relu())
+
+
+@pytest.mark.parametrize(('engine', 'decibels'), [('packed-bf16', 35), ('packed-int8', 20)])
+def test_lower_precision_stays_near(engine: str, decibels: float) -> None:
+    torch.manual_seed(0)
+    model, x = Few().eval(), torch.randn(2, 3, 32, 33)
+    truth = model(x)
+    found = engines.ENGINES[engine](model, x, Calibration())(x)
+    noise = (found - truth).square().sum() / (truth - truth.mean((2, 3), True)).square().sum()
+    assert -10 * noise.log10() > decibels
+
+
+def test_layers_that_bytes_would_spoil_are_named() -> None:
+    model, x = build(config(SMALL)), torch.randn(1, 3, 65, 65)
+    calibration = Calibration([x])
+    engines.packed_int8(model, x, calibration)
+    assert 'backbone.stem.conv' in calibration.sensitive
+    assert 'decode_head.conv_seg' in calibration.sensitive
+
+
+def test_the_predictor_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cfg = config(SMALL)
+    path = tmp_path / 'random.pth'
+    torch.save(dict(state_dict=build(cfg).state_dict()), path)
+    picture = np.random.default_rng(0).integers(0, 256, (60, 49, 3), np.uint8)
+    truth = DeepLabPredictor(cfg, path, 'cpu')(picture)
+    found = DeepLabPredictor(cfg, path, 'cpu', fast=True)(picture)
+    assert np.array_equal(truth.labels, found.labels)
+    assert found.logits is None
+    assert isinstance(DeepLabPredictor(cfg, path, 'cpu', fast='bf16').model.module, FastSegmentor)
+    truth.save(tmp_path / 'a.png', 'color')
+    options = ['--model', SMALL, '--checkpoint', str(path), '--out', str(tmp_path / 'out')]
+    options += ['--cfg-options', 'model.data_preprocessor.test_size=(65,65)', '--fast', 'int8']
+    assert main([str(tmp_path / 'a.png'), *options]) == 0
+    assert 'in floating point, not int8' in capsys.readouterr().err
+    assert (tmp_path / 'out/masks/a.png').is_file()
