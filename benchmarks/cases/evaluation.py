@@ -102,10 +102,10 @@ def labels(image: tuple[int, int], small: int, side: int, classes: int) -> Compa
             from mmdeeplab.fast import labels as module
         except ImportError as error:
             raise Skip(f'this version has no mmdeeplab.fast.labels ({error})') from error
-        resizes = [
+        rows, columns = (
             [module.Resize(side, 0, length), module.Resize(length, 0, length)] for length in image
-        ]
-        return Work(lambda: module.label_map(logits, *resizes, True))
+        )
+        return Work(lambda: module.label_map(logits, rows, columns, True))
 
     return pair(
         f'{small} x {small} logits to {image[0]} x {image[1]} labels, {classes} classes',
