@@ -4,14 +4,12 @@ Importing the package loads nothing else; the registries in :mod:`mmdeeplab.regi
 parts when a config first names one.
 """
 
-from typing import TYPE_CHECKING
-
-from mmdeeplab.shipped import config_path
-
 __version__ = '0.1.0'
 
+TYPE_CHECKING = False  # what type checkers know by name; typing takes longer to load than this
 if TYPE_CHECKING:
     from mmdeeplab.inference.predictor import DeepLabPredictor
+    from mmdeeplab.shipped import config_path
 
 __all__ = ['DeepLabPredictor', '__version__', 'config_path']
 
@@ -21,4 +19,8 @@ def __getattr__(name: str) -> object:
         from mmdeeplab.inference.predictor import DeepLabPredictor
 
         return DeepLabPredictor
+    if name == 'config_path':
+        from mmdeeplab.shipped import config_path
+
+        return config_path
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

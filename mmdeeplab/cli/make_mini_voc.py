@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdeeplab.mini_voc.folder import MiniVoc, NotEmptyError, generate
+from mmdeeplab.mini_voc.spec import MiniVoc, NotEmptyError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +48,8 @@ def main(argv: list[str] | None = None, prog: str | None = None) -> int:
         spec = MiniVoc(args.train, args.val, args.size, args.seed)
     except ValueError as error:
         parser.error(str(error))
+    from mmdeeplab.mini_voc.folder import generate
+
     try:
         written = generate(args.out, spec, force=args.force)
     except NotEmptyError as error:

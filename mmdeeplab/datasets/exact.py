@@ -49,12 +49,12 @@ class ExactSampler(Sampler):
 
     def __iter__(self) -> Iterator[Place]:
         position = self.start * self.world_size + self.rank
-        epoch, order = -1, torch.empty(0)
+        epoch, order = -1, [0]
         while True:
             if position // self.size != epoch:
                 epoch = position // self.size
-                order = self.order(epoch)
-            yield Place(int(order[position % self.size]), position, self.seed)
+                order = self.order(epoch).tolist()
+            yield Place(order[position % self.size], position, self.seed)
             position += self.world_size
 
     def order(self, epoch: int) -> torch.Tensor:

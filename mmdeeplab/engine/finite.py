@@ -1,6 +1,7 @@
 """Where NaN and Inf are, and whose they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,11 @@ def tensors_of(node: object, path: str = '') -> Iterator[tuple[str, Tensor]]:
 @torch.no_grad()
 def all_finite(tensors: Sequence[Tensor]) -> bool:
     """Whether no value is NaN or Inf: norms of all in one call, one wait for the device."""
-    norms = [norm.float() for norm in torch._foreach_norm(list(tensors))]
-    if bool(torch.stack(norms).isfinite().all()):
+    found = torch._foreach_norm(list(tensors))
+    norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in found]
+    if isfinite(float(torch.stack(norms).sum())):
         return True
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)  # a norm can overflow
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)  # norms and sums can overflow
 
 
 @torch.no_grad()

@@ -25,13 +25,13 @@ class Guard:
         self.spoilt = False  # a batch of the step in the making was not finite
         self.skipped = self.in_a_row = 0
         self.what = ''
-        self._buffers: list[Tensor] = []
+        self._buffers: list[Tensor] | None = None  # not looked for yet
         self._saved: list[Tensor] = []
 
     @torch.no_grad()
     def remember(self, model: nn.Module) -> None:
         """Copy the statistics of norms before a forward pass changes them."""
-        if not self._buffers:
+        if self._buffers is None:
             self._buffers = list(model.buffers())
             self._saved = [torch.empty_like(b) for b in self._buffers]
         if self._buffers:
@@ -40,10 +40,11 @@ class Guard:
     @torch.no_grad()
     def look(self, loss: Tensor, gradients: Sequence[Tensor]) -> None:
         """One test of everything; all ranks come to the same result."""
-        bad = torch.tensor(float(not all_finite([loss.detach(), *gradients])), device=loss.device)
-        own = bool(bad)
+        bad = own = not all_finite([loss.detach(), *gradients])
         if dist.get_world_size() > 1:
-            dist.all_reduce(bad, 'max')
+            flag = torch.tensor(float(own), device=loss.device)
+            dist.all_reduce(flag, 'max')
+            bad = bool(flag)
         if bad:
             self.spoilt = True
             where = 'in the gradient' if own else 'on another rank'

@@ -20,6 +20,7 @@ from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.images import Picture, read_picture
 from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.inference.wrap import crf_of, enable_tta, enable_windows
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
@@ -98,6 +99,8 @@ class DeepLabPredictor:
             batches = [prepared(self.model, read_picture(image)) for image in calibration]
             keep = self.keep_logits or crf
             self.model = accelerate(self.model, fast, keep, batches)
+        elif isinstance(self.model, SlidingWindows):
+            self.model.labels_only = not self.keep_logits and self.crf is None
         count = unwrap(self.model).num_classes
         self.classes = tuple(class_names(loaded) or default_names(count))
         self.palette = palette_of(loaded, count)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.errors import UserError, choose
+from mmdeeplab.inference.labels import makes_labels, predict_labels
 from mmdeeplab.inference.windows import blend_profile, total_weight, window_starts
 from mmdeeplab.registry import MODELS
 
@@ -63,6 +64,8 @@ class SlidingWindows(BaseTTAModel):
         self.mode, self.blend, self.batch, self.limit = mode, blend, batch, limit
         self.window, self.stride = tuple(window), tuple(stride)
 
+    labels_only = False  # whether whole images, too, may do without their logits
+
     @property
     def network(self) -> EncoderDecoder:
         return unwrap(self.module)
@@ -76,6 +79,8 @@ class SlidingWindows(BaseTTAModel):
         """Predict a batch: images (3, H, W) uint8 of any sizes."""
         images = data['inputs']
         if self.mode == 'auto' and not any(map(self._too_large, images)):
+            if self.labels_only and makes_labels(self.module):
+                return predict_labels(self.module, data)
             return self.module.test_step(data)
         samples = data.get('data_samples') or [
             SegDataSample(metainfo=dict(ori_shape=tuple(image.shape[1:]))) for image in images
@@ -143,7 +148,7 @@ class SlidingWindows(BaseTTAModel):
                 if buffer is None:
                     buffer = logits.new_zeros(len(logits), size[0], sides[1])
                     weight = weight.to(logits.device)
-                buffer[:, :, left : left + size[1]] += logits.mul_(weight)
+                buffer[:, :, left : left + size[1]].addcmul_(logits, weight)
             assert buffer is not None
             final = after - top
             total = torch.outer(down[top:after], across).float().to(buffer.device)

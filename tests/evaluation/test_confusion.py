@@ -26,6 +26,32 @@ def test_equals_numpy(classes: int) -> None:
     np.testing.assert_array_equal(ours.numpy(), reference(prediction, label, classes))
 
 
+@pytest.mark.parametrize('void', [255, 0, 3, -1, 1000])
+@pytest.mark.parametrize('kinds', [(np.uint8, np.uint8), (np.int64, np.uint8), (np.int64,) * 2])
+def test_by_bytes_and_by_sorting_are_equal(kinds: tuple, void: int) -> None:
+    rng = np.random.default_rng(0)
+    wide = rng.integers(0, 5, (2, 23, 34))
+    prediction, label = (array.astype(kind) for array, kind in zip(wide, kinds, strict=True))
+    if 0 <= void < 256 or kinds[1] is np.int64:
+        label[rng.random(label.shape) < 0.2] = void
+    mask = label != void
+    expected = np.zeros((5, 5), np.int64)
+    np.add.at(expected, (label[mask], prediction[mask]), 1)
+    tensors = torch.from_numpy(prediction)[:, ::2], torch.from_numpy(label)[:, ::2]
+    half = np.zeros((5, 5), np.int64)
+    np.add.at(half, (label[:, ::2][mask[:, ::2]], prediction[:, ::2][mask[:, ::2]]), 1)
+    whole = confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(label), 5, void)
+    np.testing.assert_array_equal(whole.numpy(), expected)
+    np.testing.assert_array_equal(confusion_matrix(*tensors, 5, void).numpy(), half)
+
+
+def test_bytes_are_counted_by_the_histogram() -> None:
+    ids = torch.randint(0, 21, (9, 9))
+    assert confusion._histogram(ids, ids.to(torch.uint8), 21, 255) is not None
+    assert confusion._histogram(ids, ids.to(torch.uint8), 20, 255) is None
+    assert confusion._histogram(ids.int(), ids, 21, 255) is None
+
+
 def test_counting_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     prediction, label = rng.integers(0, 5, (2, 23, 17)).astype(np.uint8)

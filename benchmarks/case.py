@@ -1,0 +1,106 @@
+"""What a case is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+OURS = 'mmdeeplab'
+
+
+class Skip(Exception):
+    """This variant cannot run here; the text says why."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the work is: as published, or as small as a test needs it.
+
+    Attributes:
+        folder: For files.
+        tiny: The test's sizes.
+        rounds: How often each variant is timed.
+    """
+
+    folder: Path
+    tiny: bool = False
+    rounds: int = 5
+
+    def of(self, full: int, tiny: int) -> int:
+        return tiny if self.tiny else full
+
+
+@dataclass
+class Work:
+    """A variant that is ready to run.
+
+    Attributes:
+        call: What is timed.
+        units: How many of the comparison's units one call does.
+        parameters: Of the network.
+        multiply_adds: Of one call.
+        limit: Which of the machine's limits the multiply-adds stand against: see
+            :mod:`benchmarks.limits`.
+        own_seconds: The call returns the seconds itself, measured in another process.
+        notes: What else is worth knowing.
+    """
+
+    call: Callable[[], object]
+    units: float = 1
+    parameters: int = 0
+    multiply_adds: int = 0
+    limit: str = ''
+    own_seconds: bool = False
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to do the work.
+
+    Attributes:
+        name: As printed.
+        prepare: Makes it ready; raises :class:`Skip` where it cannot run.
+        of: Whose code it is.
+    """
+
+    name: str
+    prepare: Callable[[], Work]
+    of: str = OURS
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Variants that are timed in turns.
+
+    Attributes:
+        title: What they do.
+        variants: The ways.
+        reference: Name of the one that counts as 1.
+        unit: What the times are given for.
+        goals: Variant -> how many times as fast as the reference it should be.
+        agree: Takes what the truth and a variant return, says how far they agree.
+        truth: Name of the variant that all others of the same origin should agree with.
+        bounds: Variant -> milliseconds that it should stay under.
+        extra: Variant -> milliseconds that it may take more than the reference.
+    """
+
+    title: str
+    variants: tuple[Variant, ...]
+    reference: str
+    unit: str = 'image'
+    goals: Mapping[str, float] = field(default_factory=dict)
+    agree: Callable[[Any, Any], str] | None = None
+    truth: str = ''
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+    def against(self, peer: str) -> Comparison | None:
+        """The same with the peer as the reference; None where it takes no part."""
+        for variant in self.variants:
+            if variant.of == peer:
+                goals = self.goals if variant.name == self.reference else {}
+                return replace(self, reference=variant.name, goals=goals)
+        return None

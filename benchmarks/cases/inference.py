@@ -1,0 +1,152 @@
+"""A picture in, its labels out: whole programs, batch 1, eager and fast."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks import networks, processes
+from benchmarks.case import OURS, Comparison, Scale, Variant, Work
+
+FAST: dict[str, bool | str] = {
+    'eager': False,
+    'fast': True,
+    'fast bf16': 'bf16',
+    'fast int8': 'int8',
+}
+XCEPTION, R50, SMALL = (
+    'deeplabv3plus_xception_voc',
+    'deeplabv3plus_r50-d8-mmseg_voc',
+    'deeplabv3plus_mobilenetv2_voc',
+)
+MMSEG_R50 = 'deeplabv3plus/deeplabv3plus_r50-d8_4xb4-20k_voc12aug-512x512'
+MMSEG_SMALL = 'mobilenet_v2/mobilenet-v2-d8_deeplabv3plus_4xb4-160k_ade20k-512x512'
+
+
+def setup(scale: Scale) -> list[Comparison]:
+    """Networks at one size; then how time grows with the work."""
+    side = scale.of(513, 33)
+    small = compare(
+        'MobileNetV2, v3+, output stride 16',
+        _peer('smp', 'mobilenet_v2', partial(networks.smp, 'mobilenet_v2', side)),
+        (
+            *ways(SMALL, side, scale),
+            _peer('mmseg', 'MobileNetV2-d8', partial(networks.mmseg, MMSEG_SMALL, side)),
+        ),
+        {'fast': 1.9},
+    )
+    if scale.tiny:  # the others take a test too long to build
+        return [small]
+    large = [
+        compare(
+            'Xception-65, v3+, output stride 16',
+            _peer('smp', 'tu-xception65', partial(networks.smp, 'tu-xception65', side)),
+            ways(XCEPTION, side, scale),
+            {'fast': 1.5, 'fast bf16': 3.2, 'fast int8': 5},
+        ),
+        compare(
+            "Xception-65, v3+, stride 16, beside mmsegmentation's R-50-d8 by its own API",
+            _peer('mmseg', 'R-50-d8', partial(networks.mmseg, MMSEG_R50, side)),
+            ways(XCEPTION, side, scale),
+            {'fast': 4.5, 'fast bf16': 10, 'fast int8': 15},
+        ),
+    ]
+    return [*large, small, *same_networks(side, scale), strides(side, scale), *growth(scale)]
+
+
+def compare(
+    title: str, peer: Variant, variants: tuple[Variant, ...], goals: dict[str, float] | None = None
+) -> Comparison:
+    """With the peer as the reference; our ways must give our eager labels."""
+    every = (peer, *variants)
+    return Comparison(title, every, peer.name, goals=goals or {}, agree=same, truth='eager')
+
+
+def same(expected: np.ndarray, labels: np.ndarray) -> str:
+    """Share of pixels with equal labels."""
+    return f'labels as eager {np.mean(expected == labels):.4f}'
+
+
+def _peer(of: str, name: str, prepare: Callable[[], Work]) -> Variant:
+    return Variant(f'{of} {name}', prepare, of)
+
+
+def ways(
+    config: str, side: int, scale: Scale, names: tuple[str, ...] = tuple(FAST), **options: Any
+) -> tuple[Variant, ...]:
+    """Our predictor's modes."""
+    return tuple(
+        Variant(
+            name,
+            partial(networks.ours, config, side, scale.folder, fast=FAST[name], **options),
+        )
+        for name in names
+    )
+
+
+def same_networks(side: int, scale: Scale) -> list[Comparison]:
+    """Their networks in our code: what the code alone makes of it."""
+    rows = [
+        ('mmseg', 'R-50-d8', partial(networks.mmseg, MMSEG_R50, side), R50),
+        (
+            'smp',
+            'resnet50',
+            partial(networks.smp, 'resnet50', side),
+            'deeplabv3plus_r50-smp_voc',
+        ),
+        (
+            'torchvision',
+            'deeplabv3_resnet50',
+            partial(networks.torchvision, 'deeplabv3_resnet50', side),
+            'deeplabv3_r50-torchvision_voc',
+        ),
+    ]
+    return [
+        compare(
+            f"{of}'s own {name} in our code",
+            _peer(of, name, prepare),
+            ways(config, side, scale, ('eager', 'fast')),
+        )
+        for of, name, prepare, config in rows
+    ]
+
+
+def strides(side: int, scale: Scale) -> Comparison:
+    """Output stride 8, where our own plain path is the reference."""
+    own: dict[str, Any] = {'backbone.output_stride': 8, 'neck.rates': (12, 24, 36)}
+    variants = ways(XCEPTION, side, scale, ('eager', 'fast'), **own)
+    title = 'Xception-65, v3+, output stride 8'
+    return Comparison(title, variants, 'eager', goals={'fast': 2}, agree=same, truth='eager')
+
+
+def growth(scale: Scale) -> list[Comparison]:
+    """Batch, pixels, classes and processes of MobileNetV2, each with the others as above."""
+    side, small = scale.of(513, 33), 'mobilenet_v2'
+    names = ('eager', 'fast')
+    found = []
+    for batch in (1, 4, 16):
+        peer = _peer('smp', small, partial(networks.smp, small, side, batch))
+        rows = ways(SMALL, side, scale, names, batch=batch)
+        found.append(compare(f'growth: batch {batch}', peer, rows))
+    for pixels in (257, 769, 1025):
+        peer = _peer('smp', small, partial(networks.smp, small, pixels))
+        found.append(compare(f'growth: {pixels} pixels', peer, ways(SMALL, pixels, scale, names)))
+    for classes in (60, 150):
+        peer = _peer('smp', small, partial(networks.smp, small, side, 1, classes))
+        rows = ways(SMALL, side, scale, names, **{'decode_head.num_classes': classes})
+        found.append(compare(f'growth: {classes} classes', peer, rows))
+    return [*found, several(side, scale)]
+
+
+def several(side: int, scale: Scale) -> Comparison:
+    """One process and two, a thread each."""
+    variants = tuple(
+        Variant(
+            f'{count} process{"es" * (count > 1)} of 1 thread',
+            partial(processes.predictions, SMALL, side, count, scale),
+            OURS,
+        )
+        for count in (1, 2)
+    )
+    return Comparison('growth: processes', variants, variants[0].name)

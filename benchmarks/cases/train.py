@@ -1,0 +1,118 @@
+"""A training step: forward, loss, backward, update; batch 4 at 257."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import networks
+from benchmarks.case import Comparison, Scale, Variant, Work
+from benchmarks.cases.inference import SMALL, XCEPTION
+from mmdeeplab.engine.amp import AutocastOptimWrapper
+from mmdeeplab.engine.non_finite import guarded
+
+CLASSES, VOID, MEBI = 21, 255, 2**20
+Step = Callable[[], Tensor]
+
+
+def setup(scale: Scale) -> list[Comparison]:
+    """Our steps beside smp's networks as a plain loop trains them."""
+    side, batch = scale.of(257, 33), scale.of(4, 2)
+    pairs: list[tuple[str, str, str, dict[str, float]]] = [
+        ('MobileNetV2', 'mobilenet_v2', SMALL, {})
+    ]
+    if not scale.tiny:
+        goals = {'ours': 1.25, 'ours, bf16': 2.0}
+        pairs.insert(0, ('Xception-65', 'tu-xception65', XCEPTION, goals))
+    return [
+        compare(f'{name}, v3+, {batch} x {side} x {side}', encoder, config, goals, side, batch)
+        for name, encoder, config, goals in pairs
+    ]
+
+
+def compare(
+    title: str, encoder: str, config: str, goals: dict[str, float], side: int, batch: int
+) -> Comparison:
+    """smp's network in a plain fp32 loop is the reference."""
+    first = f'smp {encoder}'
+    ours = partial(own, config, side, batch)
+    variants = (
+        Variant(first, partial(smp, encoder, side, batch), 'smp'),
+        Variant(f'{first}, bf16 autocast', partial(smp, encoder, side, batch, True), 'smp'),
+        Variant('ours', ours),
+        Variant('ours, bf16', partial(ours, amp=True)),
+    )
+    return Comparison(title, variants, first, unit='step', goals=goals)
+
+
+def work(model: nn.Module, step: Step, limit: str) -> Work:
+    """Count what one step executes and keeps for its backward pass."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda t: t):
+        step()
+    saved = sum(size for pointer, size in kept.items() if pointer not in own)
+    notes = {'saved activations': f'{saved / MEBI:.0f} MiB'}
+    count = networks.parameters(model)
+    return Work(step, 1, count, counter.get_total_flops() // 2, limit, notes=notes)
+
+
+def target(batch: int, side: int) -> Tensor:
+    label = torch.randint(0, CLASSES, (batch, side // 8 + 1, side // 8 + 1))
+    label = F.interpolate(label[:, None].float(), (side, side))[:, 0].long()
+    label[:, :3] = VOID
+    return label
+
+
+def smp(encoder: str, side: int, batch: int, autocast: bool = False) -> Work:
+    """A plain loop; its sides are multiples of 16."""
+    side = side // 16 * 16
+    module = networks.require('segmentation_models_pytorch')
+    model = module.DeepLabV3Plus(encoder, encoder_weights=None, classes=CLASSES).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
+    images, label = torch.randn(batch, 3, side, side), target(batch, side)
+
+    def step() -> Tensor:
+        optimizer.zero_grad()
+        with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+            loss = F.cross_entropy(model(images).float(), label, ignore_index=VOID)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return work(model, step, 'bf16' if autocast else 'fp32')
+
+
+def own(config: str, side: int, batch: int, amp: bool = False) -> Work:
+    """Our step as the Runner makes it: preprocessor, loss, guard, update."""
+    model, _ = networks.network(config, **{'data_preprocessor.size': (side, side)})
+    trained: Any = model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
+    kind = guarded(AutocastOptimWrapper if amp else OptimWrapper)
+    wrapper = kind(optimizer=optimizer)
+    images = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8)
+    label = target(batch, side)
+
+    def step() -> Tensor:
+        samples = []
+        for one in label:
+            sample = SegDataSample(metainfo=dict(img_shape=(side, side), ori_shape=(side, side)))
+            samples.append(sample.set_data(dict(gt_sem_seg=PixelData(data=one[None]))) or sample)
+        data = dict(inputs=list(images), data_samples=samples)
+        return trained.train_step(data, wrapper)['loss']
+
+    return work(model, step, 'bf16' if amp else 'fp32')

@@ -1,0 +1,52 @@
+"""Where a figure was measured."""
+
+import os
+import platform
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from mmdeeplab.weights.peers import FOLDER
+
+TELLING = ('avx2', 'avx512f', 'avx512_bf16', 'avx512_vnni', 'amx_bf16', 'amx_int8')
+PACKAGES = {
+    'torch': 'torch',
+    'mmseg': 'onedl-mmsegmentation',
+    'mmengine': 'onedl-mmengine',
+    'smp': 'segmentation-models-pytorch',
+    'timm': 'timm',
+    'torchvision': 'torchvision',
+}
+
+
+def machine() -> dict[str, object]:
+    """Processor, memory, threads, versions, and how busy it was before the run."""
+    return dict(
+        processor=_line('/proc/cpuinfo', 'model name') or platform.processor(),
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        instructions=[flag for flag in TELLING if flag in _line('/proc/cpuinfo', 'flags').split()],
+        memory_gib=round(int((_line('/proc/meminfo', 'MemTotal') or '0').split()[0]) / 2**20),
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else 'none',
+        load_before=round(os.getloadavg()[0], 1),
+        python=platform.python_version(),
+        versions={name: version(name) for name in PACKAGES},
+    )
+
+
+def version(name: str) -> str:
+    """Of a peer, by the name it has in the table; ``missing`` where it is not installed."""
+    for found in metadata.distributions(name=PACKAGES[name], path=[*sys.path, str(FOLDER)]):
+        return found.version
+    return 'missing'
+
+
+def _line(path: str, key: str) -> str:
+    """What follows ``key`` in the first such line of one of Linux's tables."""
+    file = Path(path)
+    text = file.read_text() if file.is_file() else ''
+    found = re.search(rf'^{key}\s*:\s*(.*)$', text, re.M)
+    return found[1] if found else ''

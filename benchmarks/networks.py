@@ -1,0 +1,189 @@
+"""Networks to time, ours and the peers', with random weights and statistics that fit them."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.case import Skip, Work
+from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.shipped import config_path
+from mmdeeplab.weights import peers
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+LIMITS = {'bf16': 'bf16', 'int8': 'int8'}
+CALIBRATION = 129  # pixels a side of the image that gives norms their statistics
+
+
+def picture(side: int) -> np.ndarray:
+    """Something with edges and areas: (side, side, 3) uint8."""
+    rng = np.random.default_rng(0)
+    coarse = torch.from_numpy(rng.random((1, 3, max(side // 32, 2), max(side // 32, 2)))).float()
+    smooth = F.interpolate(coarse, (side, side), mode='bilinear')[0].permute(1, 2, 0).numpy()
+    return np.clip(255 * smooth + rng.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
+
+
+@torch.no_grad()
+def calibrate(model: nn.Module, forward: Callable[[Tensor], object]) -> None:
+    """Give the norms the statistics of a picture; without, values grow or die in deep networks."""
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # plain averages
+        norm.reset_running_stats()
+    model.train()
+    image = torch.from_numpy(picture(CALIBRATION - 1)).permute(2, 0, 1)[None].float()
+    forward(torch.cat([image, image.flip(3)]) / 64 - 2)
+    model.eval()
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+
+
+@torch.no_grad()
+def multiply_adds(forward: Callable[[Tensor], object], shape: tuple[int, ...]) -> int:
+    """Of the convolutions and products that one pass executes."""
+    with FlopCounterMode(display=False) as counter:
+        forward(torch.zeros(shape))
+    return counter.get_total_flops() // 2
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def require(name: str) -> ModuleType:
+    """A peer.
+
+    Raises:
+        Skip: It is not installed.
+    """
+    try:
+        return peers.load(name)
+    except ImportError as error:
+        raise Skip(f'{error}: python -m benchmarks peers') from error
+
+
+def plain(model: nn.Module, side: int, batch: int = 1) -> Work:
+    """Pictures in, labels out, as a user of a bare network writes it: eager, fp32."""
+
+    def forward(x: Tensor) -> Tensor:
+        found = model(x)
+        return found['out'] if isinstance(found, dict) else found
+
+    calibrate(model, forward)
+    images = [picture(side)] * batch
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (MEAN, STD))
+
+    @torch.no_grad()
+    def call() -> np.ndarray:
+        inputs = [torch.from_numpy(image).permute(2, 0, 1).float() for image in images]
+        logits = forward((torch.stack(inputs) - mean) / std)
+        full = F.interpolate(logits, (side, side), mode='bilinear', align_corners=False)
+        return full.argmax(1).to(torch.uint8).numpy()
+
+    cost = multiply_adds(forward, (batch, 3, side, side))
+    return Work(call, batch, parameters(model), cost, 'fp32')
+
+
+def smp(encoder: str, side: int, batch: int = 1, classes: int = 21) -> Work:
+    """segmentation_models_pytorch's DeepLabV3Plus; its sides are multiples of 16."""
+    module = require('segmentation_models_pytorch')
+    model = module.DeepLabV3Plus(encoder, encoder_weights=None, classes=classes)
+    return plain(model, max(side // 16, 2) * 16, batch)
+
+
+def torchvision(name: str, side: int) -> Work:
+    """torchvision's network."""
+    models = require('torchvision').models.segmentation
+    return plain(getattr(models, name)(weights=None, weights_backbone=None, num_classes=21), side)
+
+
+def mmseg(config: str, side: int) -> Work:
+    """mmsegmentation's network, by its own ``inference_model`` and its VOC pipeline."""
+    import mmseg as package
+    from mmseg.apis import inference_model, init_model
+
+    init_default_scope('mmseg')
+    path = Path(package.__file__).parent / '.mim' / 'configs' / f'{config}.py'
+    if not path.is_file():
+        raise Skip(f'this mmsegmentation ships no {path.name}')
+    cfg = Config.fromfile(path)
+    cfg.model.decode_head.num_classes = 21
+    for step in cfg.test_pipeline:
+        if step.type == 'Resize':  # the short side to 512 in full
+            step.scale = (4 * side, max(side - 1, 1))
+    model = revert_sync_batchnorm(init_model(cfg, device='cpu'))
+    model.cfg = cfg
+    calibrate(model, lambda x: model._forward(x))
+    image = picture(side)
+    cost = multiply_adds(lambda x: model._forward(x), (1, 3, side, side))
+
+    def call() -> np.ndarray:
+        result = inference_model(model, image)
+        return result.pred_sem_seg.data[0].numpy().astype(np.uint8)
+
+    own = parameters(model) - parameters(model.auxiliary_head)  # unused in inference
+    return Work(call, 1, own, cost, 'fp32')
+
+
+def ours(
+    config: str,
+    side: int,
+    folder: Path,
+    batch: int = 1,
+    fast: bool | str = False,
+    **options: object,
+) -> Work:
+    """Our predictor: pictures in, labels out.
+
+    Raises:
+        Skip: This version has no such mode.
+    """
+    wishes: dict[str, Any] = dict(device='cpu', keep_logits=False)
+    if fast:
+        if 'fast' not in inspect.signature(DeepLabPredictor).parameters:
+            raise Skip('DeepLabPredictor has no argument fast')
+        wishes['fast'] = fast
+    model, cfg = network(config, **options)
+    cfg.model.data_preprocessor.test_size = (side, side)
+    weights = folder / f'{config}-{len(list(folder.iterdir()))}.pth'
+    torch.save(dict(state_dict=model.state_dict()), weights)
+    cost = multiply_adds(lambda x: model(x, mode='tensor'), (batch, 3, side, side))
+    try:
+        predictor = DeepLabPredictor(cfg, weights, **wishes)
+    except (ImportError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise Skip(str(error).splitlines()[0]) from error
+    finally:
+        weights.unlink()
+    images = [picture(side)] * batch
+
+    def call() -> np.ndarray:
+        results: list[Segmentation] = predictor.batch(images)
+        return np.stack([result.labels for result in results])
+
+    return Work(call, batch, parameters(model), cost, LIMITS.get(str(fast), 'fp32'))
+
+
+def network(config: str, **options: object) -> tuple[nn.Module, Config]:
+    """One of ours by the name of its config, the same weights each time; and the config."""
+    from mmseg.registry import MODELS
+
+    init_default_scope('mmseg')
+    cfg = Config.fromfile(config_path(config))
+    cfg.merge_from_dict({f'model.{key}': value for key, value in options.items()})
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    calibrate(model, lambda x: model(x, mode='tensor'))
+    return model, cfg

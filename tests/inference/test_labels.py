@@ -1,0 +1,108 @@
+"""Labels without large logits, against resizing and comparing every class."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference.labels import label_map, makes_labels, predict_labels, winners
+from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.shipped import config_path
+
+SMALL = 'deeplabv3plus_mobilenetv2_voc'
+
+
+def areas(classes: int, side: int, present: int, noise: float = 1) -> Tensor:
+    """Logits of an image in which ``present`` classes have coarse areas, with noise."""
+    coarse = torch.randint(0, present, (1, 1, 5, 5)).float()
+    ids = F.interpolate(coarse, (side, side)).long()[0, 0] * (classes // present)
+    return F.one_hot(ids, classes).permute(2, 0, 1) * 6.0 + noise * torch.randn(classes, side, side)
+
+
+def plainly(logits: Tensor, padded: tuple, padding: tuple, size: tuple, align: bool) -> Tensor:
+    left, right, top, bottom = padding
+    full = F.interpolate(logits[None], padded, mode='bilinear', align_corners=align)
+    full = full[..., top : padded[0] - bottom, left : padded[1] - right]
+    return F.interpolate(full, size, mode='bilinear', align_corners=align)[0].argmax(0)
+
+
+@pytest.mark.parametrize('align', [True, False])
+@pytest.mark.parametrize('size', [(60, 70), (97, 41)])
+@pytest.mark.parametrize('present', [1, 3, 21])
+def test_equals_resizing_every_class(present: int, size: tuple, align: bool) -> None:
+    where = (81, 81), (0, 11, 0, 21), size, align
+    for _ in range(5):
+        logits = areas(21, 21, present)
+        labels = label_map(logits, *where)
+        assert labels.dtype == torch.uint8
+        assert torch.equal(labels.long(), plainly(logits, *where))
+
+
+@pytest.mark.parametrize('shape', [(6, 5, 5), (21, 33, 33), (150, 9, 9)])
+def test_smooth_scores_lose_no_winner(shape: tuple) -> None:
+    """Against every class that wins anywhere on a grid thirty times as fine."""
+    for _ in range(3):
+        coarse = 9 * torch.randn(1, shape[0], 3, 3)
+        logits = F.interpolate(coarse, shape[1:], mode='bicubic')[0] + torch.randn(shape) / 9
+        fine = [(side - 1) * 30 + 1 for side in shape[1:]]
+        won = F.interpolate(logits[None], fine, mode='bilinear', align_corners=True)[0].argmax(0)
+        assert set(won.unique().tolist()) <= set(winners(logits).tolist())
+
+
+def test_classes_that_win_nowhere_are_left_out() -> None:
+    assert len(winners(areas(21, 65, 3, 0.2))) == 3
+    assert len(winners(areas(150, 65, 3, 0.2))) == 3
+
+
+def test_noise_has_many_winners_and_an_area_one() -> None:
+    assert len(winners(torch.randn(21, 33, 33))) == 21
+    assert winners(areas(21, 33, 1) + torch.eye(21)[4][:, None, None] * 99).tolist() == [4]
+
+
+def test_ties_go_to_the_first_class() -> None:
+    logits = torch.zeros(5, 4, 4)
+    logits[[1, 3]] = 2
+    assert label_map(logits, (7, 7), (0, 0, 0, 0), (7, 7), True).unique().tolist() == [1]
+
+
+@pytest.mark.parametrize('shape', [(300, 1, 1), (300, 1, 4), (300, 3, 1)])
+def test_maps_of_one_point_and_many_classes(shape: tuple) -> None:
+    logits = torch.randn(shape)
+    where = (9, 9), (0, 0, 0, 0), (9, 9), False
+    assert torch.equal(label_map(logits, *where), plainly(logits, *where))
+
+
+@pytest.fixture
+def weights(build: Callable[..., nn.Module], tmp_path: object) -> str:
+    path = f'{tmp_path}/w.pth'
+    torch.save(dict(state_dict=build(SMALL).state_dict()), path)
+    return path
+
+
+def test_the_predictor_gives_the_same_labels(weights: str) -> None:
+    cfg = Config.fromfile(config_path(SMALL))
+    cfg.model.data_preprocessor.test_size = (65, 65)
+    lean, full = (DeepLabPredictor(cfg, weights, 'cpu', keep_logits=keep) for keep in (False, True))
+    pictures = [np.random.default_rng(i).integers(0, 256, (40, 57, 3), np.uint8) for i in range(2)]
+    for a, b in zip(lean.batch(pictures), full.batch(pictures), strict=True):
+        assert a.logits is None
+        assert b.logits is not None
+        np.testing.assert_array_equal(a.labels, b.labels)
+    assert lean.model.labels_only
+    assert makes_labels(lean.model.module)
+
+
+def test_scores_that_are_no_numbers_are_refused(build: Callable[..., nn.Module]) -> None:
+    model = build(SMALL).eval()
+    nn.init.constant_(model.decode_head.conv_seg.bias, float('nan'))
+    model.data_preprocessor.test_size = (33, 33)
+    sample = SegDataSample(metainfo=dict(ori_shape=(33, 33), img_path='bird.jpg'))
+    image = torch.zeros(3, 33, 33, dtype=torch.uint8)
+    with pytest.raises(UserError, match=r'bird\.jpg'):
+        predict_labels(model, dict(inputs=[image], data_samples=[sample]))
