@@ -1,10 +1,11 @@
 """A training step: forward, loss, backward, update; batch 4 at 257."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
@@ -17,8 +18,15 @@ from benchmarks import networks
 from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.cases.inference import SMALL, XCEPTION
 from mmdeeplab.engine.amp import AutocastOptimWrapper
+from mmdeeplab.engine.economy import economise
 from mmdeeplab.engine.non_finite import guarded
 
+# Less memory than half of smp's in float32.
+HALF = (
+    *(f'backbone.entry_flow.{i}' for i in range(3)),
+    *(f'backbone.middle_flow.{i}' for i in range(16)),
+    'decode_head.stages.0',
+)
 CLASSES, VOID, MEBI = 21, 255, 2**20
 Step = Callable[[], Tensor]
 
@@ -26,30 +34,37 @@ Step = Callable[[], Tensor]
 def setup(scale: Scale) -> list[Comparison]:
     """Our steps beside smp's networks as a plain loop trains them."""
     side, batch = scale.of(257, 33), scale.of(4, 2)
-    pairs: list[tuple[str, str, str, dict[str, float]]] = [
-        ('MobileNetV2', 'mobilenet_v2', SMALL, {})
-    ]
-    if not scale.tiny:
-        goals = {'ours': 1.25, 'ours, bf16': 2.0}
-        pairs.insert(0, ('Xception-65', 'tu-xception65', XCEPTION, goals))
-    return [
-        compare(f'{name}, v3+, {batch} x {side} x {side}', encoder, config, goals, side, batch)
-        for name, encoder, config, goals in pairs
-    ]
+    size = f'v3+, {batch} x {side} x {side}'
+    small = compare(f'MobileNetV2, {size}', 'mobilenet_v2', SMALL, {}, (), side, batch)
+    if scale.tiny:
+        return [small]
+    goals = {'ours, channels last': 1.25, 'ours, channels last, bf16': 2.0}
+    large = compare(f'Xception-65, {size}', 'tu-xception65', XCEPTION, goals, HALF, side, batch)
+    return [large, small]
 
 
 def compare(
-    title: str, encoder: str, config: str, goals: dict[str, float], side: int, batch: int
+    title: str,
+    encoder: str,
+    config: str,
+    goals: dict[str, float],
+    parts: Sequence[str],
+    side: int,
+    batch: int,
 ) -> Comparison:
     """smp's network in a plain fp32 loop is the reference."""
     first = f'smp {encoder}'
     ours = partial(own, config, side, batch)
-    variants = (
+    variants: tuple[Variant, ...] = (
         Variant(first, partial(smp, encoder, side, batch), 'smp'),
         Variant(f'{first}, bf16 autocast', partial(smp, encoder, side, batch, True), 'smp'),
         Variant('ours', ours),
-        Variant('ours, bf16', partial(ours, amp=True)),
+        Variant('ours, channels last', partial(ours, channels_last=True)),
+        Variant('ours, channels last, bf16', partial(ours, amp=True, channels_last=True)),
     )
+    if parts:
+        again = partial(ours, amp=True, channels_last=True, recompute=parts)
+        variants += (Variant('the same, flows computed again', again),)
     return Comparison(title, variants, first, unit='step', goals=goals)
 
 
@@ -97,9 +112,10 @@ def smp(encoder: str, side: int, batch: int, autocast: bool = False) -> Work:
     return work(model, step, 'bf16' if autocast else 'fp32')
 
 
-def own(config: str, side: int, batch: int, amp: bool = False) -> Work:
+def own(config: str, side: int, batch: int, amp: bool = False, **memory: Any) -> Work:
     """Our step as the Runner makes it: preprocessor, loss, guard, update."""
     model, _ = networks.network(config, **{'data_preprocessor.size': (side, side)})
+    economise(model, Config(memory))
     trained: Any = model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
     kind = guarded(AutocastOptimWrapper if amp else OptimWrapper)
