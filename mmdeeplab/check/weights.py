@@ -1,6 +1,6 @@
 """How often each class occurs, and the weights that make up for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,9 +97,30 @@ def set_aside(cfg: 'Config') -> None:
             wishes[path] = wish
             loss['class_weight'] = None
         elif wish is not None:
+            _same_number(cfg, path, wish)
             _weigh(loss, wish)
     if wishes:
         cfg[_WISHES] = wishes
+
+
+def _same_number(cfg: 'Config', path: str, weights: object) -> None:
+    """Refuse weights that are not one a class.
+
+    Raises:
+        UserError: They are more or fewer than the classes of the head above the loss.
+    """
+    steps = path.split('.')
+    while steps and not isinstance(weights, str):
+        steps.pop()
+        node = cfg
+        for step in steps:
+            node = node[int(step) if isinstance(node, (list, tuple)) else step]
+        count = node.get('num_classes') if isinstance(node, dict) else None
+        if isinstance(count, int) and isinstance(weights, Sequence) and len(weights) != count:
+            raise UserError(
+                f'{path}.class_weight has {len(weights)} weights, '
+                f'{".".join(steps)}.num_classes is {count}'
+            )
 
 
 def wanted(cfg: 'Config') -> dict[str, str]:

@@ -38,6 +38,7 @@ def make_server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            log_config=None,  # uvicorn's own would close the log files of the whole process
             log_level='warning',
             access_log=False,
             server_header=False,

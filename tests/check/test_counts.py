@@ -147,3 +147,11 @@ def test_training_with_auto(data: Path, tmp_path: Path) -> None:
     weights = Config.fromfile(dumped).model.decode_head.loss_decode.class_weight
     assert weights == examine(config(data), ('train',)).counts['train'].weights('auto')
     assert len(set(weights)) > 10
+
+
+@pytest.mark.parametrize('count', [20, 22])
+def test_weights_are_one_a_class(count: int) -> None:
+    cfg = model_config([1.0] * count)
+    cfg.model.decode_head.num_classes = 21
+    with pytest.raises(UserError, match=rf'class_weight has {count} weights, .*num_classes is 21'):
+        set_aside(cfg)

@@ -48,6 +48,8 @@ def options(path: Path) -> Iterator[str]:
     yield 'model.data_preprocessor.size=(49,49)'
     yield 'model.data_preprocessor.test_size=(65,65)'
     yield 'model.decode_head.num_classes=21'
+    if 'class_weight' in cfg.model.decode_head.loss_decode:
+        yield 'model.decode_head.loss_decode.class_weight=None'
     yield 'train_dataloader.batch_size=2'
     yield 'train_dataloader.dataset.split=train'
     yield 'train_dataloader.dataset.mask_dir=SegmentationClass'

@@ -4,11 +4,13 @@ import base64
 import http.client
 import io
 import json
+import logging
 import socket
 import struct
 import threading
 import time
 import zlib
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,9 +20,11 @@ from PIL import Image
 pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
 
 from serving import CLASSES, LIMITS, Serve, Stub, truth
+from starlette.applications import Starlette
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import Limits
+from mmdeeplab.serve.server import make_server
 from mmdeeplab.voc_names import voc_palette
 
 
@@ -312,3 +316,11 @@ def test_failures_are_told(
     assert words in json.loads(body)['error']
     stub.act = lambda: None
     assert ask(url, '/api/segment', encoded())[0] == 200
+
+
+def test_log_files_of_the_process_stay_open(tmp_path: Path) -> None:
+    """uvicorn's own logging settings would close them all."""
+    handler = logging.FileHandler(tmp_path / 'train.log')
+    make_server(Starlette())
+    assert handler.stream is not None
+    handler.close()
