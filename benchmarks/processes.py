@@ -1,6 +1,7 @@
 """The same work in several processes at once."""
 
 import multiprocessing
+import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -28,6 +29,10 @@ def predictions(config: str, side: int, count: int, scale: Scale) -> Work:
 
 def _begin(config: str, side: int) -> None:
     global _call
+    from mmdeeplab.weights.peers import FOLDER
+
+    # Inherited; a torchvision for another torch would be imported from there.
+    sys.path[:] = [path for path in sys.path if path != str(FOLDER)]
     from benchmarks.networks import ours
     from mmdeeplab.cli.common import quiet_imports
 

@@ -144,7 +144,6 @@ def test_the_graphs_are_evaluation(model: nn.Module, size: tuple[int, int]) -> N
     [
         ('torchscript', True),
         ('torchscript', False),
-        pytest.param('pt2', False, marks=pytest.mark.slow),
         pytest.param('onnx', True, marks=pytest.mark.slow),
     ],
 )
@@ -182,6 +181,17 @@ def test_any_size(
         elif min(size) >= SIDE:
             x = (rgb / 127.5 - 1).astype(np.float32).transpose(2, 0, 1)[None]
             np.testing.assert_allclose(run(x)[0], scores, rtol=1e-3, atol=1e-3)
+
+
+def test_pt2_at_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
+    wish = order(tmp_path, 'pt2', size=(SIDE, SIDE))
+    verdict = export(wish, model, {}, samples).verdict
+    assert verdict.faults == []
+    assert verdict.difference < 1e-4 * verdict.largest
+    assert open_artefact(wish.out)[0](np.zeros((1, 3, SIDE, SIDE), np.float32)).shape[-2:] == (
+        49,
+        49,
+    )
 
 
 def test_half_and_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
