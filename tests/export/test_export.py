@@ -185,7 +185,7 @@ def test_any_size(
 
 def test_pt2_at_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
     wish = order(tmp_path, 'pt2', size=(SIDE, SIDE))
-    verdict = export(wish, model, {}, samples).verdict
+    verdict = export(wish, model, dict(precision='float'), samples).verdict
     assert verdict.faults == []
     assert verdict.difference < 1e-4 * verdict.largest
     assert open_artefact(wish.out)[0](np.zeros((1, 3, SIDE, SIDE), np.float32)).shape[-2:] == (
