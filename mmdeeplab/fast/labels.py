@@ -1,38 +1,39 @@
-"""From coarse logits to a label map, up-sampled and compared in bands of rows."""
+"""From coarse logits to a label map: borders alone, or up-sampled and compared in bands of rows."""
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdeeplab.inference.borders import Resize, border_labels, kind_for, operator
+
 BAND = 2**16  # scores in one band; they stay in the cache between resizing and comparing
-
-
-class Resize(NamedTuple):
-    """One step along one side: bilinear to ``size``, then the cells ``start`` to ``stop``."""
-
-    size: int
-    start: int
-    stop: int
 
 
 def label_map(
     logits: Tensor, rows: Sequence[Resize], columns: Sequence[Resize], align_corners: bool
 ) -> Tensor:
-    """Class of every pixel, (H, W) int64, without ever holding C x H x W scores.
+    """Class of every pixel, without ever holding C x H x W scores.
 
-    Resizing works on rows and columns apart. Columns are resized first, (C, h, w) -> (h, C, W);
-    then each band of output rows is a small matrix times the few coarse rows below it.
+    Where borders are few, only they are computed
+    (:func:`~mmdeeplab.inference.borders.border_labels`). Elsewhere resizing works on rows and
+    columns apart. Columns are resized first, (C, h, w) -> (h, C, W); then each band of output rows
+    is a small matrix times the few coarse rows below it.
 
     Args:
         logits: (C, h, w).
         rows: Steps of the height, one after another.
         columns: Steps of the width.
         align_corners: Where the grids meet.
+
+    Returns:
+        (H, W) uint8, int64 where there are more than 256 classes.
     """
+    found = border_labels(logits, rows, columns, align_corners)
+    if found is not None:
+        return found
     classes, height, _ = logits.shape
     x = logits.permute(1, 0, 2)[None].contiguous()
     for size, start, stop in columns:
@@ -41,10 +42,10 @@ def label_map(
         x = x[..., start:stop]
     width = x.shape[3]
     flat = x[0].reshape(height, classes * width)
-    operator, bands = row_operator(height, tuple(rows), align_corners, BAND // (classes * width))
-    labels = torch.empty(len(operator), width, dtype=torch.int64)
+    matrix, bands = row_operator(height, tuple(rows), align_corners, BAND // (classes * width))
+    labels = torch.empty(len(matrix), width, dtype=kind_for(classes))
     for top, bottom, low, high in bands:
-        scores = operator[top:bottom, low:high] @ flat[low:high]
+        scores = matrix[top:bottom, low:high] @ flat[low:high]
         labels[top:bottom] = scores.view(-1, classes, width).max(1)[1]
     return labels
 
@@ -57,15 +58,10 @@ def row_operator(
 
     A band is (first row, last row + 1, first coarse row, last coarse row + 1), all that are not 0.
     """
-    x = torch.eye(height)[None, :, :, None]  # (1, unit vectors, h, 1)
-    for size, start, stop in steps:
-        if size != x.shape[2]:
-            x = F.interpolate(x, (size, 1), mode='bilinear', align_corners=align_corners)
-        x = x[:, :, start:stop]
-    operator = x[0, :, :, 0].T.contiguous()
+    matrix = operator(height, steps, align_corners)
     bands = []
-    for top in range(0, len(operator), max(least, 8)):
-        bottom = min(top + max(least, 8), len(operator))
-        used = operator[top:bottom].ne(0).any(0).nonzero()
+    for top in range(0, len(matrix), max(least, 8)):
+        bottom = min(top + max(least, 8), len(matrix))
+        used = matrix[top:bottom].ne(0).any(0).nonzero()
         bands.append((top, bottom, int(used[0]), int(used[-1]) + 1))
-    return operator, bands
+    return matrix, bands

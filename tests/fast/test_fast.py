@@ -142,8 +142,13 @@ def test_packed_convolutions_at_every_rate(rate: int, groups: int) -> None:
 
 @pytest.mark.parametrize('align', [True, False])
 @pytest.mark.parametrize('original', [(60, 51), (97, 40)])
-def test_label_maps_are_those_of_resized_scores(align: bool, original: tuple[int, int]) -> None:
+@pytest.mark.parametrize('area', [0, 30])
+def test_label_maps_are_those_of_resized_scores(
+    align: bool, original: tuple[int, int], area: float
+) -> None:
     logits = torch.randn(21, 17, 16, dtype=torch.float64)
+    logits[3, :9] += area  # one border alone, or borders everywhere
+    logits[7, 9:] += area
 
     def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
         return F.interpolate(x[None], size, mode='bilinear', align_corners=align)[0]
@@ -155,7 +160,7 @@ def test_label_maps_are_those_of_resized_scores(align: bool, original: tuple[int
     columns = [Resize(64, 3, 54), Resize(original[1], 0, original[1])]
     labels = label_map(logits.float(), rows, columns, align)
     assert clear.float().mean() > 0.99
-    assert torch.equal(labels[clear], scores.argmax(0)[clear])
+    assert torch.equal(labels[clear].long(), scores.argmax(0)[clear])
 
 
 def data(*sizes: tuple[int, int]) -> dict:

@@ -1,6 +1,7 @@
 """Labels without large logits, against resizing and comparing every class."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.labels import label_map, makes_labels, predict_labels, winners
+from mmdeeplab.inference.borders import Resize, border_labels, contenders
+from mmdeeplab.inference.labels import label_map, makes_labels, predict_labels
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.shipped import config_path
 
@@ -25,11 +27,15 @@ def areas(classes: int, side: int, present: int, noise: float = 1) -> Tensor:
     return F.one_hot(ids, classes).permute(2, 0, 1) * 6.0 + noise * torch.randn(classes, side, side)
 
 
-def plainly(logits: Tensor, padded: tuple, padding: tuple, size: tuple, align: bool) -> Tensor:
+def resized(logits: Tensor, padded: tuple, padding: tuple, size: tuple, align: bool) -> Tensor:
     left, right, top, bottom = padding
     full = F.interpolate(logits[None], padded, mode='bilinear', align_corners=align)
     full = full[..., top : padded[0] - bottom, left : padded[1] - right]
-    return F.interpolate(full, size, mode='bilinear', align_corners=align)[0].argmax(0)
+    return F.interpolate(full, size, mode='bilinear', align_corners=align)[0]
+
+
+def plainly(logits: Tensor, *where: Any) -> Tensor:
+    return resized(logits, *where).argmax(0)
 
 
 @pytest.mark.parametrize('align', [True, False])
@@ -44,25 +50,75 @@ def test_equals_resizing_every_class(present: int, size: tuple, align: bool) -> 
         assert torch.equal(labels.long(), plainly(logits, *where))
 
 
+@pytest.mark.parametrize('align', [True, False])
+@pytest.mark.parametrize('size', [(240, 280), (100, 117), (370, 201)])
+@pytest.mark.parametrize('kind', [torch.float32, torch.float64])
+def test_borders_alone_give_every_label(size: tuple, align: bool, kind: torch.dtype) -> None:
+    """Two resizes, cut on all sides; ties at points and between them."""
+    where = (257, 257), (3, 14, 6, 11), size, align
+    steps = [
+        (Resize(257, 6, 246), Resize(size[0], 0, size[0])),
+        (Resize(257, 3, 243), Resize(size[1], 0, size[1])),
+    ]
+    for present in (2, 4, 7):
+        logits = areas(21, 65, present, 0.3).to(kind)
+        logits[1] = logits[0]  # tied wherever it has the largest score
+        logits[:, 40:] = logits[:, 40:].round()
+        logits[3, :50] += 9  # few borders
+        labels = border_labels(logits, *steps, align, lambda ids, x=logits: resized(x[ids], *where))
+        assert labels is not None
+        assert torch.equal(labels.long(), plainly(logits, *where))
+
+
+def test_two_classes_within_rounding_are_compared_as_resized() -> None:
+    """One column of points where two classes are equal, so the pixels on it are ties."""
+    logits = torch.zeros(3, 33, 33)
+    ramp = torch.arange(33) - 16.0
+    logits[1], logits[2] = ramp.clamp(-4, 4), -ramp.clamp(-4, 4)
+    where = (129, 129), (0, 0, 0, 0), (129, 129), True
+    step = (Resize(129, 0, 129), Resize(129, 0, 129))
+    asked: list[list[int]] = []
+
+    def exact(ids: Tensor) -> Tensor:
+        asked.append(ids.tolist())
+        return resized(logits[ids], *where)
+
+    labels = border_labels(logits, step, step, True, exact)
+    assert labels is not None
+    assert asked == [[0, 1, 2]]  # only at the crossing, where all three are 0
+    assert torch.equal(labels.long(), plainly(logits, *where))
+
+
 @pytest.mark.parametrize('shape', [(6, 5, 5), (21, 33, 33), (150, 9, 9)])
-def test_smooth_scores_lose_no_winner(shape: tuple) -> None:
+def test_smooth_scores_lose_no_contender(shape: tuple) -> None:
     """Against every class that wins anywhere on a grid thirty times as fine."""
+    everywhere = torch.ones(shape[1] - 1, shape[2] - 1, dtype=torch.bool)
     for _ in range(3):
         coarse = 9 * torch.randn(1, shape[0], 3, 3)
         logits = F.interpolate(coarse, shape[1:], mode='bicubic')[0] + torch.randn(shape) / 9
         fine = [(side - 1) * 30 + 1 for side in shape[1:]]
         won = F.interpolate(logits[None], fine, mode='bilinear', align_corners=True)[0].argmax(0)
-        assert set(won.unique().tolist()) <= set(winners(logits).tolist())
+        kept = contenders(logits, logits.max(0)[1], everywhere, (2, 2), torch.tensor(1e-5))
+        assert set(won.unique().tolist()) <= set(kept.tolist())
 
 
-def test_classes_that_win_nowhere_are_left_out() -> None:
-    assert len(winners(areas(21, 65, 3, 0.2))) == 3
-    assert len(winners(areas(150, 65, 3, 0.2))) == 3
+@pytest.mark.parametrize('classes', [21, 150])
+def test_classes_that_win_nowhere_are_left_out(classes: int) -> None:
+    logits = areas(classes, 65, 3, 0.2)
+    everywhere = torch.ones(64, 64, dtype=torch.bool)
+    kept = contenders(logits, logits.max(0)[1], everywhere, (2, 2), torch.tensor(1e-5))
+    assert len(kept) == 3
 
 
-def test_noise_has_many_winners_and_an_area_one() -> None:
-    assert len(winners(torch.randn(21, 33, 33))) == 21
-    assert winners(areas(21, 33, 1) + torch.eye(21)[4][:, None, None] * 99).tolist() == [4]
+def test_noise_and_narrow_numbers_are_resized_whole() -> None:
+    step = (Resize(65, 0, 65),)
+    noise, area = torch.randn(21, 33, 33), areas(21, 33, 1)
+    assert border_labels(noise, step, step, True) is None
+    assert border_labels(area.bfloat16(), step, step, True) is None
+    assert border_labels(area + torch.eye(21)[4][:, None, None] * 99, step, step, True).eq(4).all()
+    where = (65, 65), (0, 0, 0, 0), (65, 65), True
+    for logits in (noise, area.bfloat16()):
+        assert torch.equal(label_map(logits, *where).long(), plainly(logits, *where))
 
 
 def test_ties_go_to_the_first_class() -> None:

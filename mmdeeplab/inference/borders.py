@@ -1,0 +1,193 @@
+"""Labels from coarse logits by looking at the borders between classes alone."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+ROUNDING = 3e-6  # of the largest score; more than resizing twice can lose in float32 (2e-6)
+SHARE = 0.25  # of the places between coarse points; with more borders all is resized faster
+EXACT = (torch.float32, torch.float64)  # narrower numbers lose more than ROUNDING
+
+
+class Resize(NamedTuple):
+    """One step along one side: bilinear to ``size``, then the cells ``start`` to ``stop``."""
+
+    size: int
+    start: int
+    stop: int
+
+
+class Reach(NamedTuple):
+    """Which coarse points make the fine ones of a side.
+
+    Attributes:
+        first: (N) the first of the points.
+        weights: (n, N) of the n points from there on.
+    """
+
+    first: Tensor
+    weights: Tensor
+
+
+def operator(
+    length: int, steps: Sequence[Resize], align_corners: bool, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """The steps along one side of ``length`` as a matrix (N, length)."""
+    x = torch.eye(length, dtype=dtype)[None, :, :, None]  # (1, unit vectors, length, 1)
+    for size, start, stop in steps:
+        if size != x.shape[2]:
+            x = F.interpolate(x, (size, 1), mode='bilinear', align_corners=align_corners)
+        x = x[:, :, start:stop]
+    return x[0, :, :, 0].T.contiguous()
+
+
+@lru_cache(maxsize=32)
+def reach(length: int, steps: tuple[Resize, ...], align_corners: bool, dtype: torch.dtype) -> Reach:
+    """Of the steps' matrix, what is not 0."""
+    matrix = operator(length, steps, align_corners, dtype)
+    places = torch.arange(length).expand_as(matrix)
+    first = places.masked_fill(matrix == 0, length).amin(1)
+    count = int((places.masked_fill(matrix == 0, -1).amax(1) - first).max()) + 1
+    first = first.clamp(max=length - count)
+    weights = matrix.gather(1, first[:, None] + torch.arange(count))
+    return Reach(first, weights.T.contiguous())
+
+
+def border_labels(
+    logits: Tensor,
+    rows: Sequence[Resize],
+    columns: Sequence[Resize],
+    align_corners: bool,
+    exact: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor | None:
+    """Class of the largest score of every pixel, with no class resized.
+
+    Where one class has the largest score, by more than rounding, at all the coarse points that a
+    pixel is interpolated from, it has it at the pixel. Only the other pixels, at borders, are
+    computed, from those points; of two classes nearer than rounding ``exact`` decides.
+
+    Args:
+        logits: (C, h, w).
+        rows: Steps of the height, one after another.
+        columns: Steps of the width.
+        align_corners: Where the grids meet.
+        exact: Resizes the classes of these ids (k): (k, H, W); without it rounding decides.
+
+    Returns:
+        (H, W) uint8, int64 where there are more than 256 classes; None where borders are so many,
+        or the numbers so narrow, that resizing all is the better way.
+    """
+    if logits.dtype not in EXACT:
+        return None
+    sides = zip(logits.shape[1:], (rows, columns), strict=True)
+    reaches = [reach(length, tuple(s), align_corners, logits.dtype) for length, s in sides]
+    logits, down, across = _cut(logits, *reaches)
+    largest, ids = logits.max(0)
+    least, most = torch.aminmax(logits)
+    margin = ROUNDING * torch.maximum(most, -least)
+    kind = kind_for(len(logits))
+    sure = (logits >= largest - margin).sum(0, dtype=kind) == 1
+    shape = len(down.weights), len(across.weights)
+    border = _mixed(ids, sure, shape)
+    if int(border.sum()) > SHARE * border.numel():
+        return None
+    labels = _spread(ids.to(kind), down, across)
+    places = _spread(border, down, across).nonzero(as_tuple=True)
+    if len(places[0]):
+        kept = contenders(logits, ids, border, shape, margin)
+        scores = _interpolate(logits[kept], down, across, places)
+        labels[places] = _winners(scores, kept, margin, places, exact).to(kind)
+    return labels
+
+
+def kind_for(classes: int) -> torch.dtype:
+    """The smallest type of ids."""
+    return torch.uint8 if classes <= 256 else torch.int64
+
+
+def _cut(logits: Tensor, down: Reach, across: Reach) -> tuple[Tensor, Reach, Reach]:
+    """What is reached of the coarse logits, and the reaches counted from there."""
+    windows, moved = [], []
+    for side in (down, across):
+        start = int(side.first[0])
+        windows.append(slice(start, int(side.first[-1]) + len(side.weights)))
+        first, weights = side.first - start, side.weights
+        moved.append(Reach(first.to(logits.device), weights.to(logits.device)))
+    return logits[:, windows[0], windows[1]].contiguous(), moved[0], moved[1]
+
+
+def _spread(coarse: Tensor, down: Reach, across: Reach) -> Tensor:
+    """(h, w) -> (H, W): every pixel's value at the first point it is made from."""
+    return coarse.index_select(1, across.first).index_select(0, down.first)
+
+
+def _corners(maps: Tensor, shape: tuple[int, int]) -> list[Tensor]:
+    """Views (..., h - n + 1, w - m + 1): each place's n x m points, one after another."""
+    height, width = (a - b + 1 for a, b in zip(maps.shape[-2:], shape, strict=True))
+    return [
+        maps[..., i : i + height, j : j + width] for i in range(shape[0]) for j in range(shape[1])
+    ]
+
+
+def _mixed(ids: Tensor, sure: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Where n x m points do not all surely have one class: (h - n + 1, w - m + 1) bool."""
+    marked = ids.masked_fill(~sure, -1)
+    first, *others = _corners(marked, shape)
+    mixed = first < 0
+    for other in others:
+        mixed |= other != first
+    return mixed
+
+
+def contenders(
+    logits: Tensor, ids: Tensor, border: Tensor, shape: tuple[int, int], margin: Tensor
+) -> Tensor:
+    """Classes, in order, that may have the largest score somewhere at the borders.
+
+    Where a class is below the mean of the points' winners at all the points it loses:
+    interpolation keeps that order, and the mean is never above the largest of what it is made of.
+    """
+    scores = torch.stack([corner[:, border] for corner in _corners(logits, shape)], 1)
+    mean = torch.zeros_like(scores[0])  # (points, borders)
+    for owner in (owners := _corners(ids, shape)):
+        mean += scores.gather(0, owner[border].expand(1, len(mean), -1))[0]
+    mean /= len(owners)
+    return (scores >= mean - margin).flatten(1).any(1).nonzero()[:, 0]
+
+
+def _interpolate(logits: Tensor, down: Reach, across: Reach, places: tuple[Tensor, ...]) -> Tensor:
+    """(k, h, w) at pixels (P) of the fine grid: (k, P)."""
+    y, x = places
+    start = down.first[y] * logits.shape[2] + across.first[x]
+    flat = logits.flatten(1)
+    scores = flat.new_zeros(len(flat), len(y))
+    for i, row in enumerate(down.weights):
+        for j, column in enumerate(across.weights):
+            points = flat.index_select(1, start + (i * logits.shape[2] + j))
+            scores.addcmul_(points, row[y] * column[x])
+    return scores
+
+
+def _winners(
+    scores: Tensor,
+    kept: Tensor,
+    margin: Tensor,
+    places: tuple[Tensor, ...],
+    exact: Callable[[Tensor], Tensor] | None,
+) -> Tensor:
+    """Ids (P) of the largest of scores (k, P)."""
+    best, number = scores.max(0)
+    won = kept[number]
+    if exact is None:
+        return won
+    rivals = scores >= best - margin
+    if int(rivals.sum()) > len(won):
+        tied = rivals.sum(0) > 1
+        few = kept[rivals[:, tied].any(1)]
+        y, x = (place[tied] for place in places)
+        won[tied] = few[exact(few)[:, y, x].max(0)[1]]
+    return won
