@@ -1,7 +1,5 @@
 """The confusion matrix: exact counts of pixels."""
 
-import sys
-
 import cv2
 import numpy as np
 import torch
@@ -11,7 +9,10 @@ from mmdeeplab.errors import UserError
 
 CHUNK = 2**22  # pixels counted at once; OpenCV counts in float32, exactly up to 2**24
 BYTE = 256
-LOWEST = 0 if sys.byteorder == 'little' else 7  # which byte of an int64 has the small numbers
+RUN = 8  # pixels; where areas are smaller on average a histogram is faster
+INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Label, prediction and number of pixels of some pairs; a pair may come several times."""
 
 
 def confusion_matrix(
@@ -37,7 +38,7 @@ def confusion_matrix(
             f'prediction {tuple(prediction.shape)} and label {tuple(label.shape)} of {name} '
             'differ in size'
         )
-    fast = _histogram(prediction, label, num_classes, ignore_index)
+    fast = _of_pairs(prediction, label, num_classes, ignore_index)
     if fast is not None:
         return fast
     counts = torch.zeros(num_classes**2, dtype=torch.int64, device=prediction.device)
@@ -53,40 +54,61 @@ def confusion_matrix(
     return counts.view(num_classes, num_classes)
 
 
-def _histogram(
+def _of_pairs(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int
 ) -> Tensor | None:
-    """The matrix by OpenCV's histogram of pairs of bytes, many times as fast as sorting pixels out.
+    """The matrix, many times as fast as sorting pixels out.
 
-    None for ids that are no bytes, on other devices, and where an id is outside the classes.
+    None for ids of other types, on other devices, and where an id is outside the classes.
     """
-    columns, rows = _bytes(prediction), _bytes(label)
-    if columns is None or rows is None or not 0 < num_classes <= BYTE or not label.numel():
+    if any(ids.device.type != 'cpu' or ids.dtype not in INTEGERS for ids in (prediction, label)):
         return None
-    counts = np.zeros((BYTE, num_classes), np.int64)
-    lines = max(CHUNK // label.shape[1], 1)
-    for i in range(0, len(label), lines):
+    maps = label.contiguous().numpy(), prediction.contiguous().numpy()
+    found = _runs(*maps) or _histogram(*maps) if label.numel() else None
+    if found is None:
+        return None
+    valid = found[0] != ignore_index
+    rows, columns, counts = (part[valid] for part in found)
+    if any(((ids < 0) | (ids >= num_classes)).any() for ids in (rows, columns)):
+        return None
+    joint = rows.astype(np.int64) * num_classes + columns.astype(np.int64)
+    matrix = np.bincount(joint, counts, num_classes**2)  # in float64, exactly up to 2**53
+    return torch.from_numpy(matrix.astype(np.int64)).view(num_classes, num_classes)
+
+
+def _runs(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
+    """By the lengths of the runs of equal pairs; None where they are short."""
+    rows, columns = label.ravel(), prediction.ravel()
+    ends = np.ones(rows.size, bool)
+    np.not_equal(columns[1:], columns[:-1], out=ends[:-1])
+    ends[:-1] |= rows[1:] != rows[:-1]
+    if np.count_nonzero(ends) * RUN > rows.size:
+        return None
+    (last,) = ends.nonzero()
+    return rows[last], columns[last], np.diff(last, prepend=-1)
+
+
+def _histogram(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
+    """By OpenCV's histogram of pairs of bytes; None where an id is no byte."""
+    rows, columns = _bytes(label), _bytes(prediction)
+    if rows is None or columns is None:
+        return None
+    total = np.zeros((BYTE, BYTE), np.int64)
+    lines = max(CHUNK // rows.shape[1], 1)
+    for i in range(0, len(rows), lines):
         images = [rows[i : i + lines], columns[i : i + lines]]
-        channels = [LOWEST % rows.shape[2], rows.shape[2] + LOWEST % columns.shape[2]]
-        bins, ranges = [BYTE, num_classes], [0, BYTE, 0, num_classes]
-        counts += cv2.calcHist(images, channels, None, bins, ranges).astype(np.int64)
-    complete = counts.sum() == label.numel()
-    if 0 <= ignore_index < BYTE:
-        counts[ignore_index] = 0
-    matrix = counts[:num_classes]
-    return torch.from_numpy(matrix) if complete and not counts[num_classes:].any() else None
+        found = cv2.calcHist(images, [0, 1], None, [BYTE, BYTE], [0, BYTE, 0, BYTE])
+        total += found.astype(np.int64)
+    seen = np.flatnonzero(total)
+    return seen // BYTE, seen % BYTE, total.ravel()[seen]
 
 
-def _bytes(ids: Tensor) -> np.ndarray | None:
-    """(H, W) -> (H, W, 1) or (H, W, 8) uint8 that shares its memory; None for other numbers."""
-    if ids.device.type != 'cpu' or ids.dtype not in (torch.uint8, torch.int64) or not ids.numel():
-        return None
-    if ids.dtype == torch.uint8:
-        return ids.contiguous().numpy()[..., None]
-    least, largest = (int(value) for value in torch.aminmax(ids))
-    if least < 0 or largest >= BYTE:
-        return None
-    return ids.contiguous().numpy().view(np.uint8).reshape(*ids.shape, 8)
+def _bytes(ids: np.ndarray) -> np.ndarray | None:
+    """(H, W) whole numbers -> uint8; None where one is no byte."""
+    if ids.dtype == np.uint8:
+        return ids
+    unsigned = ids.view(f'u{ids.itemsize}')  # negative ones become large
+    return ids.astype(np.uint8) if unsigned.max() < BYTE else None
 
 
 def _check_ids(kind: str, ids: Tensor, num_classes: int, ignore_index: int, name: str) -> None:

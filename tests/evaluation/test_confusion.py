@@ -45,11 +45,48 @@ def test_by_bytes_and_by_sorting_are_equal(kinds: tuple, void: int) -> None:
     np.testing.assert_array_equal(confusion_matrix(*tensors, 5, void).numpy(), half)
 
 
-def test_bytes_are_counted_by_the_histogram() -> None:
-    ids = torch.randint(0, 21, (9, 9))
-    assert confusion._histogram(ids, ids.to(torch.uint8), 21, 255) is not None
-    assert confusion._histogram(ids, ids.to(torch.uint8), 20, 255) is None
-    assert confusion._histogram(ids.int(), ids, 21, 255) is None
+def areas(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Prediction and label in areas, with void, or as noise."""
+    rng = np.random.default_rng(0)
+    prediction = rng.integers(0, 5, (4, 3)).repeat(30, 0).repeat(40, 1)
+    label = np.roll(prediction, 2, 1)
+    if kind == 'noise':
+        prediction, label = rng.integers(0, 5, (2, 120, 120))
+    label[:, 60:65] = 255
+    return prediction, label
+
+
+@pytest.mark.parametrize('kind', ['areas', 'noise'])
+@pytest.mark.parametrize(
+    'types', [(np.uint8, np.uint8), (np.int64, np.uint8), (np.int16, np.int32)]
+)
+def test_runs_the_histogram_and_sorting_are_equal(types: tuple, kind: str) -> None:
+    prediction, label = (map_.astype(t) for map_, t in zip(areas(kind), types, strict=True))
+    assert (confusion._runs(label, prediction) is None) == (kind == 'noise')
+    tensors = torch.from_numpy(prediction), torch.from_numpy(label)
+    expected = reference(prediction, label, 5)
+    for maps in (tensors, [x.float() for x in tensors], [x.T for x in tensors]):
+        np.testing.assert_array_equal(confusion_matrix(*maps, 5).numpy(), expected)
+    rows, columns, counts = confusion._histogram(label, prediction)
+    keep = rows != 255
+    found = np.zeros((5, 5), np.int64)
+    np.add.at(found, (rows[keep], columns[keep]), counts[keep])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize('kind', ['areas', 'noise'])
+@pytest.mark.parametrize('value', [5, 254, -1, 261, 2**40 + 1])
+def test_ids_outside_the_classes_are_found_wherever_they_are(kind: str, value: int) -> None:
+    prediction, label = (torch.from_numpy(map_) for map_ in areas(kind))
+    for wrong in (prediction, label):
+        kept = int(wrong[7, 9])
+        wrong[7, 9] = value
+        with pytest.raises(UserError, match=rf'(label|class) {value} of'):
+            confusion_matrix(prediction, label, 5)
+        wrong[7, 9] = kept
+    prediction[:, 61] = value  # void: nobody asks
+    expected = reference(np.where(label == 255, 0, prediction), label.numpy(), 5)
+    np.testing.assert_array_equal(confusion_matrix(prediction, label, 5).numpy(), expected)
 
 
 def test_counting_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +95,14 @@ def test_counting_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(confusion, 'CHUNK', 40)  # two rows of 17
     ours = confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(label), 5)
     np.testing.assert_array_equal(ours.numpy(), reference(prediction, label, 5))
+
+
+def test_many_classes_are_counted_without_bytes() -> None:
+    ids = torch.arange(300).repeat_interleave(20).view(60, 100)
+    matrix = confusion_matrix(ids, ids.flip(0), 300, -1)
+    expected = np.zeros((300, 300), np.int64)
+    np.add.at(expected, (ids.flip(0).numpy(), ids.numpy()), 1)
+    np.testing.assert_array_equal(matrix.numpy(), expected)
 
 
 def test_counts_beyond_the_range_of_float32() -> None:
