@@ -37,8 +37,7 @@ class PackTraining(PackSegInputs):
         image = results['img']
         height, width, channels = image.shape
         planes = np.empty((channels, height, width), np.uint8)
-        for number in range(channels):
-            cv2.extractChannel(image, number, planes[number])
+        cv2.split(image, list(planes))  # writes into the planes
         sample = SegDataSample()
         if 'gt_seg_map' in results:
             label = torch.from_numpy(np.ascontiguousarray(results['gt_seg_map']))[None]

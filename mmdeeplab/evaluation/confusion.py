@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.runs import runs
 
 CHUNK = 2**22  # pixels counted at once; OpenCV counts in float32, exactly up to 2**24
 BYTE = 256
-RUN = 8  # pixels; where areas are smaller on average a histogram is faster
 INTEGERS = (torch.uint8, torch.int16, torch.int32, torch.int64)
 Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Label, prediction and number of pixels of some pairs; a pair may come several times."""
@@ -78,14 +78,11 @@ def _of_pairs(
 
 def _runs(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
     """By the lengths of the runs of equal pairs; None where they are short."""
-    rows, columns = label.ravel(), prediction.ravel()
-    ends = np.ones(rows.size, bool)
-    np.not_equal(columns[1:], columns[:-1], out=ends[:-1])
-    ends[:-1] |= rows[1:] != rows[:-1]
-    if np.count_nonzero(ends) * RUN > rows.size:
+    found = runs(prediction, label)
+    if found is None:
         return None
-    (last,) = ends.nonzero()
-    return rows[last], columns[last], np.diff(last, prepend=-1)
+    places, lengths = found
+    return label.ravel()[places], prediction.ravel()[places], lengths
 
 
 def _histogram(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
