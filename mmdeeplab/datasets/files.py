@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmdeeplab.datasets import lean
 from mmdeeplab.errors import UserError
 from mmdeeplab.runs import runs
 
@@ -77,6 +78,10 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     """The header and (H, W) ids of a mask's bytes."""
+    plain = lean.png_ids(data)
+    if plain is not None:
+        mode, ids = plain
+        return Header('PNG', mode, ids.shape[1], ids.shape[0], 1), ids
     header = read_header(data, path, 'mask')
     if header.format == 'JPEG':
         raise fault(
@@ -121,20 +126,7 @@ def read_bytes(path: str | Path, what: str) -> bytes:
 
 def read_header(data: bytes, path: str | Path, what: str) -> Header:
     """What the file's first bytes tell, and whether its last ones are there."""
-    try:
-        with _quietly_opened(data) as picture:
-            kind = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
-            tagged = kind in ('JPEG', 'TIFF') or 'exif' in picture.info
-            turn = picture.getexif().get(_ORIENTATION, 1) if tagged else 1
-            header = Header(kind, picture.mode, *picture.size, turn if turn in range(1, 9) else 1)
-    except Image.DecompressionBombError as error:
-        raise fault('too-large', f'the {what} {path} is too large: {error}') from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        text = data[:200].lstrip().lower()
-        guess = ' but a web page' if text.startswith((b'<!doctype', b'<html', b'<?xml')) else ''
-        raise fault(
-            'unreadable', f'the {what} {path} is not a picture{guess} ({len(data)} bytes)'
-        ) from error
+    header = _header(data, path, what)
     if header.width * header.height > MAX_PIXELS:
         raise fault(
             'too-large',
@@ -146,6 +138,25 @@ def read_header(data: bytes, path: str | Path, what: str) -> Header:
             'truncated', f'the {what} {path} is cut: {len(data)} bytes, the end of it is missing'
         )
     return header
+
+
+def _header(data: bytes, path: str | Path, what: str) -> Header:
+    if (found := lean.jpeg_size(data)) is not None:
+        return Header('JPEG', *found, 1)
+    try:
+        with _quietly_opened(data) as picture:
+            kind = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
+            tagged = kind in ('JPEG', 'TIFF') or 'exif' in picture.info
+            turn = picture.getexif().get(_ORIENTATION, 1) if tagged else 1
+            return Header(kind, picture.mode, *picture.size, turn if turn in range(1, 9) else 1)
+    except Image.DecompressionBombError as error:
+        raise fault('too-large', f'the {what} {path} is too large: {error}') from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        text = data[:200].lstrip().lower()
+        guess = ' but a web page' if text.startswith((b'<!doctype', b'<html', b'<?xml')) else ''
+        raise fault(
+            'unreadable', f'the {what} {path} is not a picture{guess} ({len(data)} bytes)'
+        ) from error
 
 
 def _quietly_opened(data: bytes) -> Image.Image:

@@ -1,6 +1,8 @@
-"""Brightness, contrast, saturation and hue by tables of 256 entries."""
+"""Brightness, contrast, saturation and hue in arithmetic of bytes."""
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,13 +12,14 @@ from mmdeeplab.registry import TRANSFORMS
 
 LEVELS = np.arange(256, dtype=np.uint8)
 HUES = 180  # OpenCV's circle of hues in a byte
+NEAR = 1e-4  # more than float32 rounds levels by
 
 
 @TRANSFORMS.register_module()
 class PhotometricDistortion(BaseTransform):
     """mmseg's ``PhotoMetricDistortion``: each of four distortions with probability 0.5.
 
-    What acts on each byte alone is looked up in a table, and tables in a row become one.
+    All arithmetic is on bytes, see :func:`shift`.
 
     Args:
         brightness_delta: Largest change of brightness, of 255.
@@ -41,62 +44,72 @@ class PhotometricDistortion(BaseTransform):
         self.exact = exact
 
     def transform(self, results: dict) -> dict:
-        before = LEVELS
+        before = []
         if np.random.randint(2):
             delta = np.random.uniform(-self.brightness_delta, self.brightness_delta)
-            before = shifted(1, delta)
+            before = [Shift(delta=delta)]
         early = np.random.randint(2) == 1  # contrast comes before the colours, or after them
         if early:
-            before = self._contrast()[before]
-        saturation, hue = self._saturation(), self._hue()
-        after = LEVELS if early else self._contrast()
-        if saturation is hue is LEVELS:
-            before, after = after[before], LEVELS
-        image = look_up(results['img'], before)
+            before += _factor(self.contrast_range)
+        saturation, hue = _factor(self.saturation_range), self._hue()
+        after = [] if early else _factor(self.contrast_range)
+        image = shift(results['img'], before)
         if self.exact:
-            image = in_hsv(image, LEVELS, saturation)
-            image = in_hsv(image, hue, LEVELS)
+            image = in_hsv(image, None, saturation)
+            image = in_hsv(image, hue, [])
         else:
             image = in_hsv(image, hue, saturation)
-        results['img'] = look_up(image, after)
+        results['img'] = shift(image, after)
         return results
 
-    def _contrast(self) -> np.ndarray:
+    def _hue(self) -> int | None:
         if not np.random.randint(2):
-            return LEVELS
-        low, high = self.contrast_range
-        return shifted(np.random.uniform(low, high))
-
-    def _saturation(self) -> np.ndarray:
-        if not np.random.randint(2):
-            return LEVELS
-        low, high = self.saturation_range
-        return shifted(np.random.uniform(low, high))
-
-    def _hue(self) -> np.ndarray:
-        if not np.random.randint(2):
-            return LEVELS
-        change = np.random.randint(-self.hue_delta, self.hue_delta)
-        return ((LEVELS.astype(int) + change) % HUES).astype(np.uint8)
+            return None
+        return np.random.randint(-self.hue_delta, self.hue_delta)
 
 
-def shifted(factor: float = 1, delta: float = 0) -> np.ndarray:
-    """Table (256) of ``level * factor + delta``, clipped and cut to whole levels, in float32."""
-    table = LEVELS.astype(np.float32) * factor + delta
-    return np.clip(table, 0, 255).astype(np.uint8)
+class Shift(NamedTuple):
+    """``level * factor + delta``."""
+
+    factor: float = 1
+    delta: float = 0
 
 
-def look_up(image: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """(H, W, C) uint8 through one table."""
-    return image if table is LEVELS else cv2.LUT(image, table)
+def _factor(limits: Sequence[float]) -> list[Shift]:
+    return [Shift(np.random.uniform(*limits))] if np.random.randint(2) else []
 
 
-def in_hsv(image: np.ndarray, hue: np.ndarray, saturation: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 BGR with tables acting on its hue and saturation."""
-    if hue is LEVELS and saturation is LEVELS:
+def shift(image: np.ndarray, shifts: Sequence[Shift]) -> np.ndarray:
+    """(H, W) or (H, W, C) uint8 after the shifts, each clipped and cut to whole levels in float32.
+
+    By OpenCV's arithmetic, several times as fast as a table, where it surely gives the same.
+    """
+    for factor, delta in shifts:
+        table = np.clip(LEVELS.astype(np.float32) * factor + delta, 0, 255).astype(np.uint8)
+        whole = math.floor(delta)
+        if factor == 1 and (table == np.clip(LEVELS.astype(int) + whole, 0, 255)).all():
+            change = cv2.add if whole > 0 else cv2.subtract
+            image = change(image, (float(abs(whole)),) * 4)
+        elif delta == 0 and factor > 0 and _clear(factor):
+            image = cv2.convertScaleAbs(image, alpha=factor, beta=-0.49995)  # rounds
+        else:
+            image = cv2.LUT(image, table)
+    return image
+
+
+def _clear(factor: float) -> bool:
+    """Whether no level times the factor comes near a whole number, where rounding decides."""
+    exact = LEVELS[1:] * factor
+    below = exact[exact < LEVELS.size]
+    return bool((np.abs(below - np.rint(below)) > NEAR).all())
+
+
+def in_hsv(image: np.ndarray, hue: int | None, saturation: Sequence[Shift]) -> np.ndarray:
+    """(H, W, 3) uint8 BGR with its hue turned and its saturation shifted."""
+    if hue is None and not saturation:
         return image
-    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
-    for channel, table in enumerate((hue, saturation)):
-        if table is not LEVELS:
-            cv2.insertChannel(cv2.LUT(cv2.extractChannel(hsv, channel), table), hsv, channel)
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    planes = list(cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV)))
+    if hue is not None:
+        planes[0] = cv2.LUT(planes[0], ((LEVELS.astype(int) + hue) % HUES).astype(np.uint8))
+    planes[1] = shift(planes[1], saturation)
+    return cv2.cvtColor(cv2.merge(planes), cv2.COLOR_HSV2BGR)
