@@ -1,5 +1,6 @@
 """Resize and crop in one: only what the crop shows is computed."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -119,7 +120,7 @@ class RandomResizeCrop(BaseTransform):
         window = draw_window(
             size, self.crop_size, self.cat_max_ratio, lambda w: results['gt_seg_map'][w]
         )
-        results['img'] = cv2.resize(results['img'], size[::-1])
+        results['img'] = resize_corner(results['img'], size, window)
         cut(results, window)
 
     def _resize_region(self, results: dict, size: tuple[int, int]) -> None:
@@ -138,6 +139,27 @@ def nearest(old: int, new: int) -> np.ndarray:
     """Which of ``old`` pixels OpenCV's ``INTER_NEAREST`` takes for each of ``new``: (new)."""
     ramp = np.arange(old, dtype=np.float32)[None]
     return cv2.resize(ramp, (new, 1), interpolation=cv2.INTER_NEAREST)[0].astype(np.int64)
+
+
+def resize_corner(image: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
+    """The pixels of ``cv2.resize(image, size[::-1])`` up to the end of a window of it.
+
+    Args:
+        image: (H, W, C).
+        size: (H, W) of the whole result.
+        window: Rows and columns.
+    """
+    scales = [new / old for new, old in zip(size, image.shape, strict=False)]
+    ends = [
+        min(math.ceil(part.stop / scale) + 2, old)
+        for part, scale, old in zip(window, scales, image.shape, strict=False)
+    ]
+    corner = image[: ends[0], : ends[1]]
+    if corner.shape == image.shape:
+        return cv2.resize(image, size[::-1])
+    if all(round(end * scale) == end for end, scale in zip(ends, scales, strict=True)):
+        return cv2.resize(image, size[::-1])  # OpenCV would copy a part that keeps its size
+    return cv2.resize(corner, None, fx=scales[1], fy=scales[0])
 
 
 def both(size: int | Sequence[int]) -> tuple[int, int]:
