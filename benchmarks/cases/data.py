@@ -39,6 +39,7 @@ def mmseg_pipeline(crop: int) -> list[dict]:
 
 def same_pipeline(crop: int, exact: bool) -> list[dict]:
     """The same augmentation by our transforms: its pixels, or its distribution."""
+    colours = dict(type='mmdeeplab.PhotometricDistortion', exact=exact)
     return [
         dict(type='mmdeeplab.LoadImage'),
         dict(type='mmdeeplab.LoadMask'),
@@ -49,9 +50,10 @@ def same_pipeline(crop: int, exact: bool) -> list[dict]:
             crop_size=(crop, crop),
             cat_max_ratio=0.75,
             exact=exact,
+            colours=None if exact else colours,
         ),
         dict(type='mmdeeplab.RandomFlip', prob=0.5),
-        dict(type='mmdeeplab.PhotometricDistortion', exact=exact),
+        *([colours] if exact else []),
         dict(type='mmdeeplab.PackTraining'),
     ]
 

@@ -14,6 +14,7 @@ from mmdeeplab.datasets.transforms import RandomScale
 from mmdeeplab.registry import TRANSFORMS
 
 TRIES = 10  # for a crop that no class fills, as in mmseg
+POINTS = 64  # along each side of a crop, at least, that are counted where shares may be estimates
 
 
 @TRANSFORMS.register_module()
@@ -76,8 +77,15 @@ class RandomResizeCrop(BaseTransform):
         cat_max_ratio: Draw another place, up to ten times, while one class fills this share of the
             crop's labels or more.
         exact: The same draws, pixels and labels as mmseg's two. Without it only the part of the
-            image under the crop is resized: crops then begin at whole pixels of the source, and
-            their scale is the drawn one to half a pixel in the crop's side.
+            image under the crop is resized: crops then begin at whole pixels of the source,
+            their scale is the drawn one to half a pixel in the crop's side, and the share of a
+            class is counted on a grid of at least 64 x 64 pixels.
+        colours: A transform that acts on each pixel alone, such as ``PhotometricDistortion``; it is
+            run before or after the crop is resized, wherever there are fewer pixels. Needs
+            ``exact=False``.
+
+    Raises:
+        ValueError: ``colours`` with ``exact``.
     """
 
     def __init__(
@@ -87,7 +95,11 @@ class RandomResizeCrop(BaseTransform):
         crop_size: int | Sequence[int],
         cat_max_ratio: float = 1.0,
         exact: bool = True,
+        colours: dict | None = None,
     ) -> None:
+        if exact and colours:
+            raise ValueError('RandomResizeCrop takes colours with exact=False only, got exact=True')
+        self.colours = TRANSFORMS.build(colours) if colours else None
         self.scale, self.ratio_range = tuple(scale), tuple(ratio_range)
         self.crop_size, self.cat_max_ratio = both(crop_size), cat_max_ratio
         self.exact = exact
@@ -128,11 +140,22 @@ class RandomResizeCrop(BaseTransform):
         wanted = tuple(min(a, b) for a, b in zip(self.crop_size, size, strict=True))
         sides = zip(wanted, shape, size, strict=True)
         region = tuple(min(max(round(side * a / b), 1), a) for side, a, b in sides)
-        window = draw_window(shape, region, self.cat_max_ratio, lambda w: results['gt_seg_map'][w])
+        rows, columns = (slice(None, None, max(side // POINTS, 1)) for side in region)
+        window = draw_window(
+            shape,
+            region,
+            self.cat_max_ratio,
+            lambda w: results['gt_seg_map'][w][rows, columns],
+        )
         cut(results, window)
+        enlarges = math.prod(region) < math.prod(wanted)
+        if self.colours and enlarges:
+            self.colours(results)
         results['img'] = cv2.resize(results['img'], wanted[::-1])
         for key in results.get('seg_fields', []):
             results[key] = cv2.resize(results[key], wanted[::-1], interpolation=cv2.INTER_NEAREST)
+        if self.colours and not enlarges:
+            self.colours(results)
 
 
 def nearest(old: int, new: int) -> np.ndarray:

@@ -23,6 +23,7 @@ MAX_PIXELS = 2**27
 """Larger pictures (134 million pixels) are refused by their header, before they fill the memory."""
 
 MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
+FEW = 2**14  # pixels that are counted as they come
 _ORIENTATION = 0x0112
 _LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end was cut
 
@@ -180,9 +181,11 @@ def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path
 
 def histogram(mask: np.ndarray) -> np.ndarray:
     """Pixels (256) of each label of an (H, W) uint8 mask."""
-    if mask.size and (found := runs(mask)):
+    if mask.size < FEW:
+        return np.bincount(mask.ravel(), minlength=256)
+    if found := runs(mask):
         places, lengths = found
-        return np.bincount(mask.ravel()[places], lengths, 256).astype(np.int64)
+        return np.bincount(mask.ravel()[places], lengths, 256).astype(int)
     if mask.size >= 2**24:  # above, OpenCV's float32 counts are inexact
         return np.bincount(mask.ravel(), minlength=256)
     return cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel().astype(np.int64)

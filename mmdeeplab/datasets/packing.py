@@ -1,5 +1,7 @@
 """The end of a training pipeline: flip, and pack as few bytes as the sample has."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -16,7 +18,21 @@ CODES = dict(horizontal=1, vertical=0, diagonal=-1)
 @TRANSFORMS.register_module()
 class RandomFlip(MMCVRandomFlip):
     """mmcv's, image and masks mirrored by OpenCV: the same draws and pixels, without views that
-    the next transform has to copy byte by byte."""
+    the next transform has to copy byte by byte, and chances summed up once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        directions = [self.direction] if isinstance(self.direction, str) else list(self.direction)
+        count = len(directions)
+        chances = self.prob if isinstance(self.prob, list) else [self.prob / count] * count
+        self.outcomes = [*directions, None]
+        below = np.cumsum([*chances, 1 - sum(chances)])
+        self.below = below / below[-1]
+
+    def _choose_direction(self) -> str | None:
+        """As ``np.random.choice`` draws."""
+        place = self.below.searchsorted(np.random.random_sample(), side='right')
+        return self.outcomes[int(place)]
 
     def _flip(self, results: dict) -> None:
         code = CODES[results['flip_direction']]
@@ -42,5 +58,7 @@ class PackTraining(PackSegInputs):
         if 'gt_seg_map' in results:
             label = torch.from_numpy(np.ascontiguousarray(results['gt_seg_map']))[None]
             sample.gt_sem_seg = PixelData(data=label)
-        sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
+        for key in self.meta_keys:
+            if key in results:
+                sample.set_field(results[key], key, field_type='metainfo')
         return dict(inputs=torch.from_numpy(planes), data_samples=sample)
