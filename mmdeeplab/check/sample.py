@@ -12,10 +12,10 @@ from mmdeeplab.datasets.files import (
     decode_image,
     decode_mask,
     decode_pixels,
-    histogram,
     read_bytes,
 )
 from mmdeeplab.errors import UserError
+from mmdeeplab.runs import histogram
 
 LARGE = 2**25
 SMALLEST_SIDE = 4

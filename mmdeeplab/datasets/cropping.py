@@ -1,19 +1,25 @@
 """Resize and crop in one: only what the crop shows is computed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from mmcv.image import rescale_size
 from mmcv.transforms import BaseTransform
 
-from mmdeeplab.datasets.files import VOID, histogram
-from mmdeeplab.datasets.resize import Window, resize_bilinear, resize_nearest, take
+from mmdeeplab.datasets.place import both, cut, draw_window
+from mmdeeplab.datasets.resize import (
+    Window,
+    nearest,
+    resize_bilinear,
+    resize_corner,
+    resize_nearest,
+    take,
+)
 from mmdeeplab.datasets.transforms import RandomScale
 from mmdeeplab.registry import TRANSFORMS
 
-TRIES = 10  # for a crop that no class fills, as in mmseg
 POINTS = 64  # along each side of a crop, at least, that are counted where shares may be estimates
 
 
@@ -156,81 +162,3 @@ class RandomResizeCrop(BaseTransform):
             results[key] = cv2.resize(results[key], wanted[::-1], interpolation=cv2.INTER_NEAREST)
         if self.colours and not enlarges:
             self.colours(results)
-
-
-def nearest(old: int, new: int) -> np.ndarray:
-    """Which of ``old`` pixels OpenCV's ``INTER_NEAREST`` takes for each of ``new``: (new)."""
-    ramp = np.arange(old, dtype=np.float32)[None]
-    return cv2.resize(ramp, (new, 1), interpolation=cv2.INTER_NEAREST)[0].astype(np.int64)
-
-
-def resize_corner(image: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
-    """The pixels of ``cv2.resize(image, size[::-1])`` up to the end of a window of it.
-
-    Args:
-        image: (H, W, C).
-        size: (H, W) of the whole result.
-        window: Rows and columns.
-    """
-    scales = [new / old for new, old in zip(size, image.shape, strict=False)]
-    ends = [
-        min(math.ceil(part.stop / scale) + 2, old)
-        for part, scale, old in zip(window, scales, image.shape, strict=False)
-    ]
-    corner = image[: ends[0], : ends[1]]
-    if corner.shape == image.shape:
-        return cv2.resize(image, size[::-1])
-    if all(round(end * scale) == end for end, scale in zip(ends, scales, strict=True)):
-        return cv2.resize(image, size[::-1])  # OpenCV would copy a part that keeps its size
-    return cv2.resize(corner, None, fx=scales[1], fy=scales[0])
-
-
-def both(size: int | Sequence[int]) -> tuple[int, int]:
-    """(H, W)."""
-    height, width = (size, size) if isinstance(size, int) else size
-    return height, width
-
-
-def cut(results: dict, window: Window) -> None:
-    """Crop the image and its masks."""
-    for key in ('img', *results.get('seg_fields', [])):
-        results[key] = results[key][window]
-
-
-def draw_window(
-    size: tuple[int, ...],
-    crop: tuple[int, ...],
-    cat_max_ratio: float,
-    labels: Callable[[Window], np.ndarray],
-) -> Window:
-    """Where to crop, by mmseg's draws in mmseg's order.
-
-    Args:
-        size: (H, W) that is cropped.
-        crop: (H, W) of the crop.
-        cat_max_ratio: From this share of one class on, another place is drawn.
-        labels: The mask (H, W) inside a window.
-    """
-    window = _draw(size, crop)
-    for _ in range(TRIES if cat_max_ratio < 1 else 0):
-        if is_mixed(labels(window), cat_max_ratio):
-            break
-        window = _draw(size, crop)
-    return window
-
-
-def _draw(size: tuple[int, ...], crop: tuple[int, ...]) -> Window:
-    starts = [np.random.randint(max(a - b, 0) + 1) for a, b in zip(size, crop, strict=True)]
-    rows, columns = (
-        slice(start, min(start + side, whole))
-        for start, side, whole in zip(starts, crop, size, strict=True)
-    )
-    return rows, columns
-
-
-def is_mixed(mask: np.ndarray, cat_max_ratio: float) -> bool:
-    """Two classes at least, and none has ``cat_max_ratio`` of the labelled pixels."""
-    counts = histogram(mask)
-    counts[VOID] = 0
-    most = counts.max()
-    return bool(np.count_nonzero(counts) > 1 and most / counts.sum() < cat_max_ratio)

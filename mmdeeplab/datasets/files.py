@@ -16,14 +16,12 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab.datasets import lean
 from mmdeeplab.errors import UserError
-from mmdeeplab.runs import runs
 
 VOID = 255
 MAX_PIXELS = 2**27
 """Larger pictures (134 million pixels) are refused by their header, before they fill the memory."""
 
 MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
-FEW = 2**14  # pixels that are counted as they come
 _ORIENTATION = 0x0112
 _LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end was cut
 
@@ -177,18 +175,6 @@ def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path
         f'{size[1]}x{size[0]}'
         + (': one of them is transposed, or turned by an EXIF tag' if turned else ''),
     )
-
-
-def histogram(mask: np.ndarray) -> np.ndarray:
-    """Pixels (256) of each label of an (H, W) uint8 mask."""
-    if mask.size < FEW:
-        return np.bincount(mask.ravel(), minlength=256)
-    if found := runs(mask):
-        places, lengths = found
-        return np.bincount(mask.ravel()[places], lengths, 256).astype(int)
-    if mask.size >= 2**24:  # above, OpenCV's float32 counts are inexact
-        return np.bincount(mask.ravel(), minlength=256)
-    return cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel().astype(np.int64)
 
 
 def check_ids(mask: np.ndarray, num_classes: int, path: str | Path) -> None:

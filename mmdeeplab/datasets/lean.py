@@ -12,8 +12,10 @@ import numpy as np
 
 PNG = b'\x89PNG\r\n\x1a\n'
 GREY, PALETTE = 0, 3
+IHDR = struct.Struct('>IIBBBBB')
 UNUSUAL = (b'eXIf', b'acTL', b'tRNS')  # turned, moving or see-through
-MOST = 2**22  # pixels; unpacking more than a header promises stays a matter of some megabytes
+HEAD = 6  # bytes that zlib puts around the packed ones
+MOST = 2**24  # pixels
 FRAMES = (0xC0, 0xC1, 0xC2)  # JPEG's SOF markers that OpenCV reads, too
 SCAN, APP1 = 0xDA, 0xE1
 
@@ -24,22 +26,28 @@ def png_ids(data: bytes) -> tuple[str, np.ndarray] | None:
         return None
     parts = list(_chunks(data))
     names = [name for name, _ in parts]
-    if names[:1] != [b'IHDR'] or names[-1] != b'IEND' or any(n in UNUSUAL for n in names):
+    if (
+        names[:1] != [b'IHDR']
+        or len(parts[0][1]) != IHDR.size
+        or names[-1] != b'IEND'
+        or any(n in UNUSUAL for n in names)
+    ):
         return None
-    width, height, depth, colour, *kinds = struct.unpack('>IIBBBBB', parts[0][1])
+    width, height, depth, colour, *kinds = IHDR.unpack(parts[0][1])
     size = height * (width + 1)  # each row begins with the number of its filter
     if depth != 8 or colour not in (GREY, PALETTE) or any(kinds) or not 0 < size <= MOST:
         return None
     packed = b''.join(content for name, content in parts if name == b'IDAT')
-    if len(packed) > size or packed[:1] != b'\x78' or (packed[1] & 0x20):
+    if len(packed) < HEAD or packed[0] & 0x0F != zlib.DEFLATED or packed[1] & 0x20:
         return None
-    try:  # past zlib's own checksum: those of the chunks hold the same bytes
-        rows = np.frombuffer(zlib.decompress(packed[2:-4], -zlib.MAX_WBITS, size + 1), np.uint8)
+    unpack = zlib.decompressobj(-zlib.MAX_WBITS)  # without zlib's checksum: the chunks' are known
+    try:
+        rows = np.frombuffer(unpack.decompress(packed[2:-4], size + 1), np.uint8)
     except zlib.error:
         return None
-    if rows.size != size or (rows := rows.reshape(height, width + 1))[:, 0].any():
+    if rows.size != size or not unpack.eof or (rows := rows.reshape(height, width + 1))[:, 0].any():
         return None  # cut, or rows that are filtered
-    return 'P' if colour == PALETTE else 'L', np.ascontiguousarray(rows[:, 1:])
+    return 'P' if colour == PALETTE else 'L', rows[:, 1:].copy()
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -49,7 +57,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         (length,) = struct.unpack_from('>I', data, place)
         named = data[place + 4 : place + 8 + length]
         checksum = data[place + 8 + length : place + 12 + length]
-        if zlib.crc32(named).to_bytes(4) != checksum:
+        if zlib.crc32(named).to_bytes(4, 'big') != checksum:
             yield b'', b''
             return
         name = named[:4]

@@ -89,15 +89,15 @@ def shift(image: np.ndarray, shifts: Sequence[Shift]) -> np.ndarray:
         whole = math.floor(delta)
         if factor == 1 and (table == np.clip(LEVELS.astype(int) + whole, 0, 255)).all():
             change = cv2.add if whole > 0 else cv2.subtract
-            image = change(image, (float(abs(whole)),) * 4)
-        elif delta == 0 and factor > 0 and _clear(factor):
+            image = change(image, (float(abs(whole)),) * 4)  # type: ignore[call-overload]
+        elif delta == 0 and factor > 0 and clear(factor):
             image = cv2.convertScaleAbs(image, alpha=factor, beta=-0.49995)  # rounds
         else:
             image = cv2.LUT(image, table)
     return image
 
 
-def _clear(factor: float) -> bool:
+def clear(factor: float) -> bool:
     """Whether no level times the factor comes near a whole number, where rounding decides."""
     exact = LEVELS[1:] * factor
     below = exact[exact < LEVELS.size]

@@ -7,20 +7,24 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import RandomFlip as MMCVRandomFlip
 from mmengine.registry import init_default_scope
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 from scipy.stats import ks_2samp
 
-from mmdeeplab.datasets.cropping import is_mixed, nearest
-from mmdeeplab.datasets.files import histogram
+from mmdeeplab.datasets.cropping import RandomResizeCrop
 from mmdeeplab.datasets.loading import LoadImage
-from mmdeeplab.datasets.resize import resize_bilinear, resize_nearest
+from mmdeeplab.datasets.packing import RandomFlip
+from mmdeeplab.datasets.photometric import Shift, clear, shift
+from mmdeeplab.datasets.place import is_mixed
+from mmdeeplab.datasets.resize import nearest, resize_bilinear, resize_corner, resize_nearest
 from mmdeeplab.datasets.transforms import RandomScale
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 from mmdeeplab.randomness import seed_all
+from mmdeeplab.runs import histogram
 
 SHORT = dict(scale=(160, 40), ratio_range=(0.5, 2.0))
 MIXED = dict(crop_size=(48, 48), cat_max_ratio=0.75)
@@ -169,12 +173,11 @@ def statistics(run: Callable, draws: int) -> np.ndarray:
     return np.array(rows)
 
 
-def steps(exact: bool, seed_shift: int = 0) -> tuple[dict, ...]:
-    return (
-        dict(type='mmdeeplab.RandomResizeCrop', exact=exact, **SHORT, **MIXED),
-        dict(type='mmdeeplab.RandomFlip', prob=0.5),
-        dict(type='mmdeeplab.PhotometricDistortion', exact=exact),
-    )
+def steps(exact: bool) -> tuple[dict, ...]:
+    colours = dict(type='mmdeeplab.PhotometricDistortion', exact=exact)
+    crop = dict(type='mmdeeplab.RandomResizeCrop', exact=exact, **SHORT, **MIXED)
+    flip = dict(type='mmdeeplab.RandomFlip', prob=0.5)
+    return (crop, flip, colours) if exact else (dict(crop, colours=colours), flip)
 
 
 def test_the_faster_kind_has_the_same_distribution() -> None:
@@ -205,6 +208,65 @@ def test_masks_shrink_and_grow_as_opencv_does(new: int) -> None:
     row = np.arange(61, dtype=np.uint8)[None]
     expected = cv2.resize(row, (new, 1), interpolation=cv2.INTER_NEAREST)[0]
     np.testing.assert_array_equal(nearest(61, new), expected)
+
+
+def test_a_corner_is_resized_as_the_whole() -> None:
+    rng = np.random.default_rng(1)
+    smaller = 0
+    for number in range(400):
+        height, width = rng.integers(1, 300 if number % 2 else 40, 2).tolist()
+        image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        factors = (2, 2) if number % 7 == 0 else rng.uniform(0.3, 2.2, 2)
+        if number % 5 == 0:  # a part may then keep its size
+            factors = [1 + 2 / side for side in (height, width)]
+        size = max(round(height * factors[0]), 1), max(round(width * factors[1]), 1)
+        rows, columns = (slice(*sorted(rng.choice(side + 1, 2, False).tolist())) for side in size)
+        corner = resize_corner(image, size, (rows, columns))
+        smaller += corner.shape[:2] != size
+        whole = cv2.resize(image, size[::-1])
+        np.testing.assert_array_equal(corner[rows, columns], whole[rows, columns])
+    assert smaller > 200
+
+
+def test_levels_are_shifted_as_in_float32() -> None:
+    """Every way against the formula, on all levels in odd numbers, for vectors and their rests."""
+    rng = np.random.default_rng(0)
+    ways = set()
+    for number in range(2000):
+        factor, delta = (rng.uniform(0.5, 1.5), 0) if number % 2 else (1, rng.uniform(-32, 32))
+        if number % 10 < 2:
+            factor, delta = (round(4 * factor) / 4, 0) if number % 2 else (1, round(delta))
+        image = rng.permutation(np.arange(256 + number % 37).astype(np.uint8))[None]
+        expected = np.clip(image.astype(np.float32) * factor + delta, 0, 255).astype(np.uint8)
+        np.testing.assert_array_equal(shift(image, [Shift(factor, delta)]), expected)
+        ways.add((factor == 1, clear(factor)))
+    assert len(ways) == 3
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(prob=0.5),
+        dict(prob=1.0, direction='vertical'),
+        dict(prob=0.9, direction=['horizontal', 'vertical', 'diagonal']),
+        dict(prob=[0.3, 0.2], direction=['horizontal', 'diagonal']),
+    ],
+)
+def test_flips_are_drawn_as_mmcv_draws_them(options: dict) -> None:
+    theirs, ours = MMCVRandomFlip(**options), RandomFlip(**options)
+    for seed in range(500):
+        drawn = []
+        for transform in (theirs, ours):
+            np.random.seed(seed)
+            drawn.append((transform._choose_direction(), np.random.random()))
+        assert drawn[0] == drawn[1]
+
+
+def test_colours_need_no_whole_crop_only_where_pixels_may_differ() -> None:
+    init_default_scope('mmseg')
+    colours = dict(type='mmdeeplab.PhotometricDistortion')
+    with pytest.raises(ValueError, match='exact=False'):
+        RandomResizeCrop(**SHORT, **MIXED, colours=colours)
 
 
 def test_decoded_pictures_are_kept_until_the_file_changes(tmp_path: Path) -> None:
