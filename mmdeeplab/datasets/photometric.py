@@ -76,7 +76,8 @@ class Shift(NamedTuple):
 
 
 def _factor(limits: Sequence[float]) -> list[Shift]:
-    return [Shift(np.random.uniform(*limits))] if np.random.randint(2) else []
+    low, high = limits
+    return [Shift(np.random.uniform(low, high))] if np.random.randint(2) else []
 
 
 def shift(image: np.ndarray, shifts: Sequence[Shift]) -> np.ndarray:
