@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmdeeplab.models.reused import Reused
 from mmdeeplab.registry import MODELS
 
 STRIDE = 16  # of the coarsest map that predictions are made from
@@ -21,8 +23,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
     input_preprocess.py`); a flipped training image has it at the left, because TF flips last.
 
     Differs from mmseg's ``SegDataPreProcessor``: batches of unequal sizes are welcome, images are
-    normalised on the device into one buffer, labels may travel as bytes, and a flip mirrors the
-    padding.
+    normalised on the device into one buffer (on a CPU that of an earlier batch that nobody holds
+    any more), labels may travel as bytes, and a flip mirrors the padding.
 
     Networks with TensorFlow's "SAME" padding put the samples of all strides on the corners of the
     image when its sides are 16 k + 1 (513 is). Where ``test_size`` has such sides, larger images of
@@ -53,6 +55,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         self.test_size = tuple(test_size or size)
         self.seg_pad_val = seg_pad_val
         self.bgr_to_rgb = bgr_to_rgb
+        self.memory = Reused()
         self.register_buffer('mean', _per_channel(mean), persistent=False)
         self.register_buffer('std', _per_channel(std), persistent=False)
 
@@ -67,35 +70,58 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             ``inputs``: float (N, C, H, W); ``data_samples`` with ``pad_shape`` and the
             ``img_padding_size`` [left, right, top, bottom] that post-processing cuts off.
         """
-        data = self.cast_data(data)
-        images: Sequence[Tensor] = data['inputs']
-        samples = data.get('data_samples') or []
+        images: Sequence[Tensor] = self.cast_data(list(data['inputs']))
+        samples = [self._own(sample) for sample in data.get('data_samples') or ()]
         height, width = (max(image.shape[side] for image in images) for side in (1, 2))
         if training:
             height, width = max(height, self.size[0]), max(width, self.size[1])
         else:
             height, width = self.padded_size(height, width)
         full = all(image.shape[1:] == (height, width) for image in images)
-        make = self.mean.new_empty if full else self.mean.new_zeros
-        batch = make(len(images), images[0].shape[0], height, width)
+        batch = self._empty(len(images), len(images[0]), height, width)
+        if not full:
+            batch.zero_()
+        channels = len(images[0])
+        means, stds = (b.flatten().expand(channels).unbind() for b in (self.mean, self.std))
         for i, image in enumerate(images):
             h, w = image.shape[1:]
             flipped = training and samples[i].metainfo.get('flip', False)
             left = width - w if flipped else 0
-            self._normalise(image, batch[i, :, :h, left : left + w])
+            planes = batch[i, :, :h, left : left + w].unbind()
+            self._normalise(image, planes, means, stds)
             if samples:
                 padding = [left, width - w - left, 0, height - h]
-                samples[i].set_metainfo(dict(pad_shape=(height, width), img_padding_size=padding))
+                samples[i].set_field((height, width), 'pad_shape', field_type='metainfo')
+                samples[i].set_field(padding, 'img_padding_size', field_type='metainfo')
                 if training:
-                    self._pad_label(samples[i].gt_sem_seg, padding)
+                    label = samples[i].gt_sem_seg.data
+                    samples[i].gt_sem_seg = PixelData(data=self._pad_label(label, padding))
         return dict(inputs=batch, data_samples=samples or None)
 
-    def _normalise(self, image: Tensor, out: Tensor) -> None:
+    def _empty(self, *shape: int) -> Tensor:
+        plain = self.mean.device.type == 'cpu' and self.mean.dtype == torch.float32
+        return self.memory.empty(*shape) if plain else self.mean.new_empty(shape)
+
+    def _own(self, sample: SegDataSample) -> SegDataSample:
+        """A sample on the device that can be changed without changing the given one."""
+        maps = [getattr(value, 'data', None) for value in sample.values()]
+        if all(isinstance(one, Tensor) and one.device == self.device for one in maps):
+            return sample.clone()
+        return self.cast_data(sample)
+
+    def _normalise(
+        self,
+        image: Tensor,
+        out: Sequence[Tensor],
+        means: Sequence[Tensor],
+        stds: Sequence[Tensor],
+    ) -> None:
         # Plane by plane: the three passes over one find it in the cache.
-        mean, std = (value.expand(len(image), 1, 1) for value in (self.mean, self.std))
-        planes = image.unbind()[::-1] if self.bgr_to_rgb and len(image) == 3 else image.unbind()
-        for number, plane in enumerate(planes):
-            out[number].copy_(plane).sub_(mean[number]).div_(std[number])
+        planes = image.unbind()
+        if self.bgr_to_rgb and len(image) == 3:
+            planes = planes[::-1]
+        for plane, target, mean, std in zip(planes, out, means, stds, strict=True):
+            target.copy_(plane).sub_(mean).div_(std)
 
     def padded_size(self, height: int, width: int) -> tuple[int, int]:
         """(H, W) to which an evaluation pads an image."""
@@ -104,10 +130,16 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             height, width = aligned(height), aligned(width)
         return max(height, least[0]), max(width, least[1])
 
-    def _pad_label(self, label: PixelData, padding: list[int]) -> None:
-        padded = torch.nn.functional.pad(label.data, padding, value=self.seg_pad_val)
-        del label.data
-        label.data = padded.long()  # PackTraining sends bytes
+    def _pad_label(self, label: Tensor, padding: list[int]) -> Tensor:
+        """(1, H, W) of any integers, PackTraining's are bytes, as int64 with a margin."""
+        if not any(padding):
+            return label.long()
+        left, right, top, bottom = padding
+        *first, height, width = label.shape
+        size = *first, height + top + bottom, width + left + right
+        padded = label.new_full(size, self.seg_pad_val, dtype=torch.int64)
+        padded[..., top : top + height, left : left + width] = label
+        return padded
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:
