@@ -1,8 +1,8 @@
 """NaN and Inf: skip the step, stop when they stay, save and evaluate none of them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
+from math import isfinite
 from typing import Any
 
 import torch
@@ -28,19 +28,22 @@ class Guard:
         self._buffers: list[Tensor] | None = None  # not looked for yet
         self._saved: list[Tensor] = []
 
-    @torch.no_grad()
     def remember(self, model: nn.Module) -> None:
         """Copy the statistics of norms before a forward pass changes them."""
         if self._buffers is None:
             self._buffers = list(model.buffers())
             self._saved = [torch.empty_like(b) for b in self._buffers]
         if self._buffers:
-            torch._foreach_copy_(self._saved, self._buffers)
+            with torch.no_grad():
+                torch._foreach_copy_(self._saved, self._buffers)
 
-    @torch.no_grad()
-    def look(self, loss: Tensor, gradients: Sequence[Tensor]) -> None:
+    def look(self, loss: Tensor, gradients: list[Tensor]) -> None:
         """One test of everything; all ranks come to the same result."""
-        bad = own = not all_finite([loss.detach(), *gradients])
+        if loss.device.type == 'cpu':  # nothing to wait for
+            own = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
+        else:
+            own = not all_finite([loss.detach(), *gradients])
+        bad = own
         if dist.get_world_size() > 1:
             flag = torch.tensor(float(own), device=loss.device)
             dist.all_reduce(flag, 'max')
@@ -50,7 +53,8 @@ class Guard:
             where = 'in the gradient' if own else 'on another rank'
             self.what = where if loss.isfinite() else f'in the loss ({loss.item()})'
             if self._buffers:
-                torch._foreach_copy_(self._buffers, self._saved)
+                with torch.no_grad():
+                    torch._foreach_copy_(self._buffers, self._saved)
 
     def may_step(self) -> bool:
         """Whether the step may be made; counts the ones that may not."""
@@ -66,19 +70,19 @@ class GuardedOptimWrapper(OptimWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.guard = Guard()
+        # under float16 gradients that overflow are everyday: the scaler skips and halves its scale
+        self.scaled = hasattr(self, 'loss_scaler')
 
-    @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
+    def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
         self.guard.remember(model)
-        with super().optim_context(model):
-            yield
+        return super().optim_context(model)
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
         super().backward(loss, **kwargs)
-        # under float16 gradients that overflow are everyday: the scaler skips and halves its scale
-        scaled = hasattr(self, 'loss_scaler')
-        parameters = (p for group in self.optimizer.param_groups for p in group['params'])
-        self.guard.look(loss, [] if scaled else [p.grad for p in parameters if p.grad is not None])
+        gradients: list[Tensor] = []
+        for group in [] if self.scaled else self.optimizer.param_groups:
+            gradients += [p.grad for p in group['params'] if p.grad is not None]
+        self.guard.look(loss, gradients)
 
     def step(self, **kwargs: Any) -> None:
         if self.guard.may_step():
@@ -123,7 +127,7 @@ class NonFiniteHook(Hook):
         guard = getattr(runner.optim_wrapper, 'guard', None)
         if guard is None:
             return
-        for key in [k for k, v in (outputs or {}).items() if not torch.as_tensor(v).isfinite()]:
+        for key in [k for k, v in (outputs or {}).items() if not isfinite(v)]:
             outputs.pop(key)  # type: ignore[union-attr]
         if guard.what:
             self._report(runner, guard, data_batch)

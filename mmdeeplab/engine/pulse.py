@@ -35,7 +35,6 @@ class PulseHook(Hook):
 
     def __init__(self, timeout: float | None = None) -> None:
         self.timeout = timeout or 0.0
-        self.step = 0
         self.stop = threading.Event()
 
     def before_train(self, runner: Runner) -> None:
@@ -43,6 +42,7 @@ class PulseHook(Hook):
         self.timeout = self.timeout or getattr(runner, 'timeout', 300)
         if self.world_size < 2 or 'MASTER_ADDR' not in os.environ:
             return
+        self.runner = runner
         self.store = self._connect()
         self._sign(0)
         watched = range(1, self.world_size) if self.rank == 0 else range(self.rank == 1)
@@ -55,9 +55,6 @@ class PulseHook(Hook):
         life = torch.tensor(time.time_ns())  # the store may outlive this process
         dist.broadcast(life, 0)
         return PrefixStore(f'pulse/{int(life)}', store)
-
-    def before_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        self.step = runner.iter
 
     def after_train(self, runner: Runner) -> None:
         self.stop.set()
@@ -73,7 +70,7 @@ class PulseHook(Hook):
                 return
 
     def _sign(self, count: int) -> None:
-        where = f'{count} {self.step} {os.getpid()} {socket.gethostname()}'
+        where = f'{count} {self.runner.iter} {os.getpid()} {socket.gethostname()}'
         self.store.set(str(self.rank), where)
 
     def blame(self) -> None:

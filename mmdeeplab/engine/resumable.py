@@ -25,10 +25,11 @@ from mmdeeplab.engine.resume import restore_schedule
 from mmdeeplab.engine.settings import differences, settings
 from mmdeeplab.engine.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.step_seed import StepSeedHook
+from mmdeeplab.engine.triggered import TriggeredRunner
 from mmdeeplab.errors import UserError
 
 
-class ResumableRunner(Runner):
+class ResumableRunner(TriggeredRunner):
     """Saves by :mod:`mmdeeplab.checkpoints` and restores everything that a run depends on.
 
     Nothing found in a checkpoint is executed (MMEngine's ``resume`` runs the configuration text).
