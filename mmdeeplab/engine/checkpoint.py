@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from mmdeeplab.checkpoints import store
 from mmdeeplab.engine.finite import broken
 from mmdeeplab.engine.norm_layers import match_norm
+from mmdeeplab.engine.window import Window
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import describe
 
@@ -104,7 +105,7 @@ class PlainHistoryHook(Hook):
     """Keep the history of logged values as tensors in checkpoints, and keep it short.
 
     MMEngine's own objects hold a million values of every scalar and copy them at each step; the
-    windows of the log need far fewer.
+    windows of the log need far fewer (:class:`~mmdeeplab.engine.window.Window`).
 
     Args:
         length: Values kept of every scalar.
@@ -116,8 +117,10 @@ class PlainHistoryHook(Hook):
         self.length = length
 
     def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        for buffer in runner.message_hub.log_scalars.values():
-            buffer.max_length = self.length
+        scalars = runner.message_hub.log_scalars
+        for key, buffer in scalars.items():
+            if type(buffer) is HistoryBuffer:
+                scalars[key] = Window(buffer, self.length)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         hub = checkpoint['message_hub']

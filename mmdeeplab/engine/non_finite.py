@@ -127,7 +127,7 @@ class NonFiniteHook(Hook):
         guard = getattr(runner.optim_wrapper, 'guard', None)
         if guard is None:
             return
-        for key in [k for k, v in (outputs or {}).items() if not isfinite(v)]:
+        for key in [k for k, v in (outputs or {}).items() if not isfinite(number(v))]:
             outputs.pop(key)  # type: ignore[union-attr]
         if guard.what:
             self._report(runner, guard, data_batch)
@@ -163,6 +163,11 @@ class NonFiniteHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         refuse_logits(outputs)
+
+
+def number(value: Any) -> float:
+    """Of a tensor of one value, also one with a graph, or of what is a number."""
+    return value.item() if isinstance(value, Tensor) else value
 
 
 WAY_OUT = (
