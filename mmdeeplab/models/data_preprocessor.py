@@ -8,6 +8,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmdeeplab.kernels.normalise import normalise
 from mmdeeplab.models.reused import Reused
 from mmdeeplab.registry import MODELS
 
@@ -81,14 +82,11 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         batch = self._empty(len(images), len(images[0]), height, width)
         if not full:
             batch.zero_()
-        channels = len(images[0])
-        means, stds = (b.flatten().expand(channels).unbind() for b in (self.mean, self.std))
         for i, image in enumerate(images):
             h, w = image.shape[1:]
             flipped = training and samples[i].metainfo.get('flip', False)
             left = width - w if flipped else 0
-            planes = batch[i, :, :h, left : left + w].unbind()
-            self._normalise(image, planes, means, stds)
+            self._normalise(image, batch[i, :, :h, left : left + w], training)
             if samples:
                 padding = [left, width - w - left, 0, height - h]
                 samples[i].set_field((height, width), 'pad_shape', field_type='metainfo')
@@ -109,17 +107,13 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             return sample.clone()
         return self.cast_data(sample)
 
-    def _normalise(
-        self,
-        image: Tensor,
-        out: Sequence[Tensor],
-        means: Sequence[Tensor],
-        stds: Sequence[Tensor],
-    ) -> None:
+    def _normalise(self, image: Tensor, out: Tensor, training: bool) -> None:
+        means, stds = (b.flatten().expand(len(image)) for b in (self.mean, self.std))
+        reverse = self.bgr_to_rgb and len(image) == 3
+        if training and normalise(image, out, means, stds, reverse):
+            return  # elsewhere a compiler need not run before the first picture is seen
+        planes = image.unbind()[:: -1 if reverse else 1]
         # Plane by plane: the three passes over one find it in the cache.
-        planes = image.unbind()
-        if self.bgr_to_rgb and len(image) == 3:
-            planes = planes[::-1]
         for plane, target, mean, std in zip(planes, out, means, stds, strict=True):
             target.copy_(plane).sub_(mean).div_(std)
 

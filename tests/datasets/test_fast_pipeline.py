@@ -295,7 +295,12 @@ def test_counts_of_labels() -> None:
 
 
 @pytest.mark.parametrize('height', [33, 40])
-def test_a_batch_is_normalised_as_mmseg_does(height: int) -> None:
+@pytest.mark.parametrize('kernels', [True, False])
+def test_a_batch_is_normalised_as_mmseg_does(
+    height: int, kernels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not kernels:
+        monkeypatch.setattr('mmdeeplab.kernels.normalise.library', lambda: None)
     numbers = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
     batches = []
     for kind, pack in ((SegDataPreProcessor, 'PackSegInputs'), (DeepLabPreprocessor, '')):

@@ -1,0 +1,43 @@
+"""Byte planes to floats in one pass, with the bits of PyTorch's three."""
+
+from ctypes import c_int64, c_void_p
+
+import torch
+from torch import Tensor
+
+from mmdeeplab.kernels.build import library
+
+
+def normalise(image: Tensor, out: Tensor, mean: Tensor, std: Tensor, reverse: bool) -> bool:
+    """``out[c] = (image[c] - mean[c]) / std[c]``; False, with nothing done, without a kernel.
+
+    Args:
+        image: (C, H, W) uint8.
+        out: (C, H, W) float32, also a window of a larger map.
+        mean: (C,) float32.
+        std: (C,) float32.
+        reverse: Take the image's channels from the last to the first.
+    """
+    maps = (image, out, mean, std)
+    ready = (
+        all(x.device.type == 'cpu' for x in maps)
+        and image.dtype == torch.uint8
+        and all(x.dtype == torch.float32 for x in maps[1:])
+        and image.is_contiguous()
+        and out.stride(2) == 1
+    )
+    kernels = library() if ready else None
+    if kernels is None:
+        return False
+    mean, std = mean.contiguous(), std.contiguous()
+    numbers = (*image.shape, out.stride(0), out.stride(1))
+    kernels.normalise(
+        c_void_p(image.data_ptr()),
+        c_void_p(out.data_ptr()),
+        *map(c_int64, numbers),
+        c_void_p(mean.data_ptr()),
+        c_void_p(std.data_ptr()),
+        c_int64(reverse),
+        c_int64(torch.get_num_threads()),
+    )
+    return True
