@@ -1,4 +1,8 @@
-"""From files to a batch: images a second of one core."""
+"""From files to a batch: images a second of one core.
+
+The miniature VOC's JPEGs have about 111 KB on average at 500 pixels a line, VOC 2012's own at most
+117 KB: its archive has 1,999,639,040 bytes for 17,125 images, annotations and masks included.
+"""
 
 import random
 from collections.abc import Callable, Sequence
