@@ -52,6 +52,7 @@ SMALL = 'deeplabv3plus_mobilenetv2_voc'
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr(engines, 'TURNS', 1)
+    monkeypatch.setattr(engines.vino, 'installed', lambda: '')  # seconds to convert; tried below
     return tmp_path / 'cache' / 'fast.json'
 
 
@@ -296,6 +297,19 @@ def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) 
     assert torch.allclose(found.double(), truth, atol=1e-3)
 
 
+def test_openvino_is_tried_at_the_usual_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(config(SMALL))
+    monkeypatch.setattr(engines.vino, 'installed', lambda: '1')
+    usual, other = torch.zeros(1, 3, 65, 65), torch.zeros(1, 3, 65, 70)
+    plans = ['plain', 'packed', 'packed-bf16', 'packed-int8']
+    assert engines.able(model, other, 'int8') == plans
+    assert engines.able(model, usual.expand(2, -1, -1, -1), 'int8') == plans
+    assert engines.able(model, usual, True) == ['plain', 'packed', 'openvino']
+    assert set(engines.able(model, usual, 'int8')) == set(engines.ENGINES)
+    monkeypatch.setattr(engines.vino, 'installed', lambda: '')
+    assert engines.able(model, usual, 'int8') == plans
+
+
 class Few(nn.Module):
     """A residual unit, a separable convolution, a pooled branch: what is fused, in few layers."""
 
@@ -316,12 +330,23 @@ class Few(nn.Module):
         return self.last(self.join(torch.cat([mean, x.relu()], 1)).relu())
 
 
-@pytest.mark.parametrize(('engine', 'decibels'), [('packed-bf16', 35), ('packed-int8', 20)])
+@pytest.mark.parametrize(
+    ('engine', 'decibels'),
+    [
+        ('packed-bf16', 35),
+        ('packed-int8', 20),
+        ('openvino', 80),
+        ('openvino-bf16', 35),
+        ('openvino-int8', 20),
+    ],
+)
 def test_lower_precision_stays_near(engine: str, decibels: float, kernels: bool) -> None:
+    if engine.startswith('openvino'):
+        pytest.importorskip('openvino')
     torch.manual_seed(0)
     model, x = Few().eval(), torch.randn(2, 3, 32, 33)
     truth = model(x)
-    found = engines.ENGINES[engine](model, x, Calibration())(x)
+    found = engines.ENGINES[engine][1](model, x, Calibration())(x)
     noise = (found - truth).square().sum() / (truth - truth.mean((2, 3), True)).square().sum()
     assert -10 * noise.log10() > decibels
 
