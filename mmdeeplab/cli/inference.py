@@ -50,6 +50,12 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def inference_options(args: argparse.Namespace) -> dict:
+    """What :func:`add_inference_options` has read, by name."""
+    names = ('tta', 'crf', 'mode', 'window', 'stride', 'blend', 'fast')
+    return {name: getattr(args, name) for name in names}
+
+
 def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
     """Put what the options ask for around the network of ``cfg``."""
     from mmdeeplab.inference.wrap import enable_crf, enable_tta, enable_windows
@@ -104,15 +110,9 @@ def make_predictor(
         cfg,
         checkpoint,
         args.device,
-        tta=args.tta,
-        crf=args.crf,
-        mode=args.mode,
-        window=args.window,
-        stride=args.stride,
-        blend=args.blend,
         keep_logits=keep_logits,
-        fast=args.fast,
         calibration=calibration,
+        **inference_options(args),
     )
 
 
