@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import newest_checkpoint
+from mmdeeplab.cli.common import load_config, newest_checkpoint
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
@@ -94,6 +94,19 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
         raise UserError(f'{wish} is a backbone of {row.dataset}, not a model that segments')
     path = find_checkpoint(checkpoint) if checkpoint else ready(row, Cache())
     return str(config_of(row)), list(row.cfg_options), path
+
+
+def load_model(args: argparse.Namespace) -> tuple[Config, Path]:
+    """The config and the weights that ``args.model`` and ``args.checkpoint`` stand for.
+
+    Afterwards ``args.model`` is the config, and ``args.cfg_options`` starts with what makes it fit.
+
+    Raises:
+        UserError: As :func:`find_model` and :func:`mmdeeplab.cli.common.load_config`.
+    """
+    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
+    args.cfg_options = [*options, *args.cfg_options]
+    return load_config(args.model, args), checkpoint
 
 
 def make_predictor(
