@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor, aligned, corners_aligned
+from mmdeeplab.models.atrous import aligned, corners_aligned
+from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
 INPUT = 'image'
 EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
