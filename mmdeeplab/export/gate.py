@@ -17,7 +17,7 @@ from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.evaluation.scores import scores
 from mmdeeplab.export.formats import Run
 from mmdeeplab.export.samples import Sample
-from mmdeeplab.inference.predictor import as_input, segment
+from mmdeeplab.inference.predictor import prepared, segment
 
 COMPARED = 8  # samples whose scores are kept for comparison, from either end of the list
 
@@ -108,8 +108,7 @@ class Gate:
         if self.processing:
             return sample.picture[None]
         with self._padding(sample):
-            batch = self.model.data_preprocessor(dict(inputs=[as_input(sample.picture)]))
-        return batch['inputs'].cpu().numpy()
+            return prepared(self.model, sample.picture).cpu().numpy()
 
     @contextmanager
     def _padding(self, sample: Sample) -> Iterator[None]:
