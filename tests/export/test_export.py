@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from networks import random_checkpoint
 from places import ROOT
 from torch import nn
 from torch.nn import functional as F
@@ -52,22 +53,7 @@ def cfg() -> Config:
 
 @pytest.fixture(scope='module')
 def checkpoint(cfg: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mmengine.registry import init_default_scope
-    from mmseg.registry import MODELS
-
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    for layer in model.modules():  # features of size one, so that pictures differ in their labels
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0
-    with torch.no_grad():
-        model.train()(torch.rand(4, 3, 65, 65) * 2 - 1, mode='tensor')
-    nn.init.normal_(model.decode_head.conv_seg.weight)
-    path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    return random_checkpoint(cfg, tmp_path_factory.mktemp('weights'))
 
 
 @pytest.fixture(scope='module')

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from networks import random_checkpoint
 from PIL import Image
 from places import ROOT
 
@@ -32,17 +33,7 @@ def cfg() -> Config:
 
 @pytest.fixture(scope='module')
 def checkpoint(cfg: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mmengine.registry import init_default_scope
-    from mmseg.registry import MODELS
-
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
-    path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    return random_checkpoint(cfg, tmp_path_factory.mktemp('weights'))
 
 
 @pytest.fixture(scope='module')
