@@ -19,7 +19,7 @@ from mmdeeplab.export.formats import Run
 from mmdeeplab.export.samples import Sample
 from mmdeeplab.inference.predictor import prepared, segment
 
-COMPARED = 8  # samples whose scores are kept for comparison, from either end of the list
+COMPARED = 8  # samples whose scores are kept for comparison, beside those that stand for sizes
 
 
 class Tolerance(NamedTuple):
