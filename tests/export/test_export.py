@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmdeeplab.cli.common import open_config
-from mmdeeplab.cli.export import main
+from mmdeeplab.cli.export import FORMAT_NAMES, main
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
 from mmdeeplab.export.formats import FORMATS, open_artefact, require
@@ -273,6 +273,25 @@ def test_what_is_missing_is_named() -> None:
         UserError, match=r"onnx needs nosuch and nor: pip install nosuch nor .*'exp"
     ):
         require('onnx', ('json', 'nosuch', 'nor'))
+
+
+@pytest.mark.parametrize('name', FORMATS)
+def test_files_that_are_broken_or_not_ours(tmp_path: Path, name: str) -> None:
+    installed(name)
+    path = tmp_path / f'net{FORMATS[name].suffix}'
+    with pytest.raises(UserError, match=f'no exported network at {path}'):
+        open_artefact(path)
+    path.write_bytes(b'<html>not found</html>')
+    with pytest.raises(UserError, match=rf'{FORMATS[name].runtime} cannot read {path}, .* broken'):
+        open_artefact(path)
+    if name in ('pt2', 'torchscript'):
+        torch.save(dict(state_dict={}), path)
+        with pytest.raises(UserError, match='was not written by tools/export'):
+            open_artefact(path)
+
+
+def test_the_command_offers_every_format() -> None:
+    assert tuple(FORMATS) == FORMAT_NAMES
 
 
 def test_the_command(
