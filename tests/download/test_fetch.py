@@ -148,6 +148,16 @@ def test_passing_errors_are_waited_for(server: Server, tmp_path: Path, statuses:
     assert len(server.log) == len(statuses) + 1
 
 
+def test_waits_double_while_nothing_comes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr('mmdeeplab.download.transfer.time.sleep', waits.append)
+    url = server.put('/a', BODY, statuses=[503, 503, 503], breaks=[300_000])
+    assert fetch(url, tmp_path / 'a', patience=Patience(5, 0.01, 5), quiet=True) == SHA
+    assert waits == [0.01, 0.02, 0.04, 0.01]
+
+
 @pytest.mark.parametrize('status', [500, 503])
 def test_errors_that_stay_are_reported(server: Server, tmp_path: Path, status: int) -> None:
     url = server.put('/a', BODY, statuses=[status] * 9)
