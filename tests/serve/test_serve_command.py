@@ -80,6 +80,8 @@ def test_mistakes(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
         (['gone.pth', '--examples', str(tmp_path)], 'broken.jpg: this is not a picture'),
         (['gone.pth', '--examples', str(ROOT / 'docs')], 'no pictures there'),
         (['gone.pth', '--timeout', '0'], '--timeout must be positive, got 0'),
+        (['gone.pth', '--timeout', 'nan'], '--timeout must be positive, got nan'),
+        (['gone.pth', '--max-megabytes', 'inf'], '--max-megabytes must be finite, got inf'),
         (['gone.pth', '--max-pixels', '-4'], '--max-pixels must be positive, got -4'),
         (['gone.pth', '--port', '99999'], 'cannot listen on 127.0.0.1:99999'),
         (['gone.pth', '--host', '203.0.113.7'], 'cannot listen on 203.0.113.7:0'),
