@@ -275,6 +275,12 @@ def test_what_is_missing_is_named() -> None:
         require('onnx', ('json', 'nosuch', 'nor'))
 
 
+def test_a_config_without_data_is_named(data: Path) -> None:
+    bare = open_config(CONFIG, ['test_dataloader=None', 'test_cfg=None', 'test_evaluator=None'])
+    with pytest.raises(UserError, match=f'{data}: the config has no test data set'):
+        read_samples(bare, data, 3, 21)
+
+
 @pytest.mark.parametrize('name', FORMATS)
 def test_files_that_are_broken_or_not_ours(tmp_path: Path, name: str) -> None:
     installed(name)
