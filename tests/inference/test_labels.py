@@ -46,9 +46,12 @@ def test_equals_resizing_every_class(present: int, size: tuple, align: bool) -> 
 
 @pytest.mark.parametrize('align', [True, False])
 @pytest.mark.parametrize('size', [(60, 51), (97, 40)])
-def test_equals_scores_of_twice_the_digits(size: tuple, align: bool) -> None:
-    """Noise, padded on all sides, where the two best of float64 are apart."""
+@pytest.mark.parametrize('area', [0, 30])
+def test_equals_scores_of_twice_the_digits(area: float, size: tuple, align: bool) -> None:
+    """Padded on all sides; noise, or one border, where the two best of float64 are apart."""
     logits = torch.randn(21, 17, 16, dtype=torch.float64)
+    logits[3, :9] += area
+    logits[7, 9:] += area
     full = F.interpolate(logits[None], (65, 64), mode='bilinear', align_corners=align)
     scores = F.interpolate(full[..., 2:62, 3:54], size, mode='bilinear', align_corners=align)[0]
     best = scores.topk(2, 0)[0]
