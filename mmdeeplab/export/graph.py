@@ -65,7 +65,7 @@ class PictureGraph(Graph):
 
     def __init__(self, model: Any, half: bool = False) -> None:
         super().__init__(model, half)
-        given: DeepLabPreprocessor = model.data_preprocessor
+        given = preprocessor_of(model)
         self.least = tuple(given.test_size)
         self.corners_aligned = corners_aligned(self.least)
         self.swap = not given.bgr_to_rgb
@@ -100,10 +100,21 @@ def build_graph(model: Any, processing: bool, half: bool = False) -> Graph:
         UserError: The network does not normalise and pad as ours, so that an exported copy of that
             would differ.
     """
-    if not isinstance(model.data_preprocessor, DeepLabPreprocessor):
-        kind = type(model.data_preprocessor).__name__
-        raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {kind}')
+    preprocessor_of(model)
     return (PictureGraph if processing else Graph)(model, half)
+
+
+def preprocessor_of(model: Any) -> DeepLabPreprocessor:
+    """What normalises and pads before the network.
+
+    Raises:
+        UserError: It is not ours.
+    """
+    given = model.data_preprocessor
+    if not isinstance(given, DeepLabPreprocessor):
+        kind = type(given).__name__
+        raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {kind}')
+    return given
 
 
 def crop(labels: Tensor, height: Any, width: Any) -> Tensor:

@@ -281,6 +281,18 @@ def test_a_config_without_data_is_named(data: Path) -> None:
         read_samples(bare, data, 3, 21)
 
 
+def test_a_preprocessor_that_is_not_ours_is_named(
+    checkpoint: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    own = tmp_path / 'own.py'
+    other = "dict(_delete_=True, type='SegDataPreProcessor', size=(49, 49))"
+    head = 'decode_head=dict(in_channels=(96, 256))'
+    own.write_text(f"_base_ = '{CONFIG}'\nmodel = dict(data_preprocessor={other}, {head})\n")
+    common = [str(own), str(checkpoint), '--format', 'torchscript', '--verify', str(data)]
+    assert main(common) == 2
+    assert 'export needs a mmdeeplab.DeepLabPreprocessor' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('name', FORMATS)
 def test_files_that_are_broken_or_not_ours(tmp_path: Path, name: str) -> None:
     installed(name)
