@@ -97,7 +97,7 @@ class Gate:
                 with self._padding(sample):
                     (result,) = segment(model, [sample.picture])
             self.times.append(time.perf_counter() - start)
-            self.labels.append(result.pred_sem_seg.data[0].cpu())
+            self.labels.append(result.pred_sem_seg.data[0].cpu().long())
             scores_of = result.seg_logits.data.cpu()
             self.largest = max(self.largest, float(scores_of.abs().max()))
             if not processing and (i < COMPARED or i >= self.count):
@@ -166,7 +166,10 @@ class Gate:
         if self.processing:
             return output[0].long(), None, seconds
         logits = output[0, :, :height, :width].float()
-        return logits.argmax(0), logits, seconds
+        if self.model.out_channels > 1:
+            return logits.argmax(0), logits, seconds
+        foreground = logits.sigmoid()  # as evaluation keeps a single channel
+        return (foreground[0] > self.model.decode_head.threshold).long(), foreground, seconds
 
     def miou(self, labels: Sequence[Tensor]) -> float | None:
         """Of the samples, in percent; None where they have no masks."""

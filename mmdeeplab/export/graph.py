@@ -56,7 +56,8 @@ class PictureGraph(Graph):
     """The same with what stands around it, from the photograph to its labels.
 
     uint8 RGB (N, H, W, 3) -> normalised, padded at the bottom and the right to the evaluation's
-    least size -> scores -> ``labels``, uint8 (N, H, W).
+    least size -> scores -> ``labels``, uint8 (N, H, W). A single channel of scores is a
+    foreground's: 1 where its sigmoid is above the head's threshold.
     """
 
     output = 'labels'
@@ -77,7 +78,12 @@ class PictureGraph(Graph):
         x = image.permute(0, 3, 1, 2).float()
         x = ((x.flip(1) if self.swap else x) - self.mean) / self.std
         x = F.pad(x, (0, self.lack(width, self.least[1]), 0, self.lack(height, self.least[0])))
-        return crop(super().forward(x).argmax(1).to(torch.uint8), height, width)
+        scores = super().forward(x)
+        if self.model.out_channels == 1:
+            labels = scores[:, 0].sigmoid() > self.model.decode_head.threshold
+        else:
+            labels = scores.argmax(1)
+        return crop(labels.to(torch.uint8), height, width)
 
     def lack(self, side: Any, least: int) -> Any:
         """How much the evaluation pads a side, perhaps an open one, at its end."""

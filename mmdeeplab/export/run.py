@@ -175,6 +175,7 @@ def describe_network(
         model=cfg.model.to_dict(),
         checkpoint_sha256=digest(checkpoint),
         classes=list(names),
+        threshold=model.decode_head.threshold,
         palette=[list(map(int, colour)) for colour in palette_of(loaded, count)],
         mean=given.mean.flatten().tolist(),
         std=given.std.flatten().tolist(),

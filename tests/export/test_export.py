@@ -169,6 +169,32 @@ def test_any_size(
             np.testing.assert_allclose(run(x)[0], scores, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize('processing', [True, False])
+def test_a_foreground_of_one_channel(
+    samples: list[Sample],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    processing: bool,
+) -> None:
+    head = dict(num_classes=2, out_channels=1, threshold=0.3)
+    options = [f'model.decode_head.{key}={value}' for key, value in head.items()]
+    cfg = open_config(CONFIG, [*OPTIONS, *options])
+    checkpoint = random_checkpoint(cfg, tmp_path_factory.mktemp('weights'))
+    model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
+    plain = [Sample(sample.name, sample.picture) for sample in samples]  # masks are of 21 classes
+    model.decode_head.conv_seg.bias.data -= expected(model, plain[0].picture).median()
+    wish = order(tmp_path, 'torchscript', processing=processing)
+    known = describe_network(cfg, CONFIG, checkpoint, loaded, model, wish)
+    assert export(wish, model, known, plain).verdict.faults == []
+    run, told = open_artefact(wish.out)
+    assert told['threshold'] == 0.3
+    if processing:
+        rgb = plain[0].picture
+        truth = expected(model, rgb)[0].numpy() > np.log(0.3 / 0.7)
+        assert 0.1 < truth.mean() < 0.9
+        assert np.mean(run(rgb[None])[0] == truth) > 0.998
+
+
 def test_pt2_at_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
     wish = order(tmp_path, 'pt2', size=(SIDE, SIDE))
     verdict = export(wish, model, dict(precision='float'), samples).verdict
