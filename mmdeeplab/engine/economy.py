@@ -11,12 +11,14 @@ from torch.utils.checkpoint import checkpoint
 
 from mmdeeplab.engine.norm_layers import norm_layers
 from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.models.batch_norm import fuse_norms
 
 
 def economise(model: nn.Module, cfg: Config) -> list[str]:
     """Carry out what the config asks for, before the model is wrapped; say it in sentences.
 
-    ``channels_last=True`` stores weights, and with them every map, as (N, H, W, C).
+    ``channels_last=True`` stores weights, and with them every map, as (N, H, W, C), and lets norm
+    and ReLU be one operation.
     ``recompute=['backbone.entry_flow.0', ...]`` forgets what these parts computed and computes it
     again in the backward pass.
 
@@ -26,6 +28,7 @@ def economise(model: nn.Module, cfg: Config) -> list[str]:
     said = []
     if cfg.get('channels_last'):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fuse_norms(model)
         said.append('memory: channels last')
     if names := list(cfg.get('recompute') or ()):
         recompute(model, names)

@@ -7,8 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
-from mmdeeplab.fast.int8 import ByteConv, scale_of, to_bytes
-from mmdeeplab.fast.lower import PackedConv, Plan
+from mmdeeplab.fast.int8 import ByteConv, scale_of
+from mmdeeplab.fast.kernel_conv import has_kernel
+from mmdeeplab.fast.lower import Plan, lowered
+from mmdeeplab.kernels.rounding import to_bytes
 
 LEAST = 10.0  # decibels of a layer's output over its error, below which it stays in float
 SAMPLE = 2**16  # values of a map and picture that are looked at
@@ -54,7 +56,7 @@ class Calibration:
 
             def compare(node: Node, args: list, value: Tensor) -> None:
                 if node.kind == 'conv' and node.shape[2:] != (1, 1):
-                    shift = (exact(node.conv, args[0]) - half(node.conv, args[0])).mean((0, 2, 3))
+                    shift = (exact(node.conv, args[0]) - half(node, args[0])).mean((0, 2, 3))
                     found[node] = found.get(node, 0) + shift / len(few)
 
             few = self._pictures(x)[:4]
@@ -93,10 +95,11 @@ class Calibration:
             plan(picture, sample)
         ranges = {node: best_range(torch.cat(values)) for node, values in samples.items()}
         outer = graph.outer()
+        steady = outer | {node for node in convs if has_kernel(node)}
         found: dict[Node, tuple[Tensor, float, float]] = {}
 
         def compare(node: Node, args: list, value: Tensor) -> None:
-            if node.kind == 'conv' and node not in outer and node.shape[2:] != (1, 1):
+            if node.kind == 'conv' and node not in steady and node.shape[2:] != (1, 1):
                 shift, noise, signal = errors(node.conv, args[0], ranges[node.args[0]])
                 old = found.get(node, (torch.zeros_like(shift), 0.0, 0.0))
                 found[node] = (old[0] + shift / len(few), old[1] + noise, old[2] + signal)
@@ -107,7 +110,7 @@ class Calibration:
         self.layers = []
         for node in convs:
             shift, noise, signal = found.get(node, (None, 1.0, 0.0))
-            stays = signal < noise * 10 ** (LEAST / 10)
+            stays = signal < noise * 10 ** (LEAST / 10) and (node in outer or not has_kernel(node))
             self.layers.append((ranges[node.args[0]], shift, stays))
             if stays:
                 self.sensitive.append(node.conv.name or str(len(self.layers)))
@@ -123,7 +126,7 @@ def best_range(values: Tensor) -> tuple[float, float]:
 def byte_error(values: Tensor, limits: tuple[float, float]) -> Tensor:
     """Sum of squared differences between values and what their bytes stand for."""
     scale = scale_of(*limits)
-    back = (to_bytes(values, scale).float() - scale.zero) * scale.step
+    back = (to_bytes(values, *scale).float() - scale.zero) * scale.step
     return (back - values).square().sum()
 
 
@@ -132,7 +135,7 @@ def errors(
 ) -> tuple[Tensor, float, float]:
     """What the bias lacks (C,), and the energies of the remaining error and of the output."""
     scale = scale_of(*limits)
-    coarse = ByteConv(bare(conv), tuple(x.shape), scale, dtype=torch.float32)(to_bytes(x, scale))
+    coarse = ByteConv(bare(conv), tuple(x.shape), scale, dtype=torch.float32)(to_bytes(x, *scale))
     truth = exact(conv, x)
     error = truth - coarse
     shift = error.mean((0, 2, 3))
@@ -148,11 +151,13 @@ def bare(conv: Convolution) -> Convolution:
 
 def exact(conv: Convolution, x: Tensor) -> Tensor:
     """A convolution in float32, without its activation."""
+    x = x.relu() if conv.relu_first else x
     return F.conv2d(
         x, conv.weight, conv.bias, conv.stride, conv.padding, conv.dilation, conv.groups
     )
 
 
-def half(conv: Convolution, x: Tensor) -> Tensor:
+def half(node: Node, x: Tensor) -> Tensor:
     """The same in bfloat16."""
-    return PackedConv(bare(conv), tuple(x.shape), torch.bfloat16)(x).float()
+    plain = Node('conv', node.args[:1], node.shape, bare(node.conv))
+    return lowered(plain, False, torch.bfloat16)(x).float()

@@ -9,7 +9,10 @@ from torch import Tensor
 
 @dataclass(eq=False)
 class Convolution:
-    """Everything about a convolution but its input; ``act`` is a name and numbers of oneDNN's."""
+    """Everything about a convolution but its input.
+
+    ``act`` is a name and numbers of oneDNN's; ``relu_first``: the input is clipped at 0.
+    """
 
     weight: Tensor
     bias: Tensor | None
@@ -19,6 +22,7 @@ class Convolution:
     groups: int
     act: tuple[str, list[float]] = ('none', [])
     name: str = ''
+    relu_first: bool = False
 
     @property
     def depthwise(self) -> bool:

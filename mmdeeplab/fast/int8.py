@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
+from mmdeeplab.fast.kernel_conv import has_kernel
 from mmdeeplab.fast.lower import CL, Plan
+from mmdeeplab.kernels.rounding import to_bytes
 
 onednn = torch.ops.onednn
 
@@ -24,13 +26,6 @@ def scale_of(low: float, high: float) -> Scale:
     low, high = min(low, 0.0), max(high, 1e-6)
     step = (high - low) / 255
     return Scale(step, round(-low / step))
-
-
-def to_bytes(x: Tensor, scale: Scale) -> Tensor:
-    """Round to the nearest byte; what lies outside goes to the ends."""
-    # rounded by cutting what lies half a step higher; bfloat16 could not tell such halves apart
-    y = x.float().mul(1 / scale.step).add_(scale.zero + 0.5)
-    return y.clamp_(0, 255).to(torch.uint8)
 
 
 class ByteConv:
@@ -85,12 +80,14 @@ class ByteConv:
 def with_bytes(graph: Graph, ranges: dict[Node, tuple[float, float]], kept: set[Node]) -> Graph:
     """Put ``bytes`` nodes (to bytes) and ``int8`` convolutions into a graph.
 
+    Depthwise convolutions that have a kernel of ours stay in float and write bytes.
+
     Args:
         graph: After :func:`mmdeeplab.fast.passes.optimise`; changed in place.
         ranges: Least and largest value of what convolutions read.
         kept: Convolutions that stay in float.
     """
-    chosen = [node for node in graph.of('conv') if node not in kept]
+    chosen = [node for node in graph.of('conv') if node not in kept and not has_kernel(node)]
     for node in chosen:
         node.kind = 'int8'
     for x in dict.fromkeys(node.args[0] for node in chosen):
@@ -99,9 +96,13 @@ def with_bytes(graph: Graph, ranges: dict[Node, tuple[float, float]], kept: set[
         alone = all(user in readers and x not in user.args[1:] for user in graph.users(x))
         for node in readers:
             node.kwargs = dict(node.kwargs, scale=scale)
-        if x.kind == 'int8' and len(x.args) == 1 and alone and x is not graph.output:
-            x.kwargs = dict(x.kwargs, out=scale)
-            continue
+        if len(x.args) == 1 and alone and x is not graph.output:
+            if x.kind == 'int8':
+                x.kwargs = dict(x.kwargs, out=scale)
+                continue
+            if x.kind == 'conv' and has_kernel(x):
+                x.kwargs = dict(scale=scale)
+                continue
         source = x
         if x.kind == 'act' and x.kwargs['act'][0] == 'relu' and alone and not scale.zero:
             source = x.args[0]  # bytes end at 0, too
@@ -117,7 +118,7 @@ def lowered(node: Node, overwrite: bool) -> Callable | None:
     """What to call for the nodes of this module; None for others."""
     if node.kind == 'bytes':
         scale = node.kwargs.pop('scale')
-        return lambda x: to_bytes(x, scale)
+        return lambda x: to_bytes(x, *scale)
     if node.kind != 'int8':
         return None
     conv = ByteConv(node.conv, node.args[0].shape, **node.kwargs)

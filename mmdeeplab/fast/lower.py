@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
+from mmdeeplab.fast.kernel_conv import SHORT_REACH, KernelConv, has_kernel, wants_kernel
 from mmdeeplab.fast.memory import keep_memory
-from mmdeeplab.fast.passes import SHORT_REACH
 
 CL = torch.channels_last
 onednn = torch.ops.mkldnn
@@ -150,6 +150,8 @@ def lowered(node: Node, overwrite: bool, dtype: torch.dtype) -> Callable:
     if node.kind != 'conv':
         assert node.call is not None
         return node.call
+    if has_kernel(node) and ('scale' in node.kwargs or wants_kernel(node.conv)):
+        return KernelConv(node.conv, dtype, node.kwargs.pop('scale', None))
     packed = PackedConv(node.conv, node.args[0].shape, dtype)
     if len(node.args) == 1:
         return packed

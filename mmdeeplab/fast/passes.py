@@ -6,8 +6,7 @@ Only the order of floating-point sums changes, so results differ in their last b
 from torch import Tensor
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
-
-SHORT_REACH = 8  # dilation up to which oneDNN has a fast depthwise kernel with padding
+from mmdeeplab.fast.kernel_conv import has_kernel
 
 
 def optimise(graph: Graph) -> Graph:
@@ -18,6 +17,7 @@ def optimise(graph: Graph) -> Graph:
     split_pointwise(graph)
     fuse_sums(graph)
     fuse_acts(graph)
+    take_relus(graph)
     graph.prune()
     return graph
 
@@ -140,3 +140,14 @@ def fuse_sums(graph: Graph) -> None:
                 graph.replace(node, fused)
                 graph.nodes.remove(x)
                 break
+
+
+def take_relus(graph: Graph) -> None:
+    """ReLU, then a depthwise convolution: our kernel clips what it reads."""
+    for node in graph.of('conv'):
+        x = node.args[0]
+        if x.kind != 'act' or x.kwargs['act'][0] != 'relu' or not has_kernel(node):
+            continue
+        if graph.only_user(x) is node:
+            node.conv.relu_first = True
+            graph.replace(x, x.args[0])

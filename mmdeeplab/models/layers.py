@@ -55,7 +55,7 @@ class PooledConv(ConvModule):
 
     def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
         norm = self.norm
-        alone = self.training and len(x) == 1 and type(norm) is nn.BatchNorm2d
+        alone = self.training and len(x) == 1 and isinstance(norm, nn.BatchNorm2d)
         if not alone:
             return super().forward(x, *args, **kwargs)
         x = F.batch_norm(

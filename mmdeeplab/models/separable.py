@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.kernels.depthwise import DepthwiseConv, available
 from mmdeeplab.registry import MODELS
 
 FAR = 9
@@ -17,19 +18,29 @@ FAR = 9
 class SeparableConv2d(nn.Conv2d):
     """One half of a separable convolution: ``nn.Conv2d`` with the same weights and results.
 
-    Where it trains on a CPU, two kinds of layers compute in another way:
+    Where it trains on a CPU, three kinds of layers compute in another way:
 
-    - depthwise, 3x3, dilated, (N, C, H, W) -> same H, W: PyTorch computes their gradients up to 20
-      times slower than those of plain ones, and from dilation 9 on the output, too. Here shifted
-      maps are added, in float32.
+    - depthwise, 3x3, in channels last: by a C kernel (:mod:`mmdeeplab.kernels`), sums in float32.
+    - depthwise, 3x3, dilated, (N, C, H, W) -> same H, W, where there is no kernel: PyTorch computes
+      their gradients up to 20 times slower than those of plain ones, and from dilation 9 on the
+      output, too. Here shifted maps are added, in float32.
     - pointwise, in channels last, under bfloat16: a matrix product over all pixels.
     """
 
+    relu_first = False
+    """Whether the input is clipped at 0, as Xception's units do: the kernel clips what it reads."""
+
     def forward(self, x: Tensor) -> Tensor:
         trains = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        if x.device.type != 'cpu' or not trains or torch.compiler.is_compiling():
+        plain = x.device.type != 'cpu' or not trains or torch.compiler.is_compiling()
+        narrow = not plain and torch.is_autocast_enabled('cpu')
+        if not plain and is_channels_last(x) and self._has_kernel():
+            x = x.to(torch.get_autocast_dtype('cpu')) if narrow else x
+            geometry = (self.stride, self.padding, self.dilation)
+            return DepthwiseConv.apply(x, self.weight, *geometry, self.relu_first)
+        x = F.relu(x) if self.relu_first else x
+        if plain:
             return super().forward(x)
-        narrow = torch.is_autocast_enabled('cpu')
         if self._is_dilated_depthwise():
             weight = self.weight
             if narrow:
@@ -39,6 +50,12 @@ class SeparableConv2d(nn.Conv2d):
         if narrow and self._is_pointwise() and is_channels_last(x):
             return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
         return super().forward(x)
+
+    def _has_kernel(self) -> bool:
+        depthwise = 1 < self.groups == self.in_channels == self.out_channels
+        mine = depthwise and self.kernel_size == (3, 3) and not isinstance(self.padding, str)
+        simple = self.bias is None and self.padding_mode == 'zeros'
+        return mine and simple and self.weight.dtype == torch.float32 and available(self.weight)
 
     def _is_dilated_depthwise(self) -> bool:
         dilation = self.dilation[0]

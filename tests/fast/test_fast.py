@@ -22,10 +22,13 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fast import FastSegmentor, accelerate, engines
 from mmdeeplab.fast.calibrate import Calibration, best_range, byte_error
 from mmdeeplab.fast.graph import Convolution
-from mmdeeplab.fast.int8 import ByteConv, scale_of, to_bytes
+from mmdeeplab.fast.int8 import ByteConv, scale_of
 from mmdeeplab.fast.lower import PackedConv, Plan
 from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
+from mmdeeplab.kernels import library
+from mmdeeplab.kernels.build import SWITCH
+from mmdeeplab.kernels.rounding import to_bytes
 
 # Every backbone, neck and head once; (H, W) odd and even.
 NETWORKS = [
@@ -49,6 +52,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr(engines, 'TURNS', 1)
     return tmp_path / 'cache' / 'fast.json'
+
+
+@pytest.fixture(params=['kernels', 'no compiler'])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+    """Both ways, with our C kernels and without."""
+    wanted = request.param == 'kernels'
+    library.cache_clear()
+    monkeypatch.setenv(SWITCH, str(int(wanted)))
+    if wanted and library() is None:
+        pytest.skip('needs a C compiler')
+    yield wanted
+    library.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +102,7 @@ def planned(model: EncoderDecoder, x: Tensor) -> Plan:
 
 
 @pytest.mark.parametrize(('name', 'size'), NETWORKS)
-def test_the_plan_gives_the_plain_labels(name: str, size: tuple[int, int]) -> None:
+def test_the_plan_gives_the_plain_labels(name: str, size: tuple[int, int], kernels: bool) -> None:
     model = build(config(name))
     plan = planned(model, torch.zeros(1, 3, *size))
     x = torch.randn(1, 3, *size)  # not the picture that was recorded
@@ -100,14 +115,15 @@ def test_the_plan_gives_the_plain_labels(name: str, size: tuple[int, int]) -> No
     assert error < 1e-4 * truth.std()
 
 
-def test_a_plan_merges_all_norms_most_activations_and_all_concatenations() -> None:
+def test_a_plan_merges_all_norms_most_activations_and_all_concatenations(kernels: bool) -> None:
     init_default_scope('mmseg')
     model = MODELS.build(config('deeplabv3plus_xception41_voc').model).eval()
     x = torch.zeros(1, 3, 33, 33)
     graph = optimise(record(lambda x: model(x, mode='tensor'), x, {}))
     kinds = [node.kind for node in graph.nodes]
     assert not {'norm', 'cat', 'add'} & set(kinds)
-    assert kinds.count('act') == 12  # before each unit but the last, whose input is raw: 13 units
+    # before each unit but the last, whose input is raw: 13 units; our kernel takes them along
+    assert kinds.count('act') == (0 if kernels else 12)
 
 
 def test_a_batch_is_its_pictures() -> None:
@@ -260,11 +276,11 @@ def test_another_device_gets_folded_norms() -> None:
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
 
 
-def test_bytes_stand_for_what_they_should() -> None:
-    x = torch.tensor([-1.0, -0.5, 0.0, 1.0, 2.0, 9.0])
+def test_bytes_stand_for_what_they_should(kernels: bool) -> None:
+    x = torch.tensor([-1.0, -0.5, 0.0, 1.0, 2.0, 9.0] * 3)
     scale = scale_of(-1.0, 1.55)
     assert scale == pytest.approx((0.01, 100))
-    assert to_bytes(x, scale).tolist() == [0, 50, 100, 200, 255, 255]
+    assert to_bytes(x, *scale).tolist() == [0, 50, 100, 200, 255, 255] * 3
 
 
 def test_ranges_leave_out_what_is_rare() -> None:
@@ -283,7 +299,7 @@ def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) 
     weight = (c.weight / steps).round().double() * steps.double()
     scale = scale_of(-1.0, 3.0)
     x = torch.rand(1, 8, 20, 21) * 4 - 1
-    coarse = to_bytes(x, scale)
+    coarse = to_bytes(x, *scale)
     back = (coarse.double() - scale.zero) * scale.step
     truth = F.conv2d(back, weight, c.bias.double(), 1, c.padding, c.dilation, groups)
     found = ByteConv(c, tuple(x.shape), scale, dtype=torch.float32)(coarse)
@@ -311,7 +327,7 @@ class Few(nn.Module):
 
 
 @pytest.mark.parametrize(('engine', 'decibels'), [('packed-bf16', 35), ('packed-int8', 20)])
-def test_lower_precision_stays_near(engine: str, decibels: float) -> None:
+def test_lower_precision_stays_near(engine: str, decibels: float, kernels: bool) -> None:
     torch.manual_seed(0)
     model, x = Few().eval(), torch.randn(2, 3, 32, 33)
     truth = model(x)

@@ -93,6 +93,7 @@ class XceptionUnit(nn.Module):
                 norm_cfg=norm_cfg,
                 act_cfg=act,
             )
+            conv.depthwise_conv.conv.relu_first = not spec.act_inside
             convs.append(conv)
         self.sep1, self.sep2, self.sep3 = convs
         if spec.shortcut == 'conv':
@@ -107,10 +108,9 @@ class XceptionUnit(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, H, W) -> the unit's output, and the tap behind ``sep2`` before any ReLU."""
-        relu = nn.Identity() if self.spec.act_inside else F.relu
-        y = self.sep1(relu(x))
-        tap = self.sep2(relu(y))
-        y = self.sep3(relu(tap))
+        y = self.sep1(x)
+        tap = self.sep2(y)
+        y = self.sep3(tap)
         if self.spec.shortcut == 'conv':
             y = y + self.shortcut(x)
         elif self.spec.shortcut == 'sum':

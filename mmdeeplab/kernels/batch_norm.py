@@ -1,0 +1,93 @@
+"""Batch normalisation in training, and the ReLU behind it, of maps with their channels last."""
+
+import ctypes
+from ctypes import c_double, c_int64, c_void_p
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from mmdeeplab.kernels.build import library
+from mmdeeplab.kernels.maps import KINDS, LANES, channels_last, empty
+
+
+class Sizes(ctypes.Structure):
+    """The struct of that name in batch_norm.c."""
+
+    _fields_ = [(name, c_int64) for name in ('pixels', 'channels', 'threads', 'kind', 'relu')]
+
+
+def sizes_of(x: Tensor, relu: bool) -> Sizes:
+    pixels = x.numel() // x.shape[1]
+    return Sizes(pixels, x.shape[1], torch.get_num_threads(), KINDS[x.dtype], relu)
+
+
+def available(x: Tensor) -> bool:
+    """Whether there is a kernel for a map (N, C, H, W)."""
+    known = x.dtype in (torch.float32, torch.bfloat16)
+    return (
+        known and x.dim() == 4 and x.shape[1] >= LANES and x.numel() > 0 and library() is not None
+    )
+
+
+class BatchNorm(torch.autograd.Function):
+    """(x - mean) / sqrt(variance + eps) * weight + bias by the batch's statistics, then ReLU.
+
+    Takes x (N, C, H, W), weight and bias (C,) float32 or None, epsilon, and whether ReLU follows.
+    Returns y and the batch's mean and variance (biased), (C,).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, relu: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x = channels_last(x)
+        y = empty(x.shape, x.dtype)
+        mean, variance, scale, shift = torch.empty(4, x.shape[1])
+        sizes = sizes_of(x, relu)
+        scratch = x.new_zeros(sizes.threads, 2, sizes.channels, dtype=torch.float64)
+        call('norm_forward', sizes, x, weight, bias, eps, y, mean, variance, scale, shift, scratch)
+        ctx.save_for_backward(x, mean, variance, scale, shift)
+        ctx.eps, ctx.relu = eps, relu
+        ctx.mark_non_differentiable(mean, variance)
+        return y, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, mean, variance, scale, shift = ctx.saved_tensors
+        grad = channels_last(grads[0])
+        dx = empty(x.shape, x.dtype)
+        weight_grad, bias_grad, slope, rest = torch.empty(4, x.shape[1])
+        sizes = sizes_of(x, ctx.relu)
+        scratch = x.new_zeros(sizes.threads, 2, sizes.channels, dtype=torch.float64)
+        known = (ctx.eps, mean, variance, scale, shift)
+        call(
+            'norm_backward',
+            sizes,
+            x,
+            grad,
+            *known,
+            dx,
+            weight_grad,
+            bias_grad,
+            slope,
+            rest,
+            scratch,
+        )
+        needs = ctx.needs_input_grad
+        return dx, weight_grad if needs[1] else None, bias_grad if needs[2] else None, None, None
+
+
+def call(name: str, sizes: Sizes, *values: Tensor | float | None) -> None:
+    """Run a kernel; numbers go as doubles."""
+    kernels = library()
+    assert kernels is not None
+    words = [
+        c_double(value)
+        if isinstance(value, float)
+        else c_void_p(None if value is None else value.data_ptr())
+        for value in values
+    ]
+    getattr(kernels, name)(ctypes.byref(sizes), *words)

@@ -1,0 +1,49 @@
+"""Maps as the kernels take them: (N, C, H, W) tensors that lie in memory as (N, H, W, C)."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+LANES = 16
+KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.uint8: 2}
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same map with its channels last in memory, copied only where they are not."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """An uninitialised map."""
+    return torch.empty(tuple(shape), dtype=dtype, memory_format=torch.channels_last)
+
+
+def blocks(rows: Tensor) -> Tensor:
+    """(R, C) -> (blocks, R, LANES): LANES channels each, the last block being the last LANES."""
+    count, channels = rows.shape
+    return rows[:, _order(channels)].view(count, -1, LANES).transpose(0, 1).contiguous()
+
+
+def unblocked(parts: Tensor, channels: int) -> Tensor:
+    """The inverse of :func:`blocks`."""
+    rows = parts.transpose(0, 1).flatten(1)
+    return rows[:, _places(channels)]
+
+
+@lru_cache(maxsize=64)
+def _order(channels: int) -> Tensor:
+    """Which channel lies where in the blocks."""
+    first = torch.arange(0, channels, LANES).clamp(max=channels - LANES)
+    return (first[:, None] + torch.arange(LANES)).flatten()
+
+
+@lru_cache(maxsize=64)
+def _places(channels: int) -> Tensor:
+    """Where in the blocks each channel lies."""
+    places = torch.arange(channels)
+    rest = channels % LANES
+    if rest:
+        places[channels - rest :] += LANES - rest
+    return places

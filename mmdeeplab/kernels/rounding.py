@@ -1,0 +1,29 @@
+"""Rounding maps to bytes."""
+
+from ctypes import c_float, c_int64, c_void_p
+
+import torch
+from torch import Tensor
+
+from mmdeeplab.kernels.build import library
+from mmdeeplab.kernels.maps import KINDS, LANES
+
+
+def to_bytes(x: Tensor, step: float, zero: int) -> Tensor:
+    """Bytes q that stand for (q - zero) * step: the nearest, and at the ends what lies outside."""
+    kernels = library()
+    y = torch.empty_like(x, dtype=torch.uint8)
+    if kernels is None or x.dtype not in KINDS or x.numel() < LANES or x.stride() != y.stride():
+        # rounded by cutting what lies half a step higher; bfloat16 cannot tell such halves apart
+        moved = x.float().mul(1 / step).add_(zero + 0.5)
+        return moved.clamp_(0, 255).to(torch.uint8)
+    kernels.to_bytes(
+        c_void_p(x.data_ptr()),
+        c_int64(KINDS[x.dtype]),
+        c_void_p(y.data_ptr()),
+        c_int64(x.numel()),
+        c_float(1 / step),
+        c_float(zero),
+        c_int64(torch.get_num_threads()),
+    )
+    return y

@@ -1,0 +1,62 @@
+"""Where kernels come from, and what happens where none can."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmdeeplab.kernels import build, library
+from mmdeeplab.kernels.rounding import to_bytes
+from mmdeeplab.models.separable import SeparableConv2d
+
+
+@pytest.fixture(autouse=True)
+def anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path))
+    library.cache_clear()
+    yield tmp_path
+    library.cache_clear()
+
+
+def test_they_are_compiled_once_a_machine(anew: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert library() is not None
+    made = list((anew / 'kernels').iterdir())
+    assert [path.suffix for path in made] == ['.so']
+    library.cache_clear()
+    monkeypatch.setattr(build, 'run', lambda *_: pytest.fail('compiled again'))
+    assert library() is not None
+
+
+def test_a_folder_that_takes_nothing(anew: Path) -> None:
+    (anew / 'kernels').write_text('a file')
+    assert library() is not None
+
+
+def test_a_compiler_that_fails_is_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / 'broken-cc'
+    compiler.write_text('#!/bin/sh\necho "no such option" >&2\nexit 1\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv('CC', str(compiler))
+    lines = []
+    monkeypatch.setattr(build, 'print_log', lambda text, *_: lines.append(text))
+    assert library() is None
+    assert library() is None
+    assert lines == ['no C kernels, PyTorch alone: no such option']
+
+
+@pytest.mark.parametrize('off', ['switched off', 'no compiler'])
+def test_without_them_pytorch_does_the_work(off: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if off == 'no compiler':
+        monkeypatch.setattr(build, 'find_compiler', lambda: None)
+    else:
+        monkeypatch.setenv('MMDEEPLAB_KERNELS', '0')
+    assert library() is None
+    assert to_bytes(torch.ones(20), 0.5, 1).tolist() == [3] * 20
+    conv = SeparableConv2d(16, 16, 3, padding=1, groups=16, bias=False)
+    conv.relu_first = True
+    x = torch.randn(1, 16, 5, 6).to(memory_format=torch.channels_last)
+    truth = torch.nn.functional.conv2d(x.relu(), conv.weight, padding=1, groups=16)
+    assert torch.allclose(conv(x), truth, atol=1e-6)
