@@ -123,7 +123,8 @@ def own(config: str, side: int, batch: int, amp: bool = False, **memory: Any) ->
     model, _ = networks.network(config, **{'data_preprocessor.size': (side, side)})
     economise(model, Config(memory))
     trained: Any = model.train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=4e-5)
+    sgd = dict(lr=1e-3, momentum=0.9, weight_decay=4e-5, fused=True)
+    optimizer = torch.optim.SGD(model.parameters(), **sgd)  # type: ignore[arg-type]
     kind = guarded(AutocastOptimWrapper if amp else OptimWrapper)
     wrapper = kind(optimizer=optimizer)
     images = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8)

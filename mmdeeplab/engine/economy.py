@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mmdeeplab.engine.norm_layers import norm_layers
 from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.kernels.memory import keep_memory
 from mmdeeplab.models.batch_norm import fuse_norms
 
 
@@ -20,11 +21,12 @@ def economise(model: nn.Module, cfg: Config) -> list[str]:
     ``channels_last=True`` stores weights, and with them every map, as (N, H, W, C), and lets norm
     and ReLU be one operation.
     ``recompute=['backbone.entry_flow.0', ...]`` forgets what these parts computed and computes it
-    again in the backward pass.
+    again in the backward pass. The memory of a step is kept for the next, whatever is asked for.
 
     Raises:
         UserError: ``recompute`` names a part that the model does not have.
     """
+    keep_memory(everything=True)
     said = []
     if cfg.get('channels_last'):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

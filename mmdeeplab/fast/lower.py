@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
 from mmdeeplab.fast.kernel_conv import SHORT_REACH, KernelConv, has_kernel, wants_kernel
-from mmdeeplab.fast.memory import keep_memory
+from mmdeeplab.kernels.memory import keep_memory
 
 CL = torch.channels_last
 onednn = torch.ops.mkldnn
