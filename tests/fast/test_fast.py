@@ -23,7 +23,6 @@ from mmdeeplab.fast import FastSegmentor, accelerate, engines
 from mmdeeplab.fast.calibrate import Calibration, best_range, byte_error
 from mmdeeplab.fast.graph import Convolution
 from mmdeeplab.fast.int8 import ByteConv, scale_of
-from mmdeeplab.fast.labels import Resize, label_map
 from mmdeeplab.fast.lower import PackedConv, Plan
 from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
@@ -157,24 +156,6 @@ def test_packed_convolutions_at_every_rate(rate: int, groups: int) -> None:
     assert torch.equal(other, before)
 
 
-@pytest.mark.parametrize('align', [True, False])
-@pytest.mark.parametrize('original', [(60, 51), (97, 40)])
-def test_label_maps_are_those_of_resized_scores(align: bool, original: tuple[int, int]) -> None:
-    logits = torch.randn(21, 17, 16, dtype=torch.float64)
-
-    def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
-        return F.interpolate(x[None], size, mode='bilinear', align_corners=align)[0]
-
-    scores = resized(resized(logits, (65, 64))[:, 2:62, 3:54], original)
-    best = scores.topk(2, 0)[0]
-    clear = best[0] - best[1] > 1e-5
-    rows = [Resize(65, 2, 62), Resize(original[0], 0, original[0])]
-    columns = [Resize(64, 3, 54), Resize(original[1], 0, original[1])]
-    labels = label_map(logits.float(), rows, columns, align)
-    assert clear.float().mean() > 0.99
-    assert torch.equal(labels[clear], scores.argmax(0)[clear])
-
-
 def data(*sizes: tuple[int, int]) -> dict:
     generator = torch.Generator().manual_seed(1)
     pictures = [
@@ -207,6 +188,35 @@ def test_in_every_wrapper_labels_stay(wrapper: dict | None) -> None:
     for a, b in zip(truth, found, strict=True):
         assert len(a.unique()) > 1
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize('flip', [None, 'horizontal', 'vertical'])
+def test_flips_and_padding_under_either_name(flip: str | None) -> None:
+    """Against the plain network's own steps; its test-time augmentation says padding_size."""
+    model = build(config(SMALL))
+    x = torch.randn(1, 3, 65, 65)
+    meta = dict(ori_shape=(40, 51), img_shape=(65, 65), flip=bool(flip), flip_direction=flip)
+    for padding in ('img_padding_size', 'padding_size'):
+        samples = [SegDataSample(metainfo=meta | {padding: [3, 11, 2, 23]}) for _ in range(2)]
+        (truth,) = model.postprocess_result(model.encode_decode(x, [meta]), samples[:1])
+        quick = accelerate(build(config(SMALL)))
+        (found,) = quick.predict(x, samples[1:])
+        assert len(truth.pred_sem_seg.data.unique()) > 1
+        assert torch.equal(truth.pred_sem_seg.data, found.pred_sem_seg.data.long())
+
+
+@pytest.mark.parametrize('channels', [1, 2])
+def test_a_foreground_of_one_channel_or_two(channels: int) -> None:
+    cfg = config(SMALL)
+    cfg.model.decode_head.update(num_classes=2, out_channels=channels, threshold=0.5)
+    model = build(cfg)
+    x = model.data_preprocessor(data((60, 49)))['inputs']
+    logits = model(x, mode='tensor')[0]
+    model.decode_head.conv_seg.bias -= logits.flatten(1).median(1)[0]
+    (truth,) = model.test_step(data((60, 49)))
+    (found,) = accelerate(model).test_step(data((60, 49)))
+    assert 0.1 < truth.pred_sem_seg.data.float().mean() < 0.9
+    assert (truth.pred_sem_seg.data == found.pred_sem_seg.data).float().mean() > 0.999
 
 
 def test_scores_are_kept_where_they_are_wished() -> None:
