@@ -26,8 +26,7 @@ from mmdeeplab.fast.int8 import ByteConv, scale_of
 from mmdeeplab.fast.lower import PackedConv, Plan
 from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
-from mmdeeplab.kernels import library
-from mmdeeplab.kernels.build import SWITCH
+from mmdeeplab.kernels import depthwise, library, rounding
 from mmdeeplab.kernels.rounding import to_bytes
 
 # Every backbone, neck and head once; (H, W) odd and even.
@@ -56,15 +55,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(params=['kernels', 'no compiler'])
-def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Both ways, with our C kernels and without."""
     wanted = request.param == 'kernels'
-    library.cache_clear()
-    monkeypatch.setenv(SWITCH, str(int(wanted)))
     if wanted and library() is None:
         pytest.skip('needs a C compiler')
-    yield wanted
-    library.cache_clear()
+    if not wanted:
+        for module in (depthwise, rounding):
+            monkeypatch.setattr(module, 'library', lambda: None)
+    return wanted
 
 
 @pytest.fixture(autouse=True)
