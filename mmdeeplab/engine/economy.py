@@ -12,7 +12,6 @@ from torch.utils.checkpoint import checkpoint
 from mmdeeplab.engine.norm_layers import norm_layers
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.kernels.memory import keep_memory
-from mmdeeplab.models.batch_norm import fuse_norms
 
 
 def economise(model: nn.Module, cfg: Config) -> list[str]:
@@ -29,6 +28,8 @@ def economise(model: nn.Module, cfg: Config) -> list[str]:
     keep_memory(everything=True)
     said = []
     if cfg.get('channels_last'):
+        from mmdeeplab.models.batch_norm import fuse_norms  # whose package needs this one
+
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         fuse_norms(model)
         said.append('memory: channels last')
