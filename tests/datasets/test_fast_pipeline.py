@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 from mmcv.transforms import RandomFlip as MMCVRandomFlip
 from mmengine.registry import init_default_scope
 from mmseg.models import SegDataPreProcessor
@@ -17,7 +18,7 @@ from scipy.stats import ks_2samp
 from mmdeeplab.datasets.cropping import RandomResizeCrop
 from mmdeeplab.datasets.loading import LoadImage
 from mmdeeplab.datasets.packing import RandomFlip
-from mmdeeplab.datasets.photometric import Shift, clear, shift
+from mmdeeplab.datasets.photometric import Shift, clear, paler, shift
 from mmdeeplab.datasets.place import is_mixed
 from mmdeeplab.datasets.resize import nearest, resize_bilinear, resize_corner, resize_nearest
 from mmdeeplab.datasets.transforms import RandomScale
@@ -241,6 +242,16 @@ def test_levels_are_shifted_as_in_float32() -> None:
         np.testing.assert_array_equal(shift(image, [Shift(factor, delta)]), expected)
         ways.add((factor == 1, clear(factor)))
     assert len(ways) == 3
+
+
+@pytest.mark.parametrize('factor', [0.5, 0.8, 1.0])
+def test_paler_colours_are_those_of_hsv(factor: float) -> None:
+    """Against the formulas of HSV in float64."""
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    hsv = rgb_to_hsv(image[..., ::-1] / 255)
+    hsv[..., 1] *= factor
+    expected = 255 * hsv_to_rgb(hsv)[..., ::-1]
+    assert np.abs(paler(image, [Shift(factor)]) - expected).max() < 0.51
 
 
 @pytest.mark.parametrize(
