@@ -12,7 +12,7 @@ from mmseg.models.segmentors import EncoderDecoder, SegTTAModel
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from benchmarks.case import Comparison, Scale, Skip, Variant, Work
+from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.stubs import CLASSES, Crops, Views, areas
 from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.inference.labels import label_map
@@ -97,23 +97,12 @@ def labels(image: tuple[int, int], small: int, side: int, classes: int) -> Compa
     def ours() -> Tensor:
         return label_map(logits, (side, side), padding_of(image, side), image, True)
 
-    def fast() -> Work:
-        try:
-            from mmdeeplab.fast import labels as module
-        except ImportError as error:
-            raise Skip(f'this version has no mmdeeplab.fast.labels ({error})') from error
-        rows, columns = (
-            [module.Resize(side, 0, length), module.Resize(length, 0, length)] for length in image
-        )
-        return Work(lambda: module.label_map(logits, rows, columns, True))
-
     return pair(
         f'{small} x {small} logits to {image[0]} x {image[1]} labels, {classes} classes',
         lambda: Work(theirs),
         lambda: Work(ours),
         10,
         equal,
-        Variant('fast', fast),
     )
 
 

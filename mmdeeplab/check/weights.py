@@ -109,14 +109,16 @@ def _same_number(cfg: 'Config', path: str, weights: object) -> None:
     Raises:
         UserError: They are more or fewer than the classes of the head above the loss.
     """
+    if isinstance(weights, str) or not isinstance(weights, Sequence):
+        return  # a file of weights
     steps = path.split('.')
-    while steps and not isinstance(weights, str):
+    while steps:
         steps.pop()
         node = cfg
         for step in steps:
             node = node[int(step) if isinstance(node, (list, tuple)) else step]
         count = node.get('num_classes') if isinstance(node, dict) else None
-        if isinstance(count, int) and isinstance(weights, Sequence) and len(weights) != count:
+        if isinstance(count, int) and len(weights) != count:
             raise UserError(
                 f'{path}.class_weight has {len(weights)} weights, '
                 f'{".".join(steps)}.num_classes is {count}'

@@ -53,8 +53,10 @@ def check_dataset(args: argparse.Namespace) -> None:
     show(report)
     if args.json:
         from mmdeeplab.check.text import as_json
+        from mmdeeplab.download.disk import placing
 
-        Path(args.json).write_text(json.dumps(as_json(report), indent=2) + '\n')
+        with placing(Path(args.json)) as partial:
+            partial.write_text(json.dumps(as_json(report), indent=2) + '\n')
     if args.fix:
         fix(report, Path(args.fix), colours, renamed)
     if report.errors:

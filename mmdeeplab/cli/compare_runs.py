@@ -29,14 +29,15 @@ def compare_runs(args: argparse.Namespace) -> None:
     from mmdeeplab.cli.common import quiet_imports
 
     quiet_imports()
+    from mmdeeplab.download.disk import placing
     from mmdeeplab.report.compare import compare, read_metrics, render
     from mmdeeplab.report.compare_page import build_comparison
 
     runs = [read_metrics(path) for path in (args.a, args.b)]
     names = args.names or short_names(args.a, args.b)
     result = compare(runs[0], runs[1], args.resamples)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(build_comparison(result, runs, names), encoding='utf-8')
+    with placing(args.out) as partial:
+        partial.write_text(build_comparison(result, runs, names), encoding='utf-8')
     print(f'{render(result, names)}\n{args.out}')
 
 

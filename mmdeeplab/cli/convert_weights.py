@@ -172,16 +172,21 @@ def metadata(
 
 
 def write(output: Path, state: dict[str, Tensor], meta: dict[str, object]) -> None:
-    """Weights and metadata: as JSON in a ``.safetensors``, under `meta` in a ``.pth``."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    if output.suffix == '.pth':
-        import torch
+    """Weights and metadata: as JSON in a ``.safetensors``, under `meta` in a ``.pth``.
 
-        torch.save(dict(state_dict=state, meta=meta), output)
-    else:
-        from safetensors.torch import save_file
+    Raises:
+        UserError: The file cannot be written.
+    """
+    import torch
+    from safetensors.torch import save
 
-        save_file(state, output, {key: json.dumps(value) for key, value in meta.items()})
+    from mmdeeplab.download.disk import placing
+
+    with placing(output) as partial, partial.open('wb') as file:
+        if output.suffix == '.pth':
+            torch.save(dict(state_dict=state, meta=meta), file)
+        else:
+            file.write(save(state, {key: json.dumps(value) for key, value in meta.items()}))
 
 
 def trust(args: argparse.Namespace) -> dict[str, bool]:

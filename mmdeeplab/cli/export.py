@@ -68,6 +68,7 @@ def export(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args)
     checkpoint = find_checkpoint(args.checkpoint)
     from mmdeeplab.export.formats import FORMATS
+    from mmdeeplab.export.graph import preprocessor_of
     from mmdeeplab.export.run import describe_network
     from mmdeeplab.export.run import export as make
     from mmdeeplab.export.samples import read_samples
@@ -77,7 +78,8 @@ def export(args: argparse.Namespace) -> None:
     if args.calibrate and not args.int8:
         raise UserError('--calibrate needs --int8')
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
-    order = read_order(args, tuple(model.data_preprocessor.test_size))
+    height, width = preprocessor_of(model).test_size
+    order = read_order(args, (height, width))
     samples = read_samples(cfg, Path(args.verify), args.images, model.num_classes)
     calibration = (
         read_samples(cfg, Path(args.calibrate), args.images, model.num_classes, 'train')

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import newest_checkpoint
+from mmdeeplab.cli.common import load_config, newest_checkpoint
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def inference_options(args: argparse.Namespace) -> dict:
+    """What :func:`add_inference_options` has read, by name."""
+    names = ('tta', 'crf', 'mode', 'window', 'stride', 'blend', 'fast')
+    return {name: getattr(args, name) for name in names}
+
+
 def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
     """Put what the options ask for around the network of ``cfg``."""
     from mmdeeplab.inference.wrap import enable_crf, enable_tta, enable_windows
@@ -90,6 +96,19 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
     return str(config_of(row)), list(row.cfg_options), path
 
 
+def load_model(args: argparse.Namespace) -> tuple[Config, Path]:
+    """The config and the weights that ``args.model`` and ``args.checkpoint`` stand for.
+
+    Afterwards ``args.model`` is the config, and ``args.cfg_options`` starts with what makes it fit.
+
+    Raises:
+        UserError: As :func:`find_model` and :func:`mmdeeplab.cli.common.load_config`.
+    """
+    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
+    args.cfg_options = [*options, *args.cfg_options]
+    return load_config(args.model, args), checkpoint
+
+
 def make_predictor(
     cfg: Config,
     checkpoint: Path,
@@ -104,15 +123,9 @@ def make_predictor(
         cfg,
         checkpoint,
         args.device,
-        tta=args.tta,
-        crf=args.crf,
-        mode=args.mode,
-        window=args.window,
-        stride=args.stride,
-        blend=args.blend,
         keep_logits=keep_logits,
-        fast=args.fast,
         calibration=calibration,
+        **inference_options(args),
     )
 
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command, load_config
-from mmdeeplab.cli.inference import add_inference_options, find_model, make_predictor
+from mmdeeplab.cli.common import add_config_options, command
+from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.kinds import KINDS
 
@@ -55,9 +55,7 @@ def predict(args: argparse.Namespace) -> None:
     if args.batch_size < 1:
         raise UserError(f'--batch-size must be at least 1, got {args.batch_size}')
     inputs = find_inputs(args.input)
-    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
-    args.cfg_options = [*options, *args.cfg_options]
-    cfg = load_config(args.model, args)
+    cfg, checkpoint = load_model(args)
     from mmdeeplab.download import digest
     from mmdeeplab.inference.outputs import Outputs
 

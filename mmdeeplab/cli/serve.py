@@ -7,8 +7,8 @@ import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command, load_config
-from mmdeeplab.cli.inference import add_inference_options, find_model, make_predictor
+from mmdeeplab.cli.common import add_config_options, command
+from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import Limits
 
@@ -66,9 +66,7 @@ def make_service(args: argparse.Namespace) -> Service:
     limits = Limits(args.max_megabytes, args.max_pixels, args.timeout)
     examples = from_folder(args.examples, limits) if args.examples else drawn()
     name = Path(args.model).stem
-    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
-    args.cfg_options = [*options, *args.cfg_options]
-    predictor = make_predictor(load_config(args.model, args), checkpoint, args, False)
+    predictor = make_predictor(*load_model(args), args, False)
     return Service(predictor, name, limits, examples)
 
 

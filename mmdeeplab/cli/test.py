@@ -16,7 +16,12 @@ from mmdeeplab.cli.common import (
     require_data,
     set_work_dir,
 )
-from mmdeeplab.cli.inference import add_inference_options, find_checkpoint, wrap_for_inference
+from mmdeeplab.cli.inference import (
+    add_inference_options,
+    find_checkpoint,
+    inference_options,
+    wrap_for_inference,
+)
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
@@ -140,13 +145,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=digest(args.checkpoint),
         output_stride=args.output_stride,
-        tta=args.tta,
-        crf=args.crf,
-        mode=args.mode,
-        window=args.window,
-        stride=args.stride,
-        blend=args.blend,
-        fast=args.fast,
+        **inference_options(args),
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,12 @@
 """Decoded pictures kept on disk, for those who have more disk than cores."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from mmdeeplab.download.disk import writing
+from mmdeeplab.download.disk import placing
 
 
 def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarray]) -> np.ndarray:
@@ -30,10 +29,6 @@ def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarra
     if kept.is_file():
         return np.load(kept, allow_pickle=False)
     array = read(path)
-    own = kept.with_suffix(f'.{os.getpid()}')  # another worker may be at the same picture
-    with writing(kept):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with own.open('wb') as out:
-            np.save(out, array, allow_pickle=False)
-        own.replace(kept)
+    with placing(kept) as partial, partial.open('wb') as out:
+        np.save(out, array, allow_pickle=False)
     return array

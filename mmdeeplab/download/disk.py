@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,14 +30,21 @@ def writing(path: Path, needed: int | None = None) -> Iterator[None]:
 def placing(path: Path, needed: int | None = None) -> Iterator[Path]:
     """A name beside ``path`` to write to; what is there in the end gets the name ``path``.
 
+    Nobody else has that name, so several processes may write one file: the last one's stays.
+
     Raises:
         UserError: The disk does not take it; nothing has changed at ``path``.
     """
-    partial = path.with_name(path.name + '.part')
+    partial = path.with_name(f'{path.name}.{os.urandom(4).hex()}.part')
     with writing(path, needed):
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(path)
+        try:
+            yield partial
+            partial.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the failure that matters is the first
+                partial.unlink()
+            raise
 
 
 def _room(path: Path, needed: int | None) -> str:

@@ -9,6 +9,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
+from mmdeeplab.checkpoints.disk import Disk
 from mmdeeplab.download.disk import writing
 from mmdeeplab.download.https import StartOverError
 from mmdeeplab.errors import UserError
@@ -131,11 +132,8 @@ class Part:
             os.fsync(self.file.fileno())
             self.path.replace(self.final)
             self.note.unlink(missing_ok=True)
-            folder = os.open(self.final.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with contextlib.suppress(OSError):  # some network file systems cannot; the file is complete
+            Disk().sync_folder(self.final.parent)
 
 
 def _lock(file: BinaryIO, path: Path) -> bool:

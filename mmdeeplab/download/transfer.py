@@ -29,7 +29,7 @@ class Patience:
 
     Attributes:
         tries: Attempts in a row without a byte of progress.
-        wait: Seconds before the second attempt; they double with each one.
+        wait: Seconds before the second attempt; they double with each that brings nothing.
         timeout: Seconds of silence after which a connection counts as broken.
     """
 
@@ -97,7 +97,7 @@ def fetch(
             best = max(best, part.size)
             if failures >= patience.tries:
                 raise UserError(_given_up(part, reason, patience))
-            wait = min(patience.wait * 2**failures, LONGEST_WAIT)
+            wait = min(patience.wait * 2 ** max(failures - 1, 0), LONGEST_WAIT)
             if not quiet:
                 tqdm.write(f'{url}: {reason}; trying again in {wait:g} s', file=sys.stderr)
             time.sleep(wait)

@@ -71,8 +71,18 @@ def refuse_logits(samples: Any) -> None:
     """
     for sample in samples if isinstance(samples, (list, tuple)) else ():
         logits = getattr(sample, 'seg_logits', None)
-        if logits is not None and not bool(logits.data.amax(0).isfinite().all()):
-            name = getattr(sample, 'img_path', 'an image')
-            raise UserError(
-                f'the logits of {name} are not finite: the weights, or this image, are unusable'
-            )
+        if logits is not None:
+            refuse(logits.data.amax(0), sample)
+
+
+def refuse(logits: Tensor, sample: Any) -> None:
+    """Refuse logits with NaN or Inf, as they leave the network: both spread when resized.
+
+    Raises:
+        UserError: Naming the image of the sample.
+    """
+    if not all_finite([logits]):
+        name = getattr(sample, 'img_path', 'an image')
+        raise UserError(
+            f'the logits of {name} are not finite: the weights, or this image, are unusable'
+        )

@@ -3,19 +3,11 @@
 import zipfile
 from pathlib import Path
 
-from mmdeeplab.errors import UserError
 from mmdeeplab.export.formats import METADATA
 
 
 def read_extra(path: Path) -> str:
-    """Read it without building the network; empty where there is none.
-
-    Raises:
-        UserError: The file is no such archive.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if n.endswith(f'/extra/{METADATA}')]
-            return archive.read(names[0]).decode() if names else ''
-    except zipfile.BadZipFile as error:
-        raise UserError(f'{path} is not a file that PyTorch wrote, or a broken one') from error
+    """Read it without building the network; empty where there is none."""
+    with zipfile.ZipFile(path) as archive:
+        names = [n for n in archive.namelist() if n.endswith(f'/extra/{METADATA}')]
+        return archive.read(names[0]).decode() if names else ''

@@ -34,7 +34,10 @@ class Wish(NamedTuple):
 
 
 class Format(NamedTuple):
-    """One format; ``module`` has ``write(wish, path)``, ``open_run(path)``, ``metadata(path)``."""
+    """One format.
+
+    Its module has ``write(wish, path)``, ``open_run(path, precision)`` and ``metadata(path)``.
+    """
 
     suffix: str
     precisions: tuple[str, ...]
@@ -87,7 +90,7 @@ def open_artefact(path: str | Path) -> tuple[Run, dict]:
         has them, and the metadata: ``classes``, ``palette``, ``mean``, ``std``, ...
 
     Raises:
-        UserError: No such file, none of ours, or a runtime that is not installed.
+        UserError: No such file, a broken one, none of ours, or a runtime that is not installed.
     """
     path = Path(path)
     name = next((name for name, row in FORMATS.items() if row.suffix == path.suffix), None)
@@ -95,8 +98,15 @@ def open_artefact(path: str | Path) -> tuple[Run, dict]:
         suffixes = ', '.join(row.suffix for row in FORMATS.values())
         raise UserError(f'no exported network at {path} (a file ending in {suffixes})')
     module = FORMATS[name].module(name)
-    text = module.metadata(path)
-    if not text:
+    try:
+        text = module.metadata(path)
+        known = json.loads(text) if text else {}
+        run = module.open_run(path, known['precision']) if known else None
+    except Exception as error:  # every runtime has its own
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f'{FORMATS[name].runtime} cannot read {path}, it is broken: {why[-1][:300]}'
+        ) from error
+    if run is None:
         raise UserError(f'{path} was not written by tools/export.py: it tells nothing of itself')
-    known = json.loads(text)
-    return module.open_run(path, known['precision']), known
+    return run, known

@@ -17,9 +17,9 @@ from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.evaluation.scores import scores
 from mmdeeplab.export.formats import Run
 from mmdeeplab.export.samples import Sample
-from mmdeeplab.inference.predictor import as_input, segment
+from mmdeeplab.inference.predictor import prepared, segment
 
-COMPARED = 8  # samples whose scores are kept for comparison, from either end of the list
+COMPARED = 8  # samples whose scores are kept for comparison, beside those that stand for sizes
 
 
 class Tolerance(NamedTuple):
@@ -97,7 +97,7 @@ class Gate:
                 with self._padding(sample):
                     (result,) = segment(model, [sample.picture])
             self.times.append(time.perf_counter() - start)
-            self.labels.append(result.pred_sem_seg.data[0].cpu())
+            self.labels.append(result.pred_sem_seg.data[0].cpu().long())
             scores_of = result.seg_logits.data.cpu()
             self.largest = max(self.largest, float(scores_of.abs().max()))
             if not processing and (i < COMPARED or i >= self.count):
@@ -108,8 +108,7 @@ class Gate:
         if self.processing:
             return sample.picture[None]
         with self._padding(sample):
-            batch = self.model.data_preprocessor(dict(inputs=[as_input(sample.picture)]))
-        return batch['inputs'].cpu().numpy()
+            return prepared(self.model, sample.picture).cpu().numpy()
 
     @contextmanager
     def _padding(self, sample: Sample) -> Iterator[None]:
@@ -167,7 +166,10 @@ class Gate:
         if self.processing:
             return output[0].long(), None, seconds
         logits = output[0, :, :height, :width].float()
-        return logits.argmax(0), logits, seconds
+        if self.model.out_channels > 1:
+            return logits.argmax(0), logits, seconds
+        foreground = logits.sigmoid()  # as evaluation keeps a single channel
+        return (foreground[0] > self.model.decode_head.threshold).long(), foreground, seconds
 
     def miou(self, labels: Sequence[Tensor]) -> float | None:
         """Of the samples, in percent; None where they have no masks."""

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor, aligned, corners_aligned
+from mmdeeplab.models.atrous import aligned, corners_aligned
+from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
 INPUT = 'image'
 EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
@@ -55,7 +56,8 @@ class PictureGraph(Graph):
     """The same with what stands around it, from the photograph to its labels.
 
     uint8 RGB (N, H, W, 3) -> normalised, padded at the bottom and the right to the evaluation's
-    least size -> scores -> ``labels``, uint8 (N, H, W).
+    least size -> scores -> ``labels``, uint8 (N, H, W). A single channel of scores is a
+    foreground's: 1 where its sigmoid is above the head's threshold.
     """
 
     output = 'labels'
@@ -64,7 +66,7 @@ class PictureGraph(Graph):
 
     def __init__(self, model: Any, half: bool = False) -> None:
         super().__init__(model, half)
-        given: DeepLabPreprocessor = model.data_preprocessor
+        given = preprocessor_of(model)
         self.least = tuple(given.test_size)
         self.corners_aligned = corners_aligned(self.least)
         self.swap = not given.bgr_to_rgb
@@ -76,7 +78,12 @@ class PictureGraph(Graph):
         x = image.permute(0, 3, 1, 2).float()
         x = ((x.flip(1) if self.swap else x) - self.mean) / self.std
         x = F.pad(x, (0, self.lack(width, self.least[1]), 0, self.lack(height, self.least[0])))
-        return crop(super().forward(x).argmax(1).to(torch.uint8), height, width)
+        scores = super().forward(x)
+        if self.model.out_channels == 1:
+            labels = scores[:, 0].sigmoid() > self.model.decode_head.threshold
+        else:
+            labels = scores.argmax(1)
+        return crop(labels.to(torch.uint8), height, width)
 
     def lack(self, side: Any, least: int) -> Any:
         """How much the evaluation pads a side, perhaps an open one, at its end."""
@@ -99,10 +106,21 @@ def build_graph(model: Any, processing: bool, half: bool = False) -> Graph:
         UserError: The network does not normalise and pad as ours, so that an exported copy of that
             would differ.
     """
-    if not isinstance(model.data_preprocessor, DeepLabPreprocessor):
-        kind = type(model.data_preprocessor).__name__
-        raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {kind}')
+    preprocessor_of(model)
     return (PictureGraph if processing else Graph)(model, half)
+
+
+def preprocessor_of(model: Any) -> DeepLabPreprocessor:
+    """What normalises and pads before the network.
+
+    Raises:
+        UserError: It is not ours.
+    """
+    given = model.data_preprocessor
+    if not isinstance(given, DeepLabPreprocessor):
+        kind = type(given).__name__
+        raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {kind}')
+    return given
 
 
 def crop(labels: Tensor, height: Any, width: Any) -> Tensor:

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmdeeplab import __version__
 from mmdeeplab.download import digest
-from mmdeeplab.download.disk import placing, writing
+from mmdeeplab.download.disk import writing
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
@@ -137,8 +137,7 @@ def _keep(path: Path, out: Path) -> list[Path]:
     kept = []
     for file in files:
         target = out.with_suffix(file.suffix)
-        with placing(target) as partial:
-            file.replace(partial)
+        file.replace(target)
         kept.append(target)
     return kept
 
@@ -176,6 +175,7 @@ def describe_network(
         model=cfg.model.to_dict(),
         checkpoint_sha256=digest(checkpoint),
         classes=list(names),
+        threshold=model.decode_head.threshold,
         palette=[list(map(int, colour)) for colour in palette_of(loaded, count)],
         mean=given.mean.flatten().tolist(),
         std=given.std.flatten().tolist(),

@@ -35,14 +35,17 @@ def read_samples(
         split: 'test' or 'train'.
 
     Raises:
-        UserError: There is no picture, one is broken, or its mask is of other classes.
+        UserError: There is no picture, one is broken, its mask is of other classes, or the config
+            has no data set.
     """
     if count < 1:
         raise UserError(f'--images must be at least 1, got {count}')
     if not (data / 'ImageSets').is_dir():
         return [Sample(path.name, rgb(path)) for path in spread(pictures(data), count)]
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    given = next(datasets(cfg, split))
+    given = next(datasets(cfg, split), None)
+    if given is None:
+        raise UserError(f'{data}: the config has no {split} data set to read it as')
     rows = DATASETS.build(given | dict(data_root=str(data), pipeline=[]))
     classes = rows.metainfo['classes']
     if len(classes) != num_classes:

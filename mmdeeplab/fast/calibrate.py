@@ -59,7 +59,7 @@ class Calibration:
                     shift = (exact(node.conv, args[0]) - half(node, args[0])).mean((0, 2, 3))
                     found[node] = found.get(node, 0) + shift / len(few)
 
-            few = self._pictures(x)[:4]
+            few = self.at(x)[:4]
             plan = Plan(graph)
             for picture in few:
                 plan(picture, compare)
@@ -69,7 +69,7 @@ class Calibration:
             if node not in outer:
                 node.conv.bias = shift if node.conv.bias is None else node.conv.bias + shift
 
-    def _pictures(self, x: Tensor) -> list[Tensor]:
+    def at(self, x: Tensor) -> list[Tensor]:
         """The pictures at the size and number of ``x``."""
         size = tuple(x.shape[2:])
         pictures = [
@@ -79,7 +79,7 @@ class Calibration:
         return [p.expand(len(x), -1, -1, -1) for p in pictures]
 
     def _look(self, graph: Graph, convs: list[Node], x: Tensor) -> None:
-        pictures = self._pictures(x)
+        pictures = self.at(x)
         plan = Plan(graph)
         samples: dict[Node, list[Tensor]] = {}
 

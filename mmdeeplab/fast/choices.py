@@ -11,6 +11,7 @@ from torch import nn
 
 from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
+from mmdeeplab.fast.vino import installed
 from mmdeeplab.weights.catalogue.cache import Cache
 
 
@@ -31,6 +32,7 @@ class Choices:
             processor(),
             f'{torch.get_num_threads()} threads',
             f'torch {torch.__version__}',
+            f'openvino {installed()}',
             hashlib.sha256(text.encode()).hexdigest()[:16],
             'x'.join(map(str, shape)),
             'float32' if fast is True else str(fast),

@@ -8,6 +8,7 @@ import torch
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
+from mmdeeplab.fast import vino
 from mmdeeplab.fast.calibrate import Calibration
 from mmdeeplab.fast.choices import Choices
 from mmdeeplab.fast.graph import Graph
@@ -28,12 +29,12 @@ def fastest(
 
     Measured once, in turns, printed, and kept (:class:`mmdeeplab.fast.choices.Choices`).
     """
-    names = tuple(ENGINES)[: LEVELS[fast]]
+    names = able(network, x, fast)
     choices = Choices(network, tuple(x.shape), fast)
     kept = choices.kept()
     if kept in names:
-        return ENGINES[kept](network, x, calibration)
-    engines = {name: ENGINES[name](network, x, calibration) for name in names}
+        return ENGINES[kept][1](network, x, calibration)
+    engines = {name: ENGINES[name][1](network, x, calibration) for name in names}
     times = measured(engines, x)
     best = min(names, key=lambda name: times[name])
     choices.keep(best)
@@ -91,11 +92,27 @@ def planned(network: EncoderDecoder, x: Tensor) -> Graph:
     return optimise(record(lambda x: network(x, mode='tensor'), x, names))
 
 
-# By falling precision; a wish for one allows those before it.
-ENGINES: dict[str, Maker] = {
-    'plain': plain,
-    'packed': packed,
-    'packed-bf16': packed_bf16,
-    'packed-int8': packed_int8,
+def able(network: EncoderDecoder, x: Tensor, fast: bool | str) -> list[str]:
+    """Engines that a wish allows, by falling precision.
+
+    OpenVINO, which takes seconds to convert a network for a size, only where it is installed and
+    only at the size that the evaluation pads to.
+    """
+    names = [name for name, (level, _) in ENGINES.items() if level <= LEVELS[fast]]
+    usual = getattr(network.data_preprocessor, 'test_size', None)
+    if vino.installed() and tuple(x.shape[2:]) == usual and len(x) == 1:
+        return names
+    return [name for name in names if not name.startswith('openvino')]
+
+
+LEVELS: dict[bool | str, int] = {True: 0, 'bf16': 1, 'int8': 2}
+ENGINES: dict[str, tuple[int, Maker]] = {
+    'plain': (0, plain),
+    'packed': (0, packed),
+    'openvino': (0, vino.openvino_f32),
+    'packed-bf16': (1, packed_bf16),
+    'openvino-bf16': (1, vino.openvino_bf16),
+    'packed-int8': (2, packed_int8),
+    'openvino-int8': (2, vino.openvino_int8),
 }
-LEVELS: dict[bool | str, int] = {True: 2, 'bf16': 3, 'int8': 4}
+"""Name -> the wish from which on it is allowed, and how it is made."""

@@ -13,10 +13,11 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.finite import refuse
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.fast.calibrate import Calibration
 from mmdeeplab.fast.engines import Engine, fastest
-from mmdeeplab.fast.labels import Resize, label_map
+from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')
 PLANS = 8  # sizes whose plans are kept; six scales need six
@@ -129,8 +130,10 @@ class FastSegmentor(nn.Module):
         logits = self._logits(inputs)
         for sample, scores in zip(data_samples, logits, strict=True):
             refuse(scores, sample)
-            rows, columns = steps(sample, tuple(inputs.shape[2:]))
-            labels = label_map(scores, rows, columns, self.network.align_corners)
+            padded = tuple(sample.get('pad_shape') or inputs.shape[2:])[:2]
+            padding = sample.get('img_padding_size') or sample.get('padding_size') or [0] * 4
+            size = tuple(sample.ori_shape)[:2]
+            labels = label_map(scores, padded, padding, size, self.network.align_corners)
             axes = {None: [], 'horizontal': [1], 'vertical': [0]}
             flip = sample.get('flip_direction') if sample.get('flip') else None
             sample.set_data(dict(pred_sem_seg=PixelData(data=labels.flip(axes[flip])[None])))
@@ -145,27 +148,3 @@ class FastSegmentor(nn.Module):
         metas = metas or [dict(ori_shape=size, img_shape=size, pad_shape=size)] * len(inputs)
         infer = type(self.network).slide_inference if windows else type(self).encode_decode
         return self.network.postprocess_result(infer(self, inputs, metas), samples)
-
-
-def steps(sample: SegDataSample, size: Sequence[int]) -> tuple[list[Resize], list[Resize]]:
-    """What happens to the logits of an image, rows and columns: padded size, cut, original size."""
-    padding = sample.get('img_padding_size') or sample.get('padding_size') or [0] * 4
-    left, right, top, bottom = padding
-    height, width = tuple(sample.get('pad_shape') or size)[:2]
-    across, down = sample.ori_shape[1], sample.ori_shape[0]
-    rows = [Resize(height, top, height - bottom), Resize(down, 0, down)]
-    columns = [Resize(width, left, width - right), Resize(across, 0, across)]
-    return rows, columns
-
-
-def refuse(logits: Tensor, sample: SegDataSample) -> None:
-    """Refuse scores that are not finite.
-
-    Raises:
-        UserError: Naming the image.
-    """
-    if not bool(logits.isfinite().all()):
-        name = sample.get('img_path', 'an image')
-        raise UserError(
-            f'the logits of {name} are not finite: the weights, or this image, are unusable'
-        )

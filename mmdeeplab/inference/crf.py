@@ -117,7 +117,8 @@ def refine(sample: 'SegDataSample', image: np.ndarray, crf: DenseCRF) -> 'SegDat
     """Replace a prediction by the CRF's: ``seg_logits`` -> softmax -> CRF -> ``pred_sem_seg``.
 
     Args:
-        sample: A prediction with ``seg_logits`` (C, H, W), which stay as they are.
+        sample: A prediction with ``seg_logits`` (C, H, W), which stay as they are; a single
+            channel makes two classes, the likelier one wins.
         image: The image at the logits' size, (H, W, 3), uint8, RGB.
         crf: The CRF.
 
@@ -127,7 +128,9 @@ def refine(sample: 'SegDataSample', image: np.ndarray, crf: DenseCRF) -> 'SegDat
     import torch
     from mmengine.structures import PixelData
 
-    logits = sample.seg_logits.data
+    from mmdeeplab.inference.foreground import two_classes
+
+    logits = two_classes(sample.seg_logits.data)
     refined = crf(logits.softmax(0).float().cpu().numpy(), image)
     labels = torch.from_numpy(refined).argmax(0, keepdim=True).to(logits.device)
     sample.set_data({'pred_sem_seg': PixelData(data=labels)})

@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.engine.finite import refuse_logits
+from mmdeeplab.engine.finite import refuse
 
 ROUNDING = 1e-5  # of the largest score; several times what resizing twice can lose in float32
 
@@ -34,9 +34,7 @@ def predict_labels(model: EncoderDecoder, data: dict) -> list[SegDataSample]:
     data = model.data_preprocessor(data, False)
     scores = model._forward(data['inputs'])
     for logits, sample in zip(scores, data['data_samples'], strict=True):
-        sample.set_data(dict(seg_logits=PixelData(data=logits)))
-        refuse_logits([sample])
-        del sample.seg_logits
+        refuse(logits, sample)
         labels = label_map(
             logits,
             sample.pad_shape,

@@ -57,9 +57,12 @@ class MultiScaleFlip(BaseTTAModel):
     def encode_decode(self, inputs: Tensor, batch_img_metas: object = None) -> Tensor:
         """(N, 3, H, W) -> logarithms of the mean probabilities (N, C, H, W).
 
-        Their softmax are the probabilities. Called as segmentors are; the metas are not used.
+        Their softmax are the probabilities; of a single channel, a foreground's, the sigmoid.
+        Called as segmentors are; the metas are not used.
         """
         probabilities = self.probabilities(inputs)
+        if probabilities.shape[1] == 1:
+            return probabilities.logit_(eps=torch.finfo(probabilities.dtype).eps)
         return probabilities.clamp_(min=torch.finfo(probabilities.dtype).tiny).log_()
 
     @torch.no_grad()
@@ -73,7 +76,7 @@ class MultiScaleFlip(BaseTTAModel):
             image = bilinear(inputs, tuple(scaled(side, scale) for side in inputs.shape[2:]))
             for mirrored in (False, True)[: 1 + self.flip]:
                 image = image.flip(3) if mirrored else image
-                view = softmax_(self.logits(image, scale, mirrored, tuple(inputs.shape[2:])))
+                view = probabilities_(self.logits(image, scale, mirrored, tuple(inputs.shape[2:])))
                 total = view if total is None else total.add_(view)
                 del view
         assert total is not None
@@ -89,8 +92,10 @@ class MultiScaleFlip(BaseTTAModel):
         return bilinear(logits, size)
 
 
-def softmax_(logits: Tensor) -> Tensor:
-    """Softmax over axis 1 in place."""
+def probabilities_(logits: Tensor) -> Tensor:
+    """Softmax over axis 1 in place; the sigmoid of a single channel."""
+    if logits.shape[1] == 1:
+        return logits.sigmoid_()
     exponents = logits.sub_(logits.amax(1, keepdim=True)).exp_()
     return exponents.div_(exponents.sum(1, keepdim=True))
 

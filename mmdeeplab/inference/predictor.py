@@ -18,6 +18,7 @@ from mmdeeplab.engine.checkpoint import load_weights, unwrap
 from mmdeeplab.engine.finite import refuse_logits
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
+from mmdeeplab.inference.foreground import two_classes
 from mmdeeplab.inference.images import Picture, read_picture
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.inference.sliding import SlidingWindows
@@ -139,7 +140,7 @@ class DeepLabPredictor:
             sample = refine(sample, picture, self.crf)
         labels = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         kept = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
-        logits = sample.seg_logits.data.float().cpu().numpy() if kept else None
+        logits = two_classes(sample.seg_logits.data.float()).cpu().numpy() if kept else None
         return Segmentation(picture, labels, self.classes, self.palette, logits)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from mmdeeplab.download.disk import placing
 from mmdeeplab.mini_voc.scene import Sample
 from mmdeeplab.mini_voc.spec import NAME_STEM, MiniVoc, NotEmptyError
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
@@ -109,6 +110,5 @@ def _write_lines(path: Path, lines: list[str] | tuple[str, ...]) -> None:
 
 def _write_stamp(out: Path, spec: MiniVoc) -> None:
     """Write the stamp last and at one stroke: a folder with it is complete."""
-    partial = out / f'{STAMP_NAME}.partial'
-    partial.write_text(spec.stamp, encoding='utf-8')
-    partial.replace(out / STAMP_NAME)
+    with placing(out / STAMP_NAME) as partial:
+        partial.write_text(spec.stamp, encoding='utf-8')

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 OUTPUT_STRIDES = (8, 16, 32)
+STRIDE = 16  # of the coarsest map that shipped networks predict from
 
 
 class Step(NamedTuple):
@@ -102,3 +103,18 @@ def scaled(side: int, scale: float) -> int:
     513 at 0.5, 0.75, 1.25 is 257, 385, 641.
     """
     return int((side - 1) * scale + 1)
+
+
+def corners_aligned(size: Sequence[int]) -> bool:
+    """Whether the sides are 16 k + 1, of at least 17 pixels."""
+    return all(side > STRIDE and side % STRIDE == 1 for side in size)
+
+
+def aligned(side: int) -> int:
+    """The next 16 k + 1, ``side`` itself or larger."""
+    return (side + STRIDE - 2) // STRIDE * STRIDE + 1
+
+
+def aligned_within(side: int) -> int:
+    """The last 16 k + 1, ``side`` itself or smaller."""
+    return (side - 1) // STRIDE * STRIDE + 1

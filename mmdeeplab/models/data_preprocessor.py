@@ -7,9 +7,8 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import PixelData
 from torch import Tensor
 
+from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.registry import MODELS
-
-STRIDE = 16  # of the coarsest map that predictions are made from
 
 
 @MODELS.register_module()
@@ -113,13 +112,3 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
 def _per_channel(values: Sequence[float]) -> Tensor:
     """(C, 1, 1), float also when a config writes whole numbers."""
     return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
-
-
-def corners_aligned(size: Sequence[int]) -> bool:
-    """Whether the sides are 16 k + 1, of at least 17 pixels."""
-    return all(side > STRIDE and side % STRIDE == 1 for side in size)
-
-
-def aligned(side: int) -> int:
-    """The next 16 k + 1."""
-    return (side + STRIDE - 2) // STRIDE * STRIDE + 1

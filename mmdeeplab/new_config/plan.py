@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.atrous import STRIDE, aligned, aligned_within, corners_aligned
 
-STRIDE = 16  # of the shipped networks; sides of crops are multiples of it, and one
 SMALLEST, LARGEST = 33, 513
 SCRATCH, FINE = 200, 32  # epochs: CamVid's, with random and with pretrained weights
 STEPS = {SCRATCH: 2_000, FINE: 500}  # at least
@@ -51,8 +51,8 @@ def make_plan(
             f'images of {size[1]} x {size[0]} pixels are too small: {SMALLEST} is the least for '
             f'networks of output stride {STRIDE}'
         )
-    if crop is not None and (crop < SMALLEST or crop % STRIDE != 1):
-        below = max((crop - 1) // STRIDE * STRIDE + 1, SMALLEST)
+    if crop is not None and (crop < SMALLEST or not corners_aligned((crop,))):
+        below = max(aligned_within(crop), SMALLEST)
         raise UserError(
             f'--crop must be {STRIDE} k + 1 and at least {SMALLEST}, e.g. {below} or '
             f'{below + STRIDE}, got {crop}'
@@ -61,10 +61,9 @@ def make_plan(
     epochs = FINE if pretrained else SCRATCH
     steps = min(max(images * epochs / batch_size, STEPS[epochs]), MOST)
     rate = (1e-3 if pretrained else 2e-3) if normed else 1e-4
-    height, width = (-(-(side - 1) // STRIDE) * STRIDE + 1 for side in size)
     return Plan(
-        crop=crop or min((min(size) - 1) // STRIDE * STRIDE + 1, LARGEST),
-        test_size=(height, width),
+        crop=crop or min(aligned_within(min(size)), LARGEST),
+        test_size=(aligned(size[0]), aligned(size[1])),
         batch_size=batch_size,
         steps=-(-int(steps) // 100) * 100,
         rate=rate,

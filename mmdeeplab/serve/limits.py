@@ -1,6 +1,7 @@
 """What the server takes, and how it says no."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 
 from mmdeeplab.errors import UserError
 
@@ -19,7 +20,7 @@ class Limits:
         waiting: Requests that may wait for the network.
 
     Raises:
-        UserError: A bound that is not positive.
+        UserError: A bound that is not positive, or infinite.
     """
 
     max_megabytes: float = 16
@@ -29,9 +30,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not value > 0:
+            if not (value > 0 and isfinite(value)):
                 option = name.replace('_', '-')
-                raise UserError(f'--{option} must be positive, got {value}')
+                wanted = 'finite' if value > 0 else 'positive'
+                raise UserError(f'--{option} must be {wanted}, got {value}')
 
     @property
     def max_bytes(self) -> int:

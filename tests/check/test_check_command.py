@@ -68,6 +68,8 @@ def test_all_problems_are_in_one_table(
     for words in ('train_1', 'truncated', 'val_1', '99 (4 pixels)', 'val_2', 'too-large'):
         assert words in out
     assert err == 'error: the data has 3 errors, listed above\n'
+    assert check(root, '--json', tmp_path / 'all.json' / 'below') == 2
+    assert 'error: cannot write' in capsys.readouterr().err
     report = json.loads((tmp_path / 'all.json').read_text())
     assert report['errors'] == len(report['problems']) == 3
     assert {p['path'] for p in report['problems']} == {

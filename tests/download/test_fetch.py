@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import resource
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -146,6 +147,16 @@ def test_killed_after_the_last_byte_it_only_checks(server: Server, tmp_path: Pat
 def test_passing_errors_are_waited_for(server: Server, tmp_path: Path, statuses: list) -> None:
     assert get(server.put('/a', BODY, statuses=list(statuses)), tmp_path / 'a') == SHA
     assert len(server.log) == len(statuses) + 1
+
+
+def test_waits_double_while_nothing_comes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr('mmdeeplab.download.transfer.time.sleep', waits.append)
+    url = server.put('/a', BODY, statuses=[503, 503, 503], breaks=[300_000])
+    assert fetch(url, tmp_path / 'a', patience=Patience(5, 0.01, 5), quiet=True) == SHA
+    assert waits == [0.01, 0.02, 0.04, 0.01]
 
 
 @pytest.mark.parametrize('status', [500, 503])
@@ -317,6 +328,24 @@ def test_a_disk_that_takes_no_more_is_named_and_gone_on_with(
     assert 'a.part' in done.stdout
     assert get(url, tmp_path / 'a', sha256=SHA) == SHA
     assert server.log[-1][1].startswith('bytes=')
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_error(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = []
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            refused.append(handle)
+            raise OSError(22, 'Invalid argument')
+        flush(handle)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    assert get(server.put('/a', BODY), tmp_path / 'a') == SHA
+    assert refused
+    assert left(tmp_path) == ['a']
 
 
 @pytest.mark.parametrize('folder', ['file', '/proc/read-only'])

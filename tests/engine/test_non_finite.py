@@ -13,7 +13,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmdeeplab.engine.amp import AutocastOptimWrapper
-from mmdeeplab.engine.finite import all_finite, broken, ids, refuse_logits
+from mmdeeplab.engine.finite import all_finite, broken, ids, refuse, refuse_logits
 from mmdeeplab.engine.non_finite import guarded
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture import nonfinite
@@ -142,6 +142,8 @@ def test_logits_that_are_not_finite_are_refused() -> None:
     logits[0] = -math.inf  # the logarithm of an impossible class
     sample.seg_logits = PixelData(data=logits)
     refuse_logits([sample])
+    with pytest.raises(UserError, match=r'logits of /x/a\.jpg'):
+        refuse(logits, sample)  # as they leave a network
     for value in (math.nan, math.inf):
         sample.seg_logits.data[1, 1, 1] = value
         with pytest.raises(UserError, match=r'logits of /x/a\.jpg'):

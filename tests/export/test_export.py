@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from networks import random_checkpoint
 from places import ROOT
 from torch import nn
 from torch.nn import functional as F
 
 from mmdeeplab.cli.common import open_config
-from mmdeeplab.cli.export import main
+from mmdeeplab.cli.export import FORMAT_NAMES, main
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
 from mmdeeplab.export.formats import FORMATS, open_artefact, require
@@ -52,22 +53,7 @@ def cfg() -> Config:
 
 @pytest.fixture(scope='module')
 def checkpoint(cfg: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mmengine.registry import init_default_scope
-    from mmseg.registry import MODELS
-
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    for layer in model.modules():  # features of size one, so that pictures differ in their labels
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = 1.0
-    with torch.no_grad():
-        model.train()(torch.rand(4, 3, 65, 65) * 2 - 1, mode='tensor')
-    nn.init.normal_(model.decode_head.conv_seg.weight)
-    path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    return random_checkpoint(cfg, tmp_path_factory.mktemp('weights'))
 
 
 @pytest.fixture(scope='module')
@@ -183,6 +169,32 @@ def test_any_size(
             np.testing.assert_allclose(run(x)[0], scores, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize('processing', [True, False])
+def test_a_foreground_of_one_channel(
+    samples: list[Sample],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    processing: bool,
+) -> None:
+    head = dict(num_classes=2, out_channels=1, threshold=0.3)
+    options = [f'model.decode_head.{key}={value}' for key, value in head.items()]
+    cfg = open_config(CONFIG, [*OPTIONS, *options])
+    checkpoint = random_checkpoint(cfg, tmp_path_factory.mktemp('weights'))
+    model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
+    plain = [Sample(sample.name, sample.picture) for sample in samples]  # masks are of 21 classes
+    model.decode_head.conv_seg.bias.data -= expected(model, plain[0].picture).median()
+    wish = order(tmp_path, 'torchscript', processing=processing)
+    known = describe_network(cfg, CONFIG, checkpoint, loaded, model, wish)
+    assert export(wish, model, known, plain).verdict.faults == []
+    run, told = open_artefact(wish.out)
+    assert told['threshold'] == 0.3
+    if processing:
+        rgb = plain[0].picture
+        truth = expected(model, rgb)[0].numpy() > np.log(0.3 / 0.7)
+        assert 0.1 < truth.mean() < 0.9
+        assert np.mean(run(rgb[None])[0] == truth) > 0.998
+
+
 def test_pt2_at_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
     wish = order(tmp_path, 'pt2', size=(SIDE, SIDE))
     verdict = export(wish, model, dict(precision='float'), samples).verdict
@@ -287,6 +299,43 @@ def test_what_is_missing_is_named() -> None:
         UserError, match=r"onnx needs nosuch and nor: pip install nosuch nor .*'exp"
     ):
         require('onnx', ('json', 'nosuch', 'nor'))
+
+
+def test_a_config_without_data_is_named(data: Path) -> None:
+    bare = open_config(CONFIG, ['test_dataloader=None', 'test_cfg=None', 'test_evaluator=None'])
+    with pytest.raises(UserError, match=f'{data}: the config has no test data set'):
+        read_samples(bare, data, 3, 21)
+
+
+def test_a_preprocessor_that_is_not_ours_is_named(
+    checkpoint: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    own = tmp_path / 'own.py'
+    other = "dict(_delete_=True, type='SegDataPreProcessor', size=(49, 49))"
+    head = 'decode_head=dict(in_channels=(96, 256))'
+    own.write_text(f"_base_ = '{CONFIG}'\nmodel = dict(data_preprocessor={other}, {head})\n")
+    common = [str(own), str(checkpoint), '--format', 'torchscript', '--verify', str(data)]
+    assert main(common) == 2
+    assert 'export needs a mmdeeplab.DeepLabPreprocessor' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', FORMATS)
+def test_files_that_are_broken_or_not_ours(tmp_path: Path, name: str) -> None:
+    installed(name)
+    path = tmp_path / f'net{FORMATS[name].suffix}'
+    with pytest.raises(UserError, match=f'no exported network at {path}'):
+        open_artefact(path)
+    path.write_bytes(b'<html>not found</html>')
+    with pytest.raises(UserError, match=rf'{FORMATS[name].runtime} cannot read {path}, .* broken'):
+        open_artefact(path)
+    if name in ('pt2', 'torchscript'):
+        torch.save(dict(state_dict={}), path)
+        with pytest.raises(UserError, match='was not written by tools/export'):
+            open_artefact(path)
+
+
+def test_the_command_offers_every_format() -> None:
+    assert tuple(FORMATS) == FORMAT_NAMES
 
 
 def test_the_command(

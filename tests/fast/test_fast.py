@@ -23,12 +23,10 @@ from mmdeeplab.fast import FastSegmentor, accelerate, engines
 from mmdeeplab.fast.calibrate import Calibration, best_range, byte_error
 from mmdeeplab.fast.graph import Convolution
 from mmdeeplab.fast.int8 import ByteConv, scale_of
-from mmdeeplab.fast.labels import Resize, label_map
 from mmdeeplab.fast.lower import PackedConv, Plan
 from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
-from mmdeeplab.kernels import library
-from mmdeeplab.kernels.build import SWITCH
+from mmdeeplab.kernels import depthwise, library, rounding
 from mmdeeplab.kernels.rounding import to_bytes
 
 # Every backbone, neck and head once; (H, W) odd and even.
@@ -52,19 +50,20 @@ SMALL = 'deeplabv3plus_mobilenetv2_voc'
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr(engines, 'TURNS', 1)
+    monkeypatch.setattr(engines.vino, 'installed', lambda: '')  # seconds to convert; tried below
     return tmp_path / 'cache' / 'fast.json'
 
 
 @pytest.fixture(params=['kernels', 'no compiler'])
-def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Both ways, with our C kernels and without."""
     wanted = request.param == 'kernels'
-    library.cache_clear()
-    monkeypatch.setenv(SWITCH, str(int(wanted)))
     if wanted and library() is None:
         pytest.skip('needs a C compiler')
-    yield wanted
-    library.cache_clear()
+    if not wanted:
+        for module in (depthwise, rounding):
+            monkeypatch.setattr(module, 'library', lambda: None)
+    return wanted
 
 
 @pytest.fixture(autouse=True)
@@ -156,24 +155,6 @@ def test_packed_convolutions_at_every_rate(rate: int, groups: int) -> None:
     assert torch.equal(other, before)
 
 
-@pytest.mark.parametrize('align', [True, False])
-@pytest.mark.parametrize('original', [(60, 51), (97, 40)])
-def test_label_maps_are_those_of_resized_scores(align: bool, original: tuple[int, int]) -> None:
-    logits = torch.randn(21, 17, 16, dtype=torch.float64)
-
-    def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
-        return F.interpolate(x[None], size, mode='bilinear', align_corners=align)[0]
-
-    scores = resized(resized(logits, (65, 64))[:, 2:62, 3:54], original)
-    best = scores.topk(2, 0)[0]
-    clear = best[0] - best[1] > 1e-5
-    rows = [Resize(65, 2, 62), Resize(original[0], 0, original[0])]
-    columns = [Resize(64, 3, 54), Resize(original[1], 0, original[1])]
-    labels = label_map(logits.float(), rows, columns, align)
-    assert clear.float().mean() > 0.99
-    assert torch.equal(labels[clear], scores.argmax(0)[clear])
-
-
 def data(*sizes: tuple[int, int]) -> dict:
     generator = torch.Generator().manual_seed(1)
     pictures = [
@@ -206,6 +187,35 @@ def test_in_every_wrapper_labels_stay(wrapper: dict | None) -> None:
     for a, b in zip(truth, found, strict=True):
         assert len(a.unique()) > 1
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize('flip', [None, 'horizontal', 'vertical'])
+def test_flips_and_padding_under_either_name(flip: str | None) -> None:
+    """Against the plain network's own steps; its test-time augmentation says padding_size."""
+    model = build(config(SMALL))
+    x = torch.randn(1, 3, 65, 65)
+    meta = dict(ori_shape=(40, 51), img_shape=(65, 65), flip=bool(flip), flip_direction=flip)
+    for padding in ('img_padding_size', 'padding_size'):
+        samples = [SegDataSample(metainfo=meta | {padding: [3, 11, 2, 23]}) for _ in range(2)]
+        (truth,) = model.postprocess_result(model.encode_decode(x, [meta]), samples[:1])
+        quick = accelerate(build(config(SMALL)))
+        (found,) = quick.predict(x, samples[1:])
+        assert len(truth.pred_sem_seg.data.unique()) > 1
+        assert torch.equal(truth.pred_sem_seg.data, found.pred_sem_seg.data.long())
+
+
+@pytest.mark.parametrize('channels', [1, 2])
+def test_a_foreground_of_one_channel_or_two(channels: int) -> None:
+    cfg = config(SMALL)
+    cfg.model.decode_head.update(num_classes=2, out_channels=channels, threshold=0.5)
+    model = build(cfg)
+    x = model.data_preprocessor(data((60, 49)))['inputs']
+    logits = model(x, mode='tensor')[0]
+    model.decode_head.conv_seg.bias -= logits.flatten(1).median(1)[0]
+    (truth,) = model.test_step(data((60, 49)))
+    (found,) = accelerate(model).test_step(data((60, 49)))
+    assert 0.1 < truth.pred_sem_seg.data.float().mean() < 0.9
+    assert (truth.pred_sem_seg.data == found.pred_sem_seg.data).float().mean() > 0.999
 
 
 def test_scores_are_kept_where_they_are_wished() -> None:
@@ -296,6 +306,19 @@ def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) 
     assert torch.allclose(found.double(), truth, atol=1e-3)
 
 
+def test_openvino_is_tried_at_the_usual_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(config(SMALL))
+    monkeypatch.setattr(engines.vino, 'installed', lambda: '1')
+    usual, other = torch.zeros(1, 3, 65, 65), torch.zeros(1, 3, 65, 70)
+    plans = ['plain', 'packed', 'packed-bf16', 'packed-int8']
+    assert engines.able(model, other, 'int8') == plans
+    assert engines.able(model, usual.expand(2, -1, -1, -1), 'int8') == plans
+    assert engines.able(model, usual, True) == ['plain', 'packed', 'openvino']
+    assert set(engines.able(model, usual, 'int8')) == set(engines.ENGINES)
+    monkeypatch.setattr(engines.vino, 'installed', lambda: '')
+    assert engines.able(model, usual, 'int8') == plans
+
+
 class Few(nn.Module):
     """A residual unit, a separable convolution, a pooled branch: what is fused, in few layers."""
 
@@ -316,12 +339,23 @@ class Few(nn.Module):
         return self.last(self.join(torch.cat([mean, x.relu()], 1)).relu())
 
 
-@pytest.mark.parametrize(('engine', 'decibels'), [('packed-bf16', 35), ('packed-int8', 20)])
+@pytest.mark.parametrize(
+    ('engine', 'decibels'),
+    [
+        ('packed-bf16', 35),
+        ('packed-int8', 20),
+        ('openvino', 80),
+        ('openvino-bf16', 35),
+        ('openvino-int8', 20),
+    ],
+)
 def test_lower_precision_stays_near(engine: str, decibels: float, kernels: bool) -> None:
+    if engine.startswith('openvino'):
+        pytest.importorskip('openvino')
     torch.manual_seed(0)
     model, x = Few().eval(), torch.randn(2, 3, 32, 33)
     truth = model(x)
-    found = engines.ENGINES[engine](model, x, Calibration())(x)
+    found = engines.ENGINES[engine][1](model, x, Calibration())(x)
     noise = (found - truth).square().sum() / (truth - truth.mean((2, 3), True)).square().sum()
     assert -10 * noise.log10() > decibels
 

@@ -94,6 +94,21 @@ def test_certain_probabilities_stay_finite() -> None:
     assert np.isfinite(CRF(hard, image)).all()
 
 
+def test_a_single_channel_makes_two_classes() -> None:
+    foreground = torch.rand(1, 5, 4)
+    seen = []
+
+    def crf(probabilities: np.ndarray, image: np.ndarray) -> np.ndarray:
+        seen.append(probabilities)
+        return probabilities
+
+    sample = SegDataSample(seg_logits=PixelData(data=foreground))
+    refine(sample, np.zeros((5, 4, 3), np.uint8), crf)
+    expected = torch.cat([1 - foreground, foreground]).numpy()
+    np.testing.assert_allclose(seen[0], expected, atol=1e-6)
+    assert torch.equal(sample.pred_sem_seg.data, (foreground > 0.5).long())
+
+
 @pytest.mark.usefixtures('pydensecrf')
 def test_refines_a_sample() -> None:
     probabilities, image = scene(9, 9)

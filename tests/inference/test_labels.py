@@ -44,6 +44,23 @@ def test_equals_resizing_every_class(present: int, size: tuple, align: bool) -> 
         assert torch.equal(labels.long(), plainly(logits, *where))
 
 
+@pytest.mark.parametrize('align', [True, False])
+@pytest.mark.parametrize('size', [(60, 51), (97, 40)])
+@pytest.mark.parametrize('area', [0, 30])
+def test_equals_scores_of_twice_the_digits(area: float, size: tuple, align: bool) -> None:
+    """Padded on all sides; noise, or one border, where the two best of float64 are apart."""
+    logits = torch.randn(21, 17, 16, dtype=torch.float64)
+    logits[3, :9] += area
+    logits[7, 9:] += area
+    full = F.interpolate(logits[None], (65, 64), mode='bilinear', align_corners=align)
+    scores = F.interpolate(full[..., 2:62, 3:54], size, mode='bilinear', align_corners=align)[0]
+    best = scores.topk(2, 0)[0]
+    clear = best[0] - best[1] > 1e-5
+    labels = label_map(logits.float(), (65, 64), (3, 10, 2, 3), size, align)
+    assert clear.float().mean() > 0.99
+    assert torch.equal(labels[clear].long(), scores.argmax(0)[clear])
+
+
 @pytest.mark.parametrize('shape', [(6, 5, 5), (21, 33, 33), (150, 9, 9)])
 def test_smooth_scores_lose_no_winner(shape: tuple) -> None:
     """Against every class that wins anywhere on a grid thirty times as fine."""
@@ -98,9 +115,13 @@ def test_the_predictor_gives_the_same_labels(weights: str) -> None:
     assert makes_labels(lean.model.module)
 
 
-def test_scores_that_are_no_numbers_are_refused(build: Callable[..., nn.Module]) -> None:
+@pytest.mark.parametrize('value', [float('nan'), float('-inf')])
+def test_scores_that_are_not_finite_are_refused(
+    build: Callable[..., nn.Module], value: float
+) -> None:
+    """Between -Inf and a number nothing can be interpolated."""
     model = build(SMALL).eval()
-    nn.init.constant_(model.decode_head.conv_seg.bias, float('nan'))
+    nn.init.constant_(model.decode_head.conv_seg.bias[3], value)
     model.data_preprocessor.test_size = (33, 33)
     sample = SegDataSample(metainfo=dict(ori_shape=(33, 33), img_path='bird.jpg'))
     image = torch.zeros(3, 33, 33, dtype=torch.uint8)

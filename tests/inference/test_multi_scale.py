@@ -57,6 +57,21 @@ def test_averages_probabilities_over_scales_and_mirrors() -> None:
     torch.testing.assert_close(model.probabilities(image), torch.stack(expected).mean(0))
 
 
+def test_a_single_channel_is_a_foreground() -> None:
+    """Probabilities are sigmoids, and so is what mmseg makes of the result."""
+    model = make((0.5, 1.0), True)
+    model.module.net[2] = nn.Conv2d(8, 1, 3, 2, 1).double()
+    image = torch.randn(2, 3, 65, 65, dtype=torch.float64)
+    views = []
+    for mirror in (False, True):
+        x = image.flip(3) if mirror else image
+        half, whole = (model.module.net(resize(x, (side, side))) for side in (33, 65))
+        for logits in (resize(half, (17, 17)), whole):
+            view = resize(logits, (65, 65)).sigmoid()
+            views.append(view.flip(3) if mirror else view)
+    torch.testing.assert_close(model.encode_decode(image).sigmoid(), torch.stack(views).mean(0))
+
+
 def test_one_scale_without_flip_is_the_network() -> None:
     model = make((1.0,), False)
     image = torch.randn(1, 3, 65, 49, dtype=torch.float64)

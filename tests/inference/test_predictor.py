@@ -1,5 +1,6 @@
 """The predictor: any kind of picture, batches, videos, and what a result offers."""
 
+import copy
 import io
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from networks import random_checkpoint
 from PIL import Image
 from places import ROOT
 
@@ -32,17 +34,7 @@ def cfg() -> Config:
 
 @pytest.fixture(scope='module')
 def checkpoint(cfg: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mmengine.registry import init_default_scope
-    from mmseg.registry import MODELS
-
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
-    path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    return random_checkpoint(cfg, tmp_path_factory.mktemp('weights'))
 
 
 @pytest.fixture(scope='module')
@@ -53,6 +45,20 @@ def predictor(cfg: Config, checkpoint: Path) -> DeepLabPredictor:
 def picture(height: int = 40, width: int = 50, seed: int = 0) -> np.ndarray:
     small = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
     return np.ascontiguousarray(cv2.resize(small, (width, height)))
+
+
+def test_a_foreground_of_one_channel(cfg: Config, tmp_path: Path) -> None:
+    one = copy.deepcopy(cfg)
+    one.model.decode_head.update(num_classes=2, out_channels=1, threshold=0.3)
+    network = DeepLabPredictor(one, random_checkpoint(one, tmp_path), 'cpu', keep_logits=True)
+    decode_head = network.model.module.decode_head
+    decode_head.conv_seg.bias.data -= 1.5
+    result = network(picture())
+    assert result.probabilities.shape == (2, 40, 50)
+    np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-6)
+    assert np.array_equal(result.labels, result.probabilities[1] > 0.3)
+    assert 0.05 < result.labels.mean() < 0.95
+    assert result.confidence.min() < 0.9
 
 
 def test_every_kind_of_picture_is_the_same_picture(tmp_path: Path) -> None:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from mmdeeplab.models.atrous import atrous_steps, scale_rates
+from mmdeeplab.models.atrous import (
+    aligned,
+    aligned_within,
+    atrous_steps,
+    corners_aligned,
+    scale_rates,
+)
 
 
 def test_the_unit_that_loses_its_stride_keeps_its_rate() -> None:
@@ -26,3 +32,12 @@ def test_rates_follow_the_output_stride(new: int, rates: tuple) -> None:
 def test_rates_without_an_equal_are_refused() -> None:
     with pytest.raises(ValueError, match='no equal at 32'):
         scale_rates((3, 6, 9), 16, 32)
+
+
+def test_sides_of_16_k_and_1() -> None:
+    """Sides like 513; the neighbours are found by counting."""
+    for side in range(17, 600):
+        assert corners_aligned((513, side)) == (side in range(1, 600, 16))
+        assert aligned(side) == next(n for n in range(side, side + 16) if corners_aligned((n,)))
+        assert aligned_within(side) == next(n for n in range(side, 0, -1) if corners_aligned((n,)))
+    assert not corners_aligned((1, 1))

@@ -88,6 +88,8 @@ def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixt
     assert 'second against first' in page
     assert 'it leaves 0 out' in page
     assert 'http' not in page
+    assert main([*paths, '--out', str(out / 'page.html')]) == 2  # below a file
+    assert 'error: cannot write' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('content', [None, 'torn {', '{}', '[]'])

@@ -218,6 +218,30 @@ def test_examples(page: Any) -> None:
     segmented(page)
 
 
+HOLD = """() => {
+  const make = createImageBitmap;
+  window.createImageBitmap = (...what) => {
+    if (what.length < 2 || window.release) return make(...what);  // a picture, or a later mask
+    return new Promise((done) => (window.release = () => done(make(...what))));
+  };
+}"""
+
+
+def test_a_result_that_comes_too_late_is_dropped(page: Any) -> None:
+    page.evaluate(HOLD)
+    give(page, encoded(HEIGHT, WIDTH), 'first.png')
+    for _ in range(100):
+        if page.evaluate('Boolean(window.release)'):
+            break
+        page.wait_for_timeout(50)
+    give(page, encoded(30, 40), 'second.png')
+    segmented(page)
+    page.evaluate('window.release()')
+    page.wait_for_timeout(300)
+    assert '40 × 30' in page.locator('#summary').inner_text()  # noqa: RUF001
+    assert page.locator('#mask').get_attribute('download') == 'second-mask.png'
+
+
 @pytest.mark.parametrize(
     ('data', 'name', 'words'),
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from networks import random_checkpoint
 from PIL import Image
 from places import ROOT
 
@@ -19,6 +19,7 @@ pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
 
 from test_http import ask, encoded
 
+from mmdeeplab.cli.common import open_config
 from mmdeeplab.cli.serve import is_loopback, main
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.examples import MOST, from_folder
@@ -32,27 +33,13 @@ OPTIONS = ['--cfg-options', f'model.data_preprocessor.test_size=({SIDE},{SIDE})'
 
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights by chance that tell classes apart."""
-    from mmengine.registry import init_default_scope
-    from mmseg.registry import MODELS
-
-    from mmdeeplab.cli.common import open_config
-
-    init_default_scope('mmseg')
-    torch.manual_seed(0)
-    model = MODELS.build(open_config(CONFIG, OPTIONS[1:]).model)
-    model.init_weights()
-    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
-    path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return path
+    return random_checkpoint(open_config(CONFIG, OPTIONS[1:]), tmp_path_factory.mktemp('weights'))
 
 
 def test_it_answers_as_the_predictor_does_and_ends_quietly(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     from mmdeeplab import DeepLabPredictor
-    from mmdeeplab.cli.common import open_config
 
     (tmp_path / 'mine.png').write_bytes(encoded(33, 48))
     command = [sys.executable, str(ROOT / 'tools/serve.py'), CONFIG, str(checkpoint)]
@@ -93,6 +80,8 @@ def test_mistakes(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
         (['gone.pth', '--examples', str(tmp_path)], 'broken.jpg: this is not a picture'),
         (['gone.pth', '--examples', str(ROOT / 'docs')], 'no pictures there'),
         (['gone.pth', '--timeout', '0'], '--timeout must be positive, got 0'),
+        (['gone.pth', '--timeout', 'nan'], '--timeout must be positive, got nan'),
+        (['gone.pth', '--max-megabytes', 'inf'], '--max-megabytes must be finite, got inf'),
         (['gone.pth', '--max-pixels', '-4'], '--max-pixels must be positive, got -4'),
         (['gone.pth', '--port', '99999'], 'cannot listen on 127.0.0.1:99999'),
         (['gone.pth', '--host', '203.0.113.7'], 'cannot listen on 203.0.113.7:0'),

@@ -56,6 +56,8 @@ def test_metrics_json(report: dict, trained: dict) -> None:
     assert {'IoU', 'Acc', 'F1', 'interval'} < set(metrics['per_class']['bird'])
     assert len(metrics['per_image']) == 11
     assert np.shape(metrics['confusion']) == (21, 21)
+    settings = ['tta', 'crf', 'mode', 'window', 'stride', 'blend', 'fast', 'cfg_options']
+    assert list(metrics)[-len(settings) :] == settings
     assert metrics['loss'] > 0
     known = [row['IoU'] for row in metrics['per_class'].values() if row['IoU'] is not None]
     assert metrics['mIoU'] == pytest.approx(np.mean(known))

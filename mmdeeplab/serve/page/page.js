@@ -57,7 +57,9 @@ async function take(file) {
     }
     const answer = await asked;
     if (!bitmap) throw new Error('this browser cannot show the picture');
-    await reveal(answer);
+    const mask = new Blob([bytes(answer.mask)], { type: 'image/png' });
+    const read = await readMask(mask);
+    if (!request.signal.aborted) reveal(answer, mask, read);
   } catch (error) {
     if (!request.signal.aborted) refuse(error.message);
   } finally {
@@ -79,10 +81,8 @@ async function ask(file, signal) {
   return answer;
 }
 
-async function reveal(answer) {
-  const mask = new Blob([bytes(answer.mask)], { type: 'image/png' });
-  const classes = legend.found(answer.classes);
-  stage.reveal({ ...(await readMask(mask)), classes });
+function reveal(answer, mask, read) {
+  stage.reveal({ ...read, classes: legend.found(answer.classes) });
   URL.revokeObjectURL(at('mask').href);
   at('mask').href = URL.createObjectURL(mask);
   at('mask').download = `${name}-mask.png`;
