@@ -15,6 +15,7 @@ from places import ROOT
 from benchmarks import run
 from benchmarks.__main__ import main
 from benchmarks.case import Within, Work
+from benchmarks.cases import quality
 from benchmarks.networks import network
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.mini_voc import MiniVoc, generate
@@ -29,6 +30,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A small network that has learned nothing, a data set of three pictures to judge it by."""
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr('benchmarks.measure.SHORTEST', 0.0)
+    monkeypatch.setattr('mmdeeplab.fast.vino.installed', lambda: '')
     monkeypatch.setattr(run.limits, 'limits', lambda scale: {'matmul fp32': 1.0})
     root, config, weights = (tmp_path / name for name in ('voc', 'small.py', 'w.pth'))
     generate(root, MiniVoc(train=2, val=3, size=64), quiet=True)
@@ -113,17 +115,28 @@ def test_without_a_network_nothing_is_run_or_stored(
 def test_an_engine_that_does_not_run_here_is_told(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmarks.cases import quality
-
     def refuse(*_: object) -> Callable:
         raise RuntimeError('no such instructions\nat line 3')
 
-    engines = quality.ENGINES | {'packed-bf16': refuse, 'packed-int8': refuse}
+    engines = quality.ENGINES | {'packed-bf16': (1, refuse), 'packed-int8': (2, refuse)}
     monkeypatch.setattr(quality, 'ENGINES', engines)
     assert main(['run', 'quality', '--tiny', '--rounds', '1', *options]) == 0
     text = capsys.readouterr().out
     assert text.count('not run: no such instructions |') == 2
     assert '| fast | mmdeeplab |' in text
+
+
+@pytest.mark.parametrize(('wish', 'best'), [(True, 'b'), ('bf16', 'd'), ('int8', 'e')])
+def test_the_quickest_of_one_precision_runs(
+    wish: bool | str, best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = dict(plain=0.1, a=2.0, b=1.0, c=0.9, d=0.8, e=7.0)
+    levels = dict(plain=0, a=0, b=0, c=1, d=1, e=2)
+    engines = {name: (level, lambda *_, name=name: name) for name, level in levels.items()}
+    monkeypatch.setattr(quality, 'ENGINES', engines)
+    monkeypatch.setattr(quality, 'able', lambda *_: list(engines))
+    monkeypatch.setattr(quality, 'measured', lambda made, x: times)
+    assert quality.quickest(None, None, wish, None) == (best, best)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(('change', 'met'), [(-0.2, True), (0.1, True), (-0.21, False)])
