@@ -19,7 +19,8 @@ rows against each other on this machine only. Multiply-adds (MAC) are those of t
 products that the plain network executes; GFLOP/s counts two for each; "share" is that of the
 machine's own limit in the number format of the row (the best of a large matrix product and a large
 3x3 convolution), measured before and after the case. Networks have random weights with calibrated
-statistics: labels and speed are those of the same function, quality is not judged here.
+statistics: labels and speed are those of the same function. Quality is judged with trained weights
+alone: `python -m benchmarks run quality --config CONFIG --checkpoint FILE --data-root DIR`.
 """
 LINE = '|---|---|--:|--:|--:|--:|--:|--:|---|'
 COLUMNS = '| variant | of | ms | ratio | M parameters | G MAC | GFLOP/s | share | goal, notes |'
@@ -100,7 +101,8 @@ def table_row(row: Mapping, reference: str) -> str:
     ratio = 'x1.00, reference' if row['name'] == reference else ratio
     goal = ''
     if 'goal' in row:
-        goal = f'goal {row["goal"]}: ' + ('met' if row['met'] else f'**missed** ({row["reached"]})')
+        reached = f' ({row["reached"]})' if row.get('shown') or not row['met'] else ''
+        goal = f'goal {row["goal"]}: {"met" if row["met"] else "**missed**"}{reached}'
     notes = [goal, row.get('agreement', ''), *(f'{k} {v}' for k, v in row['notes'].items())]
     cells = [
         row['name'],
