@@ -22,6 +22,7 @@ machine's own limit in the number format of the row (the best of a large matrix 
 statistics: labels and speed are those of the same function. Quality is judged with trained weights
 alone: `python -m benchmarks run quality --config CONFIG --checkpoint FILE --data-root DIR`.
 """
+TRIED = 'What was tried for each, in order, and what it brought: [missed goals](missed_goals.md).'
 LINE = '|---|---|--:|--:|--:|--:|--:|--:|---|'
 COLUMNS = '| variant | of | ms | ratio | M parameters | G MAC | GFLOP/s | share | goal, notes |'
 UNITS = dict(copy='GB/s')
@@ -48,7 +49,7 @@ def page(results: Mapping, path: str) -> str:
     parts = [HEAD.format(name=path, command=results['command'])]
     missed = list(misses(results))
     if missed:
-        parts.append('## Goals that are missed\n\n' + '\n'.join(missed) + '\n')
+        parts.append(f'## Goals that are missed\n\n{TRIED}\n\n' + '\n'.join(missed) + '\n')
     parts += [section(name, case) for name, case in results['cases'].items()]
     return '\n'.join(parts)
 
@@ -60,7 +61,14 @@ def misses(results: Mapping) -> Iterator[str]:
             for row in one['rows']:
                 if row.get('met') is False:
                     where = f'{name}, {one["title"]}, {row["name"]}'
-                    yield f'- {where}: {row["reached"]}, goal {row["goal"]}'
+                    yield f'- {where}: {row["reached"]}, goal {row["goal"]}{at_limit(row)}'
+
+
+def at_limit(row: Mapping) -> str:
+    """What the ratio would be if the row's arithmetic ran at the machine's limit."""
+    if not row.get('share') or 'ratio' not in row:
+        return ''
+    return f' (x{row["ratio"][0] / row["share"]:.2f} at the limit of this machine)'
 
 
 def section(name: str, case: Mapping) -> str:
