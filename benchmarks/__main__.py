@@ -9,12 +9,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError, did_you_mean
 
+if TYPE_CHECKING:
+    from benchmarks.case import Trained
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path('docs/benchmarks.json')
+TRAINED = 'quality'  # the case that takes a trained network
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,6 +32,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument('--rounds', type=int, default=5, metavar='N', help='at least 5 (%(default)s)')
     run.add_argument('--threads', type=int, metavar='N', help="torch's; all cores")
     run.add_argument('--tiny', action='store_true', help='sizes of a test: no meaning')
+    quality = run.add_argument_group(TRAINED, 'a trained network, all three; without, no such case')
+    quality.add_argument('--config', help='e.g. configs/deeplabv3plus_xception_voc.py')
+    quality.add_argument('--checkpoint', help='.safetensors, .pth, or a work dir (its newest)')
+    quality.add_argument('--data-root', metavar='DIR', help='its data')
     table = wishes.add_parser('table', help='results as a page')
     table.add_argument('results', type=Path, nargs='?', default=RESULTS, metavar='JSON')
     table.add_argument('--out', type=Path, metavar='FILE', help='write it there')
@@ -42,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     """Time cases, print their tables, put them into the file of results.
 
     Raises:
-        UserError: No such case or peer, too few rounds.
+        UserError: No such case or peer, too few rounds, a trained network in part.
     """
     if args.rounds < 5 and not args.tiny:
         raise UserError(f'--rounds must be at least 5, got {args.rounds}: medians need them')
@@ -50,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from benchmarks.case import Scale
+    from benchmarks.case import Scale, Skip
     from benchmarks.page import section
     from benchmarks.run import names, run_case
     from mmdeeplab.cli.common import quiet_imports
@@ -59,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     if args.name not in (*known, 'all'):
         hint = did_you_mean(args.name, known) or f'; there are {", ".join(known)}'
         raise UserError(f'no case is called {args.name}{hint}')
+    network = trained(args)
     quiet_imports()
     warnings.filterwarnings('ignore')
     if args.threads:
@@ -66,10 +76,35 @@ def run(args: argparse.Namespace) -> None:
     for name in known if args.name == 'all' else [args.name]:
         with tempfile.TemporaryDirectory() as folder:
             torch.manual_seed(0)
-            case = run_case(name, Scale(Path(folder), args.tiny, args.rounds), args.vs)
+            scale = Scale(Path(folder), args.tiny, args.rounds, network)
+            try:
+                case = run_case(name, scale, args.vs)
+            except Skip as reason:
+                print(f'{name} is not run: {reason}\n', flush=True)
+                continue
         print(section(name, case), flush=True)
         if args.json:
             store(args.json, name, case)
+
+
+def trained(args: argparse.Namespace) -> Trained | None:
+    """The network that the options name, if they name one.
+
+    Raises:
+        UserError: In part, or for a case that takes none.
+    """
+    from benchmarks.case import Trained
+
+    wishes = {'--config': args.config, '--checkpoint': args.checkpoint}
+    wishes['--data-root'] = args.data_root
+    missing = [option for option, value in wishes.items() if not value]
+    if len(missing) == len(wishes):
+        return None
+    if args.name not in (TRAINED, 'all'):
+        raise UserError(f'{", ".join(wishes)} are for the case {TRAINED}, not for {args.name}')
+    if missing:
+        raise UserError(f'the case {TRAINED} needs {", ".join(missing)}, too')
+    return Trained(*wishes.values())
 
 
 def store(path: Path, name: str, case: dict) -> None:

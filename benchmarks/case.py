@@ -15,6 +15,15 @@ class Skip(Exception):
 
 
 @dataclass(frozen=True)
+class Trained:
+    """A trained network and its data."""
+
+    config: str
+    checkpoint: str
+    data_root: str
+
+
+@dataclass(frozen=True)
 class Scale:
     """How large the work is: as published, or as small as a test needs it.
 
@@ -22,14 +31,40 @@ class Scale:
         folder: For files.
         tiny: The test's sizes.
         rounds: How often each variant is timed.
+        trained: For the case that judges quality.
     """
 
     folder: Path
     tiny: bool = False
     rounds: int = 5
+    trained: Trained | None = None
 
     def of(self, full: int, tiny: int) -> int:
         return tiny if self.tiny else full
+
+
+@dataclass(frozen=True)
+class Within:
+    """A goal that is no speed: how far a score may be from another one.
+
+    Attributes:
+        score: Its name.
+        bound: The distance allowed.
+        difference: What was found, the other one subtracted.
+    """
+
+    score: str
+    bound: float
+    difference: float
+
+    def judged(self) -> dict[str, object]:
+        """As the goals of speed are, but shown where it is met, too: no column has it."""
+        return dict(
+            goal=f'{self.score} within {self.bound:g}',
+            met=abs(self.difference) <= self.bound,
+            reached=f'{round(self.difference, 2) + 0:+.2f}',  # never -0.00
+            shown=True,
+        )
 
 
 @dataclass
@@ -45,6 +80,7 @@ class Work:
             :mod:`benchmarks.limits`.
         own_seconds: The call returns the seconds itself, measured in another process.
         notes: What else is worth knowing.
+        within: A goal that does not depend on the times.
     """
 
     call: Callable[[], object]
@@ -54,6 +90,7 @@ class Work:
     limit: str = ''
     own_seconds: bool = False
     notes: dict[str, str] = field(default_factory=dict)
+    within: Within | None = None
 
 
 @dataclass(frozen=True)

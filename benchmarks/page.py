@@ -19,8 +19,10 @@ rows against each other on this machine only. Multiply-adds (MAC) are those of t
 products that the plain network executes; GFLOP/s counts two for each; "share" is that of the
 machine's own limit in the number format of the row (the best of a large matrix product and a large
 3x3 convolution), measured before and after the case. Networks have random weights with calibrated
-statistics: labels and speed are those of the same function, quality is not judged here.
+statistics: labels and speed are those of the same function. Quality is judged with trained weights
+alone: `python -m benchmarks run quality --config CONFIG --checkpoint FILE --data-root DIR`.
 """
+TRIED = 'What was tried for each, in order, and what it brought: [missed goals](missed_goals.md).'
 LINE = '|---|---|--:|--:|--:|--:|--:|--:|---|'
 COLUMNS = '| variant | of | ms | ratio | M parameters | G MAC | GFLOP/s | share | goal, notes |'
 UNITS = dict(copy='GB/s')
@@ -47,7 +49,7 @@ def page(results: Mapping, path: str) -> str:
     parts = [HEAD.format(name=path, command=results['command'])]
     missed = list(misses(results))
     if missed:
-        parts.append('## Goals that are missed\n\n' + '\n'.join(missed) + '\n')
+        parts.append(f'## Goals that are missed\n\n{TRIED}\n\n' + '\n'.join(missed) + '\n')
     parts += [section(name, case) for name, case in results['cases'].items()]
     return '\n'.join(parts)
 
@@ -59,7 +61,14 @@ def misses(results: Mapping) -> Iterator[str]:
             for row in one['rows']:
                 if row.get('met') is False:
                     where = f'{name}, {one["title"]}, {row["name"]}'
-                    yield f'- {where}: {row["reached"]}, goal {row["goal"]}'
+                    yield f'- {where}: {row["reached"]}, goal {row["goal"]}{at_limit(row)}'
+
+
+def at_limit(row: Mapping) -> str:
+    """What the ratio would be if the row's arithmetic ran at the machine's limit."""
+    if not row.get('share') or 'ratio' not in row:
+        return ''
+    return f' (x{row["ratio"][0] / row["share"]:.2f} at the limit of this machine)'
 
 
 def section(name: str, case: Mapping) -> str:
@@ -100,7 +109,8 @@ def table_row(row: Mapping, reference: str) -> str:
     ratio = 'x1.00, reference' if row['name'] == reference else ratio
     goal = ''
     if 'goal' in row:
-        goal = f'goal {row["goal"]}: ' + ('met' if row['met'] else f'**missed** ({row["reached"]})')
+        reached = f' ({row["reached"]})' if row.get('shown') or not row['met'] else ''
+        goal = f'goal {row["goal"]}: {"met" if row["met"] else "**missed**"}{reached}'
     notes = [goal, row.get('agreement', ''), *(f'{k} {v}' for k, v in row['notes'].items())]
     cells = [
         row['name'],

@@ -40,10 +40,15 @@ def comparisons(name: str, scale: Scale, peer: str = '') -> list[Comparison]:
 
 
 def run_case(name: str, scale: Scale, peer: str = '') -> dict:
-    """Everything that is known of one case after a run, as plain data."""
+    """Everything that is known of one case after a run, as plain data.
+
+    Raises:
+        Skip: The case needs what was not given.
+    """
     start, about = time.time(), machine()
+    wanted = comparisons(name, scale, peer)
     before = limits.limits(scale)
-    records = [record(one, scale) for one in comparisons(name, scale, peer)]
+    records = [record(one, scale) for one in wanted]
     found = limits.merge(before, limits.limits(scale))
     for row in (row for one in records for row in one['rows']):
         limit = limits.highest(found, row.get('limit') or 'none')
@@ -117,7 +122,8 @@ def row(
         result['gflops'] = 2 * work.multiply_adds / work.units / GIGA / middle
     if comparison.reference in seconds:
         result['ratio'] = list(spread(ratios(seconds[comparison.reference], times)))
-    return result | judged(comparison, variant.name, result, seconds)
+    goal = work.within.judged() if work.within else {}
+    return result | judged(comparison, variant.name, result, seconds) | goal
 
 
 def judged(

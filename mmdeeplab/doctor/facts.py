@@ -1,11 +1,9 @@
 """What there is: distributions, modules that can be imported, devices, disk, memory."""
 
 import configparser
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -14,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 
 from mmdeeplab import __version__
+from mmdeeplab.doctor.ask import ask
+from mmdeeplab.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.shipped import HOME
 
 GIB = 2**30
@@ -70,6 +70,7 @@ class Facts:
         imports: Error by module, empty where it can be imported.
         torch: None where it cannot be imported.
         machine: The machine.
+        kernels: None where PyTorch or MMEngine cannot be imported.
     """
 
     python: tuple[int, int, int]
@@ -79,6 +80,7 @@ class Facts:
     machine: Machine
     imports: dict[str, str] = field(default_factory=dict)
     torch: Torch | None = None
+    kernels: Kernels | None = None
 
 
 def gather(distributions: Iterable[metadata.Distribution] | None = None) -> Facts:
@@ -93,6 +95,7 @@ def gather(distributions: Iterable[metadata.Distribution] | None = None) -> Fact
         machine=look_at_machine(),
         imports=imports,
         torch=torch,
+        kernels=try_kernels() if torch else None,
     )
 
 
@@ -137,17 +140,12 @@ def parse_requirement(line: str) -> Requirement:
 
 def run_probe(python: str = sys.executable) -> tuple[dict[str, str], Torch | None]:
     """Import the stack in another process; a crash is a finding, too."""
-    command = [python, str(Path(__file__).with_name('probe.py'))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    status, records = ask(python, 'probe.py')
     imports: dict[str, str] = {}
     torch = None
-    for line in done.stdout.splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # what a module prints when it is imported
+    for record in records:
         if 'begin' in record:
-            imports[record['begin']] = f'the import ends the process with status {done.returncode}'
+            imports[record['begin']] = f'the import ends the process with status {status}'
         elif 'module' in record:
             imports[record['module']] = record['error']
         elif 'torch' in record:

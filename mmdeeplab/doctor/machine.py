@@ -6,6 +6,7 @@ from mmdeeplab.doctor.facts import GIB, Facts
 from mmdeeplab.doctor.finding import ERROR, WARNING, Finding
 from mmdeeplab.doctor.packages import pip
 
+COMPILER = 'apt install gcc libc6-dev'  # Debian's names
 WHEELS = 'https://download.pytorch.org/whl'
 LEAST_DISK = 2 * GIB  # three checkpoints of the largest network, with room
 LEAST_SHARED = GIB // 4  # four workers that hold two batches of 16 crops of 513 x 513 each
@@ -14,6 +15,7 @@ LEAST_SHARED = GIB // 4  # four workers that hold two batches of 16 crops of 513
 def judge_machine(facts: Facts) -> Iterator[Finding]:
     """Devices, threads, disk, shared memory, cache."""
     yield from judge_devices(facts)
+    yield from judge_kernels(facts)
     machine = facts.machine
     if facts.torch is not None and facts.torch.threads > machine.cores:
         words = (
@@ -33,6 +35,19 @@ def judge_machine(facts: Facts) -> Iterator[Finding]:
     if not machine.cache_writable:
         words = f'{machine.cache} cannot be written: data sets are checked anew in every run'
         yield Finding(WARNING, words, 'export XDG_CACHE_HOME="$PWD/.cache"')
+
+
+def judge_kernels(facts: Facts) -> Iterator[Finding]:
+    """No C compiler, or one that fails; PyTorch does the work then."""
+    kernels = facts.kernels
+    if kernels is None or kernels.off:
+        return
+    slower = 'fast inference and channels-last training run by PyTorch alone, slower'
+    if not kernels.compiler:
+        yield Finding(WARNING, f'there is no C compiler for the kernels: {slower}', COMPILER)
+    elif kernels.error:
+        words = f'{kernels.compiler} does not compile the C kernels ({kernels.error}): {slower}'
+        yield Finding(WARNING, f'{words}; CC=PATH chooses another compiler', COMPILER)
 
 
 def judge_devices(facts: Facts) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ def describe(facts: Facts) -> str:
             ('threads', f'{torch.threads} (OMP_NUM_THREADS changes it)'),
             ('bfloat16', speed),
         ]
+    if facts.kernels is not None:
+        rows.append(('kernels', str(facts.kernels)))
     shared = 'none' if machine.shared is None else f'{in_gib(machine.shared)} free'
     rows += [
         ('disk', f'{in_gib(machine.disk)} free here; /dev/shm: {shared}'),

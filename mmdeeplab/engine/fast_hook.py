@@ -2,13 +2,14 @@
 
 from itertools import islice
 
+import numpy as np
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
 
-from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.registry import HOOKS
 
+LOWER = ('bf16', 'int8')
 PICTURES = 16  # of the training split, by which int8 and bf16 are corrected
 
 
@@ -28,20 +29,20 @@ class FastHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         from mmdeeplab.fast import accelerate
+        from mmdeeplab.inference.predictor import prepared
 
-        calibration = training_pictures(runner) if self.fast in ('bf16', 'int8') else []
+        pictures = training_pictures(runner.cfg) if self.fast in LOWER else []
+        calibration = [prepared(runner.model, picture) for picture in pictures]
         runner.model = accelerate(runner.model.eval(), self.fast, self.keep_logits, calibration)
 
 
-def training_pictures(runner: Runner) -> list[Tensor]:
-    """A few training pictures as the network sees them in a test, evenly over the split."""
+def training_pictures(cfg: Config) -> list[np.ndarray]:
+    """A few pictures (H, W, 3) uint8 RGB of a config's training split, evenly over it."""
     from mmdeeplab.datasets.loading import read_image
-    from mmdeeplab.inference.predictor import prepared
     from mmdeeplab.registry import DATASETS
 
-    network = unwrap(runner.model)
-    dataset = DATASETS.build(runner.cfg.train_dataloader.dataset)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
     step = max(len(dataset) // PICTURES, 1)
     indices = islice(range(0, len(dataset), step), PICTURES)
     paths = [dataset.get_data_info(i)['img_path'] for i in indices]
-    return [prepared(network, read_image(path)[..., ::-1]) for path in paths]
+    return [read_image(path)[..., ::-1] for path in paths]

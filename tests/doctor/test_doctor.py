@@ -1,6 +1,7 @@
 """The doctor on installations that are not here: written as metadata, judged as data."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,6 +23,8 @@ from mmdeeplab.doctor.facts import (
     versions,
 )
 from mmdeeplab.doctor.finding import ERROR, WARNING
+from mmdeeplab.doctor.kernel_probe import kernel_facts
+from mmdeeplab.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.doctor.packages import numbers
 from mmdeeplab.doctor.report import describe, judge, render
 
@@ -38,6 +41,7 @@ SOUND = {
 }
 MACHINE = Machine(4, driver=False, disk=99 * GIB, shared=8 * GIB, cache='/c', cache_writable=True)
 TORCH = Torch('2.13.0+cpu', threads=4)
+KERNELS = Kernels('/usr/bin/cc')
 
 
 def install(folder: Path, packages: dict[str, str]) -> list[metadata.Distribution]:
@@ -57,6 +61,7 @@ def facts(folder: Path, packages: dict[str, str], **others: object) -> Facts:
         requirements=tuple(map(parse_requirement, NEEDS)),
         machine=MACHINE,
         torch=TORCH,
+        kernels=KERNELS,
     )
     return replace(base, **others)
 
@@ -67,6 +72,7 @@ def test_nothing_is_said_of_a_sound_one(tmp_path: Path) -> None:
     text = describe(sound)
     assert 'onedl-mmcv 2.3.6' in text
     assert "crf: '/a b/bin/python' -m pip install 'pydensecrf2>=1.1'" in text
+    assert 'kernels   compiled by cc (/usr/bin/cc)' in text
 
 
 CASES = {
@@ -162,6 +168,25 @@ def test_machine(
     assert command in render(found)
 
 
+@pytest.mark.parametrize(
+    ('kernels', 'line', 'words'),
+    [
+        (None, '', ''),
+        (Kernels(off='MMDEEPLAB_KERNELS=0'), 'kernels   not used: MMDEEPLAB_KERNELS=0', ''),
+        (Kernels(), 'kernels   no C compiler', 'no C compiler'),
+        (Kernels('/c/gcc', 'no stdio.h'), 'kernels   gcc (/c/gcc) fails', 'kernels (no stdio.h)'),
+    ],
+)
+def test_kernels(tmp_path: Path, kernels: Kernels | None, line: str, words: str) -> None:
+    found = facts(tmp_path, SOUND, kernels=kernels)
+    assert line in describe(found)
+    assert ('\nkernels' in describe(found)) == bool(line)
+    findings = judge(found)
+    assert [f.severity for f in findings] == ([WARNING] if words else [])
+    assert words in render(findings)
+    assert ('apt install gcc' in render(findings)) == bool(words)
+
+
 def test_old_python(tmp_path: Path) -> None:
     (finding,) = judge(facts(tmp_path, SOUND, python=(3, 9, 18)))
     assert '3.9.18' in finding.words
@@ -199,9 +224,48 @@ def test_a_crash_of_an_import_is_told(tmp_path: Path) -> None:
     assert torch is None
 
 
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where nothing is compiled yet."""
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
+    monkeypatch.delenv('MMDEEPLAB_KERNELS', raising=False)
+    monkeypatch.delenv('CC', raising=False)
+    return tmp_path / 'cache'
+
+
+def test_kernels_are_compiled_in_another_process(cache: Path) -> None:
+    if not any(map(shutil.which, ('cc', 'gcc', 'clang'))):
+        pytest.skip('no C compiler here')
+    found = try_kernels()
+    assert found is not None
+    assert (found.error, found.off) == ('', '')
+    assert Path(found.compiler).name in ('cc', 'gcc', 'clang')
+    assert [path.suffix for path in (cache / 'kernels').iterdir()] == ['.so']
+
+
+def test_kernels_are_not_judged_where_the_stack_is_missing(tmp_path: Path) -> None:
+    python = tmp_path / 'python'
+    python.write_text('#!/bin/sh\necho "no module named torch" >&2\nexit 1\n')
+    python.chmod(0o755)
+    assert try_kernels(str(python)) is None
+
+
+def test_why_there_are_no_kernels(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = cache.with_name('broken-cc')
+    compiler.write_text('#!/bin/sh\necho "In a file:" >&2\necho "error: no stdio.h" >&2\nexit 1\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv('CC', str(compiler))
+    assert kernel_facts() == dict(compiler=str(compiler), error='error: no stdio.h')
+    monkeypatch.delenv('CC')
+    monkeypatch.setenv('PATH', str(cache))
+    assert kernel_facts() == {}
+    monkeypatch.setenv('MMDEEPLAB_KERNELS', '0')
+    assert kernel_facts() == dict(off='MMDEEPLAB_KERNELS=0')
+
+
 @pytest.mark.slow
 def test_this_installation_is_sound() -> None:
     command = [sys.executable, '-m', 'mmdeeplab.cli', 'doctor']
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert all(word in done.stdout for word in ('onedl-mmcv', 'bfloat16', '/dev/shm'))
+    assert all(word in done.stdout for word in ('onedl-mmcv', 'bfloat16', 'kernels', '/dev/shm'))

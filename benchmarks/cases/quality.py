@@ -1,0 +1,190 @@
+"""A trained network, eager and fast: what its validation split scores beside the speed."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmseg.datasets import BaseSegDataset
+from mmseg.models.segmentors import EncoderDecoder
+from torch import Tensor
+
+from benchmarks import networks
+from benchmarks.case import Comparison, Scale, Skip, Trained, Variant, Within, Work
+from benchmarks.cases.inference import FAST
+from mmdeeplab.cli.common import open_config, require_data, set_data_root
+from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.fast_hook import LOWER, training_pictures
+from mmdeeplab.errors import UserError
+from mmdeeplab.evaluation.confusion import confusion_matrix
+from mmdeeplab.evaluation.scores import scores
+from mmdeeplab.fast.calibrate import Calibration
+from mmdeeplab.fast.engines import ENGINES, LEVELS, Engine, able, measured
+from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.registry import DATASETS
+
+REFERENCE = 'eager'
+BOUNDS = {'fast bf16': 0.2, 'fast int8': 1.0}  # points of mIoU
+
+
+def setup(scale: Scale) -> list[Comparison]:
+    """One comparison, its whole split scored by every way before anything is timed.
+
+    Raises:
+        Skip: No trained network was named.
+    """
+    if scale.trained is None:
+        raise Skip('it needs --config CONFIG --checkpoint FILE --data-root DIR')
+    cfg = read(scale.trained)
+    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    if not len(dataset):
+        raise UserError(f'the validation split of {scale.trained.data_root} is empty')
+    ways, reasons = build(cfg, scale.trained.checkpoint, dataset[0])
+    score(ways, dataset)
+    timed = evenly(dataset, scale.of(8, 2))
+    variants = [Variant(name, partial(ready, name, ways, reasons, timed)) for name in FAST]
+    title = f'{Path(scale.trained.config).stem}, {len(dataset)} pictures of the validation split'
+    return [Comparison(title, tuple(variants), REFERENCE)]
+
+
+def read(trained: Trained) -> Config:
+    """The config, its data sets at the folder that was named.
+
+    Raises:
+        UserError: No such config, or no such data.
+    """
+    cfg = open_config(trained.config)
+    set_data_root(cfg, trained.data_root)
+    require_data(cfg, 'train', 'val')
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    return cfg
+
+
+def evenly(dataset: BaseSegDataset, count: int) -> list[np.ndarray]:
+    """Some pictures (H, W, 3) uint8 RGB as the split's pipeline gives them."""
+    indices = range(0, len(dataset), max(len(dataset) // count, 1))[:count]
+    return [dataset[i]['inputs'].numpy().transpose(1, 2, 0)[..., ::-1] for i in indices]
+
+
+class Way:
+    """Our predictor in one precision; it may not choose a higher one that is faster here.
+
+    Attributes:
+        used: Engines that ran.
+        mean: mIoU over the split in percent.
+        pixels: Of the split.
+        others: How many of them have another label than the reference's.
+    """
+
+    def __init__(
+        self, name: str, cfg: Config, checkpoint: str, calibration: list[np.ndarray]
+    ) -> None:
+        wish = FAST[name]
+        self.wish, self.used = wish, set() if wish else {'plain'}
+        self.predictor = DeepLabPredictor(
+            cfg,
+            checkpoint,
+            'cpu',
+            mode='whole',
+            keep_logits=False,
+            fast=wish,
+            calibration=calibration if wish in LOWER else (),
+        )
+        self.network = unwrap(self.predictor.model)
+        self.mean, self.pixels, self.others = float('nan'), 0, 0
+
+    @torch.no_grad()
+    def labels(self, item: dict) -> Tensor:
+        """(H, W) of an item of the split, as an evaluation makes them."""
+        if self.wish:
+            self.force(item)
+        (sample,) = self.predictor.model.test_step(pseudo_collate([item]))
+        return sample.pred_sem_seg.data[0]
+
+    def force(self, item: dict) -> None:
+        """Put the engine for the size of an item where the network looks for it."""
+        quick = self.network
+        x = quick.data_preprocessor(pseudo_collate([item]), False)['inputs']
+        shape = tuple(x.shape)
+        if shape not in quick.engines:
+            name, engine = quickest(quick.network, x, self.wish, quick.calibration)
+            quick.engines[shape] = engine
+            self.used.add(name)
+
+
+def quickest(
+    network: EncoderDecoder, x: Tensor, wish: bool | str, calibration: Calibration
+) -> tuple[str, Engine]:
+    """The engine that takes the least time of those of exactly the wished precision."""
+    names = [name for name in able(network, x, wish) if ENGINES[name][0] == LEVELS[wish]]
+    made = {n: ENGINES[n][1](network, x, calibration) for n in names if n != 'plain'}
+    times = measured(made, x)
+    best = min(made, key=lambda name: times[name])
+    return best, made[best]
+
+
+def build(cfg: Config, checkpoint: str, item: dict) -> tuple[dict[str, Way], dict[str, str]]:
+    """Every way that can label an item of the split, and why the others cannot."""
+    calibration = training_pictures(cfg)
+    ways, reasons = {REFERENCE: Way(REFERENCE, cfg, checkpoint, calibration)}, {}
+    for name in (name for name in FAST if name != REFERENCE):
+        way = Way(name, cfg, checkpoint, calibration)
+        try:
+            way.labels(item)
+        except (NotImplementedError, RuntimeError) as error:
+            reasons[name] = str(error).splitlines()[0]
+        else:
+            ways[name] = way
+    return ways, reasons
+
+
+def score(ways: dict[str, Way], dataset: BaseSegDataset) -> None:
+    """Let every way label the whole split; note mIoU and agreement."""
+    classes = dataset.metainfo['classes']
+    matrices = {name: torch.zeros(len(classes), len(classes), dtype=torch.int64) for name in ways}
+    for i in range(len(dataset)):
+        item = dataset[i]
+        truth = item['data_samples'].gt_sem_seg.data[0]
+        path = item['data_samples'].img_path
+        found = {name: way.labels(item) for name, way in ways.items()}
+        for name, labels in found.items():
+            counts = confusion_matrix(labels, truth, len(classes), dataset.ignore_index, path)
+            matrices[name] += counts
+            ways[name].pixels += labels.numel()
+            ways[name].others += int((labels != found[REFERENCE]).sum())
+    for name, way in ways.items():
+        mean = scores(matrices[name].numpy(), classes)['mIoU']
+        way.mean = float('nan') if mean is None else mean
+
+
+def ready(
+    name: str, ways: dict[str, Way], reasons: dict[str, str], pictures: list[np.ndarray]
+) -> Work:
+    """One way's predictor on the pictures, one after the other.
+
+    Raises:
+        Skip: Its engine does not run here.
+    """
+    if name in reasons:
+        raise Skip(reasons[name])
+    way, plain = ways[name], ways[REFERENCE]
+    notes = dict(engine=', '.join(sorted(way.used)), mIoU=f'{way.mean:.2f}')
+    if way is not plain:
+        share = 1 - way.others / way.pixels
+        notes['labels as eager'] = f'{share:.6f} ({way.others} of {way.pixels} differ)'
+    network, cost = plain.network, 0
+    for picture in pictures:
+        shape = (1, 3, *plain.predictor.padded_size(picture))
+        cost += networks.multiply_adds(lambda x: network(x, mode='tensor'), shape)
+    return Work(
+        lambda: [way.predictor(picture).labels for picture in pictures],
+        len(pictures),
+        networks.parameters(network),
+        cost,
+        networks.LIMITS.get(str(FAST[name]), 'fp32'),
+        notes=notes,
+        within=Within('mIoU', BOUNDS[name], way.mean - plain.mean) if name in BOUNDS else None,
+    )

@@ -1,0 +1,41 @@
+"""What ``tools/test.py --fast`` puts in the network's place."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from torch import nn
+
+from mmdeeplab.cli.common import open_config, set_data_root
+from mmdeeplab.engine import FastHook, fast_hook
+from mmdeeplab.engine.fast_hook import training_pictures
+from mmdeeplab.fast import FastSegmentor
+from mmdeeplab.mini_voc import MiniVoc, generate
+
+CONFIG = 'deeplabv3plus_mobilenetv2_voc'
+SPLIT = ['train_dataloader.dataset.split=train',
+         'train_dataloader.dataset.mask_dir=SegmentationClass']  # fmt: skip
+
+
+def test_the_training_split_corrects_lower_precision_alone(
+    tmp_path: Path, build: Callable[..., nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_hook, 'PICTURES', 2)
+    generate(tmp_path / 'voc', MiniVoc(train=5, val=1, size=48), quiet=True)
+    cfg = open_config(CONFIG, SPLIT)
+    set_data_root(cfg, str(tmp_path / 'voc'))
+    names = (tmp_path / 'voc' / 'ImageSets' / 'Segmentation' / 'train.txt').read_text().split()
+    files = [tmp_path / 'voc' / 'JPEGImages' / f'{names[i]}.jpg' for i in (0, 2)]
+    expected = [cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files]
+    found = training_pictures(cfg)
+    assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+    for fast, count in ((True, 0), ('bf16', 2), ('int8', 2)):
+        runner = SimpleNamespace(model=build(CONFIG).train(), cfg=cfg)
+        FastHook(fast).before_test(runner)  # type: ignore[arg-type]
+        assert isinstance(runner.model, FastSegmentor)
+        assert not runner.model.network.training
+        shapes = [tuple(picture.shape) for picture in runner.model.calibration.pictures]
+        assert shapes == [(1, 3, 513, 513)] * count  # as the network sees them
