@@ -109,7 +109,6 @@ LEVELS: dict[bool | str, int] = {True: 0, 'bf16': 1, 'int8': 2}
 ENGINES: dict[str, tuple[int, Maker]] = {
     'plain': (0, plain),
     'packed': (0, packed),
-    'openvino': (0, vino.openvino_f32),
     'packed-bf16': (1, packed_bf16),
     'openvino-bf16': (1, vino.openvino_bf16),
     'packed-int8': (2, packed_int8),

@@ -56,6 +56,7 @@ def compiled(model: Any, precision: str) -> Run:
         INFERENCE_PRECISION_HINT=precision,
         INFERENCE_NUM_THREADS=torch.get_num_threads(),
         PERFORMANCE_HINT='LATENCY',
+        ENABLE_CPU_PINNING=False,  # the other threads of this process want the cores, too
     )
     request = openvino.Core().compile_model(model, 'CPU', hints).create_infer_request()
 
@@ -126,11 +127,6 @@ def largest_weights(weight: Any, leading: int) -> np.ndarray:
         node = node.input_value(0).get_node()
     values = np.abs(node.data.astype(np.float32).reshape(shape))
     return np.maximum(values.max(tuple(range(leading, len(shape))), keepdims=True), 1e-12)
-
-
-def openvino_f32(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Run:
-    """In float32."""
-    return compiled(converted(network, x), 'f32')
 
 
 def openvino_bf16(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Run:

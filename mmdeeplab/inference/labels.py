@@ -66,6 +66,7 @@ def label_map(
     Returns:
         (H, W) uint8, int64 where there are more than 256 classes.
     """
+    logits = logits.contiguous()  # a network in channels last gives them pixel by pixel
     left, right, top, bottom = padding
     rows, columns = (slice(top, padded[0] - bottom), slice(left, padded[1] - right))
 

@@ -313,7 +313,7 @@ def test_openvino_is_tried_at_the_usual_size_alone(monkeypatch: pytest.MonkeyPat
     plans = ['plain', 'packed', 'packed-bf16', 'packed-int8']
     assert engines.able(model, other, 'int8') == plans
     assert engines.able(model, usual.expand(2, -1, -1, -1), 'int8') == plans
-    assert engines.able(model, usual, True) == ['plain', 'packed', 'openvino']
+    assert engines.able(model, usual, True) == ['plain', 'packed']
     assert set(engines.able(model, usual, 'int8')) == set(engines.ENGINES)
     monkeypatch.setattr(engines.vino, 'installed', lambda: '')
     assert engines.able(model, usual, 'int8') == plans
@@ -344,7 +344,6 @@ class Few(nn.Module):
     [
         ('packed-bf16', 35),
         ('packed-int8', 20),
-        ('openvino', 80),
         ('openvino-bf16', 35),
         ('openvino-int8', 20),
     ],
