@@ -86,20 +86,17 @@ class Calibration:
         def sample(node: Node, args: list, value: Tensor) -> None:
             if node.kind == 'conv':
                 flat = args[0].permute(0, 2, 3, 1).reshape(-1)
-                few = flat[:: max(len(flat) // SAMPLE, 1) | 1]
-                samples.setdefault(node.args[0], []).append(
-                    torch.cat([few, *(t[None] for t in flat.aminmax())])
-                )
+                samples.setdefault(node.args[0], []).append(some(flat))
 
         for picture in pictures:
             plan(picture, sample)
         ranges = {node: best_range(torch.cat(values)) for node, values in samples.items()}
         outer = graph.outer()
-        steady = outer | {node for node in convs if has_kernel(node)}
+        floating = {node for node in convs if has_kernel(node)} - outer
         found: dict[Node, tuple[Tensor, float, float]] = {}
 
         def compare(node: Node, args: list, value: Tensor) -> None:
-            if node.kind == 'conv' and node not in steady and node.shape[2:] != (1, 1):
+            if node.kind == 'conv' and node not in outer | floating and node.shape[2:] != (1, 1):
                 shift, noise, signal = errors(node.conv, args[0], ranges[node.args[0]])
                 old = found.get(node, (torch.zeros_like(shift), 0.0, 0.0))
                 found[node] = (old[0] + shift / len(few), old[1] + noise, old[2] + signal)
@@ -110,10 +107,16 @@ class Calibration:
         self.layers = []
         for node in convs:
             shift, noise, signal = found.get(node, (None, 1.0, 0.0))
-            stays = signal < noise * 10 ** (LEAST / 10) and (node in outer or not has_kernel(node))
+            stays = node not in floating and signal < noise * 10 ** (LEAST / 10)
             self.layers.append((ranges[node.args[0]], shift, stays))
             if stays:
                 self.sensitive.append(node.conv.name or str(len(self.layers)))
+
+
+def some(values: Tensor) -> Tensor:
+    """Values from all over a flat map, the smallest and the largest among them."""
+    few = values[:: max(len(values) // SAMPLE, 1) | 1]
+    return torch.cat([few, *(end[None] for end in values.aminmax())])
 
 
 def best_range(values: Tensor) -> tuple[float, float]:

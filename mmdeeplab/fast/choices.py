@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
 from mmdeeplab.fast.vino import installed
-from mmdeeplab.weights.catalogue.cache import Cache
 
 
 class Choices:
@@ -25,7 +25,7 @@ class Choices:
     """
 
     def __init__(self, network: nn.Module, shape: tuple[int, ...], fast: bool | str) -> None:
-        self.path = Cache().folder / 'fast.json'
+        self.path = cache_folder() / 'fast.json'
         shapes = [(name, tuple(value.shape)) for name, value in network.state_dict().items()]
         text = repr((repr(network), shapes))
         facts = (

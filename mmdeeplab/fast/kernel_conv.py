@@ -7,8 +7,7 @@ from torch import Tensor
 
 from mmdeeplab.fast.graph import Convolution, Node
 from mmdeeplab.kernels.depthwise import Depthwise, available
-
-SHORT_REACH = 8  # dilation up to which oneDNN has a fast depthwise kernel with padding
+from mmdeeplab.models.separable import FAR
 
 
 def has_kernel(node: Node) -> bool:
@@ -20,7 +19,7 @@ def has_kernel(node: Node) -> bool:
 
 def wants_kernel(conv: Convolution) -> bool:
     """Whether our kernel beats oneDNN's: it takes a ReLU along, or the taps are far apart."""
-    far = conv.depthwise and max(conv.dilation) > SHORT_REACH
+    far = conv.depthwise and max(conv.dilation) >= FAR
     return conv.relu_first or far
 
 

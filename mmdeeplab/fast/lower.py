@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
-from mmdeeplab.fast.kernel_conv import SHORT_REACH, KernelConv, has_kernel, wants_kernel
+from mmdeeplab.fast.kernel_conv import KernelConv, has_kernel, wants_kernel
 from mmdeeplab.kernels.memory import keep_memory
+from mmdeeplab.models.separable import FAR
 
 CL = torch.channels_last
 onednn = torch.ops.mkldnn
@@ -26,7 +27,7 @@ class PackedConv:
     def __init__(self, conv: Convolution, shape: tuple[int, ...], dtype: torch.dtype) -> None:
         self.pads, self.dtype = 0, dtype
         padding = list(conv.padding)
-        if conv.depthwise and max(conv.dilation) > SHORT_REACH:
+        if conv.depthwise and max(conv.dilation) >= FAR:
             self.pads = padding[0]
             shape = (
                 *shape[:2],

@@ -10,7 +10,7 @@ import torch
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor, nn
 
-from mmdeeplab.fast.calibrate import SAMPLE, Calibration, best_range
+from mmdeeplab.fast.calibrate import Calibration, best_range, some
 from mmdeeplab.fast.int8 import scale_of
 
 CONVOLUTIONS = {'Convolution': 1, 'GroupConvolution': 2}
@@ -87,16 +87,12 @@ def ranges(model: Any, pictures: list[Tensor]) -> dict[tuple[str, int], tuple[fl
     reads = {source(node): node.input_value(0) for node in inner_convolutions(watched)}
     watched.add_outputs(list(reads.values()))
     network = openvino.Core().compile_model(watched, 'CPU', dict(INFERENCE_PRECISION_HINT='f32'))
-    samples: dict[tuple[str, int], list[np.ndarray]] = {key: [] for key in reads}
+    samples: dict[tuple[str, int], list[Tensor]] = {key: [] for key in reads}
     for picture in pictures:
         values = list(network([picture.contiguous().numpy()]).values())[-len(reads) :]
         for key, value in zip(reads, values, strict=True):
-            flat = value.reshape(-1)
-            few = flat[:: max(len(flat) // SAMPLE, 1) | 1]
-            samples[key] += [few, np.array([flat.min(), flat.max()], np.float32)]
-    return {
-        key: best_range(torch.from_numpy(np.concatenate(parts))) for key, parts in samples.items()
-    }
+            samples[key].append(some(torch.from_numpy(value.reshape(-1))))
+    return {key: best_range(torch.cat(parts)) for key, parts in samples.items()}
 
 
 def with_bytes(model: Any, limits: dict[tuple[str, int], tuple[float, float]]) -> Any:

@@ -7,15 +7,13 @@ converted; ``seen/NAME.json`` has the checksum that a file without a published o
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.download import digest
 from mmdeeplab.download.disk import placing
 from mmdeeplab.weights.catalogue.rows import Checkpoint
-
-VARIABLE = 'MMDEEPLAB_CACHE'
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,7 @@ class Cache:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        chosen = folder or os.environ.get(VARIABLE) or '~/.cache/mmdeeplab'
-        self.folder = Path(chosen).expanduser()
+        self.folder = Path(folder).expanduser() if folder else cache_folder()
 
     def downloads(self, name: str) -> Path:
         """Folder of what is fetched for ``name``."""
