@@ -30,6 +30,8 @@ def fastest(
     Measured once, in turns, printed, and kept (:class:`mmdeeplab.fast.choices.Choices`).
     """
     names = able(network, x, fast)
+    if shortcoming := unsupported(fast):
+        print(f'fast: {shortcoming}', file=sys.stderr)
     choices = Choices(network, tuple(x.shape), fast)
     kept = choices.kept()
     if kept in names:
@@ -93,16 +95,43 @@ def planned(network: EncoderDecoder, x: Tensor) -> Graph:
 
 
 def able(network: EncoderDecoder, x: Tensor, fast: bool | str) -> list[str]:
-    """Engines that a wish allows, by falling precision.
+    """Engines that ``fast`` allows and the processor computes right, by falling precision.
 
     OpenVINO, which takes seconds to convert a network for a size, only where it is installed and
     only at the size that the evaluation pads to.
     """
-    names = [name for name, (level, _) in ENGINES.items() if level <= LEVELS[fast]]
+    names = [
+        name
+        for name, (level, _) in ENGINES.items()
+        if level <= LEVELS[fast]
+        and (has_bf16() or name not in ('packed-bf16', 'packed-int8'))
+        and (has_vnni() or not name.endswith('int8'))
+    ]
     usual = getattr(network.data_preprocessor, 'test_size', None)
     if vino.installed() and tuple(x.shape[2:]) == usual and len(x) == 1:
         return names
     return [name for name in names if not name.startswith('openvino')]
+
+
+def has_bf16() -> bool:
+    """Whether oneDNN has bfloat16 convolutions for this processor (x86: AVX-512 or newer)."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def has_vnni() -> bool:
+    """Whether sums of products of bytes are exact: without VNNI, x86 saturates them at 16 bits."""
+    return torch.cpu._is_vnni_supported()
+
+
+def unsupported(fast: bool | str) -> str:
+    """What to tell where the processor lacks what ``fast`` allows; empty where it does not."""
+    if fast == 'int8' and not has_vnni():
+        return 'this processor has no VNNI, without which int8 is not exact: floating point instead'
+    if fast is not True and not has_bf16():
+        return (
+            'this processor has no bfloat16 (AVX-512): the fastest of float32 and OpenVINO instead'
+        )
+    return ''
 
 
 LEVELS: dict[bool | str, int] = {True: 0, 'bf16': 1, 'int8': 2}

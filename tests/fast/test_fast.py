@@ -44,6 +44,8 @@ NETWORKS = [
     ('deeplabv2_vgg16-largefov_voc', (41, 41)),
 ]
 SMALL = 'deeplabv3plus_mobilenetv2_voc'
+needs_bf16 = pytest.mark.skipif(not engines.has_bf16(), reason='no bfloat16 in this processor')
+needs_vnni = pytest.mark.skipif(not engines.has_vnni(), reason='no VNNI in this processor')
 
 
 @pytest.fixture(autouse=True)
@@ -292,6 +294,7 @@ def test_ranges_leave_out_what_is_rare() -> None:
     assert byte_error(values, (low, high)) <= byte_error(values, (0.0, 9.0))
 
 
+@needs_vnni
 @pytest.mark.parametrize(('groups', 'rate'), [(1, 1), (8, 1), (8, 18)])
 def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) -> None:
     c = conv(groups=groups, rate=rate)
@@ -308,6 +311,8 @@ def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) 
 
 def test_openvino_is_tried_at_the_usual_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(config(SMALL))
+    for able in ('has_bf16', 'has_vnni'):
+        monkeypatch.setattr(engines, able, lambda: True)
     monkeypatch.setattr(engines.vino, 'installed', lambda: '1')
     usual, other = torch.zeros(1, 3, 65, 65), torch.zeros(1, 3, 65, 70)
     plans = ['plain', 'packed', 'packed-bf16', 'packed-int8']
@@ -317,6 +322,26 @@ def test_openvino_is_tried_at_the_usual_size_alone(monkeypatch: pytest.MonkeyPat
     assert set(engines.able(model, usual, 'int8')) == set(engines.ENGINES)
     monkeypatch.setattr(engines.vino, 'installed', lambda: '')
     assert engines.able(model, usual, 'int8') == plans
+
+
+@pytest.mark.parametrize(
+    ('bf16', 'vnni', 'left', 'told'),
+    [
+        (True, True, {'plain', 'packed', 'packed-bf16', 'packed-int8'}, ''),
+        (True, False, {'plain', 'packed', 'packed-bf16'}, 'no VNNI'),
+        (False, True, {'plain', 'packed'}, 'no bfloat16'),
+        (False, False, {'plain', 'packed'}, 'no VNNI'),
+    ],
+)
+def test_what_the_processor_lacks_is_told_and_not_run(
+    bf16: bool, vnni: bool, left: set[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, 'has_bf16', lambda: bf16)
+    monkeypatch.setattr(engines, 'has_vnni', lambda: vnni)
+    assert set(engines.able(build(config(SMALL)), torch.zeros(1, 3, 65, 65), 'int8')) == left
+    assert told in engines.unsupported('int8')
+    assert bool(engines.unsupported('int8')) == bool(told)
+    assert not engines.unsupported(True)
 
 
 class Few(nn.Module):
@@ -342,10 +367,10 @@ class Few(nn.Module):
 @pytest.mark.parametrize(
     ('engine', 'decibels'),
     [
-        ('packed-bf16', 35),
-        ('packed-int8', 20),
+        pytest.param('packed-bf16', 35, marks=needs_bf16),
+        pytest.param('packed-int8', 20, marks=[needs_bf16, needs_vnni]),
         ('openvino-bf16', 35),
-        ('openvino-int8', 20),
+        pytest.param('openvino-int8', 20, marks=needs_vnni),
     ],
 )
 def test_lower_precision_stays_near(engine: str, decibels: float, kernels: bool) -> None:
@@ -359,6 +384,8 @@ def test_lower_precision_stays_near(engine: str, decibels: float, kernels: bool)
     assert -10 * noise.log10() > decibels
 
 
+@needs_bf16
+@needs_vnni
 def test_layers_that_bytes_would_spoil_are_named() -> None:
     model, x = build(config(SMALL)), torch.randn(1, 3, 65, 65)
     calibration = Calibration([x])
@@ -381,5 +408,6 @@ def test_the_predictor_and_the_command(tmp_path: Path, capsys: pytest.CaptureFix
     options = ['--model', SMALL, '--checkpoint', str(path), '--out', str(tmp_path / 'out')]
     options += ['--cfg-options', 'model.data_preprocessor.test_size=(65,65)', '--fast', 'int8']
     assert main([str(tmp_path / 'a.png'), *options]) == 0
-    assert 'in floating point, not int8' in capsys.readouterr().err
+    told = 'in floating point, not int8' if engines.has_bf16() and engines.has_vnni() else 'no VNNI'
+    assert told in capsys.readouterr().err
     assert (tmp_path / 'out/masks/a.png').is_file()
