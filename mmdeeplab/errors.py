@@ -10,6 +10,13 @@ class UserError(ValueError):
     """Which kind of bad data it is (:mod:`mmdeeplab.check.kinds`), where it is one."""
 
 
+def fault(kind: str, message: str) -> UserError:
+    """A UserError that knows its kind."""
+    error = UserError(message)
+    error.kind = kind
+    return error
+
+
 def choose(name: str, value: object, choices: Sequence[object], why: str = '') -> None:
     """Raise a ValueError that names ``value`` and the choices, unless it is one of them."""
     if value not in choices:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import read_text
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
 Colour = tuple[int, int, int]
@@ -23,11 +24,9 @@ def read_colours(path: Path) -> dict[Colour, int]:
     Raises:
         UserError: No such file, a line of another form, or a colour that occurs twice.
     """
-    if not path.is_file():
-        raise UserError(f'no list of colours at {path}')
     colours: dict[Colour, int] = {}
     label = 0
-    for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
+    for number, line in enumerate(read_text(path, 'list of colours').splitlines(), 1):
         words = line.replace(',', ' ').split()
         if not words:
             continue

@@ -1,5 +1,6 @@
 """Write masks as indices where the files hold colours, 0 and 255, or ids to be renamed."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,7 +58,7 @@ def write_masks(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f'--fix {out}: not an empty folder; nothing is overwritten')
-    folders = {look.source.masks.resolve() for look in report.looks}
+    folders = {Path(os.path.realpath(look.source.masks)) for look in report.looks}
     if len({folder.name for folder in folders}) < len(folders):
         raise UserError(f'--fix {out}: {" and ".join(map(str, folders))} have one name')
     mended, failed, done = 0, [], set()

@@ -73,6 +73,10 @@ KINDS: dict[str, Kind] = {
     'missing-mask': _error('an id without a mask', 'add the mask or remove the id'),
     'empty-file': _error('a file of 0 bytes', _AGAIN),
     'truncated': _error('a file without its end', _AGAIN),
+    'not-a-file': _error(
+        'a folder, named pipe, device or socket where a file is meant; not opened',
+        'put the file itself there',
+    ),
     'unreadable': _error('no picture (a web page, noise), or a broken one', _AGAIN),
     'mistyped': _warning('another format than the suffix says; it is read', 'rename it'),
     'too-large': _error('more than 134 million pixels; not decoded', 'cut it into tiles'),

@@ -1,5 +1,6 @@
 """What a config reads: lists, folders and classes, told apart without building a data set."""
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,8 +52,8 @@ class Source:
     @property
     def key(self) -> str:
         """What the look at a file depends on besides its name."""
-        parts = (self.images.resolve(), self.masks.resolve(), self.image_suffix, self.mask_suffix)
-        return '\n'.join(map(str, parts))
+        folders = map(os.path.realpath, (self.images, self.masks))
+        return '\n'.join((*folders, self.image_suffix, self.mask_suffix))
 
     def image(self, name: str) -> Path:
         return self.images / f'{name}{self.image_suffix}'

@@ -1,6 +1,7 @@
 """Which checkpoint of a folder to go on from: the newest that is whole."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +46,7 @@ def candidates(folder: Path, out_dir: str | None = None) -> list[Path]:
         text = pointer.read_text(errors='replace').replace('\0', '').strip()
         hint = Path(text or 'nothing')
         found.add(folder / (hint.name if hint.is_absolute() else hint))
-    real = {path.resolve(): path for path in found}
+    real = {Path(os.path.realpath(path)): path for path in found}  # links may form a loop
     inside = [p for p in real if any(p.is_relative_to(home.resolve()) for home in homes)]
     return sorted(real[path] for path in inside if path.is_file())
 

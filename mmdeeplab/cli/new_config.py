@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +102,7 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
     """The layout of the data; with ``--mend`` of the copies of its masks."""
     from mmdeeplab.new_config.layout import find_layout
 
-    layout = find_layout(Path(args.data).resolve(), args.val_share)
+    layout = find_layout(Path(os.path.realpath(args.data)), args.val_share)
     if args.colours and not args.mend:
         raise UserError('--colours goes with --mend')
     if not args.mend:

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmdeeplab import input_files
 from mmdeeplab.datasets import lean
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import fault
 
 VOID = 255
 MAX_PIXELS = 2**27
@@ -24,13 +25,6 @@ MAX_PIXELS = 2**27
 MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
 _ORIENTATION = 0x0112
 _LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end was cut
-
-
-def fault(kind: str, message: str) -> UserError:
-    """A UserError that knows its kind."""
-    error = UserError(message)
-    error.kind = kind
-    return error
 
 
 @dataclass(frozen=True)
@@ -111,13 +105,7 @@ def decode_pixels(data: bytes, path: str | Path) -> np.ndarray:
 
 def read_bytes(path: str | Path, what: str) -> bytes:
     """A file's content; ``what`` is 'image' or 'mask'."""
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise fault(f'missing-{what}', f'the {what} {path} is missing') from error
-    except OSError as error:
-        message = f'the {what} {path} cannot be read: {error.strerror}'
-        raise fault('unreadable', message) from error
+    data = input_files.read_bytes(path, what)
     if not data:
         raise fault('empty-file', f'the {what} {path} is empty: it has 0 bytes')
     return data

@@ -20,8 +20,12 @@ def links_out(folder: Path, names: Iterable[str], root: Path) -> dict[str, Path]
         return {}
     with os.scandir(folder) as entries:
         links = {entry.name for entry in entries if entry.is_symlink()}
-    homes = [folder.resolve(), root.resolve()]
-    real = {name: (folder / name).resolve() for name in names if name in links or '/' in name}
+    homes = [Path(os.path.realpath(home)) for home in (folder, root)]
+    real = {
+        name: Path(os.path.realpath(folder / name))  # a loop of links is no error here
+        for name in names
+        if name in links or '/' in name
+    }
     return {
         name: path
         for name, path in real.items()

@@ -1,13 +1,14 @@
 """The list of a split: one id a line, and every way in which such a list goes wrong."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mmdeeplab.datasets.files import fault
+from mmdeeplab.errors import UserError, fault
+from mmdeeplab.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
 
 EXAMPLE = '2007_000032'
-PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 TOLERATED = ('bom', 'crlf', 'blank-line')  # read as they are meant
 
 
@@ -34,11 +35,14 @@ def read_split(path: Path) -> list[str]:
 
 def parse_split(path: Path) -> SplitList:
     """Everything that the list at ``path`` says, right and wrong."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         here = sorted(p.stem for p in path.parent.glob('*.txt'))
         lists = f'; there are: {", ".join(here)}' if here else ''
         return SplitList(faults=[('missing-list', f'no list of images at {path}{lists}')])
-    data = path.read_bytes()
+    try:
+        data = read_bytes(path, 'list', MAX_TEXT_BYTES)
+    except UserError as error:
+        return SplitList(faults=[(error.kind, str(error))])
     try:
         text = data.decode('utf-8-sig')
     except UnicodeDecodeError as error:

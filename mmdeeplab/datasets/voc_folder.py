@@ -1,5 +1,6 @@
 """Any folder in the layout of PASCAL VOC 2012."""
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -10,6 +11,7 @@ from mmdeeplab.datasets.files import fault
 from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
 from mmdeeplab.datasets.split_list import read_split, why_missing
 from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.input_files import read_text
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
@@ -149,11 +151,11 @@ def read_classes(path: Path) -> tuple[str, ...]:
     """Class names, one a line in id order; VOC's where there is no file.
 
     Raises:
-        UserError: A name occurs twice, or there are none.
+        UserError: A name occurs twice, there are none, or the file cannot be read.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return VOC_CLASSES
-    names = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines()]
+    names = [line.strip() for line in read_text(path, 'list of classes').splitlines()]
     names = [name for name in names if name]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if not names or doubled:

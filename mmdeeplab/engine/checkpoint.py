@@ -1,5 +1,6 @@
 """Reading checkpoints: nothing in them is executed, and they fit or are refused."""
 
+import os
 import pickle
 import re
 import zipfile
@@ -20,6 +21,7 @@ from mmdeeplab.engine.finite import broken
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.window import Window
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import require_regular
 from mmdeeplab.weights.table import describe
 
 try:
@@ -47,8 +49,9 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         UserError: No such file, a broken one, or one that would run code on loading.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise UserError(f'no checkpoint at {path}')
+    require_regular(path, 'checkpoint')
     try:
         if path.suffix == '.safetensors':
             loaded = store.load(path, device=str(map_location))

@@ -10,8 +10,8 @@ from mmseg.registry import DATASETS
 
 from mmdeeplab.cli.common import datasets
 from mmdeeplab.datasets.files import check_ids, check_size, read_image, read_mask
-from mmdeeplab.datasets.split_list import PICTURE_SUFFIXES
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import list_files
 
 
 class Sample(NamedTuple):
@@ -71,8 +71,7 @@ def pictures(data: Path) -> list[Path]:
     """A file, or the pictures of a folder."""
     if data.is_file():
         return [data]
-    found = sorted(data.glob('*')) if data.is_dir() else []
-    found = [path for path in found if path.suffix.lower() in PICTURE_SUFFIXES]
+    found = [data / name for name in list_files(data).names] if data.is_dir() else []
     if not found:
         raise UserError(f'no pictures at {data}: name a folder as VOC, one of pictures, or a file')
     return found

@@ -11,6 +11,7 @@ import numpy as np
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.input_files import require_regular
 
 FILMED = ('color', 'overlay')  # one video each; the other kinds are one file a frame
 
@@ -57,6 +58,7 @@ def frames(path: Path) -> Iterator[np.ndarray]:
     Raises:
         UserError: Not a video, or one without frames.
     """
+    require_regular(path, 'video')
     capture = cv2.VideoCapture(str(path))
     count = 0
     try:
@@ -74,6 +76,7 @@ def frames(path: Path) -> Iterator[np.ndarray]:
 
 def frame_rate(path: Path) -> float:
     """Frames a second; 25 where the file does not say."""
+    require_regular(path, 'video')
     capture = cv2.VideoCapture(str(path))
     try:
         return capture.get(cv2.CAP_PROP_FPS) or 25.0

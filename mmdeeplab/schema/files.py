@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.input_files import read_text
 from mmdeeplab.schema.nodes import keys_of
 
 BASE = '_base_'
@@ -70,12 +71,9 @@ def import_modules(wish: dict[str, Any]) -> None:
 
 def chain(path: Path, seen: tuple[Path, ...] = ()) -> Iterator[Path]:
     """``path`` and the files it inherits from, each checked before anything of it is used."""
+    text = read_text(path, 'config')
     if path.resolve() in seen:
         raise UserError(f'the config {path} inherits from itself')
-    try:
-        text = path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f'the config {path} cannot be read: {error}') from error
     if match := SUBSTITUTION.search(text):
         raise UserError(
             f'the config {path} substitutes {match[1]}: names are not pasted into configs; '

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import read_bytes
 from mmdeeplab.mini_voc.scene import draw_sample
 from mmdeeplab.serve.limits import Limits, Refusal
 from mmdeeplab.serve.pictures import open_picture, unpack
@@ -50,12 +51,10 @@ def from_folder(folder: str | Path, limits: Limits) -> list[Example]:
     examples = []
     for path in paths:
         try:
-            data = path.read_bytes()
+            data = read_bytes(path, 'picture')
             examples.append(_example(path.stem, data, open_picture(data, limits)))
         except Refusal as error:
             raise UserError(f'--examples: {path}: {error}') from error
-        except OSError as error:
-            raise UserError(f'--examples: {path}: {error.strerror}') from error
     return examples
 
 

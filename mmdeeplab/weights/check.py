@@ -1,6 +1,7 @@
 """Our network with converted weights beside the network they came from."""
 
 import importlib
+import io
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import read_bytes
 from mmdeeplab.weights import peers
 from mmdeeplab.weights.peers import Peer
 from mmdeeplab.weights.table import Array
@@ -84,7 +86,11 @@ def picture(path: str | None, size: tuple[int, int]) -> Tensor:
         noise = torch.Generator().manual_seed(0)
         return torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8, generator=noise)
     try:
-        image = Image.open(path).convert('RGB').resize(size[::-1], Image.Resampling.BILINEAR)
+        image = (
+            Image.open(io.BytesIO(read_bytes(path, 'picture')))
+            .convert('RGB')
+            .resize(size[::-1], Image.Resampling.BILINEAR)
+        )
     except OSError as error:
         raise UserError(f'--check: {path} is no picture: {error}') from error
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]

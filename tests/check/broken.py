@@ -1,6 +1,8 @@
 """A small folder in VOC's layout, and every way to break it."""
 
 import io
+import os
+import socket
 import struct
 import zlib
 from collections.abc import Callable
@@ -212,6 +214,37 @@ def two_columns(folder: Folder) -> None:
     folder.lines(*(f'/J/{name}.jpg /S/{name}.png' for name in folder.ids))
 
 
+def piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def linked(path: Path, target: str) -> None:
+    path.unlink()
+    path.symlink_to(target)
+
+
+def folder_there(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def socket_there(path: Path) -> None:
+    path.unlink()
+    here = Path.cwd()
+    os.chdir(path.parent)  # the name of a socket is short
+    try:
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+def sparse(path: Path) -> None:
+    with path.open('wb') as file:
+        file.truncate(2**40)
+
+
 Damage = Callable[[Folder], object]
 READS, REFUSES = 'reads', 'refuses'
 
@@ -268,6 +301,22 @@ ROWS = [
     Row('1x1', 'tiny', tiny, 'image', READS),
     Row('400 megapixels, image', 'too-large', lambda f: bomb(f.image), 'image'),
     Row('400 megapixels, mask', 'too-large', lambda f: bomb(f.mask), 'mask'),
+    Row('named pipe, image', 'not-a-file', lambda f: piped(f.image), 'image'),
+    Row('named pipe, mask', 'not-a-file', lambda f: piped(f.mask), 'mask'),
+    Row('named pipe, list', 'not-a-file', lambda f: piped(f.list), 'list'),
+    Row('folder, image', 'not-a-file', lambda f: folder_there(f.image), 'image'),
+    Row('folder, mask', 'not-a-file', lambda f: folder_there(f.mask), 'mask'),
+    Row('folder, list', 'not-a-file', lambda f: folder_there(f.list), 'list'),
+    Row('socket, image', 'not-a-file', lambda f: socket_there(f.image), 'image'),
+    Row('socket, mask', 'not-a-file', lambda f: socket_there(f.mask), 'mask'),
+    Row('device, image', 'outside', lambda f: linked(f.image, '/dev/zero'), 'image'),
+    Row('device, mask', 'outside', lambda f: linked(f.mask, '/dev/zero'), 'mask'),
+    Row('loop of links, image', 'unreadable', lambda f: linked(f.image, f.image.name), 'image'),
+    Row('loop of links, mask', 'unreadable', lambda f: linked(f.mask, f.mask.name), 'mask'),
+    Row('loop of links, list', 'unreadable', lambda f: linked(f.list, f.list.name), 'list'),
+    Row('terabyte, image', 'too-large', lambda f: sparse(f.image), 'image'),
+    Row('terabyte, mask', 'too-large', lambda f: sparse(f.mask), 'mask'),
+    Row('terabyte, list', 'too-large', lambda f: sparse(f.list), 'list'),
     Row('empty split', 'empty-list', lambda f: f.lines(), 'list'),
     Row('blank lines', 'blank-line', lambda f: f.lines(*f.ids, '', ''), 'list', READS),
     Row('only blank lines', 'empty-list', lambda f: f.lines('', ''), 'list'),

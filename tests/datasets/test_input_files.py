@@ -1,0 +1,128 @@
+"""Only regular files of a bounded size are opened; what systems leave in folders is passed over."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdeeplab.check.colours import read_colours
+from mmdeeplab.cli.predict import readable
+from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.datasets.voc_folder import read_classes
+from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.video import frames
+from mmdeeplab.input_files import list_files, read_bytes
+from mmdeeplab.schema.files import chain
+from mmdeeplab.serve.examples import from_folder
+from mmdeeplab.serve.limits import Limits
+
+
+def bound(path: Path) -> None:
+    here = Path.cwd()
+    os.chdir(path.parent)  # the name of a socket is short
+    try:
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+def terabyte(path: Path) -> None:
+    with path.open('wb') as file:
+        file.truncate(2**40)
+
+
+NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    'named pipe': (os.mkfifo, 'a named pipe'),
+    'folder': (Path.mkdir, 'a folder'),
+    'socket': (bound, 'a socket'),
+    'endless device': (lambda path: path.symlink_to('/dev/zero'), 'a device'),
+    'empty device': (lambda path: path.symlink_to('/dev/null'), 'a device'),
+    'loop': (lambda path: path.symlink_to(path.name), 'leads back to itself'),
+    'long loop': (
+        lambda path: (path.symlink_to('other'), path.with_name('other').symlink_to(path.name)),
+        'leads back to itself',
+    ),
+    'terabyte': (terabyte, 'too large'),
+    'dangling link': (lambda path: path.symlink_to('nowhere'), 'missing'),
+}
+
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    'picture': ('x.jpg', read_picture),
+    'list': ('train.txt', read_split),
+    'classes': ('classes.txt', read_classes),
+    'colours': ('colours.txt', read_colours),
+    'checkpoint': ('w.safetensors', read_checkpoint),
+    'pth': ('w.pth', read_checkpoint),
+    'video': ('x.mp4', lambda path: next(frames(path))),
+    'config': ('c.py', lambda path: list(chain(path))),
+    'served examples': ('x.jpg', lambda path: from_folder(path.parent, Limits())),
+}
+
+
+@pytest.mark.parametrize('reader', READERS)
+@pytest.mark.parametrize('thing', NO_FILES)
+def test_what_is_no_file_is_one_sentence_at_once(tmp_path: Path, thing: str, reader: str) -> None:
+    make, words = NO_FILES[thing]
+    name, read = READERS[reader]
+    if thing == 'terabyte' and reader in ('checkpoint', 'pth', 'video'):
+        pytest.skip('their programs map or stream the file')
+    path = tmp_path / name
+    make(path)
+    with pytest.raises(UserError, match=words) as error:
+        read(path)
+    assert name in str(error.value)
+    assert '\n' not in str(error.value)
+
+
+def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'x.jpg'
+    path.touch(0o000)
+    if os.access(path, os.R_OK):
+        pytest.skip('this user may read everything')
+    with pytest.raises(UserError, match=r'x\.jpg cannot be read: Permission denied'):
+        read_bytes(path)
+
+
+@pytest.mark.parametrize('name', ['a\0b.jpg', 'n' * 5000 + '.jpg', 'x.jpg/y.jpg', ''])
+def test_impossible_names_are_sentences(tmp_path: Path, name: str) -> None:
+    (tmp_path / 'x.jpg').touch()
+    with pytest.raises(UserError):
+        read_bytes(f'{tmp_path}/{name}')
+
+
+def test_bad_files_do_not_keep_good_ones(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / 'good.png')
+    os.mkfifo(tmp_path / 'pipe.png')
+    assert len(readable([tmp_path / 'pipe.png', tmp_path / 'good.png'], 2)) == 1
+
+
+def test_what_systems_leave_is_passed_over(tmp_path: Path) -> None:
+    pictures = ['a.jpg', 'B.JPG', '.c.png', 'sub/d.tif', 'sub/deep/e.webp', 'f.g.jpeg', '-h.bmp']
+    system = ['._a.jpg', '.DS_Store', 'Thumbs.db', 'sub/._d.tif', 'sub/desktop.ini']
+    hidden = ['__MACOSX/a.jpg', '.hidden/b.jpg', 'sub/.ipynb_checkpoints/d.tif', '@eaDir/x.jpg']
+    others = ['notes.txt', 'moving.gif', 'sub/jpg', '.jpg']
+    for name in (*pictures, *system, *hidden, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / 'again').symlink_to(tmp_path)  # a folder that holds itself
+    (tmp_path / 'loop').symlink_to('loop')
+    everything = list_files(tmp_path, recurse=True)
+    assert everything.names == tuple(sorted(pictures))
+    folders = {f'{name.rpartition("/")[0]}/' for name in hidden}
+    assert set(everything.system) == {*system, *folders}
+    assert set(everything.others) == {*others, 'loop'}
+    flat = list_files(tmp_path)
+    assert flat.names == tuple(sorted(name for name in pictures if '/' not in name))
+    assert '__MACOSX/' in flat.system
+
+
+def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='nowhere'):
+        list_files(tmp_path / 'nowhere')
