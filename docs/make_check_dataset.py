@@ -72,7 +72,7 @@ def kinds_table() -> str:
 def write() -> None:
     """Replace what stands between the marks of the page."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ['XDG_CACHE_HOME'] = f'{folder}/cache'
+        os.environ['MMDEEPLAB_CACHE'] = f'{folder}/cache'
         os.chdir(folder)
         break_mini_voc(Path('broken-voc'))
         example = printed(Path('broken-voc'))

@@ -1,4 +1,4 @@
-"""Where what was fetched, measured or compiled on this machine is kept."""
+"""Where what was fetched, measured, compiled or checked on this machine is kept."""
 
 from __future__ import annotations
 
@@ -9,5 +9,7 @@ VARIABLE = 'MMDEEPLAB_CACHE'
 
 
 def cache_folder() -> Path:
-    """``$MMDEEPLAB_CACHE``, or ``~/.cache/mmdeeplab``."""
-    return Path(os.environ.get(VARIABLE) or '~/.cache/mmdeeplab').expanduser()
+    """``$MMDEEPLAB_CACHE``, else ``$XDG_CACHE_HOME/mmdeeplab``, else ``~/.cache/mmdeeplab``."""
+    if own := os.environ.get(VARIABLE):
+        return Path(own).expanduser()
+    return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'mmdeeplab'

@@ -36,8 +36,10 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
     Capital letters count half; the first of several at one distance wins in alphabetical order.
     """
-    ranked = sorted((edits(word, choice), choice) for choice in set(choices))
-    return ranked[0][1] if ranked and ranked[0][0] <= max(len(word) / 3, 1) else None
+    limit = max(len(word) / 3, 1)
+    near = (choice for choice in set(choices) if abs(len(choice) - len(word)) <= limit)
+    ranked = sorted((edits(word, choice), choice) for choice in near)
+    return ranked[0][1] if ranked and ranked[0][0] <= limit else None
 
 
 def edits(a: str, b: str) -> float:

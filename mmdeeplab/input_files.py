@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmdeeplab.console import progress
 from mmdeeplab.errors import UserError, fault
 
 PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
@@ -152,7 +153,8 @@ def list_files(
     names: list[str] = []
     system: list[str] = []
     others: list[str] = []
-    for entry, relative in _walk(str(folder), '', recurse, system, set()):
+    found = _walk(str(folder), '', recurse, system, set())
+    for entry, relative in progress(found, f'looking through {folder}', unit='files'):
         if is_system_file(entry.name):
             system.append(relative)
         elif Path(entry.name).suffix.lower() in suffixes:

@@ -24,7 +24,8 @@ def shared() -> Path:
 @pytest.fixture(scope='session', autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nothing that tests remember of files reaches the user's cache."""
-    os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.mktemp('cache'))
+    folder = tmp_path_factory.mktemp('cache')
+    os.environ.update(XDG_CACHE_HOME=str(folder), MMDEEPLAB_CACHE=str(folder / 'mmdeeplab'))
 
 
 @pytest.fixture(autouse=True)

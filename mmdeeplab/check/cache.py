@@ -2,37 +2,22 @@
 
 import hashlib
 import json
-import os
 from dataclasses import fields
 from pathlib import Path
 
+from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.checkpoints.disk import Disk, replacing
 
-VERSION = 1  # raise it with every change of what `look_at` finds
+VERSION = 2  # raise it with every change of what `look_at` finds
 _loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be written
-
-
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/mmdeeplab/check``, by default below ``~/.cache``."""
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(base) / 'mmdeeplab' / 'check'
-
-
-def stamp(path: Path) -> list[int]:
-    """Size and time of change of a file; empty when it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return []
-    return [status.st_size, status.st_mtime_ns]
 
 
 class Cache:
     """Samples of one pair of folders, by id and by the stamps of their two files.
 
-    A record is used only while name, size and time of change of both files are what they were. A
-    damaged cache file, or one of another version, is as good as none.
+    A record is used only while the stamps (:mod:`mmdeeplab.stamp`) of both files are the same.
+    A damaged cache file, or one of another version, is as good as none.
 
     Args:
         key: What the records depend on besides the files: the folders and suffixes.
@@ -40,7 +25,7 @@ class Cache:
 
     def __init__(self, key: str) -> None:
         name = hashlib.sha256(f'{VERSION}\n{key}'.encode()).hexdigest()[:24]
-        self.path = cache_folder() / f'{name}.json'
+        self.path = cache_folder() / 'check' / f'{name}.json'
         self.records = _loaded.setdefault(self.path, {})
         if not self.records:
             self.records.update(_read(self.path))

@@ -11,10 +11,12 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from mmdeeplab.check.cache import Cache, stamp
+from mmdeeplab.check.cache import Cache
 from mmdeeplab.check.sample import Sample, look_at
 from mmdeeplab.check.sources import Source
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import tool
+from mmdeeplab.stamp import stamp
 
 FEW = 32  # below, a pool takes longer to start than to work
 CHUNK = 8
@@ -81,7 +83,7 @@ def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[Sample]:
         except BrokenProcessPool as error:
             raise UserError(
                 'a process that checked the data died, most likely for want of memory: '
-                'tools/check_dataset.py CONFIG --workers 1 needs the least'
+                f'{tool("check_dataset")} CONFIG --workers 1 needs the least'
             ) from error
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdeeplab.console import one_line, printable_output
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import find_config
+from mmdeeplab.shipped import call_tools, find_config
 
 if TYPE_CHECKING:
     from mmengine.config import Config, ConfigDict
 
 SPLITS = ('train', 'val', 'test')
+OF_PATHS = (
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+)
+LONGEST_SHOWN = 200  # characters of a path in a sentence
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -37,26 +43,44 @@ def command(
 ) -> Callable[..., int]:
     """Make a command's ``main(argv=None, prog=None)``, which parses, acts, returns the exit status.
 
-    0, or 2 for something the user can mend: a UserError is printed as one sentence. ``prog`` is the
-    command's name where it is not ``tools/NAME.py``; then the sentence names other commands alike.
+    0, or 2 for something the user can mend: a UserError, or a path that cannot be used, is printed
+    as one sentence. ``prog`` is the command's name where it is not ``tools/NAME.py``; then other
+    commands are named alike (:func:`mmdeeplab.shipped.tool`).
     """
 
     def main(argv: list[str] | None = None, prog: str | None = None) -> int:
         reader = parser()
         reader.prog = prog or reader.prog
-        args = reader.parse_args(argv)
-        try:
-            action(args)
-        except UserError as error:
-            words = sentence(error)
-            words = without_tools(words) if prog else words
-            print(f'error: {words}', file=sys.stderr, flush=True)
-            if 'RANK' in os.environ:
-                os._exit(2)  # a rank must not wait for the others while it is torn down
-            return 2
+        call_tools(installed=prog is not None)
+        with printable_output():
+            args = reader.parse_args(argv)
+            try:
+                action(args)
+            except (UserError, OSError, ValueError) as error:
+                words = sentence(error) if isinstance(error, UserError) else about_a_path(error)
+                if words is None:
+                    raise
+                print(f'error: {words}', file=sys.stderr, flush=True)
+                if 'RANK' in os.environ:
+                    os._exit(2)  # a rank must not wait for the others while it is torn down
+                return 2
         return 0
 
     return main
+
+
+def about_a_path(error: OSError | ValueError) -> str | None:
+    """A sentence for a path that cannot be used whatever is done with it; None for other errors.
+
+    Paths come from everywhere (arguments, configs, lists), and each use of one can raise.
+    """
+    if isinstance(error, OSError) and error.errno in OF_PATHS and error.filename is not None:
+        name = os.fsdecode(error.filename)
+        shown = name if len(name) <= LONGEST_SHOWN else f'{name[:60]}...{name[-20:]}'
+        return f'{one_line(shown)} cannot be used: {error.strerror}; give another path'
+    if isinstance(error, ValueError) and str(error).startswith('embedded null'):
+        return 'a path in the arguments, the config or a list has a NUL character; leave it out'
+    return None
 
 
 def sentence(error: UserError) -> str:
@@ -64,11 +88,6 @@ def sentence(error: UserError) -> str:
     text = str(error)
     marker = f'{UserError.__module__}.{UserError.__qualname__}: '
     return text.rpartition(marker)[2].strip()
-
-
-def without_tools(text: str) -> str:
-    """``tools/new_config.py`` as whoever installed the package calls it: mmdeeplab new-config."""
-    return re.sub(r'\btools/([a-z]\w*)\.py', lambda m: f'mmdeeplab {m[1].replace("_", "-")}', text)
 
 
 def load_config(path: str, args: argparse.Namespace) -> Config:

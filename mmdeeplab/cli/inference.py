@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import load_config, newest_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import config_names, tool
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -76,7 +77,6 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
     Raises:
         UserError: No weights for a config, a backbone's name, or an unknown name.
     """
-    from mmdeeplab.shipped import config_names
     from mmdeeplab.weights.catalogue import Cache, find, load
     from mmdeeplab.weights.catalogue.ready import config_of, ready
 
@@ -86,7 +86,7 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
             return wish, [], find_checkpoint(checkpoint)
         if Path(wish).suffix or Path(wish).exists() or wish in config_names():
             raise UserError(
-                f'{wish} is a config, which needs a checkpoint; `tools/weights.py list` names '
+                f'{wish} is a config, which needs a checkpoint; `{tool("weights")} list` names '
                 'models that bring theirs'
             )
     row = find(wish, rows)
@@ -142,11 +142,11 @@ def find_checkpoint(wish: str) -> Path:
         if cached := Cache().verified(wish):
             return cached
         if wish in [row.name for row in load()]:
-            raise UserError(f'{wish} is not here yet: tools/weights.py get {wish}')
+            raise UserError(f'{wish} is not here yet: {tool("weights")} get {wish}')
     found = newest_checkpoint(path) if path.is_dir() else path
     if found is None or not found.is_file():
         raise UserError(
             f'no checkpoint at {wish}; training writes work_dirs/NAME/iter_N.safetensors, '
-            'tools/convert_weights.py imports published ones'
+            f'{tool("convert_weights")} imports published ones'
         )
     return found

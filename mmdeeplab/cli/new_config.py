@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mmdeeplab.cli.common import command, load_config, quiet_imports
 from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import tool
 
 if TYPE_CHECKING:
     from mmdeeplab.check.report import Report
@@ -152,8 +153,8 @@ def check(out: Path, args: argparse.Namespace) -> None:
     show(report)
     print(summary(report))
     if report.errors:
-        raise UserError(sentence(report, f'tools/check_dataset.py {out}'))
-    print(f'now: mmdeeplab train {out}')
+        raise UserError(sentence(report, f'{tool("check_dataset")} {out}'))
+    print(f'now: {tool("train")} {out}')
 
 
 def show(report: Report) -> None:

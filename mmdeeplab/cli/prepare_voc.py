@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmdeeplab.cli.common import command
+from mmdeeplab.shipped import tool
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +46,7 @@ def prepare_voc(args: argparse.Namespace) -> None:
         f'val {counts.val:,}, trainaug {counts.trainaug:,} images, none of val in trainaug'
     )
     root = '' if folder == Path('data/VOCdevkit/VOC2012') else f' --data-root {folder}'
-    print(f'next: tools/train.py configs/deeplabv3plus_xception_voc.py{root}')
+    print(f'next: {tool("train")} configs/deeplabv3plus_xception_voc.py{root}')
 
 
 main = command(_parser, prepare_voc)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import tool
 
 if TYPE_CHECKING:
     from mmdeeplab.weights.catalogue import Cache, Checkpoint, Result
@@ -38,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for one in (listing, showing, getting):
         one.add_argument(
-            '--cache', type=Path, metavar='DIR', help='($MMDEEPLAB_CACHE or ~/.cache/mmdeeplab)'
+            '--cache', type=Path, metavar='DIR', help='($MMDEEPLAB_CACHE, else ~/.cache/mmdeeplab)'
         )
         one.add_argument(
             '--catalogue', type=Path, metavar='FILE', help='JSON rows of your own; see the docs'
@@ -73,7 +74,7 @@ def chosen(rows: Sequence[Checkpoint], args: argparse.Namespace) -> list[Checkpo
     ]
     if not found:
         said = ', '.join(f'{key} {text!r}' for key, text in wanted.items() if text)
-        raise UserError(f'no checkpoint matches {said}; tools/weights.py list shows all')
+        raise UserError(f'no checkpoint matches {said}; {tool("weights")} list shows all')
     return found
 
 

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab import __version__
 from mmdeeplab.download.disk import placing
+from mmdeeplab.stamp import stamp
 
 
 def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarray]) -> np.ndarray:
@@ -23,10 +26,9 @@ def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarra
     file = Path(path)
     if folder is None or not file.is_file():
         return read(path)
-    status = file.stat()
-    key = repr((str(file.resolve()), status.st_size, status.st_mtime_ns, read.__name__))
+    key = repr((str(file.resolve()), stamp(file), read.__name__, __version__))
     kept = Path(folder) / f'{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npy'
-    if kept.is_file():
+    with suppress(OSError, EOFError, ValueError):  # not there, or cut off: made again
         return np.load(kept, allow_pickle=False)
     array = read(path)
     with placing(kept) as partial, partial.open('wb') as out:

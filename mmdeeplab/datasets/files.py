@@ -16,7 +16,12 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab import input_files
 from mmdeeplab.datasets import lean
+<<<<<<< HEAD
 from mmdeeplab.errors import fault
+=======
+from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import tool
+>>>>>>> ccf3145 (Make again what was made from another file; walk folders in predict; print no control characters)
 
 VOID = 255
 MAX_PIXELS = 2**27
@@ -84,7 +89,7 @@ def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
         raise fault(
             'colour-mask',
             f'the mask {path} is a {header.mode} picture; a mask holds one class id a pixel (a '
-            'palette or grey PNG); tools/check_dataset.py CONFIG --fix OUT writes such ones',
+            f'palette or grey PNG); {tool("check_dataset")} CONFIG --fix OUT writes such ones',
         )
     ids = decode_pixels(data, path)
     if header.orientation != 1:

@@ -13,6 +13,7 @@ from mmdeeplab.datasets.split_list import read_split, why_missing
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.input_files import read_text
 from mmdeeplab.registry import DATASETS
+from mmdeeplab.shipped import tool
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
 SHOWN = 5  # offenders that an error spells out
@@ -137,12 +138,12 @@ def missing_root(root: Path, split: str) -> str:
     if root.is_dir():
         return ''
     if 'mini' in root.name:
-        return f'no data at {root}; draw them: tools/make_mini_voc.py --out {root}'
+        return f'no data at {root}; draw them: {tool("make_mini_voc")} --out {root}'
     return (
         f'no data at {root} (wanted for the split "{split}"). Name your folder with '
         '--data-root DIR: it holds JPEGImages, SegmentationClass and '
         'ImageSets/Segmentation. VOC 2012 unpacks to VOCdevkit/VOC2012. To try without a '
-        'download: tools/make_mini_voc.py --out data/mini-voc, then '
+        f'download: {tool("make_mini_voc")} --out data/mini-voc, then '
         'configs/deeplabv3plus_xception_mini-voc.py'
     )
 

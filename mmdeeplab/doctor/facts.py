@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mmdeeplab import __version__
+from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.doctor.ask import ask
 from mmdeeplab.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.shipped import HOME
@@ -157,7 +158,7 @@ def run_probe(python: str = sys.executable) -> tuple[dict[str, str], Torch | Non
 def look_at_machine() -> Machine:
     """Cores, driver, disk, shared memory, cache."""
     shared = Path('/dev/shm')
-    cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmdeeplab'
+    cache = cache_folder()
     return Machine(
         cores=usable_cores(),
         driver=Path('/proc/driver/nvidia/version').exists(),

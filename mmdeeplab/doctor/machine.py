@@ -34,7 +34,7 @@ def judge_machine(facts: Facts) -> Iterator[Finding]:
         yield Finding(WARNING, words, 'mount -o remount,size=8G /dev/shm')
     if not machine.cache_writable:
         words = f'{machine.cache} cannot be written: data sets are checked anew in every run'
-        yield Finding(WARNING, words, 'export XDG_CACHE_HOME="$PWD/.cache"')
+        yield Finding(WARNING, words, 'export MMDEEPLAB_CACHE="$PWD/.cache"')
 
 
 def judge_kernels(facts: Facts) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from mmdeeplab.errors import UserError
 
+LONGEST_NAME = 255  # bytes that the usual file systems take
+
 
 @contextlib.contextmanager
 def writing(path: Path, needed: int | None = None) -> Iterator[None]:
@@ -35,7 +37,9 @@ def placing(path: Path, needed: int | None = None) -> Iterator[Path]:
     Raises:
         UserError: The disk does not take it; nothing has changed at ``path``.
     """
-    partial = path.with_name(f'{path.name}.{os.urandom(4).hex()}.part')
+    ending = f'.{os.urandom(4).hex()}.part'
+    fits = len(os.fsencode(path.name)) + len(ending) <= LONGEST_NAME
+    partial = path.with_name(f'{path.name if fits else ""}{ending}')
     with writing(path, needed):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

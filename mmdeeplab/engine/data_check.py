@@ -18,6 +18,7 @@ from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.engine.ranks import join_ranks, on_first_rank
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
+from mmdeeplab.shipped import tool
 
 
 def prepare_data(cfg: Config, options: Sequence[str] = (), check: bool = True) -> str:
@@ -82,7 +83,7 @@ def _examine(
 
 def listing_command(cfg: Config, options: Sequence[str] = ()) -> str:
     """The command that prints the whole table for the data of ``cfg``."""
-    words = ['tools/check_dataset.py', cfg.filename or 'CONFIG']
+    words = [*tool('check_dataset').split(), cfg.filename or 'CONFIG']
     roots = {str(source.root) for source in sources(cfg, ('train', 'val', 'test'))[0]}
     if len(roots) == 1:
         words += ['--data-root', *roots]

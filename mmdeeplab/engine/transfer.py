@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import tool
 from mmdeeplab.weights.table import describe
 
 MIN_BACKBONE = 0.9  # share of the backbone's tensors that must fit
@@ -187,7 +188,7 @@ def _require_backbone(
     raise UserError(
         f'load_from: {share:.0%} of the {len(keys)} tensors of the backbone are in {path}, '
         f'at least {least:.0%} must be (finetune.min_backbone): another backbone, or weights to '
-        f'bring over by tools/convert_weights.py\n'
+        f'bring over by {tool("convert_weights")}\n'
         + describe(str(path), {kind: texts for kind, texts in faults.items() if texts})
     )
 

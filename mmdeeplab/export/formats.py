@@ -11,6 +11,7 @@ import numpy as np
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.graph import Graph
+from mmdeeplab.shipped import tool
 
 PRECISIONS = ('float', 'half', 'int8')
 METADATA = 'mmdeeplab'  # key or file name under which an artefact holds what is known of it
@@ -108,5 +109,5 @@ def open_artefact(path: str | Path) -> tuple[Run, dict]:
             f'{FORMATS[name].runtime} cannot read {path}, it is broken: {why[-1][:300]}'
         ) from error
     if run is None:
-        raise UserError(f'{path} was not written by tools/export.py: it tells nothing of itself')
+        raise UserError(f'{path} was not written by {tool("export")}: it tells nothing of itself')
     return run, known

@@ -9,14 +9,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mmdeeplab import __version__
 from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
 from mmdeeplab.fast.vino import installed
+from mmdeeplab.kernels import library
 
 
 class Choices:
-    """One line of ``~/.cache/mmdeeplab/fast.json`` (``$MMDEEPLAB_CACHE``).
+    """One line of ``fast.json`` in the cache (:mod:`mmdeeplab.cache_folder`).
 
     Args:
         network: Counts by the shapes of its tensors; other weights take the same time.
@@ -33,6 +35,7 @@ class Choices:
             f'{torch.get_num_threads()} threads',
             f'torch {torch.__version__}',
             f'openvino {installed()}',
+            f'mmdeeplab {__version__}, {"C kernels" if library() else "no C kernels"}',
             hashlib.sha256(text.encode()).hexdigest()[:16],
             'x'.join(map(str, shape)),
             'float32' if fast is True else str(fast),

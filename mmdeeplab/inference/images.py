@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from mmdeeplab.datasets.files import read_bytes
 from mmdeeplab.datasets.loading import read_image
 from mmdeeplab.errors import UserError
 
@@ -26,7 +27,9 @@ def read_picture(picture: Picture) -> np.ndarray:
     if isinstance(picture, str) and '://' in picture:
         picture = download(picture)
     if isinstance(picture, (str, Path)):
-        return np.ascontiguousarray(read_image(picture)[..., ::-1])
+        if Path(picture).suffix.lower() != '.gif':
+            return np.ascontiguousarray(read_image(picture)[..., ::-1])
+        picture = decode(read_bytes(picture, 'image'), str(picture))  # the first of its pictures
     if isinstance(picture, bytes):
         picture = decode(picture)
     if isinstance(picture, Image.Image):

@@ -1,21 +1,50 @@
-"""Where predictions go: complete files, never of two models in one folder."""
+"""Where predictions go: complete files, each known to be of its input, never of two models."""
 
+from __future__ import annotations
+
+import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from mmdeeplab.download.disk import placing
+from mmdeeplab.console import progress
+from mmdeeplab.download import digest
+from mmdeeplab.download.disk import placing, writing
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.kinds import suffix
+from mmdeeplab.inference.kinds import RECORD, suffix
 from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.stamp import stamp
 
-RECORD = 'predict.json'
+MADE_FROM = 'predict.jsonl'
+"""Beside it, a line for every file: what it was made from."""
+_KEYS = ('bytes', 'settings', 'source', 'stamp', 'sha256')
+
+
+class Source(NamedTuple):
+    """Which file it was, to be known again: path, stamp (:mod:`mmdeeplab.stamp`), SHA-256."""
+
+    path: str
+    stamp: list[int]
+    sha256: str
+
+
+def source_of(path: Path) -> Source:
+    """To be asked for before the file is read, so that a change in between is noticed later."""
+    seen, content = stamp(path), ''
+    with suppress(OSError):  # told when it is read
+        content = digest(path) if path.is_file() else ''
+    return Source(str(path.absolute()), seen, content)
 
 
 class Outputs:
-    """``FOLDER/KIND/NAME.png`` for every image, and ``FOLDER/predict.json`` saying of which model.
+    """``FOLDER/KIND/NAME.png`` for every image, ``predict.json`` saying of which model, and
+    ``predict.jsonl`` saying of which input each file is.
 
-    A file appears complete or not at all, so what is there need not be made again.
+    A file appears complete or not at all. It need not be made again while it is as long as it was,
+    and its input and the settings are those that it was made from: by the input's path, size, times
+    and inode, or else by its content.
 
     Args:
         folder: Made when missing.
@@ -32,36 +61,89 @@ class Outputs:
     ) -> None:
         self.folder, self.kinds, self.overwrite = folder, tuple(kinds), overwrite
         record = folder / RECORD
-        there = _read(record)
-        if there is not None and there != settings and not overwrite:
-            changed = [key for key in settings if there.get(key) != settings[key]]
+        there = {} if overwrite else _read(record)
+        if changed := [key for key, value in there.items() if settings.get(key) != value]:
             raise UserError(
-                f'{folder} holds predictions with another {", ".join(changed) or "setting"} '
-                f'(see {record}); give another --out, or --overwrite'
+                f'{folder} holds predictions with another {", ".join(changed)} (see {record}); '
+                'give another --out, or --overwrite'
             )
+        content = json.dumps(settings, indent=2)
         with placing(record) as partial:
-            partial.write_text(json.dumps(settings, indent=2) + '\n')
+            partial.write_text(content + '\n')
+        self.settings = hashlib.sha256(content.encode()).hexdigest()[:16]
+        self.made_from = folder / MADE_FROM
+        self._made = _read_lines(self.made_from)
 
     def path(self, kind: str, name: str) -> Path:
         """The file of one kind."""
         return self.folder / kind / f'{name}{suffix(kind)}'
 
-    def done(self, name: str) -> bool:
-        """Whether every wanted file is there."""
-        return not self.overwrite and all(self.path(kind, name).is_file() for kind in self.kinds)
+    def done(self, files: Sequence[Path], source: Path) -> bool:
+        """Whether all files are there, whole, and made from what ``source`` is now."""
+        if self.overwrite or not all(map(self._is_whole, files)):
+            return False
+        made = [self._made[self._key(file)] for file in files]
+        now = [str(source.absolute()), stamp(source)]
+        if all([one['source'], one['stamp']] == now for one in made):
+            return True
+        known = source_of(source)
+        if not known.sha256 or any(one['sha256'] != known.sha256 for one in made):
+            return False
+        self.keep(files, known)  # moved, copied or touched: the same picture
+        return True
 
-    def write(self, name: str, result: Segmentation) -> None:
+    def keep(self, files: Sequence[Path], source: Source) -> None:
+        """Remember that the files, which are complete, were made from ``source``."""
+        lines = []
+        for file in files:
+            one = dict(file=self._key(file), bytes=_size(file), settings=self.settings)
+            one |= dict(source=source.path, stamp=source.stamp, sha256=source.sha256)
+            self._made[self._key(file)] = one
+            lines.append(f'\n{json.dumps(one)}')  # a line that a kill has cut is ended by the next
+        with writing(self.made_from), self.made_from.open('a') as record:
+            record.write(''.join(lines))
+
+    def write(self, name: str, result: Segmentation, source: Source) -> None:
         """Write every wanted kind."""
-        for kind in self.kinds:
-            result.save(self.path(kind, name), kind)
+        files = [self.path(kind, name) for kind in self.kinds]
+        for kind, file in zip(self.kinds, files, strict=True):
+            result.save(file, kind)
+        self.keep(files, source)
+
+    def _key(self, file: Path) -> str:
+        return file.relative_to(self.folder).as_posix()
+
+    def _is_whole(self, file: Path) -> bool:
+        one = self._made.get(self._key(file))
+        return one is not None and (one['settings'], one['bytes']) == (self.settings, _size(file))
 
 
-def _read(record: Path) -> dict | None:
+def _size(file: Path) -> int:
+    """Bytes of a file; -1 where there is none."""
+    return (stamp(file) or [-1])[0]
+
+
+def _read(record: Path) -> dict:
     try:
         return dict(json.loads(record.read_text()))
     except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f'{record} cannot be read ({error}); remove it, or use --overwrite'
         ) from error
+
+
+def _read_lines(path: Path) -> dict[str, dict]:
+    """The last whole line of each file; lines that were cut are left out."""
+    found: dict[str, dict] = {}
+    if not path.is_file():
+        return found
+    with path.open(errors='replace') as lines:
+        for line in progress(lines, f'reading {path}', unit='lines'):
+            try:
+                one = json.loads(line)
+                found[one['file']] = {key: one[key] for key in _KEYS}
+            except (ValueError, KeyError, TypeError):
+                continue
+    return found

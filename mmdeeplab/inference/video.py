@@ -8,8 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmdeeplab.console import one_line, progress
+from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.outputs import Outputs
+from mmdeeplab.inference.inputs import Input
+from mmdeeplab.inference.outputs import Outputs, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.input_files import require_regular
 
@@ -84,8 +87,17 @@ def frame_rate(path: Path) -> float:
         capture.release()
 
 
+def frame_count(path: Path) -> int | None:
+    """Frames by what the file says of itself; None where it does not."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0) or None
+    finally:
+        capture.release()
+
+
 def segment_video(
-    predictor: DeepLabPredictor, path: Path, outputs: Outputs, batch_size: int = 1
+    predictor: DeepLabPredictor, film: Input, outputs: Outputs, batch_size: int = 1
 ) -> int:
     """Write ``color`` and ``overlay`` as ``KIND/NAME.mp4``, the others as ``KIND/NAME/000001.png``.
 
@@ -93,41 +105,51 @@ def segment_video(
         The number of frames.
 
     Raises:
-        UserError: Not a video.
+        UserError: Not a video, or a file that cannot be written.
     """
     number = 0
-    rate = frame_rate(path)
+    source, rate = source_of(film.path), frame_rate(film.path)
+    shown = progress(frames(film.path), one_line(film.name), frame_count(film.path), 'frames')
     with ExitStack() as stack:
         films = {
-            kind: stack.enter_context(Film(last_file(path, outputs, kind), rate))
+            kind: stack.enter_context(Film(last_file(film.name, outputs, kind), rate))
             for kind in outputs.kinds
             if kind in FILMED
         }
-        for batch in batches(frames(path), batch_size):
+        for batch in batches(shown, batch_size):
             for result in predictor.batch(batch):
                 number += 1
                 for kind in outputs.kinds:
                     if kind in films:
                         films[kind].add(np.asarray(getattr(result, kind)()))
                     else:
-                        result.save(outputs.path(kind, f'{path.stem}/{number:06d}'), kind)
+                        result.save(outputs.path(kind, f'{film.name}/{number:06d}'), kind)
     for kind in set(outputs.kinds) - set(FILMED):
+        remove_frames_after(number, outputs.folder / kind / film.name)
         summary = json.dumps(dict(frames=number, frames_per_second=rate))
-        last_file(path, outputs, kind).write_text(summary + '\n')
+        with placing(last_file(film.name, outputs, kind)) as partial:
+            partial.write_text(summary + '\n')
+    outputs.keep(last_files(film.name, outputs), source)
     return number
 
 
-def last_file(path: Path, outputs: Outputs, kind: str) -> Path:
+def remove_frames_after(number: int, folder: Path) -> None:
+    """Remove those of an earlier film of this name that was longer."""
+    for path in folder.glob('[0-9]*.*'):
+        if path.stem.isdecimal() and len(path.stem) >= 6 and int(path.stem) > number:
+            path.unlink()
+
+
+def last_file(name: str, outputs: Outputs, kind: str) -> Path:
     """What is written last of one kind, and so tells that the kind is complete."""
     if kind in FILMED:
-        return outputs.folder / kind / f'{path.stem}.mp4'
-    return outputs.folder / kind / path.stem / 'video.json'
+        return outputs.folder / kind / f'{name}.mp4'
+    return outputs.folder / kind / name / 'video.json'
 
 
-def done(path: Path, outputs: Outputs) -> bool:
-    """Whether every wanted kind of a video is complete."""
-    there = all(last_file(path, outputs, kind).is_file() for kind in outputs.kinds)
-    return there and not outputs.overwrite
+def last_files(name: str, outputs: Outputs) -> list[Path]:
+    """Those of every wanted kind."""
+    return [last_file(name, outputs, kind) for kind in outputs.kinds]
 
 
 def batches(items: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 from mmengine.logging import print_log
 
+from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.catalogue.cache import Cache
+from mmdeeplab.stamp import stamp
 
 FLAGS = ('-O3', '-march=native', '-std=gnu11', '-fopenmp', '-fPIC', '-w')
 SWITCH = 'MMDEEPLAB_KERNELS'
@@ -50,12 +51,15 @@ def find_compiler() -> str | None:
 def compiled(compiler: str) -> Path:
     """The shared library, out of the cache where the same sources met the same machine before.
 
+    Its checksum stands behind it in the file, where the loader does not look: one that was cut off
+    or changed is compiled again, since to load it could end the process.
+
     Raises:
         OSError, subprocess.SubprocessError: It cannot be made.
     """
     sources = sorted(FOLDER.glob('*.c'))
-    path = Cache().folder / 'kernels' / f'{key(compiler)}.so'
-    if path.is_file():
+    path = cache_folder() / 'kernels' / f'{key(compiler)}.so'
+    if is_whole(path):
         return path
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, 'kernels.so')
@@ -64,6 +68,7 @@ def compiled(compiler: str) -> Path:
         for source, target in zip(sources, objects, strict=True):
             run(compiler, *FLAGS, '-c', source, '-o', target)
         run(compiler, '-shared', *objects, '-o', made)
+        made.write_bytes(with_checksum(made.read_bytes()))
         try:
             with placing(path) as partial:
                 shutil.copy(made, partial)
@@ -73,6 +78,18 @@ def compiled(compiler: str) -> Path:
     return path
 
 
+def with_checksum(library: bytes) -> bytes:
+    """A file's bytes, and behind them their SHA-256."""
+    return library + hashlib.sha256(library).digest()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there and ends with the checksum of what stands before it."""
+    size = hashlib.sha256().digest_size
+    data = path.read_bytes() if path.is_file() else b''
+    return len(data) > size and with_checksum(data[:-size]) == data
+
+
 def run(*words: str | Path) -> None:
     subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True, timeout=300)
 
@@ -80,7 +97,7 @@ def run(*words: str | Path) -> None:
 def key(compiler: str) -> str:
     """What the result depends on: the sources, the compiler, the instructions of the processor."""
     digest = hashlib.sha256(' '.join((compiler, *FLAGS)).encode())
-    digest.update(str(Path(compiler).stat().st_mtime).encode())
+    digest.update(str(stamp(compiler)[:2]).encode())
     info = Path('/proc/cpuinfo')
     if info.is_file():
         lines = info.read_text(errors='replace').splitlines()

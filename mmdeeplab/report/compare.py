@@ -13,6 +13,7 @@ from mmdeeplab.evaluation.bootstrap import percentile, resample
 from mmdeeplab.evaluation.per_image import ImageCounts
 from mmdeeplab.evaluation.scores import MEANS, class_scores, mean_scores
 from mmdeeplab.report.html import number
+from mmdeeplab.shipped import tool
 
 
 class Difference(NamedTuple):
@@ -51,11 +52,11 @@ def read_metrics(path: Path) -> dict:
     try:
         metrics = json.loads(file.read_text())
     except FileNotFoundError as error:
-        raise UserError(f'no metrics.json at {path}; tools/test.py --out DIR writes it') from error
+        raise UserError(f'no metrics.json at {path}; {tool("test")} --out DIR writes it') from error
     except ValueError as error:  # not JSON, or not text
         raise UserError(f'{file} is not a metrics.json: {error}') from error
     if not isinstance(metrics, dict) or 'per_class' not in metrics:
-        raise UserError(f'{file} has no per_class: it is not a metrics.json of tools/test.py')
+        raise UserError(f'{file} has no per_class: it is not a metrics.json of {tool("test")}')
     return metrics
 
 

@@ -185,7 +185,7 @@ def test_a_changed_bit_of_the_cache_is_noticed(root: Path) -> None:
 
 
 def test_without_a_place_for_the_cache(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv('XDG_CACHE_HOME', '/proc/none')
+    monkeypatch.setenv('MMDEEPLAB_CACHE', '/proc/none')
     assert examine(config(root), ('train',)).problems == []
 
 
@@ -193,7 +193,7 @@ def test_a_pool_finds_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
     cut(Folder(root, 'train').image)
     alone = examine(config(root), ('train', 'val'), workers=0)
     monkeypatch.setattr(scan_module, 'FEW', 1)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(root / 'elsewhere'))
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(root / 'elsewhere'))
     pooled = examine(config(root), ('train', 'val'), workers=2)
     assert pooled.problems == alone.problems
     assert pooled.looks[0].samples == alone.looks[0].samples

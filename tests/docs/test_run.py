@@ -74,7 +74,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict]]:
     path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
     environment = dict(
         PYTHONPATH=path, OMP_NUM_THREADS='1', MMDEEPLAB_CACHE=str(folder / 'cache'),
-        XDG_CACHE_HOME=str(folder / 'xdg'), CUDA_VISIBLE_DEVICES='',
+        CUDA_VISIBLE_DEVICES='',
     )  # fmt: skip
     done = subprocess.run(
         [sys.executable, str(ROOT / 'tests/docs/play.py'), str(folder), *HERE],

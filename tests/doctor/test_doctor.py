@@ -155,7 +155,7 @@ def test_numpy_of_another_build(tmp_path: Path) -> None:
         ({}, dict(disk=GIB), WARNING, '--work-dir'),
         ({}, dict(shared=64 * 2**20), WARNING, 'mount -o remount'),
         ({}, dict(shared=None), None, ''),
-        ({}, dict(cache_writable=False), WARNING, 'XDG_CACHE_HOME'),
+        ({}, dict(cache_writable=False), WARNING, 'MMDEEPLAB_CACHE'),
     ],
 )
 def test_machine(

@@ -60,3 +60,15 @@ def test_without_them_pytorch_does_the_work(off: str, monkeypatch: pytest.Monkey
     x = torch.randn(1, 16, 5, 6).to(memory_format=torch.channels_last)
     truth = torch.nn.functional.conv2d(x.relu(), conv.weight, padding=1, groups=16)
     assert torch.allclose(conv(x), truth, atol=1e-6)
+
+
+def test_a_library_that_was_cut_is_compiled_again(anew: Path) -> None:
+    assert library() is not None
+    (path,) = (anew / 'kernels').iterdir()
+    path.with_suffix('.old').write_bytes(path.read_bytes())
+    size = path.stat().st_size
+    path.unlink()  # this process has mapped it
+    path.write_bytes(path.with_suffix('.old').read_bytes()[: size // 2])
+    library.cache_clear()
+    assert library() is not None
+    assert build.is_whole(path)

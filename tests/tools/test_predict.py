@@ -7,9 +7,6 @@ import pytest
 from PIL import Image
 from tools_conftest import CONFIG, SMALL, Tool
 
-from mmdeeplab.cli.predict import find_inputs
-from mmdeeplab.errors import UserError
-
 pytestmark = pytest.mark.slow
 
 
@@ -59,19 +56,6 @@ def labels(model: object, x: np.ndarray) -> np.ndarray:
     with torch.no_grad():
         logits = model(torch.from_numpy(x), mode='tensor')
     return F.interpolate(logits, x.shape[2:], mode='bilinear', align_corners=True)[0].argmax(0)
-
-
-def test_inputs_are_files_folders_and_patterns(tmp_path: Path) -> None:
-    for name in ('a.jpg', 'b.png', 'notes.txt'):
-        (tmp_path / name).touch()
-    assert [p.name for p in find_inputs([str(tmp_path)])] == ['a.jpg', 'b.png']
-    assert [p.name for p in find_inputs([str(tmp_path / '*.png')])] == ['b.png']
-    assert [p.name for p in find_inputs([str(tmp_path / 'a.jpg')])] == ['a.jpg']
-    with pytest.raises(UserError, match=r'no image or video at .*gone\*'):
-        find_inputs([str(tmp_path / 'gone*')])
-    (tmp_path / 'a.png').touch()
-    with pytest.raises(UserError, match='one file: a'):
-        find_inputs([str(tmp_path)])
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class Cache:
     """A folder of checkpoints.
 
     Args:
-        folder: ``$MMDEEPLAB_CACHE``, or ``~/.cache/mmdeeplab``, by default.
+        folder: That of :mod:`mmdeeplab.cache_folder` by default.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from mmdeeplab.download import Expected
 from mmdeeplab.download.https import require_https
 from mmdeeplab.errors import UserError
+from mmdeeplab.shipped import tool
 
 HERE = Path(__file__).parent
 SOURCES = ('tf', 'coral', 'torchvision', 'mmseg', 'timm', 'hf')  # files, in the order of the list
@@ -165,7 +166,8 @@ def find(name: str, rows: Sequence[Checkpoint]) -> Checkpoint:
         if row.name == name:
             return row
     hint = did_you_mean(name, [row.name for row in rows])
-    raise UserError(f'no checkpoint is named {name!r}{hint or "; tools/weights.py list has them"}')
+    hint = hint or f'; {tool("weights")} list has them'
+    raise UserError(f'no checkpoint is named {name!r}{hint}')
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

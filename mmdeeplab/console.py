@@ -1,0 +1,113 @@
+"""What reaches the terminal: no control characters out of file names, and signs of life."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, TextIO, TypeVar
+
+T = TypeVar('T')
+
+DELAY = 2.0  # seconds of silence before progress is shown
+_CONTROL = r'\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f'
+_TURNS_TEXT = r'\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069'  # bidirectional controls
+_UNSAFE = re.compile(rf'[{_CONTROL}{_TURNS_TEXT}\u2028\u2029\ud800-\udfff]|(?<!^)\r(?!\n)')
+_BAR_MOVES = re.compile(r'[\r\n]*(\x1b\[A)*')
+_LEVEL = re.compile(r'[-/: \d]* - \w+ - (\x1b\[\d+m)+[A-Z]+\x1b\[0m - ')  # MMEngine's, coloured
+
+
+def printable(text: str) -> str:
+    r"""The text with escape sequences, other control and bidirectional characters as ``\x1b``.
+
+    Ends of lines and tabs stay; so does a carriage return in front, by which bars start.
+    """
+    return _UNSAFE.sub(lambda found: found[0].encode('unicode_escape').decode(), text)
+
+
+def one_line(text: str) -> str:
+    """:func:`printable`, with ends of lines and tabs written out, too: for one name or sentence."""
+    return printable(re.sub(r'[\n\t\r]', lambda found: repr(found[0])[1:-1], text))
+
+
+def printable_record(record: logging.LogRecord) -> bool:
+    """A filter of a logger: the message becomes :func:`printable`."""
+    record.msg, record.args = printable(record.getMessage()), None
+    return True
+
+
+class PrintableStream:
+    """A text stream whose every line is :func:`printable`, whoever prints; else the one it wraps.
+
+    Args:
+        stream: The terminal, or what stands in its place.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write; the moves of progress bars and the colours of log levels are left as they are."""
+        if not _BAR_MOVES.fullmatch(text):
+            head = level[0] if (level := _LEVEL.match(text)) else ''
+            self._stream.write(head + printable(text[len(head) :]))
+        else:
+            self._stream.write(text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def printable_output() -> Iterator[None]:
+    """Standard output and error print :func:`printable` text within."""
+    with ExitStack() as stack:
+        if not isinstance(sys.stdout, PrintableStream):
+            stack.enter_context(redirect_stdout(PrintableStream(sys.stdout)))
+        if not isinstance(sys.stderr, PrintableStream):
+            stack.enter_context(redirect_stderr(PrintableStream(sys.stderr)))
+        yield
+
+
+def progress(
+    items: Iterable[T], title: str, total: int | None = None, unit: str = 'it'
+) -> Iterator[T]:
+    """The items; from :data:`DELAY` seconds on with a sign of life on standard error.
+
+    A terminal gets a bar; a log file gets a line, each after twice as long as the one before. Of
+    several ranks the first one tells.
+
+    Args:
+        items: What takes long to go through.
+        title: What is done: ``reading train.txt``.
+        total: How many there are.
+        unit: Of what.
+    """
+    if os.environ.get('RANK', '0') != '0':
+        yield from items
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        yield from tqdm(items, title, total, leave=False, unit=unit, delay=DELAY)
+    else:
+        yield from _with_lines(items, title, total, unit)
+
+
+def _with_lines(items: Iterable[T], title: str, total: int | None, unit: str) -> Iterator[T]:
+    start = time.monotonic()
+    wait = DELAY
+    of = f' of {total:,}' if total is not None else ''
+    for count, item in enumerate(items):
+        if (passed := time.monotonic() - start) > wait:
+            print(f'{title}: {count:,}{of} {unit} in {passed:.0f} s', file=sys.stderr, flush=True)
+            wait = 2 * passed
+        yield item

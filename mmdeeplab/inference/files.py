@@ -1,0 +1,149 @@
+"""Many files segmented: what is there stays, what cannot be read is told at the end."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import suppress
+from time import perf_counter
+
+import numpy as np
+from tqdm import tqdm
+
+from mmdeeplab.console import one_line, progress
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference import video
+from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.inputs import Input
+from mmdeeplab.inference.outputs import Outputs, Source, source_of
+from mmdeeplab.inference.predictor import DeepLabPredictor
+
+OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
+
+
+def segment_files(
+    predictor: DeepLabPredictor,
+    inputs: list[Input],
+    outputs: Outputs,
+    batch_size: int,
+    passed: str = '',
+) -> list[str]:
+    """Segment what is not there yet, and say how much that was.
+
+    Args:
+        predictor: The network.
+        inputs: Images and films.
+        outputs: Where the results go.
+        batch_size: Images at a time.
+        passed: What to say of files that were passed over.
+
+    Returns:
+        A sentence for every input that could not be segmented.
+
+    Raises:
+        UserError: Nothing can be written any more: a full disk, no right.
+    """
+    start = perf_counter()
+    wanted = [one for one in progress(inputs, 'comparing', len(inputs)) if not done(one, outputs)]
+    failed: list[str] = []
+    made = segment_images(predictor, wanted, outputs, batch_size, failed)
+    made += segment_films(predictor, wanted, outputs, batch_size, failed)
+    skipped = len(inputs) - len(wanted)
+    notice = f' ({skipped} were there already)' if skipped else ''
+    rate = f'; {made / (perf_counter() - start):.3g} images a second' if made else ''
+    count = len(wanted) - len(failed)
+    print(f'{count} of {len(inputs)} inputs segmented into {outputs.folder}{notice}{passed}{rate}')
+    return failed
+
+
+def segment_images(
+    predictor: DeepLabPredictor,
+    inputs: list[Input],
+    outputs: Outputs,
+    batch_size: int,
+    failed: list[str],
+) -> int:
+    """Those of the inputs that are images; returns how many were written."""
+    made = 0
+    images = [one for one in inputs if not one.is_video]
+    with tqdm(total=len(images), desc='segmenting', unit='image', disable=None) as bar:
+        for batch, pictures in grouped(predictor, images, batch_size, failed):
+            for (one, source), result in zip(batch, predictor.batch(pictures), strict=True):
+                try:
+                    outputs.write(one.name, result, source)
+                    made += 1
+                except UserError as error:
+                    failed.append(about_its_name(one, error))
+            bar.update(len(batch))
+    return made
+
+
+def segment_films(
+    predictor: DeepLabPredictor,
+    inputs: list[Input],
+    outputs: Outputs,
+    batch_size: int,
+    failed: list[str],
+) -> int:
+    """Those of the inputs that are films; returns how many frames were written."""
+    made = 0
+    for one in inputs:
+        if not one.is_video:
+            continue
+        try:
+            count = video.segment_video(predictor, one, outputs, batch_size)
+            print(f'{one_line(str(one.path))}: {count} frames')
+            made += count
+        except UserError as error:
+            failed.append(about_its_name(one, error) if error.__cause__ else str(error))
+    return made
+
+
+def done(one: Input, outputs: Outputs) -> bool:
+    """Whether all that is wanted of an input is there, and of what it is now."""
+    if one.is_video:
+        return outputs.done(video.last_files(one.name, outputs), one.path)
+    return outputs.done([outputs.path(kind, one.name) for kind in outputs.kinds], one.path)
+
+
+def about_its_name(one: Input, error: UserError) -> str:
+    """The sentence for an input whose results cannot be written because of its name.
+
+    Raises:
+        UserError: ``error``, where the others could not be written either: a full disk, no right.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, OSError) or cause.errno not in OF_NAMES:
+        raise error
+    return f'{one.path}: {error}'
+
+
+def grouped(
+    predictor: DeepLabPredictor, inputs: list[Input], size: int, failed: list[str]
+) -> Iterator[tuple[list[tuple[Input, Source]], list[np.ndarray]]]:
+    """Batches of neighbours that are padded to one size, so that none changes by its batch."""
+    batch: list[tuple[Input, Source]] = []
+    pictures: list[np.ndarray] = []
+    for one in inputs:
+        try:
+            source = source_of(one.path)
+            picture = read_picture(one.path)
+        except UserError as error:
+            failed.append(str(error))
+            continue
+        other = pictures and predictor.padded_size(picture) != predictor.padded_size(pictures[0])
+        if len(pictures) == size or other:
+            yield batch, pictures
+            batch, pictures = [], []
+        batch.append((one, source))
+        pictures.append(picture)
+    if pictures:
+        yield batch, pictures
+
+
+def readable(inputs: list[Input], count: int) -> list[np.ndarray]:
+    """A few of the pictures, evenly over all."""
+    found: list[np.ndarray] = []
+    images = [one.path for one in inputs if not one.is_video]
+    for path in images[:: max(len(images) // count, 1)][:count]:
+        with suppress(UserError):  # named when it is its turn
+            found.append(read_picture(path))
+    return found

@@ -1,0 +1,129 @@
+"""What a person names to be segmented: files, folders with all that lies below, and patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference.kinds import KINDS, RECORD
+from mmdeeplab.input_files import PICTURE_SUFFIXES, list_files
+
+VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
+KNOWN = (*PICTURE_SUFFIXES, '.gif', *VIDEOS)
+SYSTEM = "of the system's own"
+
+
+class Input(NamedTuple):
+    """A picture or film.
+
+    Attributes:
+        path: The file.
+        name: What is made from it is called so: a path without suffix, relative to the output.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def is_video(self) -> bool:
+        return self.path.suffix.lower() in VIDEOS
+
+
+def find_inputs(inputs: list[str]) -> tuple[list[Input], Counter[str]]:
+    """Files as they are, the images and videos below folders, and what patterns match.
+
+    A file below a folder is named by its path in it. Where two would then be one, all are named by
+    their paths in the folder that they share. Predictions (what lies in ``masks`` and the like beside
+    a ``predict.json``) are passed over.
+
+    Returns:
+        The inputs, each file once, and how many files were passed over, by suffix.
+
+    Raises:
+        UserError: An input that names nothing, or two whose results would be one file.
+    """
+    passed: Counter[str] = Counter()
+    found: dict[str, Input] = {}
+    for item in inputs:
+        here = list(_of_item(item, passed))
+        if not here:
+            raise UserError(f'no image or video at {item}{passed_over(passed)}')
+        for one in here:
+            found.setdefault(os.path.abspath(one.path), one)  # noqa: PTH100  (links stay)
+    return _named_apart(found), passed
+
+
+def passed_over(passed: Counter[str]) -> str:
+    """``; passed over: 3 .txt``, or nothing."""
+    listed = ', '.join(f'{count} {suffix}' for suffix, count in passed.most_common() if count)
+    return f'; passed over: {listed}' if listed else ''
+
+
+def _of_item(item: str, passed: Counter[str]) -> Iterator[Input]:
+    path = Path(item)
+    if path.is_dir():
+        yield from _below(path, path, passed)
+    elif os.path.lexists(path):
+        yield Input(path, path.stem)
+    else:
+        for match in sorted(map(Path, glob.glob(item, recursive=True))):  # noqa: PTH207
+            if match.is_dir():
+                yield from _below(match, match.parent, passed)
+            else:
+                yield Input(match, match.stem)
+
+
+def _below(folder: Path, root: Path, passed: Counter[str]) -> Iterator[Input]:
+    listing = list_files(folder, KNOWN, recurse=True)
+    passed[SYSTEM] += len(listing.system)
+    passed.update(PurePath(name).suffix.lower() or 'without suffix' for name in listing.others)
+    results = {
+        str(PurePath(name).with_name(kind))
+        for name in listing.others
+        if PurePath(name).name == RECORD
+        for kind in KINDS
+    }
+    for name in listing.names:
+        if results.isdisjoint(map(str, PurePath(name).parents)):
+            path = folder / name
+            yield Input(path, path.relative_to(root).with_suffix('').as_posix())
+        else:
+            passed['predictions'] += 1
+
+
+def _named_apart(found: dict[str, Input]) -> list[Input]:
+    inputs = list(found.values())
+    if not _clashes(inputs):
+        return inputs
+    shared = os.path.commonpath([os.path.dirname(path) for path in found])  # noqa: PTH120
+    longer = [
+        one._replace(name=Path(path).relative_to(shared).with_suffix('').as_posix())
+        for path, one in found.items()
+    ]
+    if clashes := _clashes(longer):
+        first, second = clashes[0]
+        raise UserError(
+            f'two inputs would be written to one file: {first.path} and {second.path}'
+            + (f', and {len(clashes) - 1} more such pairs' if clashes[1:] else '')
+            + '; rename one, or give them in two calls with two --out'
+        )
+    return longer
+
+
+def _clashes(inputs: list[Input]) -> list[tuple[Input, Input]]:
+    """Pairs of one name; also a film whose folder of frames would hold another's results."""
+    first: dict[str, Input] = {}
+    folders: dict[str, Input] = {}
+    pairs = []
+    for one in inputs:
+        if one.name in first:
+            pairs.append((first[one.name], one))
+        first.setdefault(one.name, one)
+        folders.setdefault(str(Path(one.name).parent), one)
+    films = [one for one in inputs if one.is_video and one.name in folders]
+    return pairs + [(film, folders[film.name]) for film in films]

@@ -1,0 +1,262 @@
+"""Folders segmented twice: what is there stays while it is of its input; a bad one ends none."""
+
+import io
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference.files import segment_files
+from mmdeeplab.inference.inputs import find_inputs
+from mmdeeplab.inference.outputs import Outputs
+from mmdeeplab.inference.segmentation import Segmentation
+
+SETTINGS = dict(model='a')
+
+
+class Darkness:
+    """Stands for a network: the label of a pixel is its red value."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def batch(self, pictures: list[np.ndarray]) -> list[Segmentation]:
+        self.seen += len(pictures)
+        return [Segmentation(p, p[..., 0], [str(i) for i in range(256)], COLOURS) for p in pictures]
+
+    def padded_size(self, picture: np.ndarray) -> tuple[int, ...]:
+        return picture.shape[:2]
+
+
+COLOURS = [(i, i, i) for i in range(256)]
+
+
+def grey(value: int, kind: str = '.bmp') -> bytes:
+    file = io.BytesIO()
+    format = {'.bmp': 'BMP', '.gif': 'GIF', '.jpg': 'JPEG'}[kind]
+    Image.fromarray(np.full((4, 6, 3), value, np.uint8)).save(file, format)
+    return file.getvalue()
+
+
+class Place(SimpleNamespace):
+    """A folder of pictures and one of masks."""
+
+    def run(self, *inputs: str, settings: dict = SETTINGS, overwrite: bool = False) -> int:
+        """How many were segmented; sentences of the others are in ``failed``."""
+        network = Darkness()
+        given = [str(self.root / one) for one in inputs or ['in']]
+        found, _ = find_inputs(given)
+        outputs = Outputs(self.out, ['masks', 'overlay'], settings, overwrite)
+        self.failed = segment_files(network, found, outputs, 2)
+        return network.seen
+
+    def mask(self, name: str = 'a') -> int:
+        return int(np.array(Image.open(self.out / f'masks/{name}.png')).max())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / 'in').mkdir()
+    place = Place(root=tmp_path, out=tmp_path / 'out', picture=tmp_path / 'in/a.bmp', failed=[])
+    place.picture.write_bytes(grey(1))
+    assert place.run() == 1
+    assert place.mask() == 1
+    return place
+
+
+def set_back(path: Path, data: bytes) -> None:
+    status = path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def replaced(place: Place) -> None:
+    place.picture.write_bytes(grey(2))
+
+
+def replaced_with_its_time(place: Place) -> None:
+    set_back(place.picture, grey(2))
+
+
+def replaced_by_a_copy(place: Place) -> None:
+    other = place.root / 'other.bmp'
+    other.write_bytes(grey(2))
+    status = place.picture.stat()
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(place.picture)
+
+
+def another_folder(place: Place) -> None:
+    place.picture.parent.rename(place.root / 'before')
+    place.picture.parent.mkdir()
+    place.picture.write_bytes(grey(2))
+    status = (place.root / 'before/a.bmp').stat()
+    os.utime(place.picture, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def another_suffix(place: Place) -> None:
+    place.picture.unlink()
+    (place.root / 'in/a.gif').write_bytes(grey(2, '.gif'))
+
+
+def a_link(place: Place) -> None:
+    (place.root / 'b.bmp').write_bytes(grey(2))
+    place.picture.unlink()
+    place.picture.symlink_to(place.root / 'b.bmp')
+
+
+@pytest.mark.parametrize(
+    'change',
+    [replaced, replaced_with_its_time, replaced_by_a_copy, another_folder, another_suffix, a_link],
+)
+def test_a_mask_is_of_the_picture_that_is_there(change: object, place: Place) -> None:
+    change(place)  # type: ignore[operator]
+    assert place.run() == 1
+    assert place.mask() == 2
+    assert place.run() == 0
+
+
+def touched(place: Place) -> None:
+    place.picture.touch()
+
+
+def moved(place: Place) -> None:
+    place.picture.parent.rename(place.root / 'there')
+    (place.root / 'in').symlink_to(place.root / 'there')
+
+
+def copied(place: Place) -> None:
+    data = place.picture.read_bytes()
+    place.picture.unlink()
+    place.picture.write_bytes(data)
+
+
+def results_moved(place: Place) -> None:
+    place.out.rename(place.root / 'results')
+    place.out = place.root / 'results'
+
+
+def nothing(place: Place) -> None:
+    pass
+
+
+@pytest.mark.parametrize('change', [nothing, touched, moved, copied, results_moved])
+def test_the_same_picture_is_not_segmented_again(change: object, place: Place) -> None:
+    change(place)  # type: ignore[operator]
+    assert place.run() == 0
+    assert place.mask() == 1
+
+
+def cut(place: Place) -> None:
+    file = place.out / 'masks/a.png'
+    file.write_bytes(file.read_bytes()[:-3])
+
+
+def emptied(place: Place) -> None:
+    (place.out / 'overlay/a.png').write_bytes(b'')
+
+
+def removed(place: Place) -> None:
+    (place.out / 'masks/a.png').unlink()
+
+
+def of_an_older_version(place: Place) -> None:
+    (place.out / 'predict.jsonl').unlink()
+
+
+def record_cut(place: Place) -> None:
+    file = place.out / 'predict.jsonl'
+    file.write_text(file.read_text()[:-5])
+
+
+@pytest.mark.parametrize('damage', [cut, emptied, removed, of_an_older_version, record_cut])
+def test_what_is_not_whole_is_made_again(damage: object, place: Place) -> None:
+    damage(place)  # type: ignore[operator]
+    assert place.run() == 1
+    assert place.run() == 0
+    assert place.mask() == 1
+
+
+def test_settings(place: Place) -> None:
+    with pytest.raises(UserError, match='another model'):
+        place.run(settings=dict(model='b'))
+    (place.root / 'in/b.bmp').write_bytes(b'')
+    place.run(settings=dict(model='b'), overwrite=True)
+    place.run(settings=dict(model='a'), overwrite=True)
+    (place.out / 'predict.json').write_text('{"model": "b"}')  # as if the last had been killed
+    assert place.run(settings=dict(model='b')) == 1
+    (place.out / 'predict.json').write_text('{"mod')
+    with pytest.raises(UserError, match='--overwrite'):
+        place.run()
+    assert place.run(overwrite=True) == 1
+
+
+def test_bad_ones_are_told_and_the_others_done(place: Place) -> None:
+    """Also: two of one name in two folders, a name that leaves no room for .png, a GIF."""
+    folder = place.root / 'in'
+    long = folder / ('n' * 253 + '.j')
+    long.write_bytes(grey(3))
+    (folder / ('m' * 251 + '.bmp')).write_bytes(grey(4))
+    (folder / 'html.jpg').write_text('<html>')
+    (folder / 'empty.png').touch()
+    (folder / 'sub').mkdir()
+    (folder / 'sub/a.gif').write_bytes(grey(5, '.gif'))
+    (folder / 'dir.bmp').write_bytes(grey(6))
+    (place.out / 'masks/dir.png').mkdir()
+    (folder / 'x\n\x1b[31my.jpg').write_bytes(b'no')
+    place.run('in', f'in/{long.name}')
+    assert len(place.failed) == 5
+    told = '\n'.join(place.failed)
+    for words in (
+        'html.jpg is not a picture',
+        'empty.png is empty',
+        'File name too long',
+        'dir.bmp',
+    ):
+        assert words in told
+    assert place.mask('sub/a') == 5
+    assert place.mask('m' * 251) == 4
+    assert not list(place.root.rglob('*.part'))
+
+
+def test_a_full_disk_ends_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(Path, 'replace', full)
+    (place.root / 'in/b.bmp').write_bytes(grey(1))
+    with pytest.raises(UserError, match='No space left'):
+        place.run()
+
+
+def film(path: Path, frames: int, value: int) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (32, 32))
+    for _ in range(frames):
+        writer.write(np.full((32, 32, 3), value, np.uint8))
+    writer.release()
+
+
+def test_films(place: Place) -> None:
+    path = place.root / 'in/f.avi'
+    film(path, 3, 50)
+    assert place.run() == 3
+    assert place.run() == 0
+    film(path, 2, 100)
+    assert place.run() == 2
+    frames = sorted(p.name for p in (place.out / 'masks/f').iterdir())
+    assert frames == ['000001.png', '000002.png', 'video.json']
+    assert abs(place.mask('f/000002') - 100) < 9
+    (place.out / 'overlay/f.mp4').write_bytes(b'cut')
+    assert place.run() == 2
+
+
+def test_what_is_printed(place: Place, capsys: pytest.CaptureFixture) -> None:
+    place.run()
+    said = capsys.readouterr().out
+    assert re.search(r'^0 of 1 inputs segmented into .*/out \(1 were there already\)$', said, re.M)
