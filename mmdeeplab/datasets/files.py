@@ -16,12 +16,8 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab import input_files
 from mmdeeplab.datasets import lean
-<<<<<<< HEAD
 from mmdeeplab.errors import fault
-=======
-from mmdeeplab.errors import UserError
 from mmdeeplab.shipped import tool
->>>>>>> ccf3145 (Make again what was made from another file; walk folders in predict; print no control characters)
 
 VOID = 255
 MAX_PIXELS = 2**27

@@ -38,8 +38,8 @@ def find_inputs(inputs: list[str]) -> tuple[list[Input], Counter[str]]:
     """Files as they are, the images and videos below folders, and what patterns match.
 
     A file below a folder is named by its path in it. Where two would then be one, all are named by
-    their paths in the folder that they share. Predictions (what lies in ``masks`` and the like beside
-    a ``predict.json``) are passed over.
+    their paths in the folder that they share. Predictions (in ``masks`` and the like beside a
+    ``predict.json``) are passed over.
 
     Returns:
         The inputs, each file once, and how many files were passed over, by suffix.

@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from mmdeeplab.check.colours import read_colours
-from mmdeeplab.cli.predict import readable
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.engine.checkpoint import read_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.inference.files import readable
 from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.video import frames
 from mmdeeplab.input_files import list_files, read_bytes
 from mmdeeplab.schema.files import chain
@@ -100,7 +101,8 @@ def test_impossible_names_are_sentences(tmp_path: Path, name: str) -> None:
 def test_bad_files_do_not_keep_good_ones(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / 'good.png')
     os.mkfifo(tmp_path / 'pipe.png')
-    assert len(readable([tmp_path / 'pipe.png', tmp_path / 'good.png'], 2)) == 1
+    inputs = [Input(tmp_path / name, name) for name in ('pipe.png', 'good.png')]
+    assert len(readable(inputs, 2)) == 1
 
 
 def test_what_systems_leave_is_passed_over(tmp_path: Path) -> None:
