@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image
@@ -42,7 +42,7 @@ def write_masks(
     colours: Mapping[Colour, int] | None = None,
     renamed: Mapping[int, int] | None = None,
 ) -> tuple[int, list[str]]:
-    """Write every mask of the report into ``out/FOLDER/ID.png``: mended, or as it is.
+    """Write every mask of the report into ``out/FOLDER`` as PNG: mended, or as it is.
 
     Args:
         report: What the check found.
@@ -69,12 +69,17 @@ def write_masks(
             if path in done or not path.is_file():
                 continue
             done.add(path)
-            target = out / look.source.masks.name / f'{name}{look.source.mask_suffix}'
+            target = out / look.source.masks.name / as_png(str(path.relative_to(look.source.masks)))
             try:
                 mended += _write(look, name, sample, target, colours, ids)
             except UserError as error:
                 failed.append(str(error))
     return mended, failed
+
+
+def as_png(name: str) -> str:
+    """The name, or what stands behind an id in names, of the mask that is written."""
+    return f'{PurePath(name).with_suffix("")}.png' if PurePath(name).suffix else '.png'
 
 
 def _binary(look: Look) -> dict[int, int]:
@@ -107,7 +112,7 @@ def _write(
     check_ids(ids, len(classes), path)
     ids = _turned(ids.astype(np.uint8), sample, path, look.source.image(name))
     target.parent.mkdir(parents=True, exist_ok=True)
-    if before is pixels and np.array_equal(ids, pixels):
+    if before is pixels and np.array_equal(ids, pixels) and path.suffix == target.suffix:
         shutil.copyfile(path, target)
         return False
     picture = Image.fromarray(ids)

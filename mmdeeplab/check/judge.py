@@ -8,7 +8,7 @@ from mmdeeplab.check.kinds import Problem
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.sources import Source
 from mmdeeplab.datasets.files import VOID
-from mmdeeplab.datasets.split_list import SplitList, why_missing
+from mmdeeplab.datasets.split_list import SplitList, several_files, why_missing
 from mmdeeplab.datasets.voc_folder import missing_folder
 
 if TYPE_CHECKING:
@@ -32,19 +32,29 @@ def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
             yield Problem('missing-folder', source.role, '', str(folder), message)
 
 
+def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
+    """Ids that more than one file belongs to: which one is meant, nobody knows."""
+    found = {}
+    for files, what in ((source.image_files, 'image'), (source.mask_files, 'mask')):
+        for name in ids:
+            if len(names := files.names(name)) > 1:
+                words = several_files(name, names, what)
+                path = str(files.folder / names[0])
+                found[name] = Problem('several-files', source.role, name, path, words)
+    return found
+
+
 def judge_sample(
     source: Source, name: str, sample: Sample, colours: 'dict[Colour, int] | None'
 ) -> Iterator[Problem]:
     """Faults of one image and its mask."""
     paths = dict(image=source.image(name), mask=source.mask(name))
-    folders = dict(
-        image=(source.images, source.image_suffix), mask=(source.masks, source.mask_suffix)
-    )
+    files = dict(image=source.image_files, mask=source.mask_files)
     told = set()
     for kind, what, words in sample.faults:
         fix = ''
         if kind.startswith('missing'):
-            kind, words = why_missing(*folders[what][:1], name, folders[what][1], what)
+            kind, words = why_missing(files[what], name, what)
             if kind in told:
                 continue
         elif kind == 'colour-mask':

@@ -59,7 +59,7 @@ KINDS: dict[str, Kind] = {
     'missing-list': _error('the list of a split is not there', 'write it: one id a line'),
     'empty-list': _error('a list without an id', 'write one id a line'),
     'list-encoding': _error('a list that is not UTF-8', 'save it as UTF-8'),
-    'two-columns': _error('more than one word on a line', _ID),
+    'two-columns': _error('several columns on a line', _ID),
     'outside': _error('an id that leaves the data root (`../`, absolute, a link)', _ID),
     'id-with-extension': _error('an id with the suffix of a file', _ID),
     'counted-twice': _error('an id twice in a list that scores', 'remove the second line'),
@@ -71,6 +71,9 @@ KINDS: dict[str, Kind] = {
     'missing-folder': _error('no folder of images or masks', 'mend image_dir or mask_dir'),
     'missing-image': _error('an id without an image', 'add the image or remove the id'),
     'missing-mask': _error('an id without a mask', 'add the mask or remove the id'),
+    'several-files': _error(
+        'an id with several images or masks, e.g. a.jpg and a.png', 'keep or rename one'
+    ),
     'empty-file': _error('a file of 0 bytes', _AGAIN),
     'truncated': _error('a file without its end', _AGAIN),
     'not-a-file': _error(

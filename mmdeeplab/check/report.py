@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmdeeplab.check.judge import judge_list, judge_sample, judge_split
+from mmdeeplab.check.judge import judge_list, judge_names, judge_sample, judge_split
 from mmdeeplab.check.kinds import ERROR, KINDS, WARNING, Problem
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.scan import scan
@@ -101,15 +101,16 @@ def examine(
     for source in found:
         if not source.follow_links:
             refuse_links_out(source.list.parent, [source.list.name], source.root)
-        listed = parse_split(source.list)
+        listed = parse_split(source.list, source.image_files)
         faults = list(judge_list(source, listed))
         report.problems += faults
         ids = listed.ids
         if any(problem.kind == 'missing-folder' for problem in faults):
             ids = []
         outside = {} if source.follow_links else lead_out(source, ids)
-        report.problems += outside.values()
-        ids = [name for name in ids if name not in outside]
+        several = judge_names(source, ids)
+        report.problems += [*outside.values(), *several.values()]
+        ids = [name for name in ids if name not in outside and name not in several]
         samples = scan(source, ids, workers, beat, quiet)
         for name, sample in samples.items():
             report.problems += judge_sample(source, name, sample, colours)

@@ -2,10 +2,12 @@
 
 import os
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import datasets
+from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
 from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset, read_classes
 
@@ -24,8 +26,8 @@ class Source:
         split: Name of the list.
         images: Folder of the images.
         masks: Folder of the masks.
-        image_suffix: Suffix of the images.
-        mask_suffix: Suffix of the masks.
+        image_suffixes: What may stand behind an id in the name of its image.
+        mask_suffixes: The same of masks.
         classes: Names in id order.
         follow_links: Take single files that are links out of the root.
         roles: The splits of the config that read it: train, val, test.
@@ -35,8 +37,8 @@ class Source:
     split: str
     images: Path
     masks: Path
-    image_suffix: str
-    mask_suffix: str
+    image_suffixes: tuple[str, ...]
+    mask_suffixes: tuple[str, ...]
     classes: tuple[str, ...]
     follow_links: bool = False
     roles: tuple[str, ...] = field(default=(), compare=False)
@@ -53,13 +55,23 @@ class Source:
     def key(self) -> str:
         """What the look at a file depends on besides its name."""
         folders = map(os.path.realpath, (self.images, self.masks))
-        return '\n'.join((*folders, self.image_suffix, self.mask_suffix))
+        return '\n'.join((*folders, '|'.join(self.image_suffixes), '|'.join(self.mask_suffixes)))
+
+    @cached_property
+    def image_files(self) -> FilesById:
+        """The images by id."""
+        return FilesById(self.images, self.image_suffixes)
+
+    @cached_property
+    def mask_files(self) -> FilesById:
+        """The masks by id."""
+        return FilesById(self.masks, self.mask_suffixes)
 
     def image(self, name: str) -> Path:
-        return self.images / f'{name}{self.image_suffix}'
+        return self.image_files.path(name)
 
     def mask(self, name: str) -> Path:
-        return self.masks / f'{name}{self.mask_suffix}'
+        return self.mask_files.path(name)
 
 
 def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[tuple[str, str]]]:
@@ -87,8 +99,8 @@ def _source(node: 'ConfigDict', role: str) -> Source:
         split=split,
         images=root / node.get('image_dir', 'JPEGImages'),
         masks=root / node.get('mask_dir', 'SegmentationClass'),
-        image_suffix=node.get('img_suffix', '.jpg'),
-        mask_suffix=node.get('seg_map_suffix', '.png'),
+        image_suffixes=as_suffixes(node.get('img_suffix', '.jpg'), 'img_suffix'),
+        mask_suffixes=as_suffixes(node.get('seg_map_suffix', '.png'), 'seg_map_suffix'),
         classes=read_classes(root / 'classes.txt'),
         follow_links=node.get('follow_links', False),
     )

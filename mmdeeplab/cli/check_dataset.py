@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
     from mmdeeplab.check.report import Report
+    from mmdeeplab.check.sources import Source
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,12 +90,24 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
     print('\n'.join(f'not mended: {words}' for words in failed), end='\n' if failed else '')
     print(
         'to use them: --cfg-options '
-        + ' '.join(
-            f'{role}_dataloader.dataset.mask_dir={(out / look.source.masks.name).resolve()}'
+        + shlex.join(
+            f'{role}_dataloader.dataset.{key}={value}'
             for look in report.looks
             for role in look.source.roles
+            for key, value in _keys(look.source, out).items()
         )
     )
+
+
+def _keys(source: Source, out: Path) -> dict[str, object]:
+    """What a data set needs to read the masks that were written."""
+    from mmdeeplab.check.fix import as_png
+
+    keys: dict[str, object] = dict(mask_dir=(out / source.masks.name).resolve())
+    suffixes = tuple(dict.fromkeys(map(as_png, source.mask_suffixes)))
+    if suffixes != source.mask_suffixes:
+        keys['seg_map_suffix'] = suffixes[0] if len(suffixes) == 1 else list(suffixes)
+    return keys
 
 
 def read_map(pairs: list[str]) -> dict[int, int]:

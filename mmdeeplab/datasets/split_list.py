@@ -1,14 +1,17 @@
 """The list of a split: one id a line, and every way in which such a list goes wrong."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.errors import UserError, fault
 from mmdeeplab.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
 
 EXAMPLE = '2007_000032'
+LINE_END = re.compile(r'\r\n|\n|\r')  # names may hold the other characters that end lines
 TOLERATED = ('bom', 'crlf', 'blank-line')  # read as they are meant
 
 
@@ -20,21 +23,34 @@ class SplitList:
     faults: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read_split(path: Path) -> list[str]:
+def read_split(path: Path, images: Container[str] = ()) -> list[str]:
     """Ids of a split, one a line; blank lines are skipped.
+
+    Args:
+        path: The list.
+        images: Ids that have an image, see :func:`parse_split`.
 
     Raises:
         UserError: No such list, an empty one, or a line that is not the id of a file in its folder.
     """
-    found = parse_split(path)
+    found = parse_split(path, images)
     for kind, words in found.faults:
         if kind not in TOLERATED:
             raise fault(kind, words)
     return found.ids
 
 
-def parse_split(path: Path) -> SplitList:
-    """Everything that the list at ``path`` says, right and wrong."""
+def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
+    """Everything that the list at ``path`` says, right and wrong.
+
+    A whole line is the id where there is an image of that id, with whatever blanks and marks.
+    Otherwise blanks at its ends do not count, and several words are taken for several columns
+    where the first one is an id, or a word looks like a path.
+
+    Args:
+        path: The list.
+        images: Ids that have an image.
+    """
     if not os.path.lexists(path):
         here = sorted(p.stem for p in path.parent.glob('*.txt'))
         lists = f'; there are: {", ".join(here)}' if here else ''
@@ -49,12 +65,13 @@ def parse_split(path: Path) -> SplitList:
         return SplitList(faults=[('list-encoding', f'{path} is not UTF-8 text: {error.reason}')])
     found = SplitList(faults=list(_faults_of_the_text(path, data)))
     blank = []
-    lines = text.splitlines()
+    lines = LINE_END.split(text)
+    lines = lines[: -1 if not lines[-1] else None]  # what stands behind the last line's end
     for number, line in enumerate(lines, 1):
-        name = line.strip()
+        name = line if line and line in images else line.strip()
         if not name:
             blank.append(number)
-        elif kind := _fault_of(name):
+        elif kind := _fault_of(name, images):
             words = f'{path}, line {number}: {name!r} is not an id such as {EXAMPLE}'
             found.faults.append((kind, words))
         else:
@@ -66,14 +83,23 @@ def parse_split(path: Path) -> SplitList:
     return found
 
 
-def why_missing(folder: Path, name: str, suffix: str, what: str) -> tuple[str, str]:
+def why_missing(files: FilesById, name: str, what: str) -> tuple[str, str]:
     """Kind and words for an id without its file; ``what`` is 'image' or 'mask'."""
     stem, dot, ending = name.rpartition('.')
-    if f'{dot}{ending}'.lower() in PICTURE_SUFFIXES and (folder / f'{stem}{suffix}').is_file():
+    if f'{dot}{ending}'.lower() in PICTURE_SUFFIXES and stem in files:
         return 'id-with-extension', f'the list says {name!r} where the id {stem!r} is meant'
-    words = f'the {what} {folder / (name + suffix)} is missing'
-    others = [other for other in PICTURE_SUFFIXES if (folder / (name + other)).is_file()]
-    return f'missing-{what}', words + (f', there is {name}{others[0]} instead' if others else '')
+    words = f'the {what} {files.path(name)} is missing'
+    other = FilesById(files.folder, [*PICTURE_SUFFIXES, *map(str.upper, PICTURE_SUFFIXES)])
+    if there := other.names(name):
+        key = dict(image='img_suffix', mask='seg_map_suffix')[what]
+        suffixes = (*files.suffixes, there[0].removeprefix(name))
+        words += f', there is {there[0]} instead: {key}={suffixes} takes both'
+    return f'missing-{what}', words
+
+
+def several_files(name: str, found: Sequence[str], what: str) -> str:
+    """What to tell of an id with more than one file."""
+    return f'the id {name!r} has several {what}s: {", ".join(found)}; keep or rename one'
 
 
 def _faults_of_the_text(path: Path, data: bytes) -> Iterator[tuple[str, str]]:
@@ -83,13 +109,22 @@ def _faults_of_the_text(path: Path, data: bytes) -> Iterator[tuple[str, str]]:
         yield 'crlf', f"{path} has Windows' ends of lines"
 
 
-def _fault_of(name: str) -> str:
+def _fault_of(name: str, images: Container[str]) -> str:
     path = PurePosixPath(name)
-    if len(name.split()) > 1:
+    if path.is_absolute() or '..' in path.parts or '\0' in name:
+        return 'two-columns' if _columns(name, images) else 'outside'
+    if name in images:
+        return ''
+    if _columns(name, images):
         return 'two-columns'
-    if path.is_absolute() or '..' in path.parts or '\\' in name or '\0' in name:
-        return 'outside'
-    return ''
+    return 'outside' if '\\' in name else ''
+
+
+def _columns(name: str, images: Container[str]) -> bool:
+    words = name.split()
+    return len(words) > 1 and (
+        words[0] in images or all(Path(word).suffix or '/' in word for word in words[:2])
+    )
 
 
 def _some(numbers: list[int], shown: int = 5) -> str:

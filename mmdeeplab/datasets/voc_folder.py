@@ -8,8 +8,9 @@ from pathlib import Path
 from mmseg.datasets import BaseSegDataset
 
 from mmdeeplab.datasets.files import fault
+from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
 from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
-from mmdeeplab.datasets.split_list import read_split, why_missing
+from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.input_files import read_text
 from mmdeeplab.registry import DATASETS
@@ -35,6 +36,10 @@ class VOCFolderDataset(BaseSegDataset):
         split: Name of the list of ids.
         mask_dir: Folder of the masks (``SegmentationClassAug`` for VOC's trainaug).
         image_dir: Folder of the images.
+        img_suffix: What stands behind an id in the name of its image: one suffix, or several where
+            they differ, e.g. ``('.jpg', '.JPG', '.png')``.
+        seg_map_suffix: The same of masks, e.g. ``('.png', '_mask.png')``; with a ``*`` where the id
+            does not stand first: ``'mask_*.png'``.
         pipeline: Transforms.
         test_mode: Never replace a bad sample by another one.
         follow_links: Take single files that are links out of DATA_ROOT.
@@ -52,6 +57,8 @@ class VOCFolderDataset(BaseSegDataset):
         split: str,
         mask_dir: str = 'SegmentationClass',
         image_dir: str = 'JPEGImages',
+        img_suffix: str | Sequence[str] = '.jpg',
+        seg_map_suffix: str | Sequence[str] = '.png',
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
         follow_links: bool = False,
@@ -71,6 +78,8 @@ class VOCFolderDataset(BaseSegDataset):
             ann_file=f'ImageSets/Segmentation/{split}.txt',
             data_root=str(root),
             data_prefix=dict(img_path=image_dir, seg_map_path=mask_dir),
+            img_suffix=img_suffix,
+            seg_map_suffix=seg_map_suffix,
             metainfo=dict(classes=classes, palette=voc_palette(len(classes))),
             pipeline=list(pipeline),
             test_mode=test_mode,
@@ -79,45 +88,59 @@ class VOCFolderDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read the split; every id must have its image and its mask."""
-        images = Path(self.data_prefix['img_path'])
-        masks = Path(self.data_prefix['seg_map_path'])
         lists = Path(self.ann_file)
-        if not self.follow_links and lists.is_file():
+        if not self.follow_links and os.path.lexists(lists):
             refuse_links_out(lists.parent, [lists.name], Path(self.data_root))
-        ids = read_split(lists)
-        self._check_files(images, ids, self.img_suffix, 'image')
-        self._check_files(masks, ids, self.seg_map_suffix, 'mask')
+        image_files, mask_files = self.files()
+        ids = read_split(lists, image_files)
+        images = self._find(image_files, ids, 'image')
+        masks = self._find(mask_files, ids, 'mask')
         return [
             dict(
-                img_path=str(images / f'{i}{self.img_suffix}'),
-                seg_map_path=str(masks / f'{i}{self.seg_map_suffix}'),
+                img_path=str(image),
+                seg_map_path=str(mask),
                 num_classes=len(self._metainfo['classes']),
                 label_map=None,
                 reduce_zero_label=False,
                 seg_fields=[],
             )
-            for i in ids
+            for image, mask in zip(images, masks, strict=True)
         ]
 
-    def _check_files(self, folder: Path, ids: Sequence[str], suffix: str, what: str) -> None:
-        if message := missing_folder(folder, self.split):
+    def files(self) -> tuple[FilesById, FilesById]:
+        """The images and the masks by the ids of the list."""
+        return (
+            FilesById(
+                Path(self.data_prefix['img_path']), as_suffixes(self.img_suffix, 'img_suffix')
+            ),
+            FilesById(
+                Path(self.data_prefix['seg_map_path']),
+                as_suffixes(self.seg_map_suffix, 'seg_map_suffix'),
+            ),
+        )
+
+    def _find(self, files: FilesById, ids: Sequence[str], what: str) -> list[Path]:
+        """The file of each id."""
+        if message := missing_folder(files.folder, self.split):
             raise fault('missing-folder', message)
-        here = {path.name for path in folder.iterdir()}
-        missing = [
-            i
-            for i in ids
-            if f'{i}{suffix}' not in here and not ('/' in i and (folder / f'{i}{suffix}').is_file())
-        ]
+        names = {name: files.names(name) for name in ids}
+        missing = [name for name in ids if not names[name]]
         if missing:
-            names = ', '.join(f'{i}{suffix}' for i in missing[:SHOWN])
-            kind, words = why_missing(folder, missing[0], suffix, what)
+            first = [str(files.path(name).relative_to(files.folder)) for name in missing[:SHOWN]]
+            kind, words = why_missing(files, missing[0], what)
             raise fault(
                 kind,
                 f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
-                f'{folder}: {names}{", ..." if len(missing) > SHOWN else ""} ({words})',
+                f'{files.folder}: {", ".join(first)}{", ..." if len(missing) > SHOWN else ""} '
+                f'({words})',
             )
+        if doubled := next((name for name in ids if len(names[name]) > 1), None):
+            words = several_files(doubled, names[doubled], what)
+            raise fault('several-files', f'{files.folder}: {words}')
+        found = [names[name][0] for name in ids]
         if not self.follow_links:
-            refuse_links_out(folder, [f'{i}{suffix}' for i in ids], Path(self.data_root))
+            refuse_links_out(files.folder, found, Path(self.data_root))
+        return [files.folder / name for name in found]
 
 
 def missing_folder(folder: Path, split: str) -> str:

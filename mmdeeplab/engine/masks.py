@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from PIL import Image
 
+from mmdeeplab.evaluation.per_image import short_names
 from mmdeeplab.registry import HOOKS
 from mmdeeplab.voc_names import voc_palette
 
@@ -17,7 +19,7 @@ SERVER_FOLDER = Path('results/VOC2012/Segmentation/comp6_test_cls')
 
 @HOOKS.register_module()
 class MaskHook(Hook):
-    """During a test, write ``OUT/ID.png`` for every image.
+    """During a test, write ``OUT/ID.png`` for every image; sub-folders of the images are mirrored.
 
     Args:
         out: Folder for the masks; made when missing.
@@ -28,6 +30,7 @@ class MaskHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
+        self.names = image_names(runner.test_dataloader.dataset)
 
     def after_test_iter(
         self,
@@ -38,7 +41,16 @@ class MaskHook(Hook):
     ) -> None:
         for sample in outputs or ():
             labels = sample.pred_sem_seg.data[0].cpu().numpy()
-            palette_picture(labels).save(self.out / f'{Path(sample.img_path).stem}.png')
+            path = self.out / f'{self.names[sample.img_path]}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            palette_picture(labels).save(path)
+
+
+def image_names(dataset: BaseDataset) -> dict[str, str]:
+    """Name of every image of a data set by its path: from the folder that all share, so that
+    images of one name in two folders are told apart."""
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
+    return dict(zip(paths, short_names(paths), strict=True))
 
 
 def palette_picture(labels: np.ndarray) -> Image.Image:

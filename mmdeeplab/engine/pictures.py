@@ -12,6 +12,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from mmdeeplab.engine.masks import image_names
 from mmdeeplab.registry import HOOKS
 
 GAP, HEADER = 8, 20
@@ -36,6 +37,7 @@ class PictureHook(Hook):
         own = len(runner.test_dataloader)
         wanted = max(self.count // dist.get_world_size(), 1)
         self.batches = set(np.linspace(0, own - 1, min(wanted, own)).round().astype(int).tolist())
+        self.names = image_names(runner.test_dataloader.dataset)
         self.out.mkdir(parents=True, exist_ok=True)
 
     def after_test_iter(
@@ -54,7 +56,8 @@ class PictureHook(Hook):
             'truth': colour(truth, self.palette),
             'prediction': colour(prediction, self.palette),
         }
-        side_by_side(panels).save(self.out / f'{Path(sample.img_path).stem}.png')
+        name = self.names[sample.img_path].replace('/', '_')  # the page looks into one folder
+        side_by_side(panels).save(self.out / f'{name}.png')
 
 
 def seen(sample: SegDataSample, inputs: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,14 +4,16 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
-from mmdeeplab.new_config.pairs import Pairs, pair, pictures
+from mmdeeplab.input_files import is_system_folder, list_files
+from mmdeeplab.new_config.pairs import Pairs, pair
 
-IMAGES = ('JPEGImages', 'images', 'image', 'imgs', 'img', 'photos')
+IMAGES = ('JPEGImages', 'images', 'image', 'imgs', 'img', 'photos', 'leftImg8bit')
 MASKS = (
     'SegmentationClass', 'masks', 'mask', 'labels', 'label', 'annotations', 'annotation',
-    'segmentations', 'gt',
+    'segmentations', 'gt', 'gtFine',
 )  # fmt: skip
 TRAIN = ('train', 'training')
 VAL = ('val', 'valid', 'validation', 'test', 'testing')
@@ -65,7 +67,7 @@ def find_layout(root: Path, val_share: float = 0.2) -> Layout:
     if train and val:
         how = f'{train.name}/ and {val.name}/ with images and masks'
         return Layout(root, how, pair(*inside(train)), pair(*inside(val)))
-    if pictures(root):
+    if list_files(root).names:
         found = pair(root, root)
         return Layout(root, 'images and masks in one folder', *divide(found, val_share))
     here = ', '.join(sorted(path.name for path in root.iterdir())[:8]) or 'nothing'
@@ -78,7 +80,10 @@ def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layo
     lists = [root / 'ImageSets' / 'Segmentation' / f'{split}.txt' for split in ('train', 'val')]
     if all(path.is_file() for path in lists):
         found = pair(images, masks)
-        train, val = (replace(found, ids=tuple(read_split(path)), notes=()) for path in lists)
+        known = FilesById(images, found.image_suffixes)
+        train, val = (
+            replace(found, ids=tuple(read_split(path, known)), notes=()) for path in lists
+        )
         return Layout(root, f"{how} with VOC's lists", train, val, listed=True)
     inner = [child(folder, names) for names in (TRAIN, VAL) for folder in (images, masks)]
     folders = [folder for folder in inner if folder]
@@ -90,7 +95,11 @@ def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layo
 
 def child(folder: Path, names: tuple[str, ...]) -> Path | None:
     """The first subfolder with one of the names, upper and lower case alike."""
-    here = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    here = {
+        path.name.lower(): path
+        for path in folder.iterdir()
+        if path.is_dir() and not is_system_folder(path.name)
+    }
     return next((here[name.lower()] for name in names if name.lower() in here), None)
 
 

@@ -9,6 +9,7 @@ from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.scan import scan
 from mmdeeplab.check.sources import Source
 from mmdeeplab.datasets.files import VOID, read_bytes, read_header
+from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.errors import UserError
 from mmdeeplab.new_config.layout import Layout
@@ -25,8 +26,8 @@ def source(root: Path, pairs: Pairs, role: str, classes: tuple[str, ...] = ()) -
         split=role,
         images=pairs.images,
         masks=pairs.masks,
-        image_suffix=pairs.image_suffix,
-        mask_suffix=pairs.mask_suffix,
+        image_suffixes=pairs.image_suffixes,
+        mask_suffixes=pairs.mask_suffixes,
         classes=classes,
         roles=(role,),
     )
@@ -45,8 +46,9 @@ def typical_size(pairs: Pairs) -> tuple[int, int]:
     """Median (H, W) of images, upright."""
     step = max(1, len(pairs.ids) // SIZES_READ)
     sizes = []
+    files = FilesById(pairs.images, pairs.image_suffixes)
     for name in pairs.ids[::step]:
-        path = pairs.images / f'{name}{pairs.image_suffix}'
+        path = files.path(name)
         header = read_header(read_bytes(path, 'image'), path, 'image')
         turned = header.orientation >= 5
         sizes.append((header.width, header.height) if turned else (header.height, header.width))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmdeeplab.check.colours import Colour
-from mmdeeplab.check.fix import write_masks
+from mmdeeplab.check.fix import as_png, write_masks
 from mmdeeplab.check.report import Look, Report
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.errors import UserError
@@ -39,5 +39,6 @@ def mend(layout: Layout, looks: list[Look], out: Path, colours: dict[Colour, int
         if failed:
             more = f'; and {len(failed) - 1} more' if len(failed) > 1 else ''
             raise UserError(f'--mend: {failed[0]}{more}')
-        parts.append(replace(pairs, masks=folder / pairs.masks.name))
+        suffixes = tuple(dict.fromkeys(map(as_png, pairs.mask_suffixes)))
+        parts.append(replace(pairs, masks=folder / pairs.masks.name, mask_suffixes=suffixes))
     return replace(layout, train=parts[0], val=parts[1])

@@ -1,19 +1,14 @@
 """Which image belongs to which mask, by their names."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from mmdeeplab.datasets.split_list import PICTURE_SUFFIXES
+from mmdeeplab.datasets.files_by_id import file_name
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import Listing, list_files
+from mmdeeplab.new_config.match import Match, match_names
 
-IMAGE_ENDINGS = ('', '_image', '_img', '_leftImg8bit', '_sat')
-MASK_ENDINGS = (
-    '', '_mask', '-mask', '.mask', '_label', '_labels', '_gt', '_seg', '_segmentation', '_L',
-    '_gtFine_labelTrainIds', '_gtFine_labelIds',
-)  # fmt: skip
-"""What tools and data sets write between a common name and the suffix."""
 NAMED = 3
 
 
@@ -24,72 +19,114 @@ class Pairs:
     Attributes:
         images: Folder of the images.
         masks: Folder of the masks.
-        image_suffix: End of an image's name behind its id, e.g. ``.jpg``.
-        mask_suffix: The same of masks, e.g. ``_mask.png``.
+        image_suffixes: What stands behind an id in the name of an image: ``('.jpg', '.JPG')``.
+        mask_suffixes: The same of masks, e.g. ``('_mask.png', 'mask_*.png')``.
         ids: Sorted; both files of each are there.
         notes: What was left out.
     """
 
     images: Path
     masks: Path
-    image_suffix: str
-    mask_suffix: str
+    image_suffixes: tuple[str, ...]
+    mask_suffixes: tuple[str, ...]
     ids: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
 def pair(images: Path, masks: Path) -> Pairs:
-    """Match the files of two folders, which may be the same one.
+    """Match the files of two folders, which may be the same one, and of their sub-folders.
 
-    Of all suffixes and usual endings those that match most files are taken; masks are rather PNG.
+    The combination of suffixes and usual affixes that matches most files goes first, masks rather
+    PNG; what is left is matched by the next one.
 
     Raises:
-        UserError: No image has a mask.
+        UserError: No image has a mask, two files have one name but for the suffix, or a name cannot
+            stand in a list.
     """
-    image_names, mask_names = pictures(images), pictures(masks)
-    best: tuple[tuple[int, bool], str, str, frozenset[str]] = ((0, False), '', '', frozenset())
-    for image_suffix in ends(image_names, IMAGE_ENDINGS):
-        stems = {
-            name.removesuffix(image_suffix) for name in image_names if ends_so(name, image_suffix)
-        }
-        for mask_suffix in ends(mask_names, MASK_ENDINGS):
-            if images == masks and image_suffix == mask_suffix:
-                continue
-            found = frozenset(stem for stem in stems if f'{stem}{mask_suffix}' in mask_names)
-            score = (len(found), mask_suffix.lower().endswith('.png'))
-            if found and score > best[0]:
-                best = (score, image_suffix, mask_suffix, found)
-    _, image_suffix, mask_suffix, ids = best
-    if not ids:
+    same = images == masks
+    listings = tuple(list_files(folder, recurse=not same) for folder in (images, masks))
+    image_names, mask_names = listings[0].names, listings[1].names
+    match = match_names(image_names, mask_names, same)
+    if not match.pairs:
         raise UserError(
             f'no image of {images} ({_some(image_names)}) has a mask in {masks} '
             f'({_some(mask_names)}): both are called alike, e.g. street1.jpg and street1.png'
         )
-    used = {f'{i}{image_suffix}' for i in ids} | {f'{i}{mask_suffix}' for i in ids}
-    notes = []
-    if image_names - used:
-        notes.append(f'left out, without a mask of the same name: {_some(image_names - used)}')
-    if images != masks and mask_names - used:
-        notes.append(f'left out, masks without an image: {_some(mask_names - used)}')
-    return Pairs(images, masks, image_suffix, mask_suffix, tuple(sorted(ids)), tuple(notes))
+    image_suffixes, mask_suffixes = match.suffixes
+    _refuse_twins(match, 0, image_names, image_suffixes, images, same)
+    _refuse_twins(match, 1, mask_names, mask_suffixes, masks, same)
+    _refuse_unwritable(match.pairs)
+    return Pairs(
+        images,
+        masks,
+        tuple(image_suffixes),
+        tuple(mask_suffixes),
+        tuple(sorted(match.pairs)),
+        tuple(_notes(match, images, masks, listings)),
+    )
 
 
-def pictures(folder: Path) -> frozenset[str]:
-    """Names of the pictures in a folder."""
-    files = folder.iterdir()
-    return frozenset(path.name for path in files if path.suffix.lower() in PICTURE_SUFFIXES)
+def _refuse_twins(
+    match: Match, side: int, names: Iterable[str], suffixes: list[str], folder: Path, same: bool
+) -> None:
+    """Refuse another file that could as well be the image or mask of an id.
+
+    Raises:
+        UserError: At the first one; both are named.
+    """
+    pairs = match.pairs.values()
+    used = {file for files in pairs for file in (files if same else files[side : side + 1])}
+    left = {name: _without_suffix(name) for name in names if name not in used}
+    stems = {_without_suffix(files[side]): files for files in pairs} if left else {}
+    twins = [(name, stems[stem][side]) for name, stem in left.items() if stem in stems]
+    for name, files in match.pairs.items() if left else ():
+        others = (file_name(name, suffix) for suffix in suffixes)
+        twins += [(other, files[side]) for other in others if other in left]
+    if twins:
+        shown = '; '.join(f'{second} and {first}' for first, second in twins[:NAMED])
+        more = f'; and {len(twins) - NAMED} more' if len(twins) > NAMED else ''
+        what = ('image', 'mask')[side]
+        raise UserError(
+            f'{folder}: which {what} is meant? {shown}{more}: move or rename one of the two'
+        )
 
 
-def ends(names: Iterable[str], endings: Iterable[str]) -> Iterator[str]:
-    """Ending and suffix of names, e.g. ``_mask.png``; plain and frequent ones first."""
-    suffixes = Counter(Path(name).suffix for name in sorted(names))
-    for ending in endings:
-        for suffix, _ in suffixes.most_common():
-            yield f'{ending}{suffix}'
+def _without_suffix(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(''))
 
 
-def ends_so(name: str, suffix: str) -> bool:
-    return name.endswith(suffix) and len(name) > len(suffix)
+def _refuse_unwritable(names: Iterable[str]) -> None:
+    """Refuse ids that a list of one UTF-8 line each cannot hold.
+
+    Raises:
+        UserError: At the first one.
+    """
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f'the name {name!a} is not UTF-8: rename the file') from None
+        if '\n' in name or '\r' in name:
+            raise UserError(f'the name {name!r} has an end of a line in it: rename the file')
+
+
+def _notes(match: Match, images: Path, masks: Path, listings: tuple[Listing, ...]) -> Iterator[str]:
+    """What was left out, with numbers."""
+    used = {file for files in match.pairs.values() for file in files}
+    used_images = used if images == masks else {files[0] for files in match.pairs.values()}
+    used_masks = used if images == masks else {files[1] for files in match.pairs.values()}
+    if left := set(listings[0].names) - used_images:
+        yield f'left out, without a mask of the same name: {_count(left, "image")}'
+    if images != masks and (left := set(listings[1].names) - used_masks):
+        yield f'left out, masks without an image or beside another one: {_count(left, "mask")}'
+    system = {*listings[0].system, *listings[1].system}
+    if system:
+        yield f"passed over, the system's or hidden: {_count(system, 'file')}"
+
+
+def _count(names: Iterable[str], what: str) -> str:
+    listed = sorted(names)
+    return f'{len(listed)} {what}{"s" * (len(listed) > 1)} ({_some(listed)})'
 
 
 def _some(names: Iterable[str]) -> str:

@@ -73,7 +73,9 @@ def _dataset(root: Path, pairs: Pairs) -> list[str]:
         folder.relative_to(root) if folder.is_relative_to(root) else folder
         for folder in (pairs.images, pairs.masks)
     )
-    values = (*map(str, folders), pairs.image_suffix, pairs.mask_suffix)
+    both = (pairs.image_suffixes, pairs.mask_suffixes)
+    suffixes = (several if len(several) > 1 else several[0] for several in both)
+    values = (*map(str, folders), *suffixes)
     named = zip(USUAL, values, strict=True)
     others = [f'{key}={value!r}' for key, value in named if value != USUAL[key]]
     return [f'data_root={str(root)!r}', *others]

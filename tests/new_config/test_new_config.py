@@ -226,15 +226,15 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_split_is_random_and_always_the_same() -> None:
-    every = Pairs(Path(), Path(), '.jpg', '.png', tuple(f'{i:03}' for i in range(100)))
+    every = Pairs(Path(), Path(), ('.jpg',), ('.png',), tuple(f'{i:03}' for i in range(100)))
     train, val = divide(every, 0.2)
     assert (len(train.ids), len(val.ids)) == (80, 20)
     assert {*train.ids, *val.ids} == {*every.ids}
-    more = Pairs(Path(), Path(), '.jpg', '.png', (*every.ids, 'later'))
+    more = Pairs(Path(), Path(), ('.jpg',), ('.png',), (*every.ids, 'later'))
     assert len({*divide(more, 0.2)[1].ids} & {*val.ids}) >= 19
     assert max(int(b) - int(a) for a, b in zip(val.ids, val.ids[1:], strict=False)) > 5
     with pytest.raises(UserError, match='at least 2'):
-        divide(Pairs(Path('here'), Path(), '.jpg', '.png', ('one',)), 0.2)
+        divide(Pairs(Path('here'), Path(), ('.jpg',), ('.png',), ('one',)), 0.2)
 
 
 def test_the_plan_of_camvid_is_the_one_that_was_measured() -> None:

@@ -1,0 +1,84 @@
+"""From the id of a sample to the name of its file, where the suffixes of a folder differ."""
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdeeplab.errors import UserError
+
+
+def as_suffixes(value: str | Sequence[str], key: str) -> tuple[str, ...]:
+    """One suffix or several, as a tuple.
+
+    Args:
+        value: ``'.jpg'``, or ``('.jpg', '_mask.png', 'mask_*.png')``; the id stands for ``*``.
+        key: Of the config, for the message.
+
+    Raises:
+        UserError: Neither.
+    """
+    suffixes = (value,) if isinstance(value, str) else tuple(value or ())
+    if not suffixes or not all(isinstance(suffix, str) for suffix in suffixes):
+        raise UserError(f"{key} is a suffix, e.g. '.jpg', or several of them, got {value!r}")
+    return tuple(dict.fromkeys(suffixes))
+
+
+def file_name(name: str, suffix: str) -> str:
+    """The file of the id ``name``: ``a/b`` is ``a/b_mask.png``, or ``a/mask_b.png`` by ``*``."""
+    if '*' not in suffix:
+        return f'{name}{suffix}'
+    folder, slash, last = name.rpartition('/')
+    return f'{folder}{slash}{suffix.replace("*", last, 1)}'
+
+
+class FilesById:
+    """Finds the files of ids in a folder, which is listed once.
+
+    A file in the other Unicode form of the id (``é`` as one character or as two) is found where
+    there is none in the id's own form.
+
+    Args:
+        folder: The folder; an id may name a sub-folder.
+        suffixes: What may stand behind an id, see :func:`as_suffixes`.
+    """
+
+    def __init__(self, folder: Path, suffixes: Sequence[str]) -> None:
+        self.folder, self.suffixes = folder, tuple(suffixes)
+        self._listed: dict[str, frozenset[str]] = {}
+        self._composed: dict[str, dict[str, list[str]]] = {}
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Names of the files of an id, from the folder: one, or none, or too many."""
+        parent, slash, last = name.rpartition('/')
+        here = self._names_in(parent)
+        wanted = [file_name(last, suffix) for suffix in self.suffixes]
+        found = [file for file in wanted if file in here]
+        if not found and not last.isascii():
+            composed = self._composed_in(parent)
+            found = [f for w in wanted for f in composed.get(unicodedata.normalize('NFC', w), ())]
+        return tuple(f'{parent}{slash}{file}' for file in dict.fromkeys(found))
+
+    def path(self, name: str) -> Path:
+        """The file of an id, or where it should be."""
+        found = self.names(name)
+        return self.folder / (found[0] if found else file_name(name, self.suffixes[0]))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.names(name))
+
+    def _names_in(self, parent: str) -> frozenset[str]:
+        if parent not in self._listed:
+            folder = self.folder / parent
+            names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
+            self._listed[parent] = frozenset(names)
+        return self._listed[parent]
+
+    def _composed_in(self, parent: str) -> dict[str, list[str]]:
+        if parent not in self._composed:
+            composed: dict[str, list[str]] = {}
+            for file in self._names_in(parent):
+                if not file.isascii():
+                    composed.setdefault(unicodedata.normalize('NFC', file), []).append(file)
+            self._composed[parent] = composed
+        return self._composed[parent]

@@ -1,0 +1,96 @@
+"""Match the names of images and masks: of many suffixes and affixes the most frequent first."""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+IMAGE_AFFIXES = ('', '_image', '_img', '_leftImg8bit', '_sat', 'img_*', 'image_*')
+MASK_AFFIXES = (
+    '', '_mask', '-mask', '.mask', '_label', '_labels', '_gt', '_seg', '_segmentation', '_L',
+    '_gtFine_labelTrainIds', '_gtFine_labelIds', '_labelTrainIds', '_labelIds', '-label', '-gt',
+    '-seg', 'mask_*', 'label_*', 'gt_*', 'seg_*', 'mask-*', 'label-*',
+)  # fmt: skip
+"""What tools and data sets write between a common name and the suffix, or before the name."""
+
+
+@dataclass
+class Match:
+    """Pairs found so far: image and mask by id, and the suffixes in use."""
+
+    pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
+    suffixes: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
+
+
+def match_names(images: Iterable[str], masks: Iterable[str], same: bool) -> Match:
+    """Pair the files of two folders, or of one (``same``); each file is in one pair at most."""
+    found = Match()
+    used: tuple[set[str], set[str]] = (set(), set())
+    forms: tuple[Callable[[str], str], ...] = (str, composed)  # first as they are written
+    for form in forms:
+        sides = [
+            by_suffix((name for name in names if name not in taken), affixes)
+            for names, affixes, taken in (
+                (images, IMAGE_AFFIXES, used[0]),
+                (masks, MASK_AFFIXES, used[1]),
+            )
+        ]
+        for image_suffix, mask_suffix in _ranked(sides[0], sides[1], form, same):
+            of_masks = {form(name): file for name, file in sides[1][mask_suffix].items()}
+            for name, image in sides[0][image_suffix].items():
+                mask = of_masks.get(form(name))
+                if mask is None or name in found.pairs or image in used[0] or mask in used[1]:
+                    continue
+                if same and (image in used[1] or mask in used[0]):
+                    continue
+                found.pairs[name] = (image, mask)
+                used[0].add(image)
+                used[1].add(mask)
+                for suffixes, suffix in zip(
+                    found.suffixes, (image_suffix, mask_suffix), strict=True
+                ):
+                    if suffix not in suffixes:
+                        suffixes.append(suffix)
+    return found
+
+
+def _ranked(
+    images: dict[str, dict[str, str]],
+    masks: dict[str, dict[str, str]],
+    form: Callable[[str], str],
+    same: bool,
+) -> list[tuple[str, str]]:
+    """Suffixes of images and masks that match any file, most files first."""
+    ids = [
+        {suffix: {form(name) for name in names} for suffix, names in side.items()}
+        for side in (images, masks)
+    ]
+    counts = {
+        (image_suffix, mask_suffix): len(of_images & of_masks)
+        for image_suffix, of_images in ids[0].items()
+        for mask_suffix, of_masks in ids[1].items()
+        if not (same and image_suffix == mask_suffix)
+    }
+    found = [suffixes for suffixes, count in counts.items() if count]
+    return sorted(found, key=lambda s: (-counts[s], not s[1].lower().endswith('.png')))
+
+
+def by_suffix(names: Iterable[str], affixes: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Files by their id, for each affix and suffix that occurs; plain affixes first."""
+    parts = [(name, PurePosixPath(name).stem, PurePosixPath(name).suffix) for name in sorted(names)]
+    found: dict[str, dict[str, str]] = {}
+    for affix in affixes:
+        before, star, behind = affix.rpartition('*')
+        for name, stem, suffix in parts:
+            last = stem.removeprefix(before).removesuffix(behind)
+            if not last or len(last) != len(stem) - len(before) - len(behind):
+                continue
+            folder, slash, _ = name.rpartition('/')
+            pattern = f'{before}{star}{behind}{suffix}'
+            found.setdefault(pattern, {})[f'{folder}{slash}{last}'] = name
+    return found
+
+
+def composed(name: str) -> str:
+    """The Unicode form in which ``é`` is one character."""
+    return unicodedata.normalize('NFC', name)
