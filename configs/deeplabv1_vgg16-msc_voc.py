@@ -6,5 +6,4 @@ _base_ = [
     './_base_/models/deeplabv1_vgg16-msc.py',
     './_base_/schedules/voc_v1-msc_6k.py',
 ]
-default_hooks = dict(checkpoint=dict(interval=2000))
 published = dict(mIoU=64.21, source='DeepLab v1, arXiv 1412.7062')

@@ -6,5 +6,4 @@ _base_ = [
     './_base_/models/deeplabv1_vgg16.py',
     './_base_/schedules/voc_v1_6k.py',
 ]
-default_hooks = dict(checkpoint=dict(interval=2000))
 published = dict(mIoU=62.25, batch=30, source='DeepLab v1, arXiv 1412.7062')

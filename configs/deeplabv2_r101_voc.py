@@ -7,5 +7,4 @@ _base_ = [
     './_base_/schedules/voc_v2-resnet_20k.py',
 ]
 crf = dict(published='v2-r101')
-default_hooks = dict(checkpoint=dict(interval=2000))
 published = dict(mIoU=76.35, source='DeepLabv2, arXiv 1606.00915')

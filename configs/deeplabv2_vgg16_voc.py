@@ -5,5 +5,4 @@ _base_ = [
     './_base_/models/deeplabv2_vgg16.py',
     './_base_/schedules/voc_v2-vgg_20k.py',
 ]
-default_hooks = dict(checkpoint=dict(interval=2000))
 published = dict(mIoU=68.96, source='DeepLabv2, arXiv 1606.00915')

@@ -18,4 +18,3 @@ model = dict(
         loss_decode=dict(class_weight=[1, 1, 4, 1, 1, 1, 2, 1, 1, 1, 1]),
     ),
 )
-default_hooks = dict(checkpoint=dict(interval=250))

@@ -12,4 +12,3 @@ model = dict(
     neck=dict(norm_cfg=norm),
     decode_head=dict(norm_cfg=norm),
 )
-default_hooks = dict(checkpoint=dict(interval=350))

@@ -37,6 +37,4 @@ optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=4e-5),
 )
 train_cfg = dict(max_iters=350, val_interval=350)
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=350, by_epoch=False)]
-default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=350))
 published = None

@@ -12,7 +12,6 @@ randomness = dict(seed=0)
 vis_backends = [dict(type='mmdeeplab.LocalVisBackend')]
 # Without a name each run has its own; MMEngine would hand out the first one of that name again.
 visualizer = dict(type='SegLocalVisualizer', vis_backends=vis_backends)
-log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 load_from = None
 resume = False
@@ -23,14 +22,13 @@ check_data = dict(allow=[])
 
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
+# The checkpoint hook saves whenever is validated; it and the log count as train_cfg does.
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
         type='mmdeeplab.CheckpointHook',
-        by_epoch=False,
-        interval=3000,
         max_keep_ckpts=2,
         save_best='mIoU',
     ),

@@ -24,6 +24,7 @@ OF_PATHS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
 )
 LONGEST_SHOWN = 200  # characters of a path in a sentence
+LENGTHS = ('max_iters', 'max_epochs')
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -116,18 +117,21 @@ def open_config(path: str, options: Sequence[str] = ()) -> Config:
     file = find_config(path)
     quiet_imports()
     from mmdeeplab.check.weights import set_aside
+    from mmdeeplab.engine.loops import choose_loop
     from mmdeeplab.schema.check import check_config
     from mmdeeplab.schema.files import read_config
 
     cfg, helpers = read_config(file)
     override(cfg, list(options), helpers)
+    if cfg.get('train_cfg'):
+        cfg.train_cfg = choose_loop(cfg.train_cfg)
     check_config(cfg)
     set_aside(cfg)
     return cfg
 
 
 def override(cfg: Config, options: list[str], helpers: Mapping[str, object] | None = None) -> None:
-    """Merge ``KEY=VALUE`` options; schedules follow a changed ``train_cfg.max_iters``.
+    """Merge ``KEY=VALUE`` options; schedules follow a changed length of ``train_cfg``.
 
     Raises:
         UserError: A key that does not exist; ``helpers`` are names that are no keys.
@@ -137,30 +141,49 @@ def override(cfg: Config, options: list[str], helpers: Mapping[str, object] | No
 
     values = parse_options(options)
     check_options(cfg, values, helpers or {})
-    before = cfg.get('train_cfg', {}).get('max_iters')
+    values = choose_length(cfg, values)
+    before = dict(cfg.get('train_cfg') or {})
     try:
         cfg.merge_from_dict(values)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(f'--cfg-options {" ".join(options)}: {error}') from error
-    after = cfg.get('train_cfg', {}).get('max_iters')
-    if before != after:
-        follow(cfg, before, after, values)
+    for length in LENGTHS:
+        after = (cfg.get('train_cfg') or {}).get(length)
+        if isinstance(after, int) and before.get(length) != after:
+            follow(cfg, before.get(length), after, values)
 
 
-def follow(cfg: Config, before: int, after: int, given: dict) -> None:
-    """Let what was tied to the old number of iterations follow the new one.
+def choose_length(cfg: Config, values: dict) -> dict:
+    """Options with ``train_cfg.by_epoch`` where they give the length that ``cfg`` does not have.
 
-    A schedule's ``end`` that was ``max_iters`` stays ``max_iters``. Intervals of validation and
+    Raises:
+        UserError: They give two lengths.
+    """
+    given = [key for key in LENGTHS if f'train_cfg.{key}' in values]
+    if len(given) == 2:
+        raise UserError('--cfg-options: a run has train_cfg.max_iters or train_cfg.max_epochs')
+    old = cfg.get('train_cfg') or {}
+    if not given or given[0] in old:
+        return values
+    old.pop('val_interval', None)  # it counted the other
+    return {'train_cfg.by_epoch': given == ['max_epochs'], **values}
+
+
+def follow(cfg: Config, before: int | None, after: int, given: dict) -> None:
+    """Let what was tied to the old length of a run follow the new one.
+
+    A schedule's ``end`` that was the run's stays the run's. Intervals of validation and
     checkpoints are shortened to the run, so that every run is evaluated and saved.
     """
     for scheduler in cfg.get('param_scheduler') or []:
-        if scheduler.get('end') == before:
+        if before is not None and scheduler.get('end') == before:
             scheduler.end = after
-    if 'train_cfg.val_interval' not in given:
-        cfg.train_cfg.val_interval = min(cfg.train_cfg.get('val_interval', after), after)
-    hook = cfg.get('default_hooks', {}).get('checkpoint')
-    if hook and 'default_hooks.checkpoint.interval' not in given:
-        hook.interval = min(hook.get('interval', after), after)
+    loop = cfg.train_cfg
+    if 'train_cfg.val_interval' not in given and 'val_interval' in loop:
+        loop.val_interval = min(loop.val_interval, after)
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
+    if hook and 'interval' in hook and 'default_hooks.checkpoint.interval' not in given:
+        hook.interval = min(hook.interval, after)
 
 
 def datasets(cfg: Config, *splits: str) -> Iterator[ConfigDict]:

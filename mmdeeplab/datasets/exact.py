@@ -1,6 +1,7 @@
 """Data order and augmentation that depend on the position in the stream alone."""
 
 from collections.abc import Iterator, Sized
+from itertools import islice
 from typing import Any
 
 import torch
@@ -28,27 +29,44 @@ class Place(int):
 
 @DATA_SAMPLERS.register_module()
 class ExactSampler(Sampler):
-    """An endless stream of samples in which position p is a function of the seed and p.
+    """A stream of samples in which position p is a function of the seed and p.
 
     Epoch e is one permutation made of (seed, e); iteration i of all ranks together takes the
     positions ``i * global batch ...``, rank r every ``world size``-th from r. Resuming jumps to
     its position, and the samples' augmentation is drawn for (seed, position), so batches are the
     same with any number of worker processes.
 
+    The stream has no end, as a run by iterations needs it; a run by epochs and an evaluation get
+    one epoch at a time (``infinite=False``, which the runner sets for them).
+
     Args:
         dataset: What to sample.
         shuffle: In a new order each epoch.
         seed: The run's; drawn and shared by all ranks when None.
+        infinite: Go on with the next epoch where one ends.
+        drop_last: Of an epoch that ends, leave out what is not enough for every rank; else the
+            ranks that lack a sample take one of the next epoch.
     """
 
-    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Sized,
+        shuffle: bool = True,
+        seed: int | None = None,
+        infinite: bool = True,
+        drop_last: bool = False,
+    ) -> None:
         self.rank, self.world_size = get_dist_info()
         self.size, self.shuffle = len(dataset), shuffle
         self.seed = sync_random_seed() if seed is None else seed
-        self.start = 0
+        self.infinite, self.drop_last = infinite, drop_last
+        self.epoch = self.start = 0
 
     def __iter__(self) -> Iterator[Place]:
-        position = self.start * self.world_size + self.rank
+        stream = self._stream(self.epoch * self.size + self.start * self.world_size + self.rank)
+        return stream if self.infinite else islice(stream, len(self) - self.start)
+
+    def _stream(self, position: int) -> Iterator[Place]:
         epoch, order = -1, [0]
         while True:
             if position // self.size != epoch:
@@ -65,14 +83,22 @@ class ExactSampler(Sampler):
         return torch.randperm(self.size, generator=generator)
 
     def skip(self, num_samples: int) -> None:
-        """Begin ``num_samples`` samples of this rank after the start of the run."""
-        self.start = num_samples
+        """Begin ``num_samples`` samples of this rank after the start of the run, or of the epoch.
+
+        Of an epoch that ends, no more than it has.
+        """
+        self.start = num_samples if self.infinite else min(num_samples, len(self))
 
     def set_epoch(self, epoch: int) -> None:
-        """Nothing: the stream has no end."""
+        """Begin with this epoch, where epochs end."""
+        if not self.infinite:
+            self.epoch, self.start = epoch, 0
 
     def __len__(self) -> int:
-        return self.size
+        """Samples of the data set, of this rank where an epoch ends."""
+        if self.infinite:
+            return self.size
+        return self.size // self.world_size if self.drop_last else -(-self.size // self.world_size)
 
 
 class SeededDataset(Dataset):

@@ -7,6 +7,7 @@ from mmdeeplab.engine.data_share import DataShareHook
 from mmdeeplab.engine.early_stopping import EarlyStopping
 from mmdeeplab.engine.fast_hook import FastHook
 from mmdeeplab.engine.log_files import LocalVisBackend
+from mmdeeplab.engine.loops import EpochBasedTrainLoop
 from mmdeeplab.engine.masks import MaskHook
 from mmdeeplab.engine.pictures import PictureHook
 from mmdeeplab.engine.preflight import PreflightHook
@@ -23,6 +24,7 @@ __all__ = [
     'DataShareHook',
     'DeepLabRunner',
     'EarlyStopping',
+    'EpochBasedTrainLoop',
     'FastHook',
     'LocalVisBackend',
     'MaskHook',

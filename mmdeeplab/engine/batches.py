@@ -1,16 +1,26 @@
-"""Training batches are whole: a last batch of one image has no variance to normalise by."""
+"""Batches of training are whole, and epochs end."""
 
+from itertools import islice
 from typing import Any
 
+import torch
+from mmengine import dist
 from mmengine.dataset import InfiniteSampler
-from torch.utils.data import DataLoader
+from mmengine.runner import BaseLoop
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
 from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.errors import UserError
+from mmdeeplab.schema.classes import find_class
+
+WAY_OUT = 'take sampler=dict(type="mmdeeplab.ExactSampler") or sampler=dict(type="DefaultSampler")'
 
 
 def whole_batches(loader: dict) -> dict:
-    """``drop_last`` for a training loader that does not choose itself."""
+    """``drop_last`` for a training loader that does not choose itself.
+
+    A last batch of one image has no variance to normalise by.
+    """
     return loader if 'batch_sampler' in loader else dict(dict(drop_last=True), **loader)
 
 
@@ -21,8 +31,64 @@ def require_batches(loader: DataLoader) -> None:
         UserError: Fewer images than a batch has, and a sampler that ends.
     """
     images: Any = loader.dataset
-    if len(loader) == 0 and not isinstance(loader.sampler, (InfiniteSampler, ExactSampler)):
+    if len(loader) == 0 and not is_infinite(loader.sampler):
         raise UserError(
-            f'{len(images)} training images make no batch of {loader.batch_size}: set '
-            'train_dataloader.batch_size, or sampler=dict(type="mmdeeplab.ExactSampler")'
+            f'{len(images)} training images make no batch of {loader.batch_size} on each of '
+            f'{dist.get_world_size()} processes: lower train_dataloader.batch_size, or train by '
+            'iterations with sampler=dict(type="mmdeeplab.ExactSampler")'
         )
+
+
+def is_infinite(sampler: object) -> bool:
+    """Whether a sampler of MMEngine's or ours never ends."""
+    return isinstance(sampler, InfiniteSampler) or getattr(sampler, 'infinite', False) is True
+
+
+def one_epoch(loader: Any) -> Any:
+    """A loader whose :class:`ExactSampler`, if it has one, ends with the epoch."""
+    sampler = loader.get('sampler') if isinstance(loader, dict) else None
+    if not isinstance(sampler, dict) or find_class(sampler['type'], ('sampler',)) != ExactSampler:
+        return loader
+    ends = dict(infinite=False, drop_last=loader.get('drop_last', False))
+    return {**loader, 'sampler': {**ends, **sampler}}
+
+
+def require_sampler(loader: dict | DataLoader, key: str) -> None:
+    """Refuse a loader ``key`` of the config that does not say in which order.
+
+    Raises:
+        UserError: It has no sampler.
+    """
+    if isinstance(loader, dict) and 'sampler' not in loader:
+        raise UserError(f'{key} has no sampler; {WAY_OUT}')
+
+
+def require_end(loop: BaseLoop, key: str) -> None:
+    """Refuse a sampler that gives more than one epoch, or all images to every process.
+
+    Raises:
+        UserError: It names ``key``, the loader's in the config.
+    """
+    loader, name = loop.dataloader, type(loop).__name__
+    source: Any = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
+    plain = loader.batch_size is not None  # a batch sampler of torch's over loader.sampler
+    what = f'{key}.{"sampler" if plain else "batch_sampler"}'
+    kind = type(loader.sampler if plain else source).__name__
+    if plain and dist.get_world_size() > 1 and is_local(loader.sampler):
+        raise UserError(
+            f'{what}: each of {dist.get_world_size()} processes would get every image; {WAY_OUT}'
+        )
+    try:
+        length = len(source)
+    except TypeError as error:
+        raise UserError(f'{what}: {kind} has no length, so {name} has no end; {WAY_OUT}') from error
+    state = torch.get_rng_state()  # some draw from it
+    endless = is_infinite(loader.sampler) or any(True for _ in islice(source, length, None))
+    torch.set_rng_state(state)
+    if endless:
+        raise UserError(f'{what}: {kind} does not end, so {name} would not either; {WAY_OUT}')
+
+
+def is_local(sampler: object) -> bool:
+    """Whether a sampler of torch's does not know of other processes."""
+    return isinstance(sampler, (SequentialSampler, RandomSampler))

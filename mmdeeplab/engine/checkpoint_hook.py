@@ -5,17 +5,19 @@ from pathlib import Path
 
 from mmengine import dist
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from mmdeeplab.checkpoints.disk import NotSaved, probe, replacing, sweep
 from mmdeeplab.checkpoints.find import POINTER
 from mmdeeplab.checkpoints.store import snapshot
 from mmdeeplab.checkpoints.writer import Writer
 from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
 
 KEPT = 'keep_ckpt_ids'
+ITER, EPOCH = 'iter_{}.safetensors', 'epoch_{}.safetensors'
 
 
 @HOOKS.register_module()
@@ -28,6 +30,9 @@ class CheckpointHook(MMEngineCheckpointHook):
     of a run failed does the run end with an error.
 
     Args:
+        interval: Between two saves; that of validation when None, never when negative.
+        by_epoch: Whether ``interval`` counts epochs; as the training loop does when None. Then
+            files are ``epoch_N``; one that is saved within an epoch, on a signal, is ``iter_N``.
         async_save: Copy the state and write it in the background. Takes the state's size in
             memory once more, and the time of a copy instead of the time of the disk.
         kwargs: :class:`mmengine.hooks.CheckpointHook`; ``filename_tmpl`` must end in
@@ -36,10 +41,18 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     out_dir: str | None
 
-    def __init__(self, *args: object, async_save: bool = False, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        if kwargs.get('filename_tmpl') is None:
-            self.filename_tmpl = ('epoch' if self.by_epoch else 'iter') + '_{}.safetensors'
+    def __init__(
+        self,
+        interval: int | None = None,
+        by_epoch: bool | None = None,
+        *args: object,
+        async_save: bool = False,
+        filename_tmpl: str | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(-1, bool(by_epoch), *args, filename_tmpl=filename_tmpl, **kwargs)
+        self.given = (interval, by_epoch, filename_tmpl)
+        self.filename_tmpl = filename_tmpl or ITER
         if not self.filename_tmpl.endswith('.safetensors'):
             raise ValueError(f'filename_tmpl must end in .safetensors, got {self.filename_tmpl!r}')
         if self.published_keys or self.args:
@@ -54,7 +67,10 @@ class CheckpointHook(MMEngineCheckpointHook):
         if self.out_dir is not None:
             self.folder = Path(self.out_dir) / self.folder.name
         self.out_dir = str(self.folder)
-        self.kept = list(runner.message_hub.runtime_info.get(KEPT, []))
+        self._follow(runner.train_loop)
+        kept = runner.message_hub.runtime_info.get(KEPT, [])
+        # older files hold numbers
+        self.kept = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in kept]
         self.saved_iter: int | None = None
         if not dist.is_main_process():
             return
@@ -64,28 +80,38 @@ class CheckpointHook(MMEngineCheckpointHook):
                     runner.logger.info(f'removed {leftover}, left by a process that was killed')
         size = sum(t.numel() * t.element_size() for t in unwrap(runner.model).state_dict().values())
         probe(self.folder, size, runner.disk)
-        if self.kept and (name := self.filename_tmpl.format(self.kept[-1])) == self._newest_good():
-            self._point(runner, name)  # a kill may have come between file, pointer and deletion
+        # a kill may have come between file, pointer and deletion
+        if self.kept and self.kept[-1] == self._newest_good():
+            self._point(runner, self.kept[-1])
             self._prune(runner)
 
-    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        self.save_now(runner, step, meta)
+    def _follow(self, loop: BaseLoop) -> None:
+        """Count as the training loop does where the config does not say."""
+        interval, by_epoch, template = self.given
+        self.by_epoch = counts_epochs(loop) if by_epoch is None else by_epoch
+        self.interval = loop.val_interval if interval is None else interval
+        self.filename_tmpl = template or (EPOCH if self.by_epoch else ITER)
 
-    def save_now(self, runner: Runner, step: int, meta: dict) -> None:
-        """Save under the number ``step``.
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        self._save(runner, self.filename_tmpl.format(step), meta)
+
+    def save_now(self, runner: Runner, meta: dict) -> None:
+        """Save after any iteration.
 
         Args:
             runner: Whose state.
-            step: Iterations (epochs under ``by_epoch``) that are complete.
-            meta: ``iter`` and ``epoch`` of the same.
+            meta: ``iter`` and ``epoch`` that are complete.
         """
+        template = ITER if self.by_epoch else self.filename_tmpl
+        self._save(runner, template.format(meta['iter']), meta)
+
+    def _save(self, runner: Runner, name: str, meta: dict) -> None:
         self.finish(runner)
         self.saved_iter = meta['iter']
-        if step not in self.kept:
-            self.kept.append(step)
+        if name not in self.kept:
+            self.kept.append(name)
         # files that are about to go are still listed: a resumed run deletes them if this one cannot
         runner.message_hub.update_info(KEPT, list(self.kept))
-        name = self.filename_tmpl.format(step)
         self.last_ckpt = str(self.folder / name)
         runner.message_hub.update_info('last_ckpt', name)
         self._write(runner, name, meta, self.save_optimizer, self.save_param_scheduler, last=True)
@@ -139,8 +165,8 @@ class CheckpointHook(MMEngineCheckpointHook):
         )
 
     def _newest_good(self) -> str:
-        paths = [self.folder / self.filename_tmpl.format(step) for step in reversed(self.kept)]
-        return next((path.name for path in paths if path.is_file()), 'missing: none was saved yet')
+        good = (name for name in reversed(self.kept) if (self.folder / name).is_file())
+        return next(good, 'missing: none was saved yet')
 
     def _point(self, runner: Runner, name: str) -> None:
         folder = Path(runner.work_dir)
@@ -151,7 +177,7 @@ class CheckpointHook(MMEngineCheckpointHook):
     def _prune(self, runner: Runner) -> None:
         """Delete all but the newest ``max_keep_ckpts`` files of this run."""
         while len(self.kept) > self.max_keep_ckpts > 0:
-            runner.disk.remove(self.folder / self.filename_tmpl.format(self.kept[0]))
+            runner.disk.remove(self.folder / self.kept[0])
             self.kept.pop(0)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
@@ -175,8 +201,8 @@ class CheckpointHook(MMEngineCheckpointHook):
             replaced = Path(old).name if old else None
             self._write(runner, name, meta, True, True, replaced=replaced)  # to be resumed, too
             runner.logger.info(f'the best {key} so far, {metrics[key]:.4f}: {name}')
-        if better and self.saved_iter == runner.iter:
-            self.save_now(runner, step, meta)  # the file of this iteration learns the best score
+        if better and self.saved_iter == runner.iter:  # its file learns the best score
+            self._save_checkpoint_with_step(runner, step, meta)
 
     def after_train(self, runner: Runner) -> None:
         self.finish(runner)

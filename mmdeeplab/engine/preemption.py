@@ -12,7 +12,9 @@ import torch
 import torch.distributed
 from mmengine import dist
 from mmengine.hooks import EMAHook, Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
+
+from mmdeeplab.engine.loops import resumes_anywhere
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 ECHO = 2.0  # seconds in which a second signal is the first one, sent on by a launcher
@@ -88,12 +90,14 @@ class PreemptionHook(Hook):
         from mmdeeplab.engine.checkpoint_hook import CheckpointHook
 
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
-        if not hooks or not isinstance(runner.train_loop, IterBasedTrainLoop) or hooks[0].by_epoch:
-            runner.logger.warning('not saved: only runs by iteration can stop anywhere')
+        if not hooks or not resumes_anywhere(runner.train_loop):
+            loop = type(runner.train_loop).__name__
+            lack = f'{loop} cannot go on within an epoch' if hooks else 'no hook saves checkpoints'
+            runner.logger.warning(f'not saved: {lack}')
             return 'not saved'
         (hook, *_) = hooks
         if hook.saved_iter != done:
-            hook.save_now(runner, done, dict(epoch=runner.epoch, iter=done))
+            hook.save_now(runner, dict(epoch=runner.epoch, iter=done))
         hook.finish(runner)
         return hook.failure
 

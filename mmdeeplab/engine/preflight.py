@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mmdeeplab.engine.batches import is_infinite
 from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.finite import all_finite, ids, listed, refuse_logits
 from mmdeeplab.engine.run_checks import check_custom_keys, check_lengths
@@ -98,7 +99,7 @@ def train_batch(runner: Runner) -> str:
     loader, model = runner.train_loop.dataloader, unwrap(runner.model)
     size = min(loader.batch_size or 1, len(loader.dataset))
     last = len(loader.dataset) % size
-    finite_stream = type(loader.sampler).__name__ not in ('InfiniteSampler', 'ExactSampler')
+    finite_stream = not is_infinite(loader.sampler)
     model.train()
     for count in (size, *([1] if last == 1 and finite_stream and not loader.drop_last else [])):
         batch = sample(loader, count)

@@ -20,6 +20,7 @@ from mmdeeplab.checkpoints.find import newest_valid, read_summary
 from mmdeeplab.checkpoints.layout import Damaged
 from mmdeeplab.datasets.exact import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
+from mmdeeplab.engine.loops import counts_epochs, is_complete, position
 from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.resume import restore_schedule
 from mmdeeplab.engine.settings import differences, settings
@@ -105,6 +106,7 @@ class ResumableRunner(TriggeredRunner):
         meta |= dict(
             seed=self.seed,
             started=self.started,
+            epoch_length=len(self.train_dataloader) if counts_epochs(self.train_loop) else 0,
             settings=settings(self),
             experiment_name=self.experiment_name,
             time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
@@ -183,7 +185,8 @@ class ResumableRunner(TriggeredRunner):
                 f'{filename} holds weights but no training state ({", ".join(missing)}), so there '
                 'is nothing to resume; to start from its weights: --cfg-options load_from=FILE'
             )
-        meta = checkpoint['meta']
+        meta = checkpoint['meta'] | position(self.train_loop, checkpoint['meta'])
+        checkpoint['meta'] = meta
         self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
         self.started = meta.get('started', self.started)
         if 'settings' in meta:
@@ -195,8 +198,8 @@ class ResumableRunner(TriggeredRunner):
             restore_schedule(self, checkpoint, filename, resume_param_scheduler)
         self._has_loaded = True
         self.logger.info(f'resumed at iteration {self.iter} of {self.max_iters}')
-        if self.iter >= self.max_iters:
+        if is_complete(self.train_loop):
             self.logger.warning(
                 f'{filename} is complete: iteration {self.iter} of {self.max_iters}; to go on, '
-                'raise train_cfg.max_iters'
+                f'raise train_cfg.{"max_epochs" if counts_epochs(self.train_loop) else "max_iters"}'
             )

@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.runner import Runner
 
 from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.errors import UserError, did_you_mean
 
 
@@ -22,12 +23,7 @@ def check_lengths(runner: Runner) -> None:
                 f'{loader.batch_size} (drop_last={loader.drop_last}): an epoch would have no '
                 f'iteration; lower {split}_dataloader.batch_size'
             )
-    for key in ('max_iters', 'max_epochs', 'val_interval'):
-        value = getattr(loop, key, 1)
-        if value < 1:
-            raise UserError(f'train_cfg.{key} must be at least 1, got {value}')
-    by_epoch = type(loop).__name__.startswith('Epoch')
-    end = loop.max_epochs if by_epoch else loop.max_iters
+    end = loop.max_epochs if counts_epochs(loop) else loop.max_iters
     if runner.val_loop is not None and max(loop.val_interval, loop.val_begin) > end:
         runner.logger.warning(
             f'there will be no evaluation before the end: train_cfg.val_interval='

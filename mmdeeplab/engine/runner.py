@@ -13,14 +13,20 @@ from mmengine.config import Config
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
-from mmengine.runner import BaseLoop
+from mmengine.runner import BaseLoop, LogProcessor
 from mmengine.visualization import Visualizer
 from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
 from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
-from mmdeeplab.engine.batches import require_batches, whole_batches
+from mmdeeplab.engine.batches import (
+    one_epoch,
+    require_batches,
+    require_end,
+    require_sampler,
+    whole_batches,
+)
 from mmdeeplab.engine.building import building
 from mmdeeplab.engine.checkpoint import (
     PlainHistoryHook,
@@ -31,6 +37,7 @@ from mmdeeplab.engine.checkpoint import (
 )
 from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.economy import economise
+from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.preemption import PreemptionHook
@@ -80,7 +87,10 @@ class DeepLabRunner(ResumableRunner):
     """
 
     batch_norm: Plan | None = None
-    _train_dataloader: Any  # MMEngine declares no type: a dict, then a DataLoader
+    # MMEngine declares no type: a dict, then a DataLoader
+    _train_dataloader: Any
+    _val_dataloader: Any
+    _test_dataloader: Any
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'DeepLabRunner':
@@ -88,12 +98,20 @@ class DeepLabRunner(ResumableRunner):
             return super().from_cfg(cfg)
 
     def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        require_sampler(self._val_dataloader, 'val_dataloader')
+        self._val_dataloader = one_epoch(self._val_dataloader)
         with building('val_cfg, val_dataloader or val_evaluator'):
-            return super().build_val_loop(loop)
+            built = super().build_val_loop(loop)
+        require_end(built, 'val_dataloader')
+        return built
 
     def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        require_sampler(self._test_dataloader, 'test_dataloader')
+        self._test_dataloader = one_epoch(self._test_dataloader)
         with building('test_cfg, test_dataloader or test_evaluator'):
-            return super().build_test_loop(loop)
+            built = super().build_test_loop(loop)
+        require_end(built, 'test_dataloader')
+        return built
 
     def setup_env(self, env_cfg: dict) -> None:
         self.timeout = join_ranks(self.launcher, env_cfg)
@@ -123,9 +141,18 @@ class DeepLabRunner(ResumableRunner):
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         gpu = torch.cuda.is_available()
+        if self.distributed:
+            default = dict(
+                type='MMDistributedDataParallel',
+                broadcast_buffers=False,
+                find_unused_parameters=self.cfg.get('find_unused_parameters', False),
+            )
+            given = model_wrapper_cfg or {}
+            if not gpu:
+                model_wrapper_cfg = {**default, **given, 'device_ids': None}
+            elif given.get('type', default['type']) == default['type']:
+                model_wrapper_cfg = {**default, **given}
         if self.distributed and not gpu:
-            default = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
-            model_wrapper_cfg = {**default, **(model_wrapper_cfg or {}), 'device_ids': None}
             self.logger.info(f'processes: {self.world_size} on CPUs (gloo)')
         elif self.distributed and self.world_size > 1:
             self.logger.info(f'processes: {self.world_size} on GPUs (NCCL)')
@@ -139,12 +166,24 @@ class DeepLabRunner(ResumableRunner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        if isinstance(loop, dict):
+            loop = own_loop(choose_loop(loop))
+        require_sampler(self._train_dataloader, 'train_dataloader')
         if isinstance(self._train_dataloader, dict):
             self._train_dataloader = whole_batches(self._train_dataloader)
+            if isinstance(loop, dict) and by_epoch(loop):
+                self._train_dataloader = one_epoch(self._train_dataloader)
         with building('train_cfg or train_dataloader'):
             built = super().build_train_loop(loop)
         require_batches(built.dataloader)
+        if counts_epochs(built):
+            require_end(built, 'train_dataloader')
         return built
+
+    def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
+        if isinstance(log_processor, dict) and isinstance(self._train_loop, dict):
+            log_processor = dict(by_epoch=by_epoch(choose_loop(self._train_loop))) | log_processor
+        return super().build_log_processor(log_processor)
 
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)

@@ -50,12 +50,14 @@ PARAMWISE = (
     *('flat_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate'),
 )
 CLIP = _of(torch.nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_value_) - {'parameters'}
+# One of these replaces what a base says: mmdeeplab.engine.loops.choose_loop.
+LENGTHS = ('by_epoch', 'max_epochs', 'max_iters')
 # Dicts without a ``type``: a pattern of their whole path, and their keys.
 PLACES: Sequence[tuple[str, frozenset[str]]] = [
     (pattern, frozenset(keys))
     for pattern, keys in (
         (r'(train|val|test)_dataloader', LOADER | _of(DataLoader.__init__)),
-        (r'train_cfg', _of(IterBasedTrainLoop, EpochBasedTrainLoop) | {'by_epoch'}),
+        (r'train_cfg', _of(IterBasedTrainLoop, EpochBasedTrainLoop)),
         (r'(val|test)_cfg', {'fp16'}),
         (r'(model|tta_model)(\.module)*\.train_cfg', ()),
         (r'(model|tta_model)(\.module)*\.test_cfg', {'mode', 'stride', 'crop_size'}),
@@ -107,4 +109,5 @@ def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | No
 
 
 def _built(path: Sequence[str]) -> frozenset[str]:
-    return frozenset({'type', '_scope_', *BUILDERS.get(place(path), ())})
+    lengths = LENGTHS if tuple(path) == ('train_cfg',) else ()
+    return frozenset({'type', '_scope_', *lengths, *BUILDERS.get(place(path), ())})

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 from places import ROOT
 
-from mmdeeplab.cli.common import override, sentence, set_data_root
+from mmdeeplab.cli.common import open_config, override, sentence, set_data_root
 from mmdeeplab.errors import UserError
 
 
@@ -31,6 +31,8 @@ def test_data_root_reaches_every_data_set_also_inside_wrappers() -> None:
 
 def test_the_schedule_follows_a_changed_length() -> None:
     cfg = config()
+    cfg.param_scheduler[0].end = 30000
+    cfg.default_hooks.checkpoint.interval = 3000
     override(cfg, ['train_cfg.max_iters=200'])
     assert cfg.param_scheduler[0].end == 200
     assert cfg.train_cfg.val_interval == 200
@@ -43,7 +45,38 @@ def test_intervals_that_are_given_stay() -> None:
     assert cfg.train_cfg.val_interval == 50
     override(cfg, ['train_cfg.max_iters=60000'])
     assert cfg.train_cfg.val_interval == 50
-    assert cfg.param_scheduler[0].end == 60000
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        ['train_cfg.max_epochs=3'],
+        ['train_cfg.by_epoch=True', 'train_cfg.max_epochs=3'],
+        ['train_cfg.type=EpochBasedTrainLoop', 'train_cfg.max_epochs=3'],
+    ],
+)
+def test_options_choose_epochs(options: list[str]) -> None:
+    name = 'deeplabv3plus_xception_voc'
+    assert open_config(name, options).train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=3)
+    more = [*options, 'train_cfg.val_interval=2']
+    assert open_config(name, more).train_cfg.val_interval == 2
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        ['train_cfg.max_epochs=3', 'train_cfg.max_iters=9'],
+        ['train_cfg.by_epoch=True'],
+        ['train_cfg.type=EpochBasedTrainLoop'],
+        ['train_cfg.max_epochs=0'],
+        ['train_cfg.max_epochs=-1'],
+        ['train_cfg.max_iters=0'],
+        ['train_cfg.max_epoch=3'],
+    ],
+)
+def test_impossible_lengths_are_named(options: list[str]) -> None:
+    with pytest.raises(UserError, match=r'train_cfg(\.| has).*max_'):
+        open_config('deeplabv3plus_xception_voc', options)
 
 
 def test_values_are_parsed() -> None:

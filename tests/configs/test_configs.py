@@ -32,8 +32,7 @@ def test_builds(path: Path) -> None:
 @leaves
 def test_schedules_end_with_the_run(path: Path) -> None:
     cfg = Config.fromfile(path)
-    ends = [scheduler.end for scheduler in cfg.param_scheduler if 'end' in scheduler]
-    assert all(end == cfg.train_cfg.max_iters for end in ends)
+    assert not any('end' in scheduler for scheduler in cfg.param_scheduler)  # MMEngine: the run's
     assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0
 
 

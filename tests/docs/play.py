@@ -53,7 +53,7 @@ def shrink() -> None:
             for step in cfg.train_dataloader.dataset.pipeline:
                 if 'crop_size' in step:
                     step.crop_size = (33, 33)
-        if 'train_cfg' in cfg:
+        if 'max_iters' in cfg.get('train_cfg', {}):
             common.override(cfg, ['train_cfg.max_iters=2'])
         return cfg
 

@@ -108,9 +108,8 @@ def test_mistakes_are_found_before_the_first_step(
 ) -> None:
     trace = Trace()
     hooks = [PreflightHook(), trace]
-    runner = tiny_runner(tmp_path, ITERS, validate=2, hooks=hooks, **options)
     with pytest.raises(UserError, match=words):
-        runner.train()
+        tiny_runner(tmp_path, ITERS, validate=2, hooks=hooks, **options).train()
     assert not trace.steps
     assert not list(tmp_path.glob('iter_*'))
 

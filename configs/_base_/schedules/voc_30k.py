@@ -7,7 +7,7 @@ optim_wrapper = dict(
         norm_decay_mult=0.0, dwconv_decay_mult=0.0, bias_decay_mult=0.0, bias_lr_mult=2.0
     ),
 )
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=30000, by_epoch=False)]
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=30000, val_interval=3000)
 # The recipe behind the published numbers; a config adds its mIoU and source.
 published = dict(

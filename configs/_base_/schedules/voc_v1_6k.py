@@ -12,9 +12,7 @@ optim_wrapper = dict(
         },
     ),
 )
-param_scheduler = [
-    dict(type='MultiStepLR', milestones=[2000, 4000], gamma=0.1, end=6000, by_epoch=False)
-]
+param_scheduler = [dict(type='MultiStepLR', milestones=[2000, 4000], gamma=0.1, by_epoch=False)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=6000, val_interval=2000)
 # The recipe behind the published numbers; a config adds its mIoU and source.
 published = dict(

@@ -9,7 +9,7 @@ optim_wrapper = dict(
         bias_decay_mult=0.0,
     ),
 )
-param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, begin=0, end=20000, by_epoch=False)]
+param_scheduler = [dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False)]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=20000, val_interval=2000)
 # The recipe behind the published numbers; a config adds its mIoU and source.
 published = dict(
