@@ -84,9 +84,10 @@ def test(args: argparse.Namespace) -> None:
         out = Path(args.out, *[name] * (len(names) > 1)) if args.out else None
         results[name] = evaluate(one, args, name, out)
     if len(names) > 1 and dist.is_main_process():
-        from mmdeeplab.evaluation.scores import compare
+        from mmdeeplab.evaluation.scores import compare, compare_scores
 
-        print(compare(results))
+        counted = all('intervals' in result for result in results.values())
+        print(compare(results) if counted else compare_scores(results))
 
 
 def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | None) -> dict:
@@ -105,13 +106,28 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
     from mmdeeplab.engine.runner import DeepLabRunner
 
     runner = DeepLabRunner.from_cfg(cfg)
-    runner.test()
-    result = runner.test_evaluator.metrics[0].result | dict(protocol=protocol)
-    if out and dist.is_main_process():
-        from mmdeeplab.report.run import report
+    from mmdeeplab.evaluation.evaluator import collect, collision, line, seg_metric
 
-        report(runner, out, write_metrics(out, args, result))
-        runner.logger.info(f'report: {out}/report.html; numbers: {out}/metrics.json')
+    scores = runner.test()
+    result = collect(runner.test_evaluator, scores) | dict(protocol=protocol)
+    if not dist.is_main_process():
+        return result
+    if 'scores' in result:
+        runner.logger.info(f'scores: {line(result["scores"])}')
+    if names := getattr(runner.test_evaluator, 'collisions', ()):
+        runner.logger.warning(f'test_evaluator: {collision(names)}')
+    if out:
+        metrics = write_metrics(out, args, result)
+        if seg_metric(runner.test_evaluator):
+            from mmdeeplab.report.run import report
+
+            report(runner, out, metrics)
+            runner.logger.info(f'report: {out}/report.html; numbers: {out}/metrics.json')
+        else:
+            runner.logger.info(
+                f'scores: {out}/metrics.json; there is no page, pictures or intervals, which need '
+                "dict(type='mmdeeplab.SegMetric') in test_evaluator"
+            )
     return result
 
 
@@ -119,21 +135,26 @@ def measure(cfg: Config, args: argparse.Namespace) -> None:
     """Hand ``--trimap`` and ``--boundary`` to the metric.
 
     Raises:
-        UserError: The config's metric is not ours, or a width is impossible.
+        UserError: None of the config's metrics is ours, or a width is impossible.
     """
     wishes = dict(trimap=args.trimap, boundary=args.boundary)
     wishes = {key: value for key, value in wishes.items() if value is not None}
     if not wishes:
         return
-    if not isinstance(cfg.test_evaluator, dict) or 'SegMetric' not in cfg.test_evaluator['type']:
-        raise UserError('--trimap and --boundary need test_evaluator=dict(type="SegMetric")')
     from mmdeeplab.evaluation import SegMetric
+    from mmdeeplab.evaluation.evaluator import seg_metric_configs
 
+    metrics = seg_metric_configs(cfg.test_evaluator)
+    if not metrics:
+        raise UserError(
+            "--trimap and --boundary need dict(type='mmdeeplab.SegMetric') in test_evaluator"
+        )
     try:
         SegMetric(**wishes)
     except ValueError as error:
         raise UserError(f'--{error}') from error
-    cfg.test_evaluator.update(wishes)
+    for metric in metrics:
+        metric.update(wishes)
 
 
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:

@@ -61,8 +61,10 @@ def train(args: argparse.Namespace) -> None:
     from mmdeeplab.engine.data_check import prepare_data
     from mmdeeplab.engine.lost_rank import explained
     from mmdeeplab.engine.runner import DeepLabRunner
+    from mmdeeplab.engine.trackers import require_trackers
 
     probe(Path(cfg.work_dir))
+    require_trackers(cfg)
     data_notice = prepare_data(cfg, args.cfg_options, check=not args.no_check)
     runner = DeepLabRunner.from_cfg(cfg)
     for notice in [data_notice, *notices]:

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 from mmdeeplab.errors import UserError
 
+# ImportError: a metric or a part whose package is not installed.
+KINDS = (ValueError, TypeError, KeyError, AttributeError, AssertionError, ImportError)
+
 
 @contextmanager
 def building(what: str) -> Iterator[None]:
@@ -13,5 +16,5 @@ def building(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+    except KINDS as error:
         raise UserError(f'{what} cannot be built from the config: {error}') from error

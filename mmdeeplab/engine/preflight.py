@@ -24,6 +24,7 @@ from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.finite import all_finite, ids, listed, refuse_logits
 from mmdeeplab.engine.run_checks import check_custom_keys, check_lengths
 from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.evaluation.evaluator import collision
 from mmdeeplab.registry import HOOKS
 
 FOLDER = 'preflight'
@@ -148,6 +149,8 @@ def val_batch(runner: Runner) -> str:
     with silent(runner.logger):
         evaluator.process(data_samples=outputs, data_batch=batch)
         scores = evaluator.evaluate(len(outputs) * dist.get_world_size())
+    if names := getattr(evaluator, 'collisions', ()):
+        raise UserError(f'val_evaluator: {collision(names)}')
     wanted = dict.fromkeys(_best_keys(runner), 'default_hooks.checkpoint.save_best')
     wanted |= {h.monitor: 'monitor' for h in runner.hooks if isinstance(h, EarlyStoppingHook)}
     for key, where in wanted.items():

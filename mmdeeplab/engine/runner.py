@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from mmengine import dist
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator as MMEngineEvaluator
 from mmengine.hooks import LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
@@ -44,9 +45,11 @@ from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
-from mmdeeplab.engine.tensorboard import with_backends
+from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
+from mmdeeplab.evaluation.evaluator import Evaluator
+from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
 from mmdeeplab.schema.classes import find_class
@@ -113,6 +116,13 @@ class DeepLabRunner(ResumableRunner):
         require_end(built, 'test_dataloader')
         return built
 
+    def build_evaluator(self, evaluator: MMEngineEvaluator | dict | list) -> MMEngineEvaluator:
+        if isinstance(evaluator, dict) and evaluator.get('type') == 'Evaluator':
+            evaluator = evaluator['metrics']
+        if isinstance(evaluator, (dict, list)) and 'metrics' not in evaluator:
+            return Evaluator(evaluator)
+        return super().build_evaluator(evaluator)
+
     def setup_env(self, env_cfg: dict) -> None:
         self.timeout = join_ranks(self.launcher, env_cfg)
         super().setup_env(env_cfg)
@@ -129,8 +139,10 @@ class DeepLabRunner(ResumableRunner):
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         if isinstance(visualizer, dict):
-            visualizer = with_backends(visualizer, self.cfg.get('vis_backends') or [])
-        return super().build_visualizer(visualizer)
+            visualizer = with_backends(visualizer, self.cfg.get('vis_backends'))
+        built = super().build_visualizer(visualizer)
+        start_backends(built)
+        return built
 
     def train(self) -> nn.Module:
         try:
@@ -138,6 +150,16 @@ class DeepLabRunner(ResumableRunner):
         finally:  # also what an interrupted run has learned
             if dist.is_main_process():
                 try_to_draw(self.work_dir, self.logger)
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        if isinstance(model, dict):
+            config, notices = replace_losses(model)
+            if 'model' in self.cfg:
+                self.cfg.model = config  # what the work dir's config says is what was trained
+            for notice in notices if self._train_loop is not None else []:
+                self.logger.info(notice)
+            return super().build_model(config)
+        return super().build_model(model)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         gpu = torch.cuda.is_available()

@@ -143,3 +143,13 @@ def compare(results: dict[str, dict]) -> str:
             ]
         )
     return shown.get_string()
+
+
+def compare_scores(results: dict[str, dict]) -> str:
+    """One row for each named result: the ``scores`` of whatever metrics there were."""
+    names = list(dict.fromkeys(name for result in results.values() for name in result['scores']))
+    shown = PrettyTable(['protocol', *names], align='r')
+    shown.align['protocol'] = 'l'
+    for protocol, result in results.items():
+        shown.add_row([protocol, *(result['scores'].get(name, '-') for name in names)])
+    return shown.get_string()

@@ -23,6 +23,7 @@ from mmdeeplab.inference.images import Picture, read_picture
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.inference.wrap import crf_of, enable_tta, enable_windows
+from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
 
@@ -156,7 +157,7 @@ def load_segmentor(
         UserError: The weights do not fit, or there is no such device.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(cfg.model)
+    model = MODELS.build(replace_losses(cfg.model)[0])
     loaded = load_weights(model, checkpoint)
     try:
         return model.to(device or get_device()).eval(), loaded

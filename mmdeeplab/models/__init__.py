@@ -1,13 +1,21 @@
 """Networks: backbone -> neck -> decode head."""
 
 from mmdeeplab.inference import crf_model, multi_scale, sliding
-from mmdeeplab.models import backbones, data_preprocessor, decode_heads, necks, segmentors
+from mmdeeplab.models import (
+    backbones,
+    data_preprocessor,
+    decode_heads,
+    losses,
+    necks,
+    segmentors,
+)
 
 __all__ = [
     'backbones',
     'crf_model',
     'data_preprocessor',
     'decode_heads',
+    'losses',
     'multi_scale',
     'necks',
     'segmentors',

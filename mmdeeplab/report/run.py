@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmdeeplab.engine.masks import SERVER_FOLDER
+from mmdeeplab.evaluation.evaluator import seg_metric_configs
 from mmdeeplab.report.page import write_report
 from mmdeeplab.report.pictures import draw_examples
 
@@ -20,13 +21,13 @@ def prepare(cfg: Config, out: Path, save_masks: str | None = None) -> None:
         out: The folder of the report.
         save_masks: 'plain' (OUT/masks), 'voc' (folders of VOC's test server) or None.
     """
-    hooks = [dict(type='mmdeeplab.PictureHook', out=str(out / 'pictures'))]
+    metrics = seg_metric_configs(cfg.test_evaluator)
+    hooks = [dict(type='mmdeeplab.PictureHook', out=str(out / 'pictures'))] if metrics else []
     if save_masks:
         folder = out / (SERVER_FOLDER if save_masks == 'voc' else 'masks')
         hooks.append(dict(type='mmdeeplab.MaskHook', out=str(folder)))
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
-    metric = cfg.test_evaluator
-    if isinstance(metric, dict) and metric['type'].endswith('SegMetric'):
+    for metric in metrics:
         metric.setdefault('trimap', WIDTHS)
         metric.setdefault('boundary', True)
 

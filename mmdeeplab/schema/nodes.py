@@ -33,7 +33,7 @@ BUILDERS: dict[str, tuple[str, ...]] = {
     'override': ('name', 'layer'),
     'norm_cfg': ('requires_grad',),
     'visualizer': ('name', 'save_dir'),
-    'vis_backends': ('save_dir',),
+    'vis_backends': ('name', 'save_dir'),
 }
 
 

@@ -1,0 +1,144 @@
+"""Several metrics in one evaluation, of which no score is lost."""
+
+from collections.abc import Sequence
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import Evaluator as MMEngineEvaluator
+from mmengine.logging import MMLogger
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.evaluation.metric import SegMetric
+
+# Metrics of mmseg's for networks that do not give classes.
+OTHER_OUTPUTS = {'DepthMetric': 'depths'}
+
+
+class Evaluator(MMEngineEvaluator):
+    """MMEngine's, except that a name of two metrics, or a metric that fails, loses no score.
+
+    Attributes:
+        collisions: Names that several metrics of the last evaluation gave. The first one keeps the
+            name, the others get that of their class in front.
+
+    Args:
+        metrics: Metrics, or their configs.
+
+    Raises:
+        UserError: One that scores something else than classes.
+    """
+
+    def __init__(self, metrics: dict | BaseMetric | Sequence) -> None:
+        super().__init__(metrics)
+        self.collisions: list[str] = []
+        for metric in self.metrics:
+            if (name := type(metric).__name__) in OTHER_OUTPUTS:
+                raise UserError(
+                    f'{name} scores {OTHER_OUTPUTS[name]}, and this network gives classes: take '
+                    'mmdeeplab.SegMetric or IoUMetric'
+                )
+
+    def evaluate(self, size: int) -> dict[str, Any]:
+        """Every score of every metric.
+
+        Args:
+            size: Images in the data set.
+
+        Raises:
+            UserError: A metric failed; what the others gave is in the log.
+        """
+        scores: dict[str, Any] = {}
+        failed: list[tuple[str, Exception]] = []
+        self.collisions = []
+        for metric in self.metrics:
+            name = type(metric).__name__
+            try:
+                found = metric.evaluate(size)
+            except Exception as error:
+                failed.append((name, error))
+                continue
+            for key, value in found.items():
+                if key in scores:
+                    self.collisions.append(key)
+                while key in scores:
+                    key = f'{name}/{key}'
+                scores[key] = value
+        if failed:
+            self._fail(scores, *failed[0])
+        return scores
+
+    def _fail(self, scores: dict[str, Any], name: str, error: Exception) -> None:
+        if scores:
+            MMLogger.get_current_instance().warning(f'scores of the other metrics: {line(scores)}')
+        if isinstance(error, UserError):
+            raise error
+        raise UserError(f'{name} failed: {type(error).__name__}: {error}') from error
+
+
+def collision(names: Sequence[str]) -> str:
+    """The sentence about names that several metrics give."""
+    return (
+        f'several metrics give {", ".join(dict.fromkeys(names))}: set a prefix in all but one of '
+        "them, e.g. dict(type='IoUMetric', prefix='mmseg')"
+    )
+
+
+def line(scores: dict[str, Any]) -> str:
+    """Scores in one line."""
+    return ', '.join(
+        f'{key} {value:.4g}' if isinstance(value, Real) else f'{key} {value}'
+        for key, value in scores.items()
+    )
+
+
+def seg_metric(evaluator: MMEngineEvaluator) -> SegMetric | None:
+    """The first of our metrics."""
+    return next((m for m in evaluator.metrics if isinstance(m, SegMetric)), None)
+
+
+def collect(evaluator: MMEngineEvaluator, scores: dict[str, Any]) -> dict[str, Any]:
+    """What metrics.json holds of an evaluation.
+
+    Args:
+        evaluator: After the evaluation.
+        scores: What it gave.
+
+    Returns:
+        The result of our metric, where there is one; where there are others, ``scores``, numbers or
+        text by name.
+    """
+    own = seg_metric(evaluator)
+    result = dict(own.result) if own else {}
+    if own is None or len(evaluator.metrics) > 1:
+        result['scores'] = {key: plain(value) for key, value in scores.items()}
+    return result
+
+
+def plain(value: Any) -> float | str | None:
+    """A score as JSON has it: not a number is None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return number if isfinite(number) else None
+
+
+def metric_configs(evaluator: Any) -> list[dict]:
+    """The configs of the metrics of ``val_evaluator`` or ``test_evaluator``, however written."""
+    if isinstance(evaluator, dict) and 'metrics' in evaluator:
+        return metric_configs(evaluator['metrics'])
+    if isinstance(evaluator, dict):
+        return [evaluator]
+    return [item for item in evaluator or [] if isinstance(item, dict)]
+
+
+def seg_metric_configs(evaluator: Any) -> list[dict]:
+    """Those of our metric."""
+    return [
+        metric
+        for metric in metric_configs(evaluator)
+        if metric.get('type') is SegMetric
+        or str(metric.get('type')) in ('SegMetric', 'mmdeeplab.SegMetric')
+    ]
