@@ -163,8 +163,8 @@ def test_mmsegs_value_where_there_is_no_void(config: dict) -> None:
         config['reduction'] = 'none'
     if config.get('class_weight'):
         config.pop('avg_non_ignore', None)
-    theirs = MMSEG.build(config)(logits, labels, ignore_index=255)
-    if config['type'] == 'CrossEntropyLoss' and config['reduction'] == 'none':
+    theirs = getattr(upstream, config.pop('type'))(**config)(logits, labels, ignore_index=255)
+    if theirs.ndim > 2:  # a map
         theirs = theirs.movedim(1, -1).flatten(0, 2) if theirs.ndim == 4 else theirs.flatten()
     torch.testing.assert_close(ours, theirs)
 
@@ -297,7 +297,7 @@ def test_averaging_over_void_is_told() -> None:
     logits, labels = images(3, 255)
     masked = labels.clone()
     masked[0] = 255
-    theirs = MMSEG.build(dict(loss))(logits, masked, ignore_index=255)
+    theirs = upstream.CrossEntropyLoss()(logits, masked, ignore_index=255)
     torch.testing.assert_close(as_configured(loss)(logits, masked, ignore_index=255), theirs)
 
 
