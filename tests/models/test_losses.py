@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 from mmseg.models import losses as upstream
 from mmseg.registry import MODELS as MMSEG
 from torch import Tensor, nn
@@ -68,6 +69,11 @@ BINARY: list[dict] = [
 ]
 MANY = [dict(type=name, **form) for name, forms in FORMS.items() for form in forms]
 VOIDS = (255, 7, 0)
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> None:
+    init_default_scope('mmseg')  # as every command; other tests leave another
 
 
 def head(loss: object, **more: object) -> dict:
