@@ -119,13 +119,15 @@ def open_config(path: str, options: Sequence[str] = ()) -> Config:
     from mmdeeplab.check.weights import set_aside
     from mmdeeplab.engine.loops import choose_loop
     from mmdeeplab.schema.check import check_config
-    from mmdeeplab.schema.files import read_config
+    from mmdeeplab.schema.files import chain, read_config
+    from mmdeeplab.schema.inherited import Sources
+    from mmdeeplab.schema.values import parse_options
 
     cfg, helpers = read_config(file)
     override(cfg, list(options), helpers)
     if cfg.get('train_cfg'):
         cfg.train_cfg = choose_loop(cfg.train_cfg)
-    check_config(cfg)
+    check_config(cfg, Sources(list(chain(file)), parse_options(list(options))))
     set_aside(cfg)
     return cfg
 

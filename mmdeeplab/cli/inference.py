@@ -135,6 +135,10 @@ def find_checkpoint(wish: str) -> Path:
     Raises:
         UserError: There is none.
     """
+    if '://' in wish:
+        from mmdeeplab.engine.checkpoint import refuse_address
+
+        refuse_address(wish)
     path = Path(wish)
     if not path.exists() and path.name == wish:
         from mmdeeplab.weights.catalogue import Cache, load

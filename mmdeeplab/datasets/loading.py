@@ -10,9 +10,17 @@ from mmdeeplab.registry import TRANSFORMS
 __all__ = ['VOID', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', 'read_mask']
 
 
-@TRANSFORMS.register_module()
+# What mmseg's `MMSegInferencer` and `inference_model` look for in a pipeline and put in its place;
+# with `_scope_='mmdeeplab'` the names mean this class.
+NAMES = ['LoadImage', 'LoadImageFromFile', 'LoadImageFromNDArray', 'InferencerLoader']
+
+
+@TRANSFORMS.register_module(name=NAMES)
 class LoadImage(BaseTransform):
     """Read ``img_path`` as (H, W, 3) uint8, BGR, with the rotation its EXIF tag asks for.
+
+    Besides results with a path it takes those with a decoded picture ``img`` (BGR, as OpenCV's),
+    and a path or a picture alone.
 
     Args:
         cache: Folder in which decoded pictures are kept (:mod:`mmdeeplab.datasets.decoded`).
@@ -24,8 +32,11 @@ class LoadImage(BaseTransform):
     def __init__(self, cache: str | None = None) -> None:
         self.cache = cache
 
-    def transform(self, results: dict) -> dict:
-        image = through_cache(self.cache, results['img_path'], read_image)
+    def transform(self, results: dict | str | np.ndarray) -> dict:
+        if not isinstance(results, dict):
+            results = {'img_path' if isinstance(results, str) else 'img': results}
+        path = results.setdefault('img_path', None)
+        image = results['img'] if path is None else through_cache(self.cache, path, read_image)
         results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return results
 
@@ -40,13 +51,17 @@ class LoadMask(BaseTransform):
     Raises:
         UserError: The file is broken, in colour, of another size than the image, or holds an id
             that is not a class; the message names the file and the value.
+
+    Results without a ``seg_map_path``, a picture to predict, stay as they are.
     """
 
     def __init__(self, cache: str | None = None) -> None:
         self.cache = cache
 
     def transform(self, results: dict) -> dict:
-        path = results['seg_map_path']
+        path = results.get('seg_map_path')
+        if path is None:
+            return results
         mask = through_cache(self.cache, path, read_mask)
         check_size(mask, results['ori_shape'], path, results['img_path'])
         check_ids(mask, results['num_classes'], path)

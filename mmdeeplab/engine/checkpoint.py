@@ -20,6 +20,7 @@ from mmdeeplab.checkpoints import store
 from mmdeeplab.engine.finite import broken
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.window import Window
+from mmdeeplab.engine.wrappers import held, unwrapped
 from mmdeeplab.errors import UserError
 from mmdeeplab.input_files import require_regular
 from mmdeeplab.weights.table import describe
@@ -38,6 +39,8 @@ SAFE_TYPES: list = [
     *(type(np.dtype(kind)) for kind in ('bool', 'int32', 'int64', 'uint8', 'float32', 'float64')),
 ]
 
+ADDRESS = re.compile(r'[A-Za-z][\w+-]+://')
+
 
 def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
     """Read a training's or anybody's ``.safetensors``, or a ``.pth`` by torch's restricted reader.
@@ -48,6 +51,7 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
     Raises:
         UserError: No such file, a broken one, or one that would run code on loading.
     """
+    refuse_address(str(path))
     path = Path(path)
     if not os.path.lexists(path):
         raise UserError(f'no checkpoint at {path}')
@@ -69,7 +73,22 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
     if not isinstance(loaded, dict):
         raise UserError(f'{path} holds no weights but a {type(loaded).__name__}')
-    return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+    return held(loaded)
+
+
+def refuse_address(path: str) -> None:
+    """Refuse what MMEngine would fetch, and unpickle unchecked.
+
+    Raises:
+        UserError: ``path`` begins with a scheme; names how weights come here.
+    """
+    if ADDRESS.match(path):
+        raise UserError(
+            f'{path} is no file, and nothing is fetched by the way: `tools/weights.py list` names '
+            'the weights that `tools/weights.py get NAME` fetches and checks; others are brought '
+            "over by tools/convert_weights.py, for init_cfg=dict(type='Pretrained', "
+            "checkpoint=FILE, prefix='backbone.')"
+        )
 
 
 def require_weights(state: object, path: str | Path) -> None:
@@ -150,9 +169,13 @@ def unwrap(model: Any) -> Any:
 def load_weights(model: nn.Module, path: str | Path) -> dict:
     """Fill a model, also a wrapped one, from a checkpoint that must fit; return the checkpoint."""
     checkpoint = read_checkpoint(path)
-    match_norm(unwrap(model), checkpoint['state_dict'])
-    check_fit(checkpoint['state_dict'], unwrap(model), path)
-    unwrap(model).load_state_dict(checkpoint['state_dict'])
+    network = unwrap(model)
+    checkpoint['state_dict'] = state = unwrapped(
+        checkpoint['state_dict'], network.state_dict(), path
+    )
+    match_norm(network, state)
+    check_fit(state, network, path)
+    network.load_state_dict(state)
     return checkpoint
 
 
@@ -164,6 +187,11 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
     """
     require_weights(state, path)
     own = model.state_dict()
+    if not own.keys() & state.keys() and any(f'backbone.{key}' in own for key in state):
+        raise UserError(
+            f'{path} holds a backbone alone: load_from and the init_cfg of a backbone take it '
+            "(dict(type='Pretrained', checkpoint=FILE)); the network needs a whole one"
+        )
     faults = {
         'missing from the file': [key for key in own if key not in state],
         'unknown to the model': [key for key in state if key not in own],

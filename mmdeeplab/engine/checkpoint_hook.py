@@ -62,6 +62,20 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.async_save = async_save
         self.failure = ''
 
+    def before_run(self, runner: Runner) -> None:
+        """Refuse MMEngine's own Runner, which saves and resumes otherwise.
+
+        Raises:
+            UserError: With what to write instead.
+        """
+        training = isinstance(runner._train_loop, BaseLoop)  # built, not only configured
+        if training and not hasattr(runner, 'training_state'):
+            raise UserError(
+                f'{type(runner).__name__} cannot train this config, whose runner_type is '
+                'mmdeeplab.DeepLabRunner: write `RUNNERS.build(cfg).train()` with `from '
+                'mmengine.registry import RUNNERS`, or use tools/train.py'
+            )
+
     def before_train(self, runner: Runner) -> None:
         self.folder = Path(runner.work_dir)
         if self.out_dir is not None:

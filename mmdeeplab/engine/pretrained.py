@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import nn
 
 from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, require_weights
+from mmdeeplab.engine.wrappers import unwrapped
 from mmdeeplab.errors import UserError
 
 # What may be left over: the classifiers of networks trained on ImageNet. Nothing may be missing
@@ -57,9 +58,10 @@ def fulfil(wish: Wish) -> str:
     Raises:
         UserError: Its tensors are not the module's.
     """
-    state = read_checkpoint(wish.checkpoint)['state_dict']
-    require_weights(state, wish.checkpoint)
     own = wish.module.state_dict()
+    state = read_checkpoint(wish.checkpoint)['state_dict']
+    state = unwrapped(state, [f'{wish.prefix}{key}' for key in own], wish.checkpoint)
+    require_weights(state, wish.checkpoint)
     cut = {k[len(wish.prefix) :]: v for k, v in state.items() if k.startswith(wish.prefix)}
     kept = {k: v for k, v in cut.items() if k in own or not k.startswith(CLASSIFIERS)}
     counters = {k: v for k, v in own.items() if k.endswith(COUNTER)}

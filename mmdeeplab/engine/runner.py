@@ -48,6 +48,7 @@ from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
+from mmdeeplab.engine.wrappers import in_backbone, unwrapped
 from mmdeeplab.evaluation.evaluator import Evaluator
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.registry import RUNNERS
@@ -246,7 +247,10 @@ class DeepLabRunner(ResumableRunner):
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
         checkpoint = read_checkpoint(filename)
-        require_weights(checkpoint['state_dict'], filename)
+        own = unwrap(self.model).state_dict()
+        state = unwrapped(checkpoint['state_dict'], own, filename, self.logger.warning)
+        checkpoint['state_dict'] = state
+        require_weights(state, filename)
         if count := match_norm(unwrap(self.model), checkpoint['state_dict']):
             self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
@@ -261,9 +265,11 @@ class DeepLabRunner(ResumableRunner):
 
     def _transfer(self, checkpoint: dict, path: str) -> dict:
         model = unwrap(self.model)
+        say = self.logger.warning
+        state = in_backbone(checkpoint['state_dict'], model.state_dict(), path, say)
         dataset = self.train_loop.dataloader.dataset
         result = transfer(
-            checkpoint['state_dict'],
+            state,
             model.state_dict(),
             path,
             classifier_keys(model, model.num_classes),

@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from mmdeeplab.errors import UserError, choose, did_you_mean, nearest
 from mmdeeplab.schema.classes import find_class
+from mmdeeplab.schema.inherited import DELETE, Sources
 from mmdeeplab.schema.nodes import keys_of
 
 SHOWN = 12  # faults that an error spells out
@@ -16,13 +17,17 @@ FREE = ('custom_keys', 'backend_args', 'filter_cfg', 'file_client_args', 'dist_c
 Path = tuple[str, ...]
 
 
-def check_config(cfg: Config) -> None:
+def check_config(cfg: Config, sources: Sources | None = None) -> None:
     """Every key of ``cfg`` must be known to what reads it, every ``type`` a registered class.
+
+    Args:
+        cfg: The config.
+        sources: Its files and options, by which an inherited argument is told from a written one.
 
     Raises:
         UserError: With every fault and what was probably meant.
     """
-    faults = list(_faults((), cfg._cfg_dict))
+    faults = list(_faults((), cfg._cfg_dict, sources or Sources()))
     if len(faults) == 1:
         raise UserError(faults[0])
     if faults:
@@ -30,10 +35,10 @@ def check_config(cfg: Config) -> None:
         raise UserError('\n  '.join(['the config has mistakes:', *faults[:SHOWN], *more]))
 
 
-def _faults(path: Path, node: object) -> Iterator[str]:
+def _faults(path: Path, node: object, sources: Sources) -> Iterator[str]:
     if isinstance(node, (list, tuple)):
         for i, item in enumerate(node):
-            yield from _faults((*path, str(i)), item)
+            yield from _faults((*path, str(i)), item, sources)
     if not isinstance(node, Mapping):
         return
     try:
@@ -44,9 +49,9 @@ def _faults(path: Path, node: object) -> Iterator[str]:
         keys = None
     for key, value in node.items():
         if keys is not None and key not in keys and not _is_own_hook(path, key, value, keys):
-            yield unknown(path, node, str(key), keys)
+            yield unknown(path, node, str(key), keys, sources)
         else:
-            yield from _faults((*path, str(key)), value)
+            yield from _faults((*path, str(key)), value, sources)
 
 
 def _is_own_hook(path: Path, key: str, value: object, keys: frozenset[str]) -> bool:
@@ -67,14 +72,22 @@ def _check_names(path: Path, node: Mapping[str, Any]) -> None:
         choose('.'.join([*path, 'type']), node.get('type', 'norm'), ('norm', 'value'))
 
 
-def unknown(path: Path, node: Mapping[str, Any], key: str, keys: frozenset[str] | set) -> str:
-    """The sentence about a key that is not among ``keys``."""
+def unknown(
+    path: Path,
+    node: Mapping[str, Any],
+    key: str,
+    keys: frozenset[str] | set,
+    sources: Sources | None = None,
+) -> str:
+    """The sentence about a key that is not among ``keys``, and the way out of an inherited one."""
     where = '.'.join([*path, key])
     owner = node.get('type')
     name = owner if isinstance(owner, str) else getattr(owner, '__name__', '')
     what = f'is no argument of {name}' if name else 'is not a key of a config'
     if not name and path:
         what = f'is not a key of {".".join(path)}'
+    if sources and name and sources.inherited(path, key, name):
+        return f'{where} {what}: {sources.way_out(path)}'
     return f'{where} {what}{did_you_mean(key, keys or {*map(str, node)})}'
 
 
@@ -97,14 +110,26 @@ def check_options(
             raise UserError(
                 f'--cfg-options {option}: {_without_effect(path[0], helpers, cfg._cfg_dict)}'
             )
-        _check_option(cfg._cfg_dict, path, value)
+        _check_option(cfg._cfg_dict, path, value, options)
 
 
-def _check_option(cfg: Mapping[str, Any], path: Path, value: object) -> None:
+def _check_option(
+    cfg: Mapping[str, Any], path: Path, value: object, options: Mapping[str, object]
+) -> None:
     node: Any = cfg
     for depth, key in enumerate(path):
         before = path[:depth]
-        if isinstance(node, Mapping) and key in node:
+        if key == DELETE and depth:
+            return
+        kind = options.get('.'.join([*before, 'type']))
+        renamed = isinstance(node, Mapping) and kind is not None and kind != node.get('type')
+        if renamed:  # the arguments are those of the class that the options name
+            node = dict(type=kind) if _deleted(before, options) else {**node, 'type': kind}
+        if (
+            isinstance(node, Mapping)
+            and key in node
+            and not (renamed and _foreign(before, node, key))
+        ):
             node = node[key]
         elif isinstance(node, (list, tuple)) and key.isdigit() and int(key) < len(node):
             node = node[int(key)]
@@ -122,6 +147,16 @@ def _check_option(cfg: Mapping[str, Any], path: Path, value: object) -> None:
                 f'--cfg-options {".".join(path)}: {".".join(before)} {what}, so there is no {key}'
             )
     _check_kind('.'.join(path), node, value)
+
+
+def _deleted(path: Path, options: Mapping[str, object]) -> bool:
+    return any(options.get('.'.join([*path[:i], DELETE])) is True for i in range(1, len(path) + 1))
+
+
+def _foreign(path: Path, node: Mapping[str, Any], key: str) -> bool:
+    """Whether the class of ``node`` does not take an argument that stands there."""
+    keys = keys_of(path, node)
+    return keys is not None and key not in keys
 
 
 def _check_kind(option: str, before: object, after: object) -> None:

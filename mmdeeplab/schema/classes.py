@@ -1,6 +1,8 @@
 """Which class a ``type`` names, and what arguments it takes."""
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
@@ -47,6 +49,7 @@ FORWARDS: dict[type, tuple[Callable, ...]] = {
     RandomResize: (Resize.__init__,),
     RandomChoiceResize: (Resize.__init__,),
 }
+TRACED = {vars(cls)['__init__'] for cls in FORWARDS if '__init__' in vars(cls)}
 
 
 def place(path: Sequence[str]) -> str:
@@ -67,8 +70,8 @@ def roots(path: Sequence[str]) -> tuple[Registry, ...]:
     return (registry.MODELS,) if models else ALL
 
 
-def find_class(name: object, path: Sequence[str]) -> Callable:
-    """The class that ``type=name`` means at ``path`` in a config.
+def find_class(name: object, path: Sequence[str], scope: object = None) -> Callable:
+    """The class that ``type=name`` means at ``path`` in a config, first in the ``_scope_`` given.
 
     Only registered classes are found: a name is never imported.
 
@@ -80,6 +83,8 @@ def find_class(name: object, path: Sequence[str]) -> Callable:
             return name
         raise UserError(f'{".".join(path)}.type must be the name of a class, got {name!r}')
     known = names(roots(path))
+    if f'{scope}.{name}' in known:
+        return known[f'{scope}.{name}']
     if name not in known:
         where = '.'.join([*path, 'type'])
         raise UserError(f'{where}: there is no class {name}{did_you_mean(name, known)}')
@@ -107,6 +112,8 @@ def arguments(cls: Callable) -> frozenset[str] | None:
     taken: set[str] = set()
     hands_on = False
     for function in _constructors(cls):
+        if function not in TRACED and passes_on(function):
+            return None
         try:
             parameters = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):
@@ -116,6 +123,35 @@ def arguments(cls: Callable) -> frozenset[str] | None:
         if not hands_on:
             break
     return None if hands_on else frozenset(taken - {'self'})
+
+
+def passes_on(function: Callable) -> bool:
+    """Whether a constructor gives its ``**kwargs`` to others than its base class.
+
+    Then any are right: what they are for is not to be seen (mmseg's ``TIMMBackbone`` hands them to
+    timm).
+    """
+    code = getattr(function, '__code__', None)
+    if code is None or not code.co_flags & inspect.CO_VARKEYWORDS:
+        return False
+    name = code.co_varnames[
+        code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & inspect.CO_VARARGS)
+    ]
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):
+        return False
+    to_base, used = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, 'attr', '') == '__init__':
+            to_base |= {id(k.value) for k in node.keywords if k.arg is None}
+        elif isinstance(node, (ast.Attribute, ast.Subscript)):  # kwargs.get('x'), kwargs['x']
+            to_base.add(id(node.value))
+        elif isinstance(node, ast.Compare):  # 'x' in kwargs
+            to_base |= set(map(id, node.comparators))
+        if isinstance(node, ast.Name) and node.id == name:
+            used.add(id(node))
+    return bool(used - to_base)
 
 
 def _constructors(cls: Callable) -> Iterator[Callable]:

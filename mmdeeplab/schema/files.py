@@ -20,6 +20,7 @@ BASE_VALUE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
 SUBSTITUTION = re.compile(r'\{\{\s*[\'"]?\s*(\$\w+|file\w+)')
 LARGEST = 100_000  # values in a config; aliases can unfold to any number
 DATA = ('.yaml', '.yml', '.json')
+OWN_IMPORTS = {'mmdeeplab', 'mmdeeplab.checkpoints.scheme'}
 
 
 def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:
@@ -100,7 +101,7 @@ def _data_bases(path: Path, text: str) -> list[str]:
     if _count(content, {}) > LARGEST:
         raise UserError(f'the config {path} unfolds to more than {LARGEST} values')
     imports = (content.get('custom_imports') or {}).get('imports') or []
-    if set([imports] if isinstance(imports, str) else imports) - {'mmdeeplab'}:
+    if set([imports] if isinstance(imports, str) else imports) - OWN_IMPORTS:
         raise UserError(f'the config {path} is data and cannot import modules: {imports}')
     bases = content.get(BASE) or []
     return [bases] if isinstance(bases, str) else list(map(str, bases))

@@ -102,7 +102,7 @@ def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | No
         return RUNNER | set(OPTIONAL) | set(node.get('extra_keys') or ())
     where = '.'.join(path)
     if node.get('type') is not None and path[-1] != 'clip_grad':
-        taken = arguments(find_class(node['type'], path))
+        taken = arguments(find_class(node['type'], path, node.get('_scope_')))
         return None if taken is None else taken | _built(path)
     found = [keys for pattern, keys in PLACES if re.fullmatch(pattern, where)]
     return found[0] | _built(path) if found else None

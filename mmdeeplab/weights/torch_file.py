@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.engine.wrappers import common_prefix, held, say
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array
 
 COUNTER = 'num_batches_tracked'
-HOLDERS = ('model', 'model_state_dict')  # where others than `state_dict` keep theirs
 
 
 def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
@@ -37,12 +37,13 @@ def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
                 'add --trust'
             ) from error
         state = unrestricted(path)
-    state = next((state[key] for key in HOLDERS if isinstance(state.get(key), dict)), state)
     odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
     if odd:
         raise UserError(f'{path} holds no state dict: {odd[0]!r} is not a tensor')
+    if prefix := common_prefix(list(state)):
+        say(f'{path}: the keys carry the prefix {prefix}, taken away')
     return {
-        name: tensor.detach().float().numpy()
+        name.removeprefix(prefix): tensor.detach().float().numpy()
         for name, tensor in state.items()
         if not name.endswith(COUNTER)
     }
@@ -58,7 +59,7 @@ def unrestricted(path: Path) -> dict:
         loaded = torch.load(path, map_location='cpu', weights_only=False)
     except Exception as error:
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
-    state = loaded.get('state_dict', loaded) if isinstance(loaded, dict) else None
+    state = held(loaded)['state_dict'] if isinstance(loaded, dict) else None
     if not isinstance(state, dict):
         raise UserError(f'{path} holds no state dict but a {type(loaded).__name__}')
     return state

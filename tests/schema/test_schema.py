@@ -6,11 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from mmcv.transforms import RandomResize
+from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
+from mmengine.hooks import EMAHook
+from mmseg.models import FCNHead, TIMMBackbone
 from places import ROOT
 from tools_conftest import SMALL
 
 from mmdeeplab.cli.common import load_config
 from mmdeeplab.errors import UserError, edits, nearest
+from mmdeeplab.schema.classes import arguments
 from mmdeeplab.torture import typos
 
 LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs').glob('ablation/*.py')])
@@ -22,6 +27,47 @@ def load(path: Path, *options: str) -> object:
         cfg_options=list(options), data_root=None, output_stride=None, launcher='none'
     )
     return load_config(str(path), args)
+
+
+class ToBase(FCNHead):
+    def __init__(self, mine: int = 0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+
+
+class Popping(FCNHead):
+    def __init__(self, **kwargs: object) -> None:
+        self.mine = kwargs.pop('mine') if 'mine' in kwargs else kwargs.get('other')
+        super().__init__(**kwargs)
+
+
+class Storing(FCNHead):
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__()
+        self.kwargs = kwargs
+
+
+class Calling(FCNHead):
+    def __init__(self, **more: object) -> None:
+        super().__init__()
+        self.made = dict(**more)
+
+
+@pytest.mark.parametrize(
+    ('cls', 'any_are_right'),
+    [
+        (TIMMBackbone, True),
+        (Storing, True),
+        (Calling, True),
+        (ToBase, False),
+        (Popping, False),
+        (FCNHead, False),
+        (EMAHook, False),
+        (MMEngineCheckpointHook, False),
+        (RandomResize, False),
+    ],
+)
+def test_arguments_that_a_constructor_passes_on(cls: type, any_are_right: bool) -> None:
+    assert (arguments(cls) is None) == any_are_right
 
 
 def test_edits() -> None:
@@ -102,6 +148,68 @@ def test_legal_options_pass(option: str) -> None:
 def test_wrong_options_are_refused(option: str, words: str) -> None:
     with pytest.raises(UserError, match=re.escape(words)):
         load(MINI, option)
+
+
+LOSS = 'model.decode_head.loss_decode'
+NEW_CLASSES = [
+    ('optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.dtype=bfloat16'),
+    ('optim_wrapper.optimizer.type=SGD', 'optim_wrapper.optimizer.momentum=0.9'),
+    (f'{LOSS}._delete_=True', f'{LOSS}.type=FocalLoss', f'{LOSS}.gamma=3.0'),
+    (f"{LOSS}={{'_delete_': True, 'type': 'FocalLoss', 'gamma': 3.0}}",),
+    ('model.decode_head.norm_cfg.type=GN', 'model.decode_head.norm_cfg.num_groups=4'),
+    ('val_evaluator.type=IoUMetric', "val_evaluator.iou_metrics=['mDice']"),
+]
+
+
+@pytest.mark.parametrize('options', NEW_CLASSES, ids=lambda options: options[0])
+def test_options_are_those_of_the_class_that_they_name(options: tuple[str, ...]) -> None:
+    plus = MINI.with_name('deeplabv3plus_mobilenetv2_mini-voc.py')
+    for given in (options, options[::-1]):
+        if 'GN' in options[0]:  # whose momentum is BatchNorm's
+            with pytest.raises(UserError, match=r'momentum .*norm_cfg\._delete_=True beside'):
+                load(plus, *given)
+        else:
+            load(plus, *given)
+    with pytest.raises(UserError, match='is no argument'):
+        load(
+            plus,
+            options[-1]
+            .replace('gamma', 'gama')
+            .replace('dtype', 'dtyp')
+            .replace('momentum', 'mometum')
+            .replace('num_groups', 'num_group')
+            .replace('iou_', 'io_'),
+        )
+
+
+INHERITED = [
+    (LOSS, 'FocalLoss', 'avg_non_ignore'),
+    ('optim_wrapper.optimizer', 'LBFGS', 'weight_decay'),
+    ('param_scheduler.0', 'ConstantLR', 'power'),
+    ('val_evaluator', 'DumpResults', 'trimap'),
+    ('default_hooks.checkpoint', 'LoggerHook', 'save_best'),
+    ('model.neck', 'FPN', 'rates'),
+    ('train_cfg', 'ValLoop', 'max_iters'),
+]
+
+
+@pytest.mark.parametrize(('place', 'kind', 'argument'), INHERITED)
+def test_an_inherited_argument_is_named_with_the_way_out(
+    tmp_path: Path, place: str, kind: str, argument: str
+) -> None:
+    plus = MINI.with_name('deeplabv3plus_mobilenetv2_mini-voc.py')
+    node: object = dict(type=kind)
+    for step in reversed(place.split('.')[1:]):
+        node = {step: node}
+    extra = 'val_evaluator = dict(trimap=(3,))\n' if argument == 'trimap' else ''
+    base = write(tmp_path / 'base.py', f'_base_ = {str(plus)!r}\n{extra}')
+    child = f'_base_ = {str(base)!r}\n{place.split(".")[0]} = {node!r}\n'
+    words = rf'{argument} is no argument of {kind}: .*_delete_=True beside the type'
+    if not place.startswith('param_scheduler'):  # a list in a file replaces the base's
+        with pytest.raises(UserError, match=words):
+            load(write(tmp_path / 'child.py', child))
+    with pytest.raises(UserError, match=words):
+        load(base, f'{place}.type={kind}')
 
 
 def write(path: Path, text: str) -> Path:

@@ -9,8 +9,9 @@ train_pipeline = [
     dict(type='mmdeeplab.RandomFlip', prob=0.5),
     dict(type='mmdeeplab.PackTraining'),
 ]
+# mmsegmentation's own prediction looks for `LoadImageFromFile`; in this scope it is ours.
 test_pipeline = [
-    dict(type='mmdeeplab.LoadImage'),
+    dict(type='LoadImageFromFile', _scope_='mmdeeplab'),
     dict(type='mmdeeplab.LoadMask'),
     dict(type='PackSegInputs'),
 ]

@@ -9,7 +9,7 @@ data_preprocessor = dict(
     test_size=(513, 513),
 )
 model = dict(
-    type='EncoderDecoder',
+    type='mmdeeplab.EncoderDecoder',
     data_preprocessor=data_preprocessor,
     backbone=dict(type='mmdeeplab.AtrousVGG16', output_stride=8, pool_kernel=3, average_pool=True),
     neck=dict(

@@ -7,7 +7,7 @@ data_preprocessor = dict(
     size=(513, 513),
 )
 model = dict(
-    type='EncoderDecoder',
+    type='mmdeeplab.EncoderDecoder',
     data_preprocessor=data_preprocessor,
     backbone=dict(
         type='mmdeeplab.AtrousResNet',

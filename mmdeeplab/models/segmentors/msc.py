@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import torch
-from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor
 
 from mmdeeplab.models.atrous import scaled
+from mmdeeplab.models.segmentors.encoder_decoder import EncoderDecoder
 from mmdeeplab.registry import MODELS
 
 
@@ -25,7 +25,7 @@ class MSC(EncoderDecoder):
 
     Args:
         scales: Factors on the image's size; the first is 1.
-        kwargs: :class:`mmseg.models.segmentors.EncoderDecoder`.
+        kwargs: :class:`EncoderDecoder`.
 
     Raises:
         ValueError: The first scale is not 1.

@@ -1,0 +1,57 @@
+"""What MMEngine's own functions read of a ``.safetensors`` file.
+
+``load_checkpoint``, mmseg's ``init_model``, ``MMSegInferencer`` and ``tools/test.py`` read files by
+MMEngine's ``CheckpointLoader``, which knows pickled ones. The loader here is registered with it;
+configs import it (``custom_imports``), and so does whatever builds one of our networks.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+
+CLASSIFIER = 'decode_head.conv_seg.weight'
+
+
+@CheckpointLoader.register_scheme(prefixes=r'.*\.safetensors$')
+def load_from_safetensors(filename: str, map_location: str | None = None) -> dict:
+    """Weights and class names of a ``.safetensors``, of training, converted, or anybody's.
+
+    Optimiser and history are left out: only our own Runner resumes. Whether the weights fit is seen
+    by the network (:class:`mmdeeplab.models.segmentors.EncoderDecoder`).
+
+    Args:
+        filename: The file.
+        map_location: The device to read it to; the CPU without it.
+
+    Returns:
+        ``state_dict``; ``meta`` with ``dataset_meta`` (``classes`` and ``palette``) where the names
+        are known.
+
+    Raises:
+        UserError: The file is missing, broken, or holds no usable weights.
+    """
+    from mmdeeplab.engine.checkpoint import read_checkpoint, require_weights
+
+    checkpoint = read_checkpoint(filename, map_location or 'cpu')
+    require_weights(checkpoint['state_dict'], filename)
+    state = OrderedDict(checkpoint['state_dict'])
+    setattr(state, '_metadata', {'': dict(source=filename)})  # noqa: B010  PyTorch's; for messages
+    meta = {key: value for key, value in checkpoint.get('meta', {}).items() if key != 'cfg'}
+    return dict(state_dict=state, meta={**meta, **_names(checkpoint, state)})
+
+
+def _names(checkpoint: dict, state: Mapping[str, Tensor]) -> dict:
+    """``dataset_meta``: of the file, or, where it names no classes, as our commands name them."""
+    from mmdeeplab.engine.transfer import class_names
+    from mmdeeplab.inference.predictor import default_names, palette_of
+
+    names = class_names(checkpoint)
+    if names is None and CLASSIFIER in state:
+        names = default_names(len(state[CLASSIFIER]))
+    if names is None:
+        return {}
+    known = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    palette = palette_of(checkpoint, len(names))
+    return dict(dataset_meta={**known, 'classes': list(names), 'palette': palette})

@@ -1,0 +1,125 @@
+"""Names that wrappers put before a network's own: known, taken away, and said.
+
+``module.`` comes from DistributedDataParallel and averaged models, ``_orig_mod.`` from
+``torch.compile``, ``model.`` from Lightning modules and training scripts.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from mmengine import dist
+from torch import Tensor
+
+ANYWHERE = ('module', '_orig_mod')  # also before a part of the network
+IN_FRONT = (*ANYWHERE, 'model', 'net', 'network', 'segmentor', 'ema', 'ema_model', 'model_ema')
+# Where a file keeps its tensors, the usual place first.
+HOLDERS = (
+    *('state_dict', 'model_state_dict', 'model_state', 'model', 'net', 'network', 'module'),
+    *('weights', 'params', 'state_dict_ema', 'ema_state_dict'),
+)
+AVERAGE = 'ema_'  # MMCV 1 keeps the average as buffers under such names, dots made underscores
+
+
+def say(text: str) -> None:
+    """A notice on standard error, by one of several processes."""
+    if dist.is_main_process():
+        print(f'note: {text}', file=sys.stderr, flush=True)
+
+
+def held(loaded: Mapping) -> dict:
+    """A checkpoint with its tensors under ``state_dict``, wherever it kept them.
+
+    Args:
+        loaded: What was in the file; tensors by name where no holder is known.
+    """
+    for key in HOLDERS:
+        inner = loaded.get(key)
+        if isinstance(inner, Mapping) and (inner or key == 'state_dict'):
+            if any(isinstance(inner.get(name), Mapping) for name in HOLDERS):
+                inner = held(inner)['state_dict']
+            if key == 'state_dict' or all(isinstance(v, Tensor) for v in inner.values()):
+                return {**{k: v for k, v in loaded.items() if k != key}, 'state_dict': inner}
+    return dict(state_dict=loaded)
+
+
+def unwrapped(
+    state: Mapping[str, Tensor],
+    own: Iterable[str],
+    path: object,
+    say: Callable[[str], object] = say,
+) -> Mapping[str, Tensor]:
+    """The tensors of a file by the names of the network, as far as wrappers made the difference.
+
+    Args:
+        state: Tensors by the names of the file.
+        own: The network's names.
+        path: The file, for the notice.
+        say: Takes the notice.
+
+    Returns:
+        ``state`` itself where there is nothing to take away.
+    """
+    own = set(own)
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
+        return state  # the check of the weights tells
+    if not own & state.keys() and (prefix := best_prefix(state, own)):
+        say(f'{path}: the keys carry the prefix {prefix}, taken away')
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+    inner = {
+        key: plain(key) for key in state if key not in own and plain(key) in own - state.keys()
+    }
+    if inner:
+        say(f'{path}: {len(inner)} keys carry {" or ".join(ANYWHERE)}, taken away')
+        state = {inner.get(key, key): value for key, value in state.items()}
+    averages = {AVERAGE + key.replace('.', '_') for key in own} & state.keys()
+    if averages:
+        say(f'{path}: {len(averages)} tensors of an average (ema_) beside the weights are left out')
+        state = {key: value for key, value in state.items() if key not in averages}
+    return state
+
+
+def best_prefix(state: Iterable[str], own: set[str]) -> str:
+    """The prefix without which most keys are the network's; the shortest of equals, or none."""
+    found: dict[str, tuple[int, int]] = {}  # keys that are the network's at once; or without more
+    for key in state:
+        prefix, parts = '', key.split('.')
+        for part in parts:
+            if part not in IN_FRONT:
+                break
+            prefix += f'{part}.'
+            exact, inner = found.get(prefix, (0, 0))
+            exact += key.removeprefix(prefix) in own
+            found[prefix] = exact, inner + (plain(key, prefix) in own)
+    best = max(found, key=lambda prefix: (*found[prefix], -len(prefix)), default='')
+    return best if any(found.get(best, ())) else ''
+
+
+def common_prefix(keys: Sequence[str]) -> str:
+    """What wrappers put before every key, where the network's own names are not known."""
+    prefix = ''
+    while keys:
+        part = keys[0][len(prefix) :].partition('.')[0]
+        if part not in IN_FRONT or not all(key.startswith(f'{prefix}{part}.') for key in keys):
+            break
+        prefix += f'{part}.'
+    return prefix
+
+
+def plain(key: str, prefix: str = '') -> str:
+    """A key without ``prefix`` and the names that wrappers put before parts of a network."""
+    parts = key.removeprefix(prefix).split('.')
+    return '.'.join(part for part in parts if part not in ANYWHERE)
+
+
+def in_backbone(
+    state: Mapping[str, Tensor],
+    own: Iterable[str],
+    path: object,
+    say: Callable[[str], object] = say,
+) -> Mapping[str, Tensor]:
+    """A backbone's file by the names that a whole network has; others as they are."""
+    own = set(own)
+    if own & state.keys() or not any(f'backbone.{key}' in own for key in state):
+        return state
+    say(f'{path}: the keys lack the prefix backbone., put before')
+    return {f'backbone.{key}': value for key, value in state.items()}

@@ -1,0 +1,69 @@
+"""Who wrote an argument that its class does not take: the user, or a base of the config."""
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+DELETE = '_delete_'
+
+
+class Sources:
+    """The files of a config, the last to have a say first, and the options of the command line.
+
+    Args:
+        files: As :func:`mmdeeplab.schema.files.chain` gives them.
+        options: Values of ``--cfg-options`` by dotted path.
+    """
+
+    def __init__(self, files: Sequence[Path] = (), options: Mapping[str, object] = {}) -> None:
+        self.files = files
+        self.options = options
+
+    def inherited(self, path: Sequence[str], key: str, kind: str) -> bool:
+        """Whether who named the class ``kind`` at ``path`` did not write its argument ``key``."""
+        where = '.'.join(path)
+        if f'{where}.type' in self.options:
+            return not any(f'{o}.'.startswith(f'{where}.{key}.') for o in self.options)
+        for value in self.options.values():
+            if kind in _names(value):
+                return key not in _names(value)
+        above: set[str] = set()  # a file may add an argument to a class that its base names
+        for file in self.files:
+            names = _written(file)
+            above |= names
+            if kind in names:
+                return key not in above
+        return False
+
+    def way_out(self, path: Sequence[str]) -> str:
+        """What drops the inherited arguments of the dict at ``path``."""
+        where = '.'.join(path)
+        if f'{where}.type' in self.options:
+            return f'it was inherited; {where}.{DELETE}=True beside the type drops what was'
+        return f'it is inherited from a base; {DELETE}=True beside the type drops what is'
+
+
+def _written(file: Path) -> set[str]:
+    """Every name and every text in a file: keys, arguments, classes."""
+    try:
+        text = file.read_text('utf-8')
+        if file.suffix == '.py':
+            nodes = list(ast.walk(ast.parse(text)))
+            texts = {n.value for n in nodes if isinstance(n, ast.Constant)}
+            keywords = {n.arg for n in nodes if isinstance(n, ast.keyword)}
+            names = {n.id for n in nodes if isinstance(n, ast.Name)}
+            return {str(name) for name in texts | keywords | names}
+        return _names(json.loads(text) if file.suffix == '.json' else yaml.safe_load(text))
+    except (OSError, ValueError, SyntaxError, yaml.YAMLError):
+        return set()  # whoever reads the file for its values tells
+
+
+def _names(node: object) -> set[str]:
+    if isinstance(node, Mapping):
+        return {*map(str, node)}.union(*map(_names, node.values()))
+    if isinstance(node, (list, tuple)):
+        return set().union(*map(_names, node))
+    return {str(node)}
