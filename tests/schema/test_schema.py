@@ -189,7 +189,7 @@ INHERITED = [
     ('val_evaluator', 'DumpResults', 'trimap'),
     ('default_hooks.checkpoint', 'LoggerHook', 'save_best'),
     ('model.neck', 'FPN', 'rates'),
-    ('train_cfg', 'ValLoop', 'max_iters'),
+    ('train_cfg', 'ValLoop', 'val_interval'),
 ]
 
 
