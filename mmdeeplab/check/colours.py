@@ -1,10 +1,6 @@
 """From the colours of a mask to class ids."""
 
-from pathlib import Path
-
 from mmdeeplab.datasets.files import VOID
-from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import read_text
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
 Colour = tuple[int, int, int]
@@ -16,29 +12,6 @@ def voc_colours(classes: tuple[str, ...]) -> dict[Colour, int]:
         return {}
     palette = voc_palette()
     return {palette[i]: i for i in (*range(len(classes)), VOID)}
-
-
-def read_colours(path: Path) -> dict[Colour, int]:
-    """A file with ``R G B NAME`` a line, in id order; the line of void is named ``void``.
-
-    Raises:
-        UserError: No such file, a line of another form, or a colour that occurs twice.
-    """
-    colours: dict[Colour, int] = {}
-    label = 0
-    for number, line in enumerate(read_text(path, 'list of colours').splitlines(), 1):
-        words = line.replace(',', ' ').split()
-        if not words:
-            continue
-        if len(words) < 3 or not all(w.isdigit() and int(w) < 256 for w in words[:3]):
-            raise UserError(f'{path}, line {number}: {line!r} is not R G B NAME, e.g. 128 0 0 car')
-        colour = (int(words[0]), int(words[1]), int(words[2]))
-        if colour in colours:
-            raise UserError(f'{path}, line {number}: the colour {colour} occurs twice')
-        void = ' '.join(words[3:]).lower() == 'void'
-        colours[colour] = VOID if void else label
-        label += not void
-    return colours
 
 
 def mapping(

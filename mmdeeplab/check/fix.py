@@ -10,6 +10,7 @@ from PIL import Image
 
 from mmdeeplab.check.colours import Colour, mapping, voc_colours
 from mmdeeplab.check.judge import only_0_and_255
+from mmdeeplab.check.levels import grey_values, ids_of_levels
 from mmdeeplab.check.report import Look, Report
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.datasets.files import (
@@ -41,6 +42,7 @@ def write_masks(
     out: Path,
     colours: Mapping[Colour, int] | None = None,
     renamed: Mapping[int, int] | None = None,
+    levels: Mapping[int, int] | None = None,
 ) -> tuple[int, list[str]]:
     """Write every mask of the report into ``out/FOLDER`` as PNG: mended, or as it is.
 
@@ -49,6 +51,8 @@ def write_masks(
         out: A folder that is not there yet, or empty.
         colours: Colours to ids where they are not VOC's.
         renamed: Old id to new id. 255 -> 1 by itself where two classes are written 0 and 255.
+        levels: Class id of each grey value that stands for one; a value between them lies on an
+            edge and gets the class of a neighbour.
 
     Returns:
         How many masks were mended, and a sentence for each that could not be.
@@ -71,7 +75,7 @@ def write_masks(
             done.add(path)
             target = out / look.source.masks.name / as_png(str(path.relative_to(look.source.masks)))
             try:
-                mended += _write(look, name, sample, target, colours, ids)
+                mended += _write(look, name, sample, target, colours, ids, levels)
             except UserError as error:
                 failed.append(str(error))
     return mended, failed
@@ -94,6 +98,7 @@ def _write(
     target: Path,
     colours: Mapping[Colour, int] | None,
     renamed: dict[int, int],
+    levels: Mapping[int, int] | None,
 ) -> bool:
     """Write one mask; tell whether it differs from the original."""
     path = look.source.mask(name)
@@ -101,10 +106,12 @@ def _write(
     data = read_bytes(path, 'mask')
     header = read_header(data, path, 'mask')
     pixels = decode_pixels(data, path)
-    if header.format == 'JPEG':
+    if header.format == 'JPEG' and levels is None:
         raise UserError(f'the mask {path} is a JPEG, whose ids are lost')
     ids = pixels
-    if header.mode not in MASK_MODES:
+    if levels is not None:
+        ids = ids_of_levels(grey_values(pixels, path), levels)
+    elif header.mode not in MASK_MODES:
         known = voc_colours(classes) if colours is None else dict(colours)
         ids = ids_of_colours(pixels, sample, known, len(classes), path)
     before = ids

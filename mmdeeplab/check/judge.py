@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.check.colours import mapping, voc_colours
 from mmdeeplab.check.kinds import Problem
+from mmdeeplab.check.levels import has_holes, ids_by_rank
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.sources import Source
 from mmdeeplab.datasets.files import VOID
@@ -94,6 +95,21 @@ def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]
         words = f'all {len(masks)} masks hold 0 and 255 only'
         fix = 'write 1 where it says 255: --fix OUT' if len(source.classes) == 2 else ''
         yield Problem('0-255', source.role, '', str(source.masks), words, fix)
+    elif levels := _grey_levels(masks, len(source.classes)):
+        words = f'the {len(masks)} masks hold {", ".join(map(str, levels))}, with holes between'
+        ids = ' '.join(f'{value}={i}' for value, i in levels.items() if value != i)
+        fix = f'if they are grey levels: --fix OUT --map {ids}'
+        yield Problem('grey-levels', source.role, '', str(source.masks), words, fix)
+
+
+def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:
+    """Ids by grey value where the values of all masks are too large, but no more than classes."""
+    values = sorted({int(text) for mask in masks for text in mask})
+    found = [value for value in values if value != VOID]
+    if not found or max(found) < classes or not has_holes(found) or len(found) > classes:
+        return {}
+    ids = ids_by_rank(values)
+    return ids if max(i for i in ids.values() if i != VOID) < classes else {}
 
 
 def only_0_and_255(masks: Iterable[set[str]]) -> bool:

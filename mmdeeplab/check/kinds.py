@@ -101,6 +101,9 @@ KINDS: dict[str, Kind] = {
         'every mask of the split holds 0 and 255 only: 255 is void, so all is background',
         'write 1 where it says 255: --fix OUT --map 255=1',
     ),
+    'grey-levels': _error(
+        'ids with holes between them, no more than there are classes', '--fix OUT --map OLD=NEW'
+    ),
     'only-0-and-255': _warning(
         'one mask of 0 and 255 only', 'if 255 marks an object, write its id'
     ),

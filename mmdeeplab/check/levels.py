@@ -1,14 +1,35 @@
 """From the grey values of a mask to class ids, edges between two classes included."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from mmdeeplab.datasets.files import VOID
 from mmdeeplab.errors import UserError
 
+EVEN = 2  # grey levels that divide 0..255 evenly may differ by
 REACH = 5  # side of the window in which an edge pixel looks for its class
+
+
+def has_holes(values: Iterable[int]) -> bool:
+    """Whether ids below the largest one, void apart, do not occur."""
+    ids = {value for value in values if value != VOID}
+    return bool(ids) and ids != set(range(len(ids)))
+
+
+def ids_by_rank(values: list[int]) -> dict[int, int]:
+    """By rank; 255 is void unless the values divide 0..255 evenly."""
+    count = len(values)
+    even = count > 1 and all(
+        abs(value - VOID * i / (count - 1)) <= EVEN for i, value in enumerate(values)
+    )
+    if max(values) > VOID or even:
+        return {value: i for i, value in enumerate(values)}
+    classes = [value for value in values if value != VOID]
+    ids = {value: i for i, value in enumerate(classes)}
+    return ids | ({VOID: VOID} if VOID in values else {})
 
 
 def grey_values(pixels: np.ndarray, path: Path) -> np.ndarray:

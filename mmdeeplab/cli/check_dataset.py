@@ -46,7 +46,7 @@ def check_dataset(args: argparse.Namespace) -> None:
     renamed = read_map(args.map)
     cfg = load_config(args.config, args)
     require_data(cfg, *splits)
-    from mmdeeplab.check.colours import read_colours
+    from mmdeeplab.check.colour_list import read_colours
     from mmdeeplab.check.report import allowed_kinds, examine
 
     colours = read_colours(Path(args.colours)) if args.colours else None

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdeeplab.cli.check_dataset import read_map
 from mmdeeplab.cli.common import command, load_config, quiet_imports
 from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.errors import UserError
@@ -36,10 +37,13 @@ def _parser() -> argparse.ArgumentParser:
         help='share to evaluate on where the folder does not say (%(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--mend', action='store_true', help='copy masks of colours, or of 0 and 255, as ids'
+        '--mend', action='store_true', help='copy masks of colours, or of grey levels, as ids'
     )
     parser.add_argument(
         '--colours', metavar='FILE', help='--mend: "R G B NAME" a line, in id order'
+    )
+    parser.add_argument(
+        '--map', nargs='+', default=[], metavar='OLD=NEW', help='--mend: ids of grey values'
     )
     parser.add_argument('--force', action='store_true', help='replace what an earlier call wrote')
     parser.set_defaults(cfg_options=[], data_root=None, output_stride=None, launcher='none')
@@ -56,7 +60,7 @@ def new_config(args: argparse.Namespace) -> None:
     beside = out.with_name(f'{out.stem}_data').resolve()
     require_free(out, beside, args.force)
     quiet_imports()
-    from mmdeeplab.new_config.look import class_names, ids_of, look, typical_size
+    from mmdeeplab.new_config.look import class_names, ids_of, is_named, look, typical_size
     from mmdeeplab.new_config.network import find_network
     from mmdeeplab.new_config.plan import make_plan
     from mmdeeplab.new_config.text import config_text, data_root
@@ -71,7 +75,8 @@ def new_config(args: argparse.Namespace) -> None:
     layout = mended(args, beside)
     size = typical_size(layout.train)
     plan = make_plan(size, len(layout.train.ids), bool(weights), bool(network.norms), args.crop)
-    ids = ids_of(look(layout))
+    looks = look(layout)
+    ids = ids_of(looks, is_named(layout.root, args.classes, looks))
     names = class_names(layout.root, args.classes, ids)
     about = describe(layout, size, names)
     root = data_root(layout, beside, names)
@@ -104,16 +109,17 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
     from mmdeeplab.new_config.layout import find_layout
 
     layout = find_layout(Path(os.path.realpath(args.data)), args.val_share)
-    if args.colours and not args.mend:
-        raise UserError('--colours goes with --mend')
+    if (args.colours or args.map) and not args.mend:
+        raise UserError('--colours and --map go with --mend')
+    renamed = read_map(args.map)
     if not args.mend:
         return layout
-    from mmdeeplab.check.colours import read_colours
+    from mmdeeplab.check.colour_list import read_colours
     from mmdeeplab.new_config.look import look
     from mmdeeplab.new_config.mend import mend
 
     colours = read_colours(Path(args.colours)) if args.colours else None
-    return mend(layout, look(layout), beside / 'masks', colours)
+    return mend(layout, look(layout), beside / 'masks', colours, renamed)
 
 
 def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> str:

@@ -1,9 +1,12 @@
 """What is in the images and masks: sizes, ids, names of the classes."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.check.levels import has_holes
 from mmdeeplab.check.report import Look
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.scan import scan
@@ -13,6 +16,7 @@ from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.errors import UserError
 from mmdeeplab.new_config.layout import Layout
+from mmdeeplab.new_config.levels import Levels, guess_levels
 from mmdeeplab.new_config.pairs import Pairs
 from mmdeeplab.voc_names import VOC_CLASSES
 
@@ -56,35 +60,68 @@ def typical_size(pairs: Pairs) -> tuple[int, int]:
     return height, width
 
 
-def ids_of(looks: list[Look]) -> set[int]:
+def ids_of(looks: list[Look], named: bool) -> set[int]:
     """Every id of the masks but void.
 
+    Args:
+        looks: What was seen of the masks.
+        named: The user names the classes, so that some may never occur.
+
     Raises:
-        UserError: The masks tell no classes: colours, or 0 and 255 only, or a single id.
+        UserError: The masks tell no classes: colours, grey levels, 0 and 255 only, or a single id.
     """
     samples = [sample for one in looks for sample in one.samples.values()]
     ids = {int(i) for sample in samples for i in sample.counts}
+    masks = looks[0].source.masks
     if not ids:
-        raise UserError(_why_none(looks[0], samples))
+        raise UserError(_why_none(looks, samples))
     if ids <= {0, VOID} and VOID in ids:
         raise UserError(
-            f'the masks in {looks[0].source.masks} hold 0 and {VOID} only, and {VOID} means "not '
+            f'the masks in {masks} hold 0 and {VOID} only, and {VOID} means "not '
             f'labelled": --mend writes copies with 1 for {VOID}'
         )
-    found = {i for i in ids if i != VOID}
+    found = ids - {VOID}
     if len(found) < 2:
         raise UserError(
-            f'the masks in {looks[0].source.masks} hold the id {min(found, default=VOID)} only; '
+            f'the masks in {masks} hold the id {min(found, default=VOID)} only; '
             'there must be two classes to tell apart'
         )
-    if max(found) > VOID:
-        raise UserError(
-            f'the masks in {looks[0].source.masks} hold ids up to {max(found)}; at most 254 fit'
-        )
+    levels = None if named and max(found) < VOID else guess_levels(looks)
+    if levels and not levels.as_they_are:
+        raise UserError(_why_no_ids(masks, ids, levels))
     return found
 
 
-def _why_none(first: Look, samples: list[Sample]) -> str:
+def is_named(root: Path, wish: str, looks: list[Look]) -> bool:
+    """Whether somebody names the classes: ``--classes``, ``classes.txt``, or VOC's all occur."""
+    ids = {int(i) for one in looks for sample in one.samples.values() for i in sample.counts}
+    voc = (root / 'JPEGImages').is_dir() and max(ids - {VOID}, default=0) + 1 == len(VOC_CLASSES)
+    return bool(wish) or os.path.lexists(root / 'classes.txt') or voc
+
+
+def _why_no_ids(masks: Path, ids: Iterable[int], levels: Levels) -> str:
+    way = (
+        f'--mend writes copies with {levels}; --map OLD=NEW says it otherwise, and --classes A,B,C '
+        'names every id if some classes just do not occur'
+    )
+    if levels.edges:
+        values = ', '.join(map(str, levels.ids))
+        return (
+            f'the masks in {masks} have soft edges (from scaling, smoothing or JPEG): areas of '
+            f'{values}, and {levels.edges} values between that are no classes; {way}'
+        )
+    listed = sorted(ids)
+    values = ', '.join(map(str, listed[:8])) + (', ...' if len(listed) > 8 else '')
+    return f'the masks in {masks} hold {values}: grey levels, as ids have no holes; {way}'
+
+
+def _why_none(looks: list[Look], samples: list[Sample]) -> str:
+    masks = looks[0].source.masks
+    if levels := guess_levels(looks):
+        return (
+            f'the masks in {masks} are saved in colour, as JPEG or as fractions, but hold grey '
+            f'values: --mend writes copies with {levels}; --map OLD=NEW says it otherwise'
+        )
     coloured = [sample for sample in samples if sample.colours]
     if not coloured:
         faults = [words for sample in samples for _, _, words in sample.faults]
@@ -92,7 +129,7 @@ def _why_none(first: Look, samples: list[Sample]) -> str:
     colours = {colour for sample in coloured for colour in sample.colours}
     named = ', '.join(f'({colour.replace(",", ", ")})' for colour in sorted(colours)[:4])
     return (
-        f'the masks in {first.source.masks} are pictures in colour ({named}), not class ids: '
+        f'the masks in {masks} are pictures in colour ({named}), not class ids: '
         '--mend with --colours FILE writes ids, "R G B NAME" a line'
     )
 
@@ -117,5 +154,6 @@ def class_names(root: Path, wish: str, ids: set[int]) -> tuple[str, ...]:
         raise UserError(
             f'{where} names {", ".join(names)}; the masks hold ids up to {max(ids)}, so there are '
             f'at least {count} different names'
+            + (' (or grey levels, for which --mend writes ids)' if has_holes(ids) else '')
         )
     return names

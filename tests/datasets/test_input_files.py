@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdeeplab.check.colours import read_colours
+from mmdeeplab.check.colour_list import read_colours
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.engine.checkpoint import read_checkpoint
