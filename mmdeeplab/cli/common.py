@@ -230,12 +230,14 @@ def require_data(cfg: Config, *splits: str) -> None:
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The newest checkpoint of a folder that is whole; damaged ones are named."""
+    """The newest checkpoint of a folder that is whole; the others are named with the reason."""
     from mmdeeplab.checkpoints.find import newest_valid
 
-    path, damaged = newest_valid(work_dir)
+    path, damaged, reason = newest_valid(work_dir)
     for text in damaged:
         print(f'warning: {text}', file=sys.stderr)
+    if reason:
+        print(reason, file=sys.stderr)
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,18 +53,29 @@ def train(args: argparse.Namespace) -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
     require_data(cfg, 'train', 'val')
-    restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
-    notices = resume(cfg, 'auto' if restarted else args.resume)
+    from mmdeeplab.checkpoints.disk import probe
+    from mmdeeplab.checkpoints.lock import training_lock
+
+    with ExitStack() as stack:
+        if Path(cfg.work_dir).is_dir():
+            stack.enter_context(training_lock(cfg.work_dir))
+        restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
+        notices = resume(cfg, 'auto' if restarted else args.resume)
+        probe(Path(cfg.work_dir))
+        stack.enter_context(training_lock(cfg.work_dir))
+        run(cfg, args, notices)
+
+
+def run(cfg: Config, args: argparse.Namespace, notices: list[str]) -> None:
+    """Train by a config whose work dir is this process's own."""
     if not args.no_preflight:
         preflight = dict(type='mmdeeplab.PreflightHook')
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), preflight]
-    from mmdeeplab.checkpoints.disk import probe
     from mmdeeplab.engine.data_check import prepare_data
     from mmdeeplab.engine.lost_rank import explained
     from mmdeeplab.engine.runner import DeepLabRunner
     from mmdeeplab.engine.trackers import require_trackers
 
-    probe(Path(cfg.work_dir))
     require_trackers(cfg)
     data_notice = prepare_data(cfg, args.cfg_options, check=not args.no_check)
     runner = DeepLabRunner.from_cfg(cfg)
@@ -74,37 +86,39 @@ def train(args: argparse.Namespace) -> None:
         runner.train()
 
 
-def resume(cfg: Config, wish: str | None) -> list[str]:
+def resume(cfg: Config, request: str | None) -> list[str]:
     """Set the checkpoint to go on from; return what to tell the user.
 
     Raises:
-        UserError: There is nothing to resume, and the wish was not "auto".
+        UserError: There is nothing to resume, and the request was not "auto".
     """
-    if wish is None:
+    if request is None:
         return []
-    if wish not in ('latest', 'auto'):
-        if not Path(wish).is_file():
-            raise UserError(f'--resume: no checkpoint at {wish}')
-        cfg.resume, cfg.load_from = True, wish
-        return [f'resuming from {wish}']
-    from mmdeeplab.checkpoints.find import newest_valid
+    if request not in ('latest', 'auto'):
+        if not Path(request).is_file():
+            raise UserError(f'--resume: no checkpoint at {request}')
+        cfg.resume, cfg.load_from = True, request
+        return [f'resuming from {request}']
+    from mmdeeplab.checkpoints.find import best_of, newest_valid
 
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    path, damaged = newest_valid(cfg.work_dir, hook.get('out_dir'))
-    if path is None and (wish == 'latest' or damaged):
+    path, damaged, reason = newest_valid(cfg.work_dir, hook.get('out_dir'))
+    if path is not None:
+        cfg.resume, cfg.load_from = True, str(path)
+        return [*damaged, *([reason] if reason else []), f'resuming from {path}']
+    best = [f'{path} can be named: --resume FILE' for path in best_of(cfg.work_dir)]
+    if request == 'latest' or damaged:
         raise UserError(
             '; '.join(
                 [
-                    f'--resume: no checkpoint (iter_*.safetensors) in {cfg.work_dir}',
+                    f'--resume: no checkpoint (iter_*, epoch_*.safetensors) in {cfg.work_dir}',
                     *damaged,
+                    *best,
                     '--resume auto starts afresh, --work-dir names another folder',
                 ]
             )
         )
-    if path is None:
-        return [f'nothing to resume in {cfg.work_dir}: starting afresh']
-    cfg.resume, cfg.load_from = True, str(path)
-    return [*damaged, f'resuming from {path}']
+    return [*best, f'nothing to resume in {cfg.work_dir}: starting afresh']
 
 
 main = command(_parser, train)

@@ -150,13 +150,18 @@ class PlainHistoryHook(Hook):
             key: [*map(torch.from_numpy, buffer.data), buffer.max_length]
             for key, buffer in hub['log_scalars'].items()
         }
-        checkpoint['message_hub'] = {**hub, 'log_scalars': plain}
+        known = {*plain, *hub['runtime_info']}
+        resumed = {key: value for key, value in hub['resumed_keys'].items() if key in known}
+        checkpoint['message_hub'] = {**hub, 'log_scalars': plain, 'resumed_keys': resumed}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         for key, value in checkpoint.get('message_hub', {}).get('log_scalars', {}).items():
             history, counts, length = value
             buffer = HistoryBuffer(history.tolist(), counts.tolist(), length)
             checkpoint['message_hub']['log_scalars'][key] = buffer
+        if hub := checkpoint.get('message_hub'):  # MMEngine tells of every other key
+            known = {*hub['log_scalars'], *hub['runtime_info']}
+            hub['resumed_keys'] = {k: v for k, v in hub['resumed_keys'].items() if k in known and v}
 
 
 def unwrap(model: Any) -> Any:

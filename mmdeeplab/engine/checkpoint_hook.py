@@ -1,23 +1,30 @@
 """Save so that nothing is ever lost but the time since the last save."""
 
 import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from mmengine import dist
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import BaseLoop, Runner
 
 from mmdeeplab.checkpoints.disk import NotSaved, probe, replacing, sweep
-from mmdeeplab.checkpoints.find import POINTER
+from mmdeeplab.checkpoints.find import POINTER, checkpoint_folder, read_summary
+from mmdeeplab.checkpoints.layout import Damaged
 from mmdeeplab.checkpoints.store import snapshot
 from mmdeeplab.checkpoints.writer import Writer
 from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.engine.loops import counts_epochs
+from mmdeeplab.engine.resumed_validation import VALIDATED
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
 
 KEPT = 'keep_ckpt_ids'
 ITER, EPOCH = 'iter_{}.safetensors', 'epoch_{}.safetensors'
+LAST = 'the last checkpoint'
 
 
 @HOOKS.register_module()
@@ -25,9 +32,10 @@ class CheckpointHook(MMEngineCheckpointHook):
     """MMEngine's hook with its arguments, whose saves a kill or a full disk cannot spoil.
 
     A file is written beside, flushed to the disk and renamed; then ``last_checkpoint`` (a name
-    relative to the work dir) follows; the oldest file goes last. A save that fails is reported
-    with path and space; training goes on and the next save tries again. Only when the last one
-    of a run failed does the run end with an error.
+    relative to the work dir) follows; the oldest file goes last. The file of an iteration is
+    written again after its validation, with the scores, the best one and what early stopping
+    counts. A save that fails is reported with path and space; training goes on and the next save
+    tries again. Only when the last one of a run failed does the run end with an error.
 
     Args:
         interval: Between two saves; that of validation when None, never when negative.
@@ -60,7 +68,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             raise ValueError(f'mmdeeplab.CheckpointHook has no argument {", ".join(odd)}')
         self.writer = Writer(background=async_save)
         self.async_save = async_save
-        self.failure = ''
+        self.failures: dict[str, str] = {}  # LAST or a score's name -> what went wrong last
 
     def before_run(self, runner: Runner) -> None:
         """Refuse MMEngine's own Runner, which saves and resumes otherwise.
@@ -77,15 +85,18 @@ class CheckpointHook(MMEngineCheckpointHook):
             )
 
     def before_train(self, runner: Runner) -> None:
-        self.folder = Path(runner.work_dir)
-        if self.out_dir is not None:
-            self.folder = Path(self.out_dir) / self.folder.name
+        self.folder = checkpoint_folder(runner.work_dir, self.out_dir)
         self.out_dir = str(self.folder)
         self._follow(runner.train_loop)
-        kept = runner.message_hub.runtime_info.get(KEPT, [])
+        listed = runner.message_hub.runtime_info.get(KEPT, [])
         # older files hold numbers
-        self.kept = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in kept]
+        names = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in listed]
+        self.kept = [name for name in names if self._is_own(runner, name)]
+        self.good = set(self.kept)  # of which a whole file is there
         self.saved_iter: int | None = None
+        self.saved = ''
+        if self.kept and self._summary(self.kept[-1]).get('iter') == runner.iter:
+            self.saved_iter, self.saved = runner.iter, self.kept[-1]  # where the run goes on from
         if not dist.is_main_process():
             return
         for path in {Path(runner.work_dir), self.folder}:
@@ -94,9 +105,8 @@ class CheckpointHook(MMEngineCheckpointHook):
                     runner.logger.info(f'removed {leftover}, left by a process that was killed')
         size = sum(t.numel() * t.element_size() for t in unwrap(runner.model).state_dict().values())
         probe(self.folder, size, runner.disk)
-        # a kill may have come between file, pointer and deletion
-        if self.kept and self.kept[-1] == self._newest_good():
-            self._point(runner, self.kept[-1])
+        if self.saved_iter is not None:  # a kill may have come between file, pointer and deletion
+            self._point(runner, self.saved)
             self._prune(runner)
 
     def _follow(self, loop: BaseLoop) -> None:
@@ -105,6 +115,16 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.by_epoch = counts_epochs(loop) if by_epoch is None else by_epoch
         self.interval = loop.val_interval if interval is None else interval
         self.filename_tmpl = template or (EPOCH if self.by_epoch else ITER)
+
+    def _summary(self, name: str) -> dict:
+        try:
+            return read_summary(self.folder / name)
+        except (OSError, Damaged):
+            return {}
+
+    def _is_own(self, runner: Runner, name: str) -> bool:
+        """Whether a file is here and of this run, not of another that used the folder."""
+        return bool(self._summary(name).get('started') == runner.started)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self._save(runner, self.filename_tmpl.format(step), meta)
@@ -121,66 +141,69 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def _save(self, runner: Runner, name: str, meta: dict) -> None:
         self.finish(runner)
-        self.saved_iter = meta['iter']
+        self.saved_iter, self.saved = meta['iter'], name
         if name not in self.kept:
             self.kept.append(name)
         # files that are about to go are still listed: a resumed run deletes them if this one cannot
         runner.message_hub.update_info(KEPT, list(self.kept))
         self.last_ckpt = str(self.folder / name)
         runner.message_hub.update_info('last_ckpt', name)
-        self._write(runner, name, meta, self.save_optimizer, self.save_param_scheduler, last=True)
-
-    def _write(
-        self,
-        runner: Runner,
-        name: str,
-        meta: dict,
-        optimizer: bool,
-        schedulers: bool,
-        last: bool = False,
-        replaced: str | None = None,
-    ) -> None:
-        if not dist.is_main_process():
+        state = self._state(runner, meta, self.save_optimizer, self.save_param_scheduler)
+        if state is None:
             return
-        self.finish(runner)
-        state = runner.training_state(meta, optimizer, schedulers)
-        if self.async_save:
-            state = snapshot(state)
 
         def save() -> None:
             try:
                 runner.write_state(self.folder / name, state)
             except OSError:
-                if last and not (self.folder / name).is_file():
-                    self.kept.pop()
+                if name not in self.good:
+                    self.kept.remove(name)
                 raise
-            if last:
-                try:
-                    self._point(runner, name)
-                finally:
-                    self._prune(runner)
-            elif replaced and replaced != name:
-                runner.disk.remove(self.folder / replaced)
+            self.good.add(name)
+            try:
+                self._point(runner, name)
+            finally:
+                self._prune(runner)
 
-        self._report(runner, self.writer.run(save))
+        self._start(runner, LAST, name, save)
+
+    def _state(
+        self, runner: Runner, meta: dict, optimizer: bool = True, schedulers: bool = True
+    ) -> dict | None:
+        """What to save, None on ranks that save nothing."""
+        if not dist.is_main_process():
+            return None
+        self.finish(runner)
+        state: dict = runner.training_state(meta, optimizer, schedulers)
+        return cast(dict, snapshot(state)) if self.async_save else state
+
+    def _start(self, runner: Runner, key: str, name: str, save: Callable[[], None]) -> None:
+        """Save ``name`` now or in the background; failures are noted under ``key``."""
+        self.saving = key, name
+        error = self.writer.run(save)
+        if not self.writer.busy:
+            self._report(runner, error)
 
     def _report(self, runner: Runner, error: Exception | None) -> None:
         """Tell what became of the latest save; ``None`` when it worked."""
+        key, name = self.saving
         if error is None:
-            self.failure = ''
+            self.failures.pop(key, None)
             return
         if not isinstance(error, OSError):
             raise error
-        self.failure = str(error)
         text = str(error) if isinstance(error, NotSaved) else f'{self.folder}: {error}'
-        runner.logger.error(
-            f'{text}; training goes on, the next save tries again, '
-            f'the newest good checkpoint is {self._newest_good()}'
-        )
+        self.failures[key] = text
+        newest = self._newest_good()
+        if newest == name and isinstance(error, NotSaved) and f'{name} is not saved' in text:
+            good = f'{name} stays as it was saved before its validation'
+        else:
+            good = f'the newest good checkpoint is {newest}' if newest else 'none was saved yet'
+        runner.logger.error(f'{text}; training goes on, the next save tries again; {good}')
 
-    def _newest_good(self) -> str:
-        good = (name for name in reversed(self.kept) if (self.folder / name).is_file())
-        return next(good, 'missing: none was saved yet')
+    def _newest_good(self) -> str | None:
+        names = (name for name in reversed(self.kept) if name in self.good)
+        return next((name for name in names if (self.folder / name).is_file()), None)
 
     def _point(self, runner: Runner, name: str) -> None:
         folder = Path(runner.work_dir)
@@ -194,34 +217,96 @@ class CheckpointHook(MMEngineCheckpointHook):
             runner.disk.remove(self.folder / self.kept[0])
             self.kept.pop(0)
 
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
+        if not isinstance(runner._train_loop, BaseLoop):
+            return  # validation alone
+        runner.message_hub.update_info(VALIDATED, runner.iter)
+        super().after_val_epoch(runner, metrics or {})
+        if self.saved_iter == runner.iter:  # the file of this iteration learns what came of it
+            self._save(runner, self.saved, dict(epoch=runner.epoch, iter=runner.iter))
+
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         if not self.save_best:
             return
         if 'auto' in self.key_indicators:
             self._init_rule(self.rules, [next(iter(metrics))])
-        step = runner.epoch if self.by_epoch else runner.iter
-        meta = dict(epoch=runner.epoch, iter=runner.iter)
-        hub, better = runner.message_hub, False
         for key, rule in zip(self.key_indicators, self.rules, strict=True):
             suffix = '' if len(self.key_indicators) == 1 else f'_{key}'
-            best = hub.runtime_info.get(f'best_score{suffix}', self.init_value_map[rule])
-            if metrics[key] is None or not self.is_better_than[key](metrics[key], best):
-                continue
-            better = True
-            old = hub.runtime_info.get(f'best_ckpt{suffix}')
-            name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
-            hub.update_info(f'best_score{suffix}', metrics[key])
-            hub.update_info(f'best_ckpt{suffix}', name)
-            replaced = Path(old).name if old else None
-            self._write(runner, name, meta, True, True, replaced=replaced)  # to be resumed, too
-            runner.logger.info(f'the best {key} so far, {metrics[key]:.4f}: {name}')
-        if better and self.saved_iter == runner.iter:  # its file learns the best score
-            self._save_checkpoint_with_step(runner, step, meta)
+            best = self.init_value_map[rule]
+            if runner.message_hub.get_info(f'best_by{suffix}') == [key, rule]:  # not another's
+                best = runner.message_hub.get_info(f'best_score{suffix}')
+            if metrics[key] is not None and self.is_better_than[key](metrics[key], best):
+                record = dict(best_by=[key, rule], best_score=metrics[key])
+                self._save_best(runner, key, suffix, record)
+            self._prune_best(runner, key, suffix)
+
+    def _save_best(self, runner: Runner, key: str, suffix: str, record: dict) -> None:
+        """Save the best checkpoint of one score; where that fails, the one before stays the best.
+
+        It holds everything, to be resumed, too.
+        """
+        hub = runner.message_hub
+        self.finish(runner)
+        step = runner.epoch if self.by_epoch else runner.iter
+        name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
+        record = {f'{item}{suffix}': v for item, v in dict(record, best_ckpt=name).items()}
+        before = {item: hub.get_info(item) for item in record}
+        hub.update_info_dict(record)
+        old = before[f'best_ckpt{suffix}']
+        runner.logger.info(f'the best {key} so far, {record["best_score" + suffix]:.4f}: {name}')
+        state = self._state(runner, dict(epoch=runner.epoch, iter=runner.iter))
+        if state is None:
+            return
+
+        def save() -> None:
+            try:
+                runner.write_state(self.folder / name, state)
+            except OSError:
+                for item, value in before.items():
+                    if value is None:
+                        hub.pop_info(item)
+                    else:
+                        hub.update_info(item, value)
+                raise
+            if old and old != name and self._is_own(runner, old):
+                runner.disk.remove(self.folder / old)
+
+        self._start(runner, key, name, save)
+
+    def _prune_best(self, runner: Runner, key: str, suffix: str) -> None:
+        """Delete best files that this run judged otherwise when it came by their iteration again.
+
+        A run that was resumed under other settings leaves such files of what it did before.
+        """
+        if not dist.is_main_process():
+            return
+        best = runner.message_hub.get_info(f'best_ckpt{suffix}')
+        start = f'best_{key}_'.replace('/', '_')
+        numbered = re.compile(
+            re.escape(start) + re.escape(self.filename_tmpl).replace(r'\{\}', r'\d+')
+        )
+        for path in [p for p in self.folder.glob('best_*') if numbered.fullmatch(p.name)]:
+            if path.name != best and self._is_own(runner, path.name):
+                self.finish(runner)
+                with suppress(OSError):
+                    if self._summary(path.name)['iter'] <= runner.iter:
+                        runner.disk.remove(path)
 
     def after_train(self, runner: Runner) -> None:
+        if runner.train_loop.stop_training and self.save_last and self.saved_iter != runner.iter:
+            # stopped early: that it ended, and where
+            self.save_now(runner, dict(epoch=runner.epoch, iter=runner.iter))
         self.finish(runner)
-        if self.failure:
-            raise UserError(f'the run is complete, but its last checkpoint is lost: {self.failure}')
+        lost = {key: text for key, text in self.failures.items() if key != LAST}
+        if LAST in self.failures:
+            there = runner.iter == self.saved_iter and self.saved in self.good
+            state = f'{self.saved} is there' if there else 'its end is lost'
+            raise UserError(f'the run is complete, but {self.failures[LAST]}; {state}')
+        if lost:
+            raise UserError(
+                f'the run is complete and saved, but its best checkpoint by {", ".join(lost)} is '
+                f'lost: {"; ".join(lost.values())}'
+            )
 
     def finish(self, runner: Runner) -> None:
         """Wait for a save in the background and report it."""

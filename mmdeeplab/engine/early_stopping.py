@@ -42,8 +42,16 @@ class EarlyStopping(Hook):
         self.best, self.waited = -inf, 0
 
     def before_train(self, runner: Runner) -> None:
-        if KEY in runner.message_hub.runtime_info:
-            self.best, self.waited = runner.message_hub.get_info(KEY)
+        monitor, *state = runner.message_hub.get_info(KEY, [None])
+        if monitor == self.monitor:  # else the number was another's
+            self.best, self.waited = state
+        if self.waited >= self.patience:
+            runner.train_loop.stop_training = True
+            runner.logger.warning(
+                f'this run was stopped early: {self.monitor} was best at '
+                f'{self.sign * self.best:.4f} and did not improve in {self.waited} validations; to '
+                'go on, raise early_stopping.patience'
+            )
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         known = metrics or {}
@@ -55,7 +63,7 @@ class EarlyStopping(Hook):
         value = self.sign * known[self.monitor]
         better = value > self.best + self.min_delta  # never for NaN
         self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
-        runner.message_hub.update_info(KEY, [self.best, self.waited])
+        runner.message_hub.update_info(KEY, [self.monitor, self.best, self.waited])
         if self.waited >= self.patience:
             runner.train_loop.stop_training = True
             runner.logger.info(

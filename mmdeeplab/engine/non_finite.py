@@ -16,6 +16,7 @@ from mmdeeplab.engine.finite import all_finite, broken, ids, listed, refuse_logi
 from mmdeeplab.errors import UserError
 
 PATIENCE = 10
+SKIPPED = 'skipped_steps'  # in the message hub, and so in checkpoints: what the guard counts
 
 
 class Guard:
@@ -73,6 +74,12 @@ class GuardedOptimWrapper(OptimWrapper):
         # under float16 gradients that overflow are everyday: the scaler skips and halves its scale
         self.scaled = hasattr(self, 'loss_scaler')
 
+    def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
+        """As MMEngine's, which warns of gradients that a resumed run has restored."""
+        part = init_counts % self._accumulative_counts if dist.get_world_size() == 1 else 0
+        super().initialize_count_status(model, init_counts - part, max_counts)
+        self._inner_count = init_counts
+
     def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
         self.guard.remember(model)
         return super().optim_context(model)
@@ -117,6 +124,11 @@ class NonFiniteHook(Hook):
             raise ValueError(f'non_finite.patience must be at least 1, got {patience}')
         self.patience = patience
 
+    def before_train(self, runner: Runner) -> None:
+        guard = getattr(runner.optim_wrapper, 'guard', None)
+        if guard is not None and SKIPPED in runner.message_hub.runtime_info:
+            guard.skipped, guard.in_a_row, guard.spoilt = runner.message_hub.get_info(SKIPPED)
+
     def after_train_iter(
         self,
         runner: Runner,
@@ -127,6 +139,9 @@ class NonFiniteHook(Hook):
         guard = getattr(runner.optim_wrapper, 'guard', None)
         if guard is None:
             return
+        skipped = guard.skipped, guard.in_a_row, guard.spoilt
+        if any(skipped) or SKIPPED in runner.message_hub.runtime_info:
+            runner.message_hub.update_info(SKIPPED, list(skipped))
         for key in [k for k, v in (outputs or {}).items() if not isfinite(number(v))]:
             outputs.pop(key)  # type: ignore[union-attr]
         if guard.what:
@@ -185,7 +200,8 @@ class FiniteCheckpointHook(Hook):
         parts = {key: checkpoint.get(key) for key in ('state_dict', 'ema_state_dict', 'optimizer')}
         bad = broken(dict(tensors_of(parts)))
         if bad:
+            done = checkpoint['meta']['iter']
             raise UserError(
-                f'iteration {runner.iter + 1} is not saved: {len(bad)} tensors are not finite '
+                f'iteration {done} is not saved: {len(bad)} tensors are not finite '
                 f'({listed(bad)}). {WAY_OUT}'
             )

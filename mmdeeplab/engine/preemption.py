@@ -24,8 +24,9 @@ class PreemptionHook(Hook):
     """On SIGTERM, SIGINT or SIGUSR1 finish the step, save, and exit with 128 + the signal.
 
     143, 130 and 138: "interrupted in good order, resume me". All ranks leave after the same step,
-    whichever of them got the signal. During validation the weights of the last step are saved and
-    validation is dropped. A second signal ends the process at once with the same code.
+    whichever of them got the signal. During validation the weights of the last step are saved; the
+    resumed run makes that validation anew. A second signal ends the process at once with its own
+    code.
     """
 
     priority = 'LOWEST'  # when everything else has seen the step
@@ -87,7 +88,7 @@ class PreemptionHook(Hook):
         raise SystemExit(128 + number)
 
     def _save(self, runner: Runner, done: int) -> str:
-        from mmdeeplab.engine.checkpoint_hook import CheckpointHook
+        from mmdeeplab.engine.checkpoint_hook import LAST, CheckpointHook
 
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
         if not hooks or not resumes_anywhere(runner.train_loop):
@@ -99,7 +100,7 @@ class PreemptionHook(Hook):
         if hook.saved_iter != done:
             hook.save_now(runner, dict(epoch=runner.epoch, iter=done))
         hook.finish(runner)
-        return hook.failure
+        return hook.failures.get(LAST, '')
 
     def after_train(self, runner: Runner) -> None:
         for number, handler in self.before.items():

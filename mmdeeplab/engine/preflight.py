@@ -69,6 +69,8 @@ def unchanged(runner: Runner) -> Iterator[None]:
     model = unwrap(runner.model)
     buffers = [(b, b.detach().clone()) for b in model.buffers()]
     gradients = [(p, p.grad) for p in model.parameters()]
+    for parameter in model.parameters():  # a backward pass would add to what a step has begun
+        parameter.grad = None
     modes = [(module, module.training) for module in model.modules()]
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()

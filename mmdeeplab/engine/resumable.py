@@ -2,11 +2,14 @@
 
 import copy
 import time
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import mmengine
 from mmengine.dist import get_rank, master_only
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
@@ -16,13 +19,26 @@ from torch.utils.data import DataLoader
 import mmdeeplab
 from mmdeeplab.checkpoints import store
 from mmdeeplab.checkpoints.disk import Disk
-from mmdeeplab.checkpoints.find import newest_valid, read_summary
+from mmdeeplab.checkpoints.find import (
+    age,
+    candidates,
+    checkpoint_folder,
+    newest_valid,
+    read_summary,
+)
 from mmdeeplab.checkpoints.layout import Damaged
+from mmdeeplab.checkpoints.lock import training_lock
 from mmdeeplab.datasets.exact import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
 from mmdeeplab.engine.loops import counts_epochs, is_complete, position
 from mmdeeplab.engine.pulse import PulseHook
-from mmdeeplab.engine.resume import restore_schedule
+from mmdeeplab.engine.resume import (
+    kinds,
+    restore_gradients,
+    restore_schedule,
+    unfinished_gradients,
+)
+from mmdeeplab.engine.resumed_validation import VALIDATED, ResumedValidationHook
 from mmdeeplab.engine.settings import differences, settings
 from mmdeeplab.engine.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.step_seed import StepSeedHook
@@ -44,6 +60,7 @@ class ResumableRunner(TriggeredRunner):
         self.register_hook(StepSeedHook())
         self.register_hook(SharedBuffersHook())
         self.register_hook(PulseHook())
+        self.register_hook(ResumedValidationHook())
 
     @staticmethod
     def build_dataloader(
@@ -68,20 +85,47 @@ class ResumableRunner(TriggeredRunner):
         return Runner.build_dataloader(cfg, seed, diff_rank_seed)
 
     def train(self) -> nn.Module:
-        """Train; a checkpoint to resume is chosen first, since its seed rules the data's order."""
-        self.started = time.time()
-        if self._resume:
-            self._choose_checkpoint()
-        return super().train()
+        """Train; a checkpoint to resume is chosen first, since its seed rules the data's order.
+
+        Raises:
+            UserError: There is nothing to resume, or another process trains in the work dir.
+        """
+        folder = checkpoint_folder(self.work_dir, self._out_dir)
+        with suppress(OSError):  # the checkpoint hook tells what is wrong with it
+            folder.mkdir(parents=True, exist_ok=True)
+        with training_lock(self.work_dir), training_lock(folder):
+            self.started = time.time()
+            self._count_attempts()
+            if self._resume:
+                self._choose_checkpoint()
+            return super().train()
+
+    @property
+    def _out_dir(self) -> str | None:
+        """The checkpoint hook's."""
+        hooks = (hook for hook in self.hooks if isinstance(hook, CheckpointHook))
+        return next((hook.out_dir for hook in hooks), None)
+
+    def _count_attempts(self) -> None:
+        """Number this start of training; what it saves is newer than what earlier ones saved."""
+        there = candidates(Path(self.work_dir), self._out_dir)
+        self.attempt = 1 + max((a.attempt for a in map(age, there) if a.started < inf), default=0)
+        if there and not self._resume:
+            self.logger.warning(
+                f'{self.work_dir} holds {len(there)} checkpoints of an earlier training '
+                f'({there[-1].name}), which this one does not go on from, and which it replaces '
+                'where it saves under the same name; --resume goes on from the newest'
+            )
 
     def _choose_checkpoint(self) -> None:
         if self._load_from is None:
-            hook = (self.cfg.get('default_hooks') or {}).get('checkpoint') or {}
-            found = newest_valid(self.work_dir, hook.get('out_dir'))
+            found = newest_valid(self.work_dir, self._out_dir)
             for text in found.damaged:
                 self.logger.warning(text)
             if found.path is None:
                 raise UserError(f'nothing to resume: no checkpoint in {self.work_dir}')
+            if found.reason:
+                self.logger.info(found.reason)
             self._load_from = str(found.path)
         if self._randomness_cfg.get('seed') is None:
             try:
@@ -107,6 +151,8 @@ class ResumableRunner(TriggeredRunner):
             seed=self.seed,
             started=self.started,
             epoch_length=len(self.train_dataloader) if counts_epochs(self.train_loop) else 0,
+            attempt=self.attempt,
+            **kinds(self),
             settings=settings(self),
             experiment_name=self.experiment_name,
             time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
@@ -122,6 +168,8 @@ class ResumableRunner(TriggeredRunner):
         )
         if optimizer:
             state['optimizer'] = self.optim_wrapper.state_dict()
+        if gradients := unfinished_gradients(self):
+            state['gradients'] = gradients
         if schedulers and self.param_schedulers is not None:
             state['param_schedulers'] = [s.state_dict() for s in self.param_schedulers]
         self.call_hook('before_save_checkpoint', checkpoint=state)
@@ -133,7 +181,9 @@ class ResumableRunner(TriggeredRunner):
         Raises:
             NotSaved: The file system refused; an older file of that name is intact.
         """
-        summary = {key: state['meta'][key] for key in ('iter', 'epoch', 'seed', 'started')}
+        summary = {
+            key: state['meta'][key] for key in ('iter', 'epoch', 'seed', 'started', 'attempt')
+        }
         return store.save(path, state, self.disk, summary)
 
     @master_only
@@ -185,6 +235,7 @@ class ResumableRunner(TriggeredRunner):
                 f'{filename} holds weights but no training state ({", ".join(missing)}), so there '
                 'is nothing to resume; to start from its weights: --cfg-options load_from=FILE'
             )
+        before = checkpoint['meta']['iter']
         meta = checkpoint['meta'] | position(self.train_loop, checkpoint['meta'])
         checkpoint['meta'] = meta
         self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
@@ -194,12 +245,20 @@ class ResumableRunner(TriggeredRunner):
             for line in changed:
                 self.logger.info(f'changed since the checkpoint: {line}')
         self.message_hub.load_state_dict(checkpoint['message_hub'])
+        if self.message_hub.get_info(VALIDATED) == before:
+            self.message_hub.update_info(VALIDATED, self.iter)  # where epochs have another length
         if resume_optimizer:
             restore_schedule(self, checkpoint, filename, resume_param_scheduler)
+            restore_gradients(self, checkpoint)
         self._has_loaded = True
         self.logger.info(f'resumed at iteration {self.iter} of {self.max_iters}')
         if is_complete(self.train_loop):
             self.logger.warning(
                 f'{filename} is complete: iteration {self.iter} of {self.max_iters}; to go on, '
                 f'raise train_cfg.{"max_epochs" if counts_epochs(self.train_loop) else "max_iters"}'
+            )
+        if any(isinstance(hook, EarlyStoppingHook) for hook in self.hooks):
+            self.logger.warning(
+                "MMEngine's EarlyStoppingHook begins to count anew on resume; "
+                'early_stopping=dict(monitor=..., patience=...) in the config goes on counting'
             )

@@ -2,13 +2,16 @@
 
 import copy
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.settings import settings
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
 
+OPTIMIZER, SCHEDULERS = 'optimizer_class', 'param_scheduler_classes'
 PROGRESS = ('last_step', '_global_step', '_last_value')
 
 
@@ -32,11 +35,15 @@ def restore_schedule(
     runner.optim_wrapper = wrapper
     if schedulers:
         runner.param_schedulers = schedulers
-    saved, fresh = checkpoint['optimizer'], wrapper.state_dict()
-    _check_same_optimizer(saved, fresh, filename)
+    saved, fresh, meta = checkpoint['optimizer'], wrapper.state_dict(), checkpoint['meta']
+    _check_same_optimizer(saved, fresh, meta, kinds(runner), filename)
+    if scale_changed(meta, runner):
+        saved = {key: value for key, value in saved.items() if key != 'loss_scaler'}
     states = checkpoint.get('param_schedulers', [])
+    same_kind = meta.get(SCHEDULERS, kinds(runner)[SCHEDULERS]) == kinds(runner)[SCHEDULERS]
     names = {scheduler.param_name for scheduler in schedulers}
-    if _constants(saved, names) == _constants(fresh, names) and _same_plan(schedulers, states):
+    same = _constants(saved, names) == _constants(fresh, names)
+    if same and same_kind and _same_plan(schedulers, states):
         wrapper.load_state_dict(saved)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
@@ -47,10 +54,69 @@ def restore_schedule(
     )
     new = {key: fresh[key] for key in ('param_groups', 'base_param_settings') if key in fresh}
     wrapper.load_state_dict({**saved, **copy.deepcopy(new)})
-    _replay(schedulers, checkpoint['meta'])
+    _replay(schedulers, meta)
 
 
-def _check_same_optimizer(saved: dict, fresh: dict, filename: str) -> None:
+def kinds(runner: 'Runner') -> dict:
+    """The classes of the optimiser and its schedules, for ``meta`` of a checkpoint."""
+    schedulers = runner.param_schedulers or []
+    return {
+        OPTIMIZER: _class(getattr(runner.optim_wrapper, 'optimizer', None)),
+        SCHEDULERS: [_class(s) for s in (schedulers if isinstance(schedulers, list) else [])],
+    }
+
+
+def _class(thing: object) -> str:
+    return f'{type(thing).__module__}.{type(thing).__qualname__}'
+
+
+def unfinished_gradients(runner: 'Runner') -> dict:
+    """The gradients of a step in the making under gradient accumulation, by parameter; else {}.
+
+    On several ranks each has its own, which no checkpoint holds.
+    """
+    wrapper: Any = runner.optim_wrapper
+    if getattr(wrapper, '_accumulative_counts', 1) == 1 or runner.world_size > 1:
+        return {}
+    model = unwrap(runner.model)
+    return {
+        name: p.grad for name, p in model.named_parameters() if p.grad is not None and p.grad.any()
+    }
+
+
+def restore_gradients(runner: 'Runner', checkpoint: dict) -> None:
+    """Put back what :func:`unfinished_gradients` gave."""
+    gradients = checkpoint.get('gradients', {})
+    for name, parameter in unwrap(runner.model).named_parameters():
+        if name in gradients:
+            parameter.grad = gradients[name].to(parameter)
+
+
+def take_own_weights(checkpoint: dict) -> None:
+    """In place: the weights that were trained, where a checkpoint has averaged ones in their place.
+
+    For a run that averages no more; the average is dropped.
+    """
+    state, average = checkpoint['state_dict'], checkpoint.pop('ema_state_dict')
+    for key, value in average.items():
+        if key.startswith('module.'):
+            state[key.removeprefix('module.')] = value
+
+
+def scale_changed(meta: dict, runner: 'Runner') -> bool:
+    """Whether ``loss_scale`` is set to another value than the checkpoint's."""
+    old = meta.get('settings', {}).get('optim_wrapper') or {}
+    new = settings(runner).get('optim_wrapper') or {}
+    return bool(old.get('loss_scale') != new.get('loss_scale'))
+
+
+def _check_same_optimizer(saved: dict, fresh: dict, meta: dict, here: dict, filename: str) -> None:
+    if (there := meta.get(OPTIMIZER, here[OPTIMIZER])) != here[OPTIMIZER]:
+        raise UserError(
+            f'{filename} was saved with another optimiser, {there}, and this run has '
+            f'{here[OPTIMIZER]}: its state cannot be kept; to start from its weights: '
+            '--cfg-options load_from=FILE'
+        )
     old, new = saved['param_groups'], fresh['param_groups']
 
     def shape(groups: list[dict]) -> list:
@@ -60,7 +126,7 @@ def _check_same_optimizer(saved: dict, fresh: dict, filename: str) -> None:
 
     if shape(old) != shape(new):
         raise UserError(
-            f'{filename} was saved with another optimiser (or other groups of parameters): its '
+            f'{filename} was saved with another optimiser or other groups of parameters: its '
             'state cannot be kept; to start from its weights: --cfg-options load_from=FILE'
         )
 
@@ -89,6 +155,7 @@ def _replay(schedulers: list, meta: dict) -> None:
         )
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # "before optimizer.step()"
-        for scheduler in schedulers:
-            for _ in range(meta['epoch'] if scheduler.by_epoch else meta['iter']):
+        by_epoch = any(scheduler.by_epoch for scheduler in schedulers)
+        for _ in range(meta['epoch'] if by_epoch else meta['iter']):
+            for scheduler in schedulers:  # one builds on what the others made of the value
                 scheduler.step()

@@ -11,7 +11,7 @@ import torch
 from mmengine import dist
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator as MMEngineEvaluator
-from mmengine.hooks import LoggerHook
+from mmengine.hooks import EMAHook, LoggerHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, LogProcessor
@@ -45,6 +45,7 @@ from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
+from mmdeeplab.engine.resume import take_own_weights
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
@@ -255,6 +256,10 @@ class DeepLabRunner(ResumableRunner):
             self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
             return self._transfer(checkpoint, filename)
+        averaging = any(isinstance(hook, EMAHook) for hook in self.hooks)
+        if self._resume and 'ema_state_dict' in checkpoint and not averaging:
+            take_own_weights(checkpoint)
+            self.logger.warning(f'the averaged weights of {filename} are dropped: no EMAHook')
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
         check_fit(checkpoint['state_dict'], model, filename)

@@ -20,7 +20,12 @@ def read_history(work_dir: str | Path) -> History:
         if not rows:
             continue
         start = min(row['step'] for row in rows)
-        history = {name: [p for p in points if p[0] < start] for name, points in history.items()}
+        # a validation may be all that a later session logged of its first step
+        anew = {name for row in rows if row['step'] == start for name in row}
+        history = {
+            name: [p for p in points if p[0] < start or (p[0] == start and name not in anew)]
+            for name, points in history.items()
+        }
         for row in rows:
             for name, value in row.items():
                 if name not in LEFT_OUT and isinstance(value, (int, float)) and value == value:

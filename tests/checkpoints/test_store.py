@@ -1,7 +1,9 @@
 """Checkpoints come back bit for bit, or not at all."""
 
 import math
+import os
 import random
+import re
 from collections import OrderedDict, deque
 from pathlib import Path
 
@@ -102,7 +104,7 @@ def test_a_snapshot_is_independent() -> None:
 
 
 def test_the_newest_whole_checkpoint_is_found_by_content(tmp_path: Path) -> None:
-    assert newest_valid(tmp_path) == (None, [])
+    assert newest_valid(tmp_path) == (None, [], '')
     for number in (9, 10, 200):
         write(tmp_path / f'iter_{number}.safetensors', number)
     write(tmp_path / 'best_mIoU_iter_999.safetensors', 999)
@@ -110,10 +112,48 @@ def test_the_newest_whole_checkpoint_is_found_by_content(tmp_path: Path) -> None
     torn = tmp_path / 'iter_200.safetensors'
     torn.write_bytes(torn.read_bytes()[:-3])
     (tmp_path / 'iter_300.safetensors').touch()
-    path, damaged = newest_valid(tmp_path)
+    path, damaged, _ = newest_valid(tmp_path)
     assert path.name == 'iter_10.safetensors'
     assert len(damaged) == 2
     assert 'iter_200' in ''.join(damaged)
+
+
+WORLD = [  # (name, iteration, start of training, clock at the run's start), the chosen one first
+    ([('iter_20', 20, 2, 5.0), ('iter_10', 10, 1, 5.0)], 'iter_10.* earlier start of training'),
+    ([('iter_20', 20, 1, 5.0), ('iter_10', 10, 1, 5.0)], 'iter_10.* earlier in the same run'),
+    # gone on from iteration 10 once more, under other settings: what was further is of before
+    ([('iter_20', 20, 3, 5.0), ('iter_90', 90, 2, 5.0)], 'iter_90.* earlier start of training'),
+    # the clock was set back before the second run began
+    ([('iter_20', 20, 2, 1.0), ('iter_90', 90, 1, 9.0)], 'iter_90.* earlier start of training'),
+    # copied from another folder
+    ([('iter_20', 20, 1, 9.0), ('iter_90', 90, 1, 1.0)], 'iter_90.* began earlier by its clock'),
+    ([('iter_7', 20, 1, 5.0), ('iter_10', 10, 1, 5.0)], 'another number, but its content counts'),
+    ([('iter_20', 20, 1, 5.0), ('iter_99', 20, 1, 5.0)], 'iter_99.* the same iteration again'),
+    ([('epoch_2', 20, 1, 5.0), ('epoch_1', 10, 1, 5.0)], 'epoch_1.* earlier in the same run'),
+    ([('iter_20', 20, 1, 5.0), ('best_mIoU_iter_40', 40, 1, 5.0)], 'further, but a best'),
+    ([('iter_20', 20, 1, 5.0), ('best_mIoU_iter_10', 10, 1, 5.0)], ''),
+    ([('iter_20', 20, 1, 5.0)], ''),
+]
+
+
+@pytest.mark.parametrize(('files', 'words'), WORLD)
+@pytest.mark.parametrize('older', [False, True])
+def test_what_is_gone_on_from_is_chosen_by_content_with_a_reason(
+    tmp_path: Path, files: list, words: str, older: bool
+) -> None:
+    """Neither the times of the files nor the order in which they appear matter."""
+    for i, (name, number, attempt, started) in enumerate(files):
+        path = tmp_path / f'{name}.safetensors'
+        epoch = int(name.rpartition('_')[2]) if name.startswith('epoch') else 0
+        save(path, TREE, Disk(), dict(iter=number, epoch=epoch, started=started, attempt=attempt))
+        seconds = 1e9 + (i if older else -i)
+        os.utime(path, (seconds, seconds))
+    path, damaged, reason = newest_valid(tmp_path)
+    assert path == tmp_path / f'{files[0][0]}.safetensors'
+    assert not damaged
+    assert bool(reason) == bool(words)
+    assert re.search(words, reason)
+    assert ('though written later' in reason) == (older and bool(words))
 
 
 def test_an_older_run_in_the_folder_does_not_win_by_its_number(tmp_path: Path) -> None:
@@ -137,7 +177,7 @@ def test_the_pointer_is_a_hint_that_may_be_wrong(tmp_path: Path) -> None:
 def test_an_old_pth_alone_is_found(tmp_path: Path) -> None:
     torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'iter_3.pth')
     (tmp_path / 'iter_4.pth').write_bytes(b'PK\x03\x04 torn')
-    path, damaged = newest_valid(tmp_path)
+    path, damaged, _ = newest_valid(tmp_path)
     assert path.name == 'iter_3.pth'
     assert 'iter_4.pth' in damaged[0]
 

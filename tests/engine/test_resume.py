@@ -1,20 +1,24 @@
 """What a resumed run restores, applies, refuses and says."""
 
 import logging
+import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.checkpoints.disk import Disk
 from mmdeeplab.checkpoints.store import load, save
+from mmdeeplab.engine.resume import scale_changed
 from mmdeeplab.engine.settings import differences
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import Trace, tiny_runner
+from mmdeeplab.torture.tiny import Noise, Trace, tiny_runner
 
 
 def train(folder: Path, iters: int, **options: Any) -> Runner:
@@ -209,3 +213,212 @@ def test_differences_name_every_leaf() -> None:
         'processes: 1 -> -',
         'extra: - -> None',
     ]
+
+
+OPTIMISERS = ('SGD', 'Adam', 'AdamW', 'NAdam', 'RAdam', 'Adamax', 'RMSprop', 'Adagrad', 'Adadelta')
+
+
+@pytest.mark.filterwarnings('ignore')  # PyTorch's, of what it compiles for some of them
+@pytest.mark.parametrize('old', OPTIMISERS)
+def test_every_other_kind_of_optimiser_is_refused(tmp_path: Path, old: str) -> None:
+    train(tmp_path, 2, optim_wrapper=dict(optimizer=dict(type=old, lr=0.01)))
+    for new in OPTIMISERS:
+        options: dict = dict(optim_wrapper=dict(optimizer=dict(type=new, lr=0.01)), resume=True)
+        if new == old:
+            assert train(tmp_path, 2, **options).iter == 2
+            continue
+        with pytest.raises(UserError, match=rf'another optimiser, .*\.{old}, .*\.{new}: '):
+            train(tmp_path, 2, **options)
+
+
+SCHEDULES = {
+    'poly': [dict(type='PolyLR', power=0.9, end=1000, by_epoch=False)],
+    'cosine': [dict(type='CosineAnnealingLR', T_max=20, by_epoch=False)],
+    'steps': [dict(type='MultiStepLR', milestones=[2, 6], by_epoch=False)],
+    'exponential': [dict(type='ExponentialLR', gamma=0.9, by_epoch=False)],
+    'warm-up': [
+        dict(type='LinearLR', start_factor=0.1, end=6, by_epoch=False),
+        dict(type='PolyLR', power=0.9, end=20, by_epoch=False),
+    ],
+    'restarts': [
+        dict(type='ConstantLR', factor=0.5, end=3, by_epoch=False),
+        dict(type='ExponentialLR', gamma=0.8, by_epoch=False),
+    ],
+    'none': [],
+}
+
+
+@pytest.mark.parametrize('old', SCHEDULES)
+@pytest.mark.parametrize('new', SCHEDULES)
+def test_another_kind_of_schedule_applies_as_if_from_the_start(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    rates, fresh = Rates(), Rates()
+    train(tmp_path, 4, param_scheduler=SCHEDULES[old])
+    train(tmp_path, 8, param_scheduler=SCHEDULES[new], resume=True, hooks=[rates])
+    train(tmp_path / 'fresh', 8, param_scheduler=SCHEDULES[new], hooks=[fresh])
+    assert rates.rates == {
+        step: pytest.approx(fresh.rates[step], rel=1e-12) for step in range(4, 8)
+    }
+
+
+@pytest.mark.parametrize('batch', [2, 4, 8])
+def test_another_batch_goes_on_at_its_own_position(tmp_path: Path, batch: int) -> None:
+    """At ``iteration * global batch``, whatever the batch was before."""
+    seen: list[list[int]] = []
+
+    class Order(Hook):
+        def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any) -> None:
+            seen.append(data_batch['inputs'].flatten(1).sum(1).tolist())
+
+    loader = dict(
+        batch_size=batch,
+        dataset=Noise(),
+        sampler=dict(type='mmdeeplab.ExactSampler'),
+        collate_fn=dict(type='default_collate'),
+    )
+    train(tmp_path, 3)
+    train(tmp_path / 'fresh', 6, train_dataloader=loader, hooks=[Order()])
+    train(tmp_path, 6, train_dataloader=loader, hooks=[Order()], resume=True)
+    assert seen[6:] == seen[3:6]
+
+
+@pytest.mark.parametrize('stop', [1, 2, 3, 4, 5, 6, 7])
+def test_a_step_in_the_making_is_gone_on_with(tmp_path: Path, stop: int) -> None:
+    """Under gradient accumulation, the gradients so far are part of the state."""
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.05, momentum=0.9), accumulative_counts=3)
+    whole, part = Trace(), Trace()
+    options: dict = dict(optim_wrapper=wrapper, interval=1, keep=9)
+    train(tmp_path / 'a', 8, hooks=[whole], **options)
+    (tmp_path / 'b').mkdir()
+    shutil.copy(tmp_path / 'a' / f'iter_{stop}.safetensors', tmp_path / 'b')
+    train(tmp_path / 'b', 8, hooks=[part], resume=True, **options)
+    assert part.steps == {step: whole.steps[step] for step in range(stop + 1, 9)}
+
+
+def test_without_averaging_the_trained_weights_go_on(tmp_path: Path) -> None:
+    """A checkpoint has the averaged weights in their place."""
+    train(tmp_path, 4)
+    plain = train(tmp_path / 'plain', 4, custom_hooks=[])
+    heard: list[str] = []
+    runner = tiny_runner(tmp_path, 4, resume=True, custom_hooks=[], log_level='WARNING')
+    runner.logger.addHandler(Listener(heard))
+    runner.train()
+    assert 'averaged weights' in ''.join(heard)
+    state = runner.model.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in plain.model.state_dict().items())
+
+
+def test_averaging_may_begin_on_resume(tmp_path: Path) -> None:
+    train(tmp_path, 4, custom_hooks=[])
+    assert train(tmp_path, 6, resume=True).iter == 6
+
+
+@pytest.mark.parametrize('change', [{}, dict(loss_scale=64.0)], ids=['same', 'another'])
+def test_another_loss_scale_applies(change: dict) -> None:
+    """The state of the old one does not come with the checkpoint."""
+    runner = SimpleNamespace(cfg=Config(dict(optim_wrapper=dict(loss_scale='dynamic') | change)))
+    runner.world_size = 1
+    meta = dict(settings=dict(optim_wrapper=dict(loss_scale='dynamic')))
+    assert scale_changed(meta, runner) == bool(change)
+
+
+def test_a_run_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    stop = dict(type='mmdeeplab.EarlyStopping', monitor='toy/count', patience=1)
+    assert train(tmp_path, 20, validate=3, interval=4, hooks=[stop]).iter == 6
+    assert 'iter_6.safetensors' in names(tmp_path)
+    runner = tiny_runner(
+        tmp_path, 20, validate=3, interval=4, hooks=[stop], resume=True, log_level='INFO'
+    )
+    heard: list[str] = []
+    runner.logger.addHandler(Listener(heard))
+    runner.train()
+    assert runner.iter == 6
+    assert 'was stopped early' in ''.join(heard)
+    patient = stop | dict(patience=3)
+    assert train(tmp_path, 20, validate=3, interval=4, hooks=[patient], resume=True).iter == 12
+
+
+def test_nothing_of_another_run_in_the_folder_is_deleted(tmp_path: Path) -> None:
+    """Neither its checkpoints, nor its best one, though their names are on our list."""
+    a, b = tmp_path / 'a', tmp_path / 'b'
+    hook = dict(
+        type='mmdeeplab.CheckpointHook', by_epoch=False, interval=2, max_keep_ckpts=2,
+        save_best='toy/count', rule='greater',
+    )  # fmt: skip
+    options: dict = dict(validate=2, default_hooks=dict(checkpoint=hook))
+    train(a, 4, **options)
+    train(b, 4, **options, randomness=dict(seed=4))
+    before = {name: (b / name).read_bytes() for name in names(b)}
+    train(b, 10, resume=True, load_from=str(a / 'iter_4.safetensors'), **options)
+    for name in before:
+        assert (b / name).read_bytes() == before[name], name
+
+
+@pytest.mark.parametrize('keys', [{'gone': True}, {'train/loss': False}, {}])
+def test_keys_that_are_not_in_a_checkpoint_are_not_talked_of(
+    tmp_path: Path, keys: dict, capsys: pytest.CaptureFixture
+) -> None:
+    runner = train(tmp_path, 2)
+    state = runner.training_state()
+    state['message_hub'] = {**state['message_hub']}
+    state['message_hub']['resumed_keys'] = {**state['message_hub']['resumed_keys'], **keys}
+    save(tmp_path / 'iter_2.safetensors', state, Disk(), dict(iter=2, epoch=0, started=1.0))
+    train(tmp_path, 2, resume=True)
+    assert 'resumed key' not in capsys.readouterr().out
+
+
+class Full(Disk):
+    """Refuse one call for files whose name begins in one way, the first so many times spared."""
+
+    def __init__(self, start: str, spared: int = 0) -> None:
+        self.start, self.spared = start, spared
+
+    def rename(self, source: Path, target: Path) -> None:
+        if target.name.startswith(self.start):
+            self.spared -= 1
+            if self.spared < 0:
+                raise OSError(28, 'No space left on device')
+        super().rename(source, target)
+
+
+# What cannot be written; what is said of it; what is said at the end; the last score that is noted.
+FULL = [
+    (('iter_4', 1), 'iter_4 is not saved.*; iter_4.* stays as it was saved before', '', 37),
+    (('iter_6', 1), 'iter_6.* is not saved.*iter_6.* stays', 'iter_6.safetensors is there', 37),
+    (('iter_6', 0), 'iter_6.* is not saved.*newest good checkpoint is iter_4', 'end is lost', 37),
+    (('iter_', 0), 'iter_2.* is not saved.*; none was saved yet', 'its end is lost', 37),
+    (
+        ('best_', 0),
+        'best_.*iter_2.* is not saved',
+        'its best checkpoint by toy/count is lost',
+        None,
+    ),
+    (('last_checkpoint', 0), 'last_checkpoint is not saved', 'iter_6.safetensors is there', 37),
+]
+
+
+@pytest.mark.parametrize('background', [False, True])
+@pytest.mark.parametrize(('what', 'said', 'end', 'best'), FULL)
+def test_a_full_disk_is_told_truly(
+    tmp_path: Path, what: tuple, said: str, end: str, best: float | None, background: bool
+) -> None:
+    hook = dict(
+        type='mmdeeplab.CheckpointHook', by_epoch=False, interval=2, save_best='toy/count',
+        rule='greater', async_save=background,
+    )  # fmt: skip
+    runner = tiny_runner(tmp_path, 6, validate=2, default_hooks=dict(checkpoint=hook))
+    runner.disk = Full(*what)
+    heard: list[str] = []
+    runner.logger.addHandler(Listener(heard))
+    if end:
+        with pytest.raises(UserError, match=end):
+            runner.train()
+    else:
+        runner.train()
+    errors = [text for text in heard if 'training goes on' in text]
+    assert re.search(said.replace('iter_4 ', r'iter_4\.safetensors '), errors[0])
+    assert runner.message_hub.get_info('best_score') == best
+    for text in errors:  # what is said to be good is there, what is not saved is not
+        if good := re.search(r'newest good checkpoint is (\S+)', text):
+            assert not re.search(rf'/{re.escape(good[1])} is not saved', text)

@@ -1,0 +1,114 @@
+"""One training a folder: a lock that ends with its process, however that ends."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from mmdeeplab.errors import UserError
+
+NAME = 'training.lock'
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+
+class Held(NamedTuple):
+    """A lock of this process: the open file, and how many times it was asked for."""
+
+    file: int
+    process: int
+    times: int
+
+
+_held: dict[str, Held] = {}
+
+
+@contextmanager
+def training_lock(folder: str | Path) -> Iterator[None]:
+    """Be the only training that writes to ``folder``; the same process may ask again.
+
+    A POSIX record lock on ``training.lock``: the system drops it when the process ends, also by
+    SIGKILL, and forked processes (data workers) do not have it. It holds between processes of one
+    machine, in containers too, and between machines where the network file system passes locks
+    on, as NFS does by default. Without such locks there is a warning, as nothing is certain then.
+    On several ranks only rank 0 asks. What the file says stays behind and means nothing.
+
+    Args:
+        folder: Must exist.
+
+    Raises:
+        UserError: Another process trains there; the sentence names it, its machine and its start.
+    """
+    key = os.path.realpath(folder)
+    if os.environ.get('RANK', '0') != '0' or not _enter(key):
+        yield
+        return
+    try:
+        yield
+    finally:
+        _leave(key)
+
+
+def _enter(key: str) -> bool:
+    """Take the lock or count one more; False where there are no locks."""
+    held = _held.get(key)
+    if held and held.process == os.getpid():
+        _held[key] = held._replace(times=held.times + 1)
+        return True
+    path = Path(key) / NAME
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:  # of a folder that is read-only the check of the folder speaks
+        if path.exists():
+            _doubt(f'{path} cannot be opened ({error.strerror})')
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(file, 4096, 0)
+        os.close(file)
+        if error.errno in NO_LOCKS:
+            _doubt(f'{key}: this file system keeps no locks ({error.strerror})')
+            return False
+        raise UserError(
+            f'another training writes to {key}: {told(holder)}; wait for it, end it, or name '
+            'another folder by --work-dir'
+        ) from error
+    who = dict(process=os.getpid(), host=socket.gethostname(), start=time.strftime('%F %T %z'))
+    try:
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(who).encode(), 0)
+    except OSError:  # a full disk: the lock holds, it only does not say whose it is
+        pass
+    _held[key] = Held(file, os.getpid(), 1)
+    return True
+
+
+def _doubt(why: str) -> None:
+    warnings.warn(f'{why}, so another training may write there at the same time', stacklevel=5)
+
+
+def _leave(key: str) -> None:
+    held = _held[key]
+    if held.process != os.getpid():  # forked while the lock was held: it is the parent's
+        return
+    if held.times > 1:
+        _held[key] = held._replace(times=held.times - 1)
+        return
+    del _held[key]
+    os.close(held.file)
+
+
+def told(holder: bytes) -> str:
+    """Who holds a lock, by what its file says."""
+    try:
+        who = json.loads(holder)
+        return f'process {who["process"]} on {who["host"]}, since {who["start"]}'
+    except (ValueError, KeyError, TypeError):
+        return 'a process that could not note its number'
