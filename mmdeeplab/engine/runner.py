@@ -61,7 +61,7 @@ OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(Log
 NOISE = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:')  # MMEngine on itself
 
 
-class ConsoleHandler(logging.Handler):
+class ConsoleHandler(logging.StreamHandler):
     """Print notices of the run above any progress bar, in one short line each.
 
     MMEngine's own notices (environment, the whole config, the order of hooks) go to the log file
@@ -69,7 +69,7 @@ class ConsoleHandler(logging.Handler):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(sys.stdout)  # MMEngine's MLflow backend looks at handlers' streams
         self.setFormatter(logging.Formatter('%(asctime)s  %(message)s', '%H:%M:%S'))
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -91,6 +91,8 @@ class SegMetric(BaseMetric):
         for sample in data_samples:
             label = sample['gt_sem_seg']['data'].squeeze(0)
             prediction = sample['pred_sem_seg']['data'].squeeze(0)
+            if prediction.is_floating_point():  # mmseg's of a head with one channel
+                prediction = prediction.long()
             path = str(sample.get('img_path') or f'image {len(self._images)}')
             name = str(sample.get('seg_map_path') or path)
             labels = [label]
@@ -114,6 +116,8 @@ class SegMetric(BaseMetric):
             UserError: The logits are not finite.
         """
         logits = sample.get('seg_logits', {}).get('data')
+        if logits is not None and len(logits) == 1 and classes == 2:  # one channel: class 1
+            logits = torch.cat([torch.zeros_like(logits), logits])
         if not self.loss or logits is None or len(logits) != classes:
             return float('nan')
         loss = cross_entropy_sum(logits, label, self.ignore_index)

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend, LocalVisBackend, Visualizer
 
+from mmdeeplab.engine.runner import ConsoleHandler
 from mmdeeplab.engine.trackers import PACKAGES, require_trackers, start_backends, with_backends
 from mmdeeplab.errors import UserError
 
@@ -124,6 +125,11 @@ def test_a_backend_that_does_not_start_is_told(tmp_path: Path) -> None:
     local = Visualizer(vis_backends=[LOCAL], save_dir=str(tmp_path))
     start_backends(local)
     assert isinstance(local.get_backend('LocalVisBackend'), LocalVisBackend)
+
+
+def test_the_console_has_a_stream() -> None:
+    """MMEngine's MLflow backend asks every handler of the log for it."""
+    assert ConsoleHandler().stream is not None
 
 
 def test_numbers_arrive(tmp_path: Path) -> None:

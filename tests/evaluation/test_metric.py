@@ -165,3 +165,25 @@ def test_a_label_outside_the_classes_names_the_mask() -> None:
 def test_every_image_must_be_counted_once() -> None:
     with pytest.raises(UserError, match=r'3 images were evaluated, the data set has 4.*round_up'):
         measure([0, 1, 2], size=4)
+
+
+def test_one_channel_is_two_classes() -> None:
+    """As mmseg gives it: a float prediction, one logit; against the same as a softmax of two."""
+    results = []
+    for channels in (1, 2):
+        metric = SegMetric(trimap=(2,), boundary=True, resamples=10)
+        metric.dataset_meta = dict(classes=('background', 'thing'))
+        for i in range(3):
+            one = sample(i)
+            logit = torch.from_numpy(image(i)[0][:1])
+            both = torch.cat([torch.zeros_like(logit), logit])
+            label = torch.where(one['gt_sem_seg']['data'] < 255, one['gt_sem_seg']['data'] % 2, 255)
+            one['gt_sem_seg'] = dict(data=label)
+            one['seg_logits'] = dict(data=logit if channels == 1 else both)
+            found = (logit.sigmoid() > 0.5).to(logit) if channels == 1 else both.argmax(0)[None]
+            one['pred_sem_seg'] = dict(data=found)
+            metric.process({}, [one])
+        metric.evaluate(3)
+        results.append(metric.result)
+    assert results[0] == results[1]
+    assert results[0]['loss'] > 0
