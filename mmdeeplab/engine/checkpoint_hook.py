@@ -16,6 +16,7 @@ from mmdeeplab.checkpoints.find import POINTER, checkpoint_folder, read_summary
 from mmdeeplab.checkpoints.layout import Damaged
 from mmdeeplab.checkpoints.store import snapshot
 from mmdeeplab.checkpoints.writer import Writer
+from mmdeeplab.engine.building import building
 from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.resumed_validation import VALIDATED
@@ -58,7 +59,8 @@ class CheckpointHook(MMEngineCheckpointHook):
         filename_tmpl: str | None = None,
         **kwargs: object,
     ) -> None:
-        super().__init__(-1, bool(by_epoch), *args, filename_tmpl=filename_tmpl, **kwargs)
+        with building('default_hooks.checkpoint'):
+            super().__init__(-1, bool(by_epoch), *args, filename_tmpl=filename_tmpl, **kwargs)
         self.given = (interval, by_epoch, filename_tmpl)
         self.filename_tmpl = filename_tmpl or ITER
         if not self.filename_tmpl.endswith('.safetensors'):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine import dist
-from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -22,8 +22,11 @@ from torch.utils.data import DataLoader
 from mmdeeplab.engine.batches import is_infinite
 from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.finite import all_finite, ids, listed, refuse_logits
+from mmdeeplab.engine.loss_terms import check_terms
+from mmdeeplab.engine.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.run_checks import check_custom_keys, check_lengths
-from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.engine.schedule_check import misfits
+from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.evaluator import collision
 from mmdeeplab.registry import HOOKS
 
@@ -44,6 +47,9 @@ class PreflightHook(Hook):
         start = time.monotonic()
         check_lengths(runner)
         check_custom_keys(runner)
+        check_has_validation(runner)
+        for sentence in misfits(runner):
+            runner.logger.warning(sentence)
         done = []
         try:
             with unchanged(runner):
@@ -110,6 +116,8 @@ def train_batch(runner: Runner) -> str:
             with runner.optim_wrapper.optim_context(model):
                 data = model.data_preprocessor(batch, True)
                 losses = model._run_forward(data, mode='loss')
+            for sentence in check_terms(losses, model.parameters()):
+                runner.logger.warning(sentence)
             loss, _ = model.parse_losses(losses)
             loss.backward()
         except ValueError as error:
@@ -153,22 +161,8 @@ def val_batch(runner: Runner) -> str:
         scores = evaluator.evaluate(len(outputs) * dist.get_world_size())
     if names := getattr(evaluator, 'collisions', ()):
         raise UserError(f'val_evaluator: {collision(names)}')
-    wanted = dict.fromkeys(_best_keys(runner), 'default_hooks.checkpoint.save_best')
-    wanted |= {h.monitor: 'monitor' for h in runner.hooks if isinstance(h, EarlyStoppingHook)}
-    for key, where in wanted.items():
-        if key not in scores:
-            raise UserError(
-                f'{where}={key} is no score of the evaluation, which gives {", ".join(scores)}'
-                f'{did_you_mean(key, scores)}'
-            )
+    check_scores(runner, scores)
     return 'an evaluated one'
-
-
-def _best_keys(runner: Runner) -> list[str]:
-    hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook) and hook.save_best]
-    keys = [hook.save_best for hook in hooks]
-    flat = [key for item in keys for key in ([item] if isinstance(item, str) else item)]
-    return [key for key in flat if key != 'auto']
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def effective(runner: Runner) -> dict[str, object]:
     return dict(
         batch=cfg.train_dataloader.get('batch_size', 1) * runner.world_size * accumulated,
         crop=crop(cfg),
-        lr=cfg.optim_wrapper.optimizer.lr,
+        lr=learning_rate(runner),
         schedule=schedule(cfg),
         iters=runner.max_iters,
         output_stride=cfg.model.backbone.get('output_stride', UNKNOWN),
@@ -114,6 +114,17 @@ def effective(runner: Runner) -> dict[str, object]:
         pretrained=pretraining(cfg),
         protocol=configured_protocol(cfg),
     )
+
+
+def learning_rate(runner: Runner) -> float:
+    """The optimiser's, times the factor of ``auto_scale_lr``."""
+    rate = runner.cfg.optim_wrapper.optimizer.lr
+    scale = runner.cfg.get('auto_scale_lr') or {}
+    if not scale.get('enable'):
+        return rate
+    loader: Any = runner.train_dataloader
+    factor = runner.world_size * loader.batch_size / scale['base_batch_size']
+    return float(f'{rate * factor:.6g}')
 
 
 def crop(cfg: Config) -> object:

@@ -31,13 +31,17 @@ def misfits(runner: Runner) -> list[str]:
 
     Parts of one schedule that follow each other count as one; a warm-up alone may end early.
     """
+    return [text for group in schedules(runner) for text in _of_group(group, runner.train_loop)]
+
+
+def schedules(runner: Runner) -> list[list[_ParamScheduler]]:
+    """The schedules of each optimiser."""
     built: Any = runner.param_schedulers or []
-    groups: list = list(built.values()) if isinstance(built, dict) else [built]
-    return [text for group in groups for text in _of_group(group, runner.train_loop)]
+    return list(built.values()) if isinstance(built, dict) else [built]
 
 
 def _of_group(schedulers: list[_ParamScheduler], loop: BaseLoop) -> Iterator[str]:
-    timed = {i: s for i, s in enumerate(schedulers) if isinstance(s, _ParamScheduler)}
+    timed = {i: s for i, s in enumerate(schedulers) if not hasattr(s, 'monitor')}
     faults = {i: text for i, s in timed.items() if (text := _of_part(s, loop))}
     for name in dict.fromkeys(s.param_name for s in timed.values()):
         parts = {i: s for i, s in timed.items() if s.param_name == name}
