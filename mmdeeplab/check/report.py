@@ -10,6 +10,7 @@ from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.scan import scan
 from mmdeeplab.check.sources import Source, sources
 from mmdeeplab.check.weights import Counts
+from mmdeeplab.console import progress
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.datasets.inside import WAY_OUT, links_out, refuse_links_out
 from mmdeeplab.datasets.split_list import parse_split
@@ -112,7 +113,8 @@ def examine(
         report.problems += [*outside.values(), *several.values()]
         ids = [name for name in ids if name not in outside and name not in several]
         samples = scan(source, ids, workers, beat, quiet)
-        for name, sample in samples.items():
+        shown = progress(samples.items(), f'judging {source.split}', len(samples), 'images')
+        for name, sample in shown:
             report.problems += judge_sample(source, name, sample, colours)
         report.problems += judge_split(source, samples)
         report.looks.append(Look(source, ids, samples))
@@ -128,7 +130,8 @@ def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
     found = {}
     sides = ((source.images, source.image), (source.masks, source.mask))
     for folder, file in sides:
-        names = {str(file(name).relative_to(folder)): name for name in ids}
+        shown = progress(ids, f'looking for links of {source.split}', len(ids), 'images')
+        names = {str(file(name).relative_to(folder)): name for name in shown}
         for link, target in links_out(folder, names, source.root).items():
             words = f'a link to {target}'
             path = str(folder / link)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from mmdeeplab.check.cache import Cache
 from mmdeeplab.check.sample import Sample, look_at
 from mmdeeplab.check.sources import Source
+from mmdeeplab.console import progress
 from mmdeeplab.errors import UserError
 from mmdeeplab.shipped import tool
 from mmdeeplab.stamp import stamp
@@ -51,7 +52,8 @@ def scan(
     cache = Cache(source.key)
     found: dict[str, Sample] = {}
     fresh: dict[str, list[list[int]]] = {}
-    for name in dict.fromkeys(ids):
+    names = list(dict.fromkeys(ids))
+    for name in progress(names, f'comparing {source.split} with before', len(names), 'images'):
         stamps = [stamp(source.image(name)), stamp(source.mask(name))]
         known = cache.get(name, stamps)
         if known is None:

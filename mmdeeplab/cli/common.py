@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
 SPLITS = ('train', 'val', 'test')
 OF_PATHS = (
-    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EILSEQ),
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
 )
-LONGEST_SHOWN = 200  # characters of a path in a sentence
 LENGTHS = ('max_iters', 'max_epochs')
 
 
@@ -57,11 +57,11 @@ def command(
             args = reader.parse_args(argv)
             try:
                 action(args)
-            except (UserError, OSError, ValueError) as error:
+            except (UserError, OSError, ValueError, RuntimeError) as error:
                 words = sentence(error) if isinstance(error, UserError) else about_a_path(error)
                 if words is None:
                     raise
-                print(f'error: {words}', file=sys.stderr, flush=True)
+                print(f'error: {shortened(words)}', file=sys.stderr, flush=True)
                 if 'RANK' in os.environ:
                     os._exit(2)  # a rank must not wait for the others while it is torn down
                 return 2
@@ -70,18 +70,24 @@ def command(
     return main
 
 
-def about_a_path(error: OSError | ValueError) -> str | None:
+def about_a_path(error: OSError | ValueError | RuntimeError) -> str | None:
     """A sentence for a path that cannot be used whatever is done with it; None for other errors.
 
     Paths come from everywhere (arguments, configs, lists), and each use of one can raise.
     """
     if isinstance(error, OSError) and error.errno in OF_PATHS and error.filename is not None:
-        name = os.fsdecode(error.filename)
-        shown = name if len(name) <= LONGEST_SHOWN else f'{name[:60]}...{name[-20:]}'
-        return f'{one_line(shown)} cannot be used: {error.strerror}; give another path'
+        name = one_line(os.fsdecode(error.filename))
+        return f'{name} cannot be used: {error.strerror}; give another path'
     if isinstance(error, ValueError) and str(error).startswith('embedded null'):
         return 'a path in the arguments, the config or a list has a NUL character; leave it out'
+    if isinstance(error, RuntimeError) and str(error).startswith('Symlink loop'):
+        return f'{one_line(str(error))}: a link that leads back to itself; give another path'
     return None
+
+
+def shortened(text: str) -> str:
+    """The text with the middle of every word left out that is longer than any path to be read."""
+    return re.sub(r'\S{300,}', lambda word: f'{word[0][:60]}...{word[0][-20:]}', text)
 
 
 def sentence(error: UserError) -> str:

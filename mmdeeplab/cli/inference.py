@@ -47,7 +47,8 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         default=False,
         choices=(True, 'bf16', 'int8'),
         metavar='bf16|int8',
-        help='on a CPU, by the fastest engine: the same labels, or allow a lower precision',
+        help='on a CPU, by the fastest engine: the same labels but for ties in the last bits, or '
+        'allow a lower precision',
     )
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from mmdeeplab import __version__
+from mmdeeplab.console import one_line
 from mmdeeplab.errors import did_you_mean
 
 
@@ -65,7 +66,7 @@ def dispatch(argv: list[str] | None = None) -> int:
     name = wish.removesuffix('.py').replace('_', '-')
     if name not in known:
         hint = did_you_mean(name, known) or '; `mmdeeplab --help` lists them'
-        print(f'error: no command is called {wish}{hint}', file=sys.stderr)
+        print(f'error: no command is called {one_line(wish)}{hint}', file=sys.stderr)
         return 2
     module = importlib.import_module(f'mmdeeplab.cli.{name.replace("-", "_")}')
     return int(module.main(arguments[1:], prog=f'mmdeeplab {name}'))

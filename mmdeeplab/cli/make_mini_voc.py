@@ -1,9 +1,10 @@
 """Draw a miniature data set in the layout of PASCAL VOC 2012."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from mmdeeplab.cli.common import command
+from mmdeeplab.errors import UserError
 from mmdeeplab.mini_voc.spec import MiniVoc, NotEmptyError
 
 
@@ -31,30 +32,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: list[str] | None = None, prog: str | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: Arguments after the command's name; those of the process by default.
-        prog: The command's name in its help.
-
-    Returns:
-        Exit status: 0 when DIR holds the data set, 2 when DIR holds something else.
-    """
-    parser = _parser()
-    parser.prog = prog or parser.prog
-    args = parser.parse_args(argv)
+def make_mini_voc(args: argparse.Namespace) -> None:
+    """Draw what is not there yet."""
     try:
         spec = MiniVoc(args.train, args.val, args.size, args.seed)
     except ValueError as error:
-        parser.error(str(error))
+        raise UserError(str(error)) from error
     from mmdeeplab.mini_voc.folder import generate
 
     try:
         written = generate(args.out, spec, force=args.force)
     except NotEmptyError as error:
-        print(f'error: {error}; choose another --out, or --force to overwrite', file=sys.stderr)
-        return 2
+        raise UserError(f'{error}; choose another --out, or --force to overwrite') from error
     amount = f'{spec.train} train and {spec.val} val images'
     print(f'wrote {amount} to {args.out}' if written else f'{args.out} already holds {amount}')
-    return 0
+
+
+main = command(_parser, make_mini_voc)

@@ -7,7 +7,7 @@ import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command
+from mmdeeplab.cli.common import add_config_options, command, quiet_imports
 from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import Limits
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 def serve(args: argparse.Namespace) -> None:
     """Listen until Ctrl-C."""
     require_packages()
+    quiet_imports()
     from mmdeeplab.serve.app import build_app
     from mmdeeplab.serve.server import address, listen, run
 

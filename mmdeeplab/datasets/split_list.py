@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from mmdeeplab.console import progress
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.errors import UserError, fault
 from mmdeeplab.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
@@ -67,7 +68,7 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
     blank = []
     lines = LINE_END.split(text)
     lines = lines[: -1 if not lines[-1] else None]  # what stands behind the last line's end
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(progress(lines, f'reading {path}', len(lines), 'lines'), 1):
         name = line if line and line in images else line.strip()
         if not name:
             blank.append(number)

@@ -20,6 +20,7 @@ from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
+from mmdeeplab.console import printable_record
 from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
 from mmdeeplab.engine.batches import (
     one_epoch,
@@ -137,6 +138,7 @@ class DeepLabRunner(ResumableRunner):
             if type(handler) is logging.StreamHandler:
                 logger.handlers[i] = console = ConsoleHandler()
                 console.setLevel(handler.level)
+        logger.addFilter(printable_record)
         return logger
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:

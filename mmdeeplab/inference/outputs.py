@@ -128,7 +128,7 @@ def _read(record: Path) -> dict:
         return dict(json.loads(record.read_text()))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise UserError(
             f'{record} cannot be read ({error}); remove it, or use --overwrite'
         ) from error

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from mmdeeplab.console import one_line
+
 COLUMNS = ('IoU', 'Acc', 'precision', 'recall', 'F1', 'frequency')
 
 
@@ -24,6 +26,18 @@ def write_tables(out: Path, metrics: dict) -> None:
 
 
 def write(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """A CSV file; None is an empty cell."""
+    """A CSV file; None is an empty cell.
+
+    Text that a spreadsheet would take for a formula (``=``, ``+``, ``-``, ``@`` in front) gets an
+    apostrophe before it, control characters are written out.
+    """
     with path.open('w', newline='', encoding='utf-8') as file:
-        csv.writer(file, lineterminator='\n').writerows(rows)
+        csv.writer(file, lineterminator='\n').writerows(map(cell, row) for row in rows)
+
+
+def cell(value: object) -> object:
+    """What stands for a value: numbers as they are, text so that no program runs it."""
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
+    return f"'{text}" if text.lstrip().startswith(('=', '+', '-', '@')) else text
