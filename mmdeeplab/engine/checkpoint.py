@@ -23,6 +23,7 @@ from mmdeeplab.engine.window import Window
 from mmdeeplab.engine.wrappers import held, unwrapped
 from mmdeeplab.errors import UserError
 from mmdeeplab.input_files import require_regular
+from mmdeeplab.shipped import tool
 from mmdeeplab.weights.table import describe
 
 try:
@@ -84,9 +85,9 @@ def refuse_address(path: str) -> None:
     """
     if ADDRESS.match(path):
         raise UserError(
-            f'{path} is no file, and nothing is fetched by the way: `tools/weights.py list` names '
-            'the weights that `tools/weights.py get NAME` fetches and checks; others are brought '
-            "over by tools/convert_weights.py, for init_cfg=dict(type='Pretrained', "
+            f'{path} is no file, and nothing is fetched by the way: `{tool("weights")} list` names '
+            f'the weights that `{tool("weights")} get NAME` fetches and checks; others are brought '
+            f"over by {tool('convert_weights')}, for init_cfg=dict(type='Pretrained', "
             "checkpoint=FILE, prefix='backbone.')"
         )
 

@@ -22,6 +22,7 @@ from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.resumed_validation import VALIDATED
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
+from mmdeeplab.shipped import tool
 
 KEPT = 'keep_ckpt_ids'
 ITER, EPOCH = 'iter_{}.safetensors', 'epoch_{}.safetensors'
@@ -83,7 +84,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             raise UserError(
                 f'{type(runner).__name__} cannot train this config, whose runner_type is '
                 'mmdeeplab.DeepLabRunner: write `RUNNERS.build(cfg).train()` with `from '
-                'mmengine.registry import RUNNERS`, or use tools/train.py'
+                f'mmengine.registry import RUNNERS`, or use {tool("train")}'
             )
 
     def before_train(self, runner: Runner) -> None:

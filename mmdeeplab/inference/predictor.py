@@ -53,7 +53,8 @@ class DeepLabPredictor:
         keep_logits: Keep the scores of every result, so that ``result.probabilities`` can be asked
             for; C x H x W x 4 bytes a result. Without a wish: unless ``fast``.
         fast: On a CPU, run the network by the fastest of several engines (docs/speed.md): True for
-            float32, whose labels differ only at ties in the last bits, ``'bf16'`` or ``'int8'`` to allow less.
+            float32, with the same labels but for ties in the last bits, ``'bf16'`` or ``'int8'`` to
+            allow less.
         calibration: Pictures by which ``'int8'`` and ``'bf16'`` set ranges and biases; without any,
             the first one that is segmented.
 

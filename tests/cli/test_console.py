@@ -1,5 +1,6 @@
 """What reaches the terminal: no control characters, signs of life, sentences for bad paths."""
 
+import ast
 import importlib
 import io
 import logging
@@ -181,18 +182,17 @@ def test_only_our_commands_are_named_as_they_were_called(
 
 def test_names_of_tools_in_sentences_are_marked() -> None:
     """A literal ``tools/NAME.py`` in code, but for docstrings, is wrong in an installation."""
-    import ast
-
+    names = [f'tools/{name.replace("-", "_")}.py' for name in commands()]
     found = []
-    names = [name.replace('-', '_') for name in commands()]
     for path in sorted((ROOT / 'mmdeeplab').rglob('*.py')):
-        tree = ast.parse(path.read_text(encoding='utf-8'))
-        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
-            text = node.value if isinstance(node, ast.Constant) else None
-            if isinstance(text, str) and id(node) not in documentation:
-                names = [
-                    word for word in commands() if f'tools/{word.replace("-", "_")}.py' in text
-                ]
-                found += [f'{path.name}:{node.lineno}' for _ in names]
+        text = path.read_text(encoding='utf-8')
+        if not any(name in text for name in names):
+            continue
+        nodes = list(ast.walk(ast.parse(text)))
+        documentation = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            if not isinstance(node, ast.Constant) or id(node) in documentation:
+                continue
+            if isinstance(node.value, str) and any(name in node.value for name in names):
+                found.append(f'{path.name}:{node.lineno}')
     assert found == []
