@@ -68,9 +68,9 @@ def train(args: argparse.Namespace) -> None:
 
 def run(cfg: Config, args: argparse.Namespace, notices: list[str]) -> None:
     """Train by a config whose work dir is this process's own."""
-    if not args.no_preflight:
-        preflight = dict(type='mmdeeplab.PreflightHook')
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), preflight]
+    preflight = dict(type='mmdeeplab.PreflightHook')
+    hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook != preflight]
+    cfg.custom_hooks = hooks if args.no_preflight else [*hooks, preflight]  # a dump has it already
     from mmdeeplab.engine.data_check import prepare_data
     from mmdeeplab.engine.lost_rank import explained
     from mmdeeplab.engine.runner import DeepLabRunner

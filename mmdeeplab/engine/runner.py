@@ -1,5 +1,6 @@
 """MMEngine's Runner, readable on the console, distributed on CPUs too, strict about weights."""
 
+import copy
 import inspect
 import logging
 import os
@@ -93,6 +94,8 @@ class DeepLabRunner(ResumableRunner):
     """
 
     batch_norm: Plan | None = None
+    trains = False
+    cfg: Config
     # MMEngine declares no type: a dict, then a DataLoader
     _train_dataloader: Any
     _val_dataloader: Any
@@ -148,7 +151,25 @@ class DeepLabRunner(ResumableRunner):
         start_backends(built)
         return built
 
+    def dump_config(self) -> None:
+        """Into the work dir when training begins; evaluation leaves what is there as it is.
+
+        How the run was started is left out: a resumed one does not make a config that resumes.
+        """
+        if not self.trains:
+            return
+        given = self.cfg
+        self.cfg = copy.deepcopy(given)
+        if self._resume:
+            self.cfg.update(resume=False, load_from=None)
+        try:
+            super().dump_config()
+        finally:
+            self.cfg = given
+
     def train(self) -> nn.Module:
+        self.trains = True
+        self.dump_config()
         try:
             return super().train()
         finally:  # also what an interrupted run has learned

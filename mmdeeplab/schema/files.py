@@ -11,16 +11,27 @@ import yaml
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
-from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.errors import UserError, did_you_mean, edits
 from mmdeeplab.input_files import read_text
 from mmdeeplab.schema.nodes import keys_of
 
 BASE = '_base_'
 BASE_VALUE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
 SUBSTITUTION = re.compile(r'\{\{\s*[\'"]?\s*(\$\w+|file\w+)')
+SLIP = 2  # letters by which a mistyped key differs
 LARGEST = 100_000  # values in a config; aliases can unfold to any number
 DATA = ('.yaml', '.yml', '.json')
 OWN_IMPORTS = {'mmdeeplab', 'mmdeeplab.checkpoints.scheme'}
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML's own kinds of values, and the tuples that ``Config.dump`` writes."""
+
+
+PlainLoader.add_constructor(
+    'tag:yaml.org,2002:python/tuple',
+    lambda loader, node: loader.construct_sequence(node, deep=True),
+)
 
 
 def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:
@@ -38,12 +49,7 @@ def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:
     """
     files = list(chain(Path(path)))
     try:
-        cfg = Config.fromfile(
-            str(path),
-            use_predefined_variables=False,
-            use_environment_variables=False,
-            import_custom_modules=False,
-        )
+        cfg = _parse(path)
         import_modules(cfg.get('custom_imports') or {})
     except UserError:
         raise
@@ -55,6 +61,15 @@ def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:
     for name in helpers:
         cfg.pop(name)
     return cfg, helpers
+
+
+def _parse(path: str | Path) -> Config:
+    return Config.fromfile(
+        str(path),
+        use_predefined_variables=False,
+        use_environment_variables=False,
+        import_custom_modules=False,
+    )
 
 
 def import_modules(wish: dict[str, Any]) -> None:
@@ -93,7 +108,7 @@ def _data_bases(path: Path, text: str) -> list[str]:
     """Parse a data format by its safe reader; return its bases."""
     text = BASE_VALUE.sub('"base value"', text)
     try:
-        content = json.loads(text) if path.suffix == '.json' else yaml.safe_load(text)
+        content = json.loads(text) if path.suffix == '.json' else yaml.load(text, PlainLoader)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f'the config {path} is not plain {path.suffix[1:]}: {error}') from error
     if not isinstance(content, dict):
@@ -148,16 +163,48 @@ def _check_helpers(helpers: dict[str, Any], files: list[Path], known: frozenset[
             {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
             for context in (ast.Store, ast.Load)
         )
-        for name in sorted(helpers.keys() & stored - loaded - from_base):
+        unused = helpers.keys() & stored - loaded - from_base
+        if unused and BASE not in stored:
+            unused -= written_out(path, known)
+        for name in sorted(unused):
             users = [str(other) for other, tree in code if other != path and _loads(tree, name)]
             why = f'has no effect: what {", ".join(users)} made of it stays; set the keys instead'
             if not users:
                 why = f'is not a key of a config{did_you_mean(name, known)}'
             raise UserError(f'{name} in {path} {why}')
-    if data := sorted(helpers) if not code else []:
+    if data := sorted(helpers.keys() - written_out(files[0], known)) if not code else []:
         raise UserError(
             f'{data[0]} in {files[0]} is not a key of a config{did_you_mean(data[0], known)}'
         )
+
+
+def written_out(path: Path, known: frozenset[str]) -> set[str]:
+    """Names in a file that are no keys, but whose values stand in its keys, too.
+
+    ``Config.dump`` writes such files: a config with all its bases, variables included. One whose
+    value stands nowhere was changed by hand, and one that is nearly a key is a slip.
+    """
+    cfg = _parse(path)._cfg_dict
+    keys = {key: value for key, value in cfg.items() if key in known}
+    return {
+        name
+        for name, value in cfg.items()
+        if name not in known
+        and _stands(keys, value)
+        and all(edits(name, key) > SLIP for key in known)
+    }
+
+
+def _stands(node: object, value: Any) -> bool:
+    """Whether a value, or a dict with all of its items, is below ``node``."""
+    children = list(node.values()) if isinstance(node, dict) else node
+    if not isinstance(children, (list, tuple)):
+        return False
+    for child in children:
+        part = isinstance(child, dict) and isinstance(value, dict)
+        if child == value or (part and value.items() <= child.items()) or _stands(child, value):
+            return True
+    return False
 
 
 def _loads(tree: ast.AST, name: str) -> bool:

@@ -1,12 +1,14 @@
 """Keys, options and classes that do not exist are refused; what exists passes."""
 
 import argparse
+import json
 import random
 import re
 from pathlib import Path
 
 import pytest
 from mmcv.transforms import RandomResize
+from mmengine.config import Config
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.hooks import EMAHook
 from mmseg.models import FCNHead, TIMMBackbone
@@ -243,6 +245,37 @@ def test_a_dumped_config_is_a_config(tmp_path: Path) -> None:
     load(MINI).dump(tmp_path / 'dump.json')
     assert load(tmp_path / 'dump.py').model == load(MINI).model
     assert load(tmp_path / 'dump.json').model.neck.channels == 256
+
+
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
+def test_a_config_dumped_by_mmengine_is_a_config(path: Path, tmp_path: Path) -> None:
+    """With the variables of its files, as mmseg's tools write it."""
+    kind = ('py', 'json', 'yaml')[LEAVES.index(path) % 3]
+    cfg = Config.fromfile(path)
+    assert 'data_root' in cfg
+    cfg.dump(tmp_path / f'dump.{kind}')
+    got = load(tmp_path / f'dump.{kind}')
+    assert 'data_root' not in got
+    for key in ('backbone', 'neck', 'data_preprocessor'):
+        one, other = (json.dumps(c.model.get(key), sort_keys=True) for c in (got, cfg))
+        assert one == other
+
+
+@pytest.mark.parametrize('suffix', ['py', 'json', 'yaml'])
+def test_what_has_no_effect_in_a_dumped_config_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f'dump.{suffix}'
+    for changes in (dict(data_root='/elsewhere'), dict(resum=False), dict(optim_wraper=None)):
+        cfg = Config.fromfile(MINI)
+        cfg.merge_from_dict(changes)
+        cfg.pop('resume')
+        cfg.dump(path)
+        with pytest.raises(UserError, match=next(iter(changes))):
+            load(path)
+    Config.fromfile(MINI).dump(path)
+    child = write(tmp_path / 'child.py', f'_base_ = {path.name!r}\n')
+    if suffix == 'py':
+        child.write_text(child.read_text() + "val_dataloader = dict(dataset=dict(data_root='x'))\n")
+        assert load(child).val_dataloader.dataset.data_root == 'x'
 
 
 def test_typos_are_refused_with_the_right_word(
