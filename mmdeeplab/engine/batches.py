@@ -63,21 +63,33 @@ def require_sampler(loader: dict | DataLoader, key: str) -> None:
         raise UserError(f'{key} has no sampler; {WAY_OUT}')
 
 
+def require_shares(loader: DataLoader, key: str) -> None:
+    """Refuse a sampler of torch's that does not know of other processes.
+
+    Raises:
+        UserError: It names ``key``, the loader's in the config.
+    """
+    plain = loader.batch_size is not None  # no batch sampler of the config's
+    local = isinstance(loader.sampler, (SequentialSampler, RandomSampler))
+    if plain and local and dist.get_world_size() > 1:
+        raise UserError(
+            f'{key}.sampler: each of {dist.get_world_size()} processes would get every image; '
+            f'{WAY_OUT}'
+        )
+
+
 def require_end(loop: BaseLoop, key: str) -> None:
-    """Refuse a sampler that gives more than one epoch, or all images to every process.
+    """Refuse a sampler that gives more than one epoch.
 
     Raises:
         UserError: It names ``key``, the loader's in the config.
     """
     loader, name = loop.dataloader, type(loop).__name__
+    require_shares(loader, key)
     source: Any = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
-    plain = loader.batch_size is not None  # a batch sampler of torch's over loader.sampler
+    plain = loader.batch_size is not None
     what = f'{key}.{"sampler" if plain else "batch_sampler"}'
     kind = type(loader.sampler if plain else source).__name__
-    if plain and dist.get_world_size() > 1 and is_local(loader.sampler):
-        raise UserError(
-            f'{what}: each of {dist.get_world_size()} processes would get every image; {WAY_OUT}'
-        )
     try:
         length = len(source)
     except TypeError as error:
@@ -87,8 +99,3 @@ def require_end(loop: BaseLoop, key: str) -> None:
     torch.set_rng_state(state)
     if endless:
         raise UserError(f'{what}: {kind} does not end, so {name} would not either; {WAY_OUT}')
-
-
-def is_local(sampler: object) -> bool:
-    """Whether a sampler of torch's does not know of other processes."""
-    return isinstance(sampler, (SequentialSampler, RandomSampler))

@@ -28,6 +28,7 @@ from mmdeeplab.engine.batches import (
     require_batches,
     require_end,
     require_sampler,
+    require_shares,
     whole_batches,
 )
 from mmdeeplab.engine.building import building
@@ -223,6 +224,7 @@ class DeepLabRunner(ResumableRunner):
         with building('train_cfg or train_dataloader'):
             built = super().build_train_loop(loop)
         require_batches(built.dataloader)
+        require_shares(built.dataloader, 'train_dataloader')
         if counts_epochs(built):
             require_end(built, 'train_dataloader')
         return built

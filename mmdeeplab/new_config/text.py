@@ -49,10 +49,9 @@ def config_text(
         f"optimizer = dict(type='AdamW', lr={plan.rate}, weight_decay=4e-5)",
         "optim_wrapper = dict(_delete_=True, type='mmdeeplab.AutocastOptimWrapper', "
         'optimizer=optimizer)',
-        "schedule = dict(type='PolyLR', power=0.9, eta_min=0.0, end=steps, by_epoch=False)",
+        "schedule = dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False)",
         'param_scheduler = [schedule]',
         'train_cfg = dict(max_iters=steps, val_interval=steps // 10)',
-        'default_hooks = dict(checkpoint=dict(interval=steps // 10))',
     ]
     if weights:
         lines.append(f'load_from = {str(weights)!r}')

@@ -8,6 +8,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from places import ROOT
 
+from mmdeeplab.engine.loops import choose_loop
+
 CONFIGS = ROOT / 'configs'
 LEAVES = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablation/*.py')])
 leaves = pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(CONFIGS)))
@@ -34,6 +36,15 @@ def test_schedules_end_with_the_run(path: Path) -> None:
     cfg = Config.fromfile(path)
     assert not any('end' in scheduler for scheduler in cfg.param_scheduler)  # MMEngine: the run's
     assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0
+
+
+@leaves
+def test_train_cfg_alone_makes_a_run_by_epochs(path: Path) -> None:
+    cfg = Config.fromfile(path)
+    loop = choose_loop(cfg.train_cfg | dict(by_epoch=True, max_epochs=3))
+    assert loop == dict(type='EpochBasedTrainLoop', max_epochs=3)
+    assert not {'interval', 'by_epoch'} & cfg.default_hooks.checkpoint.keys()  # as the loop counts
+    assert 'by_epoch' not in cfg.get('log_processor', {})
 
 
 @leaves

@@ -138,6 +138,17 @@ def test_runs_by_iterations_take_samplers_without_an_end(tmp_path: Path, sampler
     assert runner.iter == STEPS + 2
 
 
+@pytest.mark.parametrize('loop', [BY_EPOCH, BY_ITER], ids=['epochs', 'iterations'])
+def test_every_rank_has_a_share_of_its_own(tmp_path: Path, loop: dict) -> None:
+    def work() -> None:
+        data = loader(None)
+        by_epochs(tmp_path, launcher='pytorch', train_cfg=loop, train_dataloader=data).train()
+
+    log = tmp_path / 'log'
+    assert on_ranks(work, 2, log) == [2, 2], log.read_text()
+    assert 'train_dataloader.sampler: each of 2 processes would get every image' in log.read_text()
+
+
 @pytest.mark.parametrize('split', ['train', 'val', 'test'])
 def test_a_loader_without_a_sampler_is_named(tmp_path: Path, split: str) -> None:
     wrong = loader(None)
