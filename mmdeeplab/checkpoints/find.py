@@ -48,7 +48,7 @@ def checkpoint_folder(work_dir: str | Path, out_dir: str | None = None) -> Path:
 
 
 def read_summary(path: Path) -> dict:
-    """``attempt``, ``started`` (seconds since 1970), ``iter``, ``epoch``, ``seed`` of a checkpoint.
+    """``attempt``, ``started`` (seconds since 1970), ``iter``, ``epoch``, ... of a checkpoint.
 
     Raises:
         Damaged: It is no checkpoint of ours.

@@ -59,8 +59,7 @@ def train(args: argparse.Namespace) -> None:
     with ExitStack() as stack:
         if Path(cfg.work_dir).is_dir():
             stack.enter_context(training_lock(cfg.work_dir))
-        restarted = int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0
-        notices = resume(cfg, 'auto' if restarted else args.resume)
+        notices = resume(cfg, after_restart(cfg, args.resume))
         probe(Path(cfg.work_dir))
         stack.enter_context(training_lock(cfg.work_dir))
         run(cfg, args, notices)
@@ -84,6 +83,25 @@ def run(cfg: Config, args: argparse.Namespace, notices: list[str]) -> None:
     runner.logger.info(f'training {Path(args.config).stem}; everything goes to {runner.work_dir}')
     with explained(runner):
         runner.train()
+
+
+def after_restart(cfg: Config, request: str | None) -> str | None:
+    """What to resume: where torchrun started this job's ranks again, what the job itself has saved.
+
+    Until it has saved, it begins again as at first, whatever an earlier job left in the folder.
+    """
+    if int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) == 0:
+        return request
+    from mmdeeplab.checkpoints.find import newest_valid, read_summary
+    from mmdeeplab.checkpoints.layout import Damaged
+
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    try:
+        newest = newest_valid(cfg.work_dir, hook.get('out_dir')).path
+        job = read_summary(newest).get('job') if newest else None
+    except (OSError, Damaged):
+        job = None
+    return 'auto' if job and job == os.environ.get('TORCHELASTIC_RUN_ID') else request
 
 
 def resume(cfg: Config, request: str | None) -> list[str]:

@@ -1,6 +1,7 @@
 """A Runner whose interrupted run goes on as if nothing had happened."""
 
 import copy
+import os
 import time
 from contextlib import suppress
 from math import inf
@@ -152,6 +153,7 @@ class ResumableRunner(TriggeredRunner):
             started=self.started,
             epoch_length=len(self.train_dataloader) if counts_epochs(self.train_loop) else 0,
             attempt=self.attempt,
+            job=os.environ.get('TORCHELASTIC_RUN_ID', ''),
             **kinds(self),
             settings=settings(self),
             experiment_name=self.experiment_name,
@@ -181,9 +183,8 @@ class ResumableRunner(TriggeredRunner):
         Raises:
             NotSaved: The file system refused; an older file of that name is intact.
         """
-        summary = {
-            key: state['meta'][key] for key in ('iter', 'epoch', 'seed', 'started', 'attempt')
-        }
+        keys = ('iter', 'epoch', 'seed', 'started', 'attempt', 'job')
+        summary = {key: state['meta'][key] for key in keys}
         return store.save(path, state, self.disk, summary)
 
     @master_only

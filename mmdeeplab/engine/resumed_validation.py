@@ -5,7 +5,9 @@ from mmengine.runner import Runner
 
 from mmdeeplab.engine.loops import counts_epochs
 
-VALIDATED = 'validated'  # in the message hub: the iteration of the latest complete validation
+VALIDATED = (
+    'latest_validation'  # in the message hub: the iteration of the latest complete validation
+)
 
 
 class ResumedValidationHook(Hook):

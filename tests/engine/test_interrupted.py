@@ -238,6 +238,14 @@ def test_the_score_rises_and_falls(undisturbed: Callable) -> None:
     assert undisturbed(2, 1)['iter'] < LENGTH
 
 
+def test_what_is_noted_for_a_resume_is_not_logged(undisturbed: Callable) -> None:
+    """MMEngine logs whatever is called "val..."."""
+    logged = {
+        key for key in undisturbed(2, 9)['history'] if not key.startswith(('loss', 'lr', 'base_lr'))
+    }
+    assert logged == {'toy/score'}
+
+
 # Every place with every kind of end, the intervals of checkpoints in turns.
 CASES = [
     (where, end, 2 + (i + j) % 2)

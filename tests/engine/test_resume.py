@@ -1,11 +1,14 @@
 """What a resumed run restores, applies, refuses and says."""
 
 import logging
+import os
 import re
 import shutil
+import signal
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -14,11 +17,14 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.checkpoints.disk import Disk
+from mmdeeplab.checkpoints.find import read_summary
 from mmdeeplab.checkpoints.store import load, save
+from mmdeeplab.cli import train as command
+from mmdeeplab.datasets import exact
 from mmdeeplab.engine.resume import scale_changed
 from mmdeeplab.engine.settings import differences
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import Noise, Trace, tiny_runner
+from mmdeeplab.torture.tiny import Count, Noise, Trace, in_child, tiny_runner
 
 
 def train(folder: Path, iters: int, **options: Any) -> Runner:
@@ -422,3 +428,154 @@ def test_a_full_disk_is_told_truly(
     for text in errors:  # what is said to be good is there, what is not saved is not
         if good := re.search(r'newest good checkpoint is (\S+)', text):
             assert not re.search(rf'/{re.escape(good[1])} is not saved', text)
+
+
+@pytest.mark.parametrize('keep', [1, 2, 3])
+@pytest.mark.parametrize('best', [None, 'toy/count'])
+@pytest.mark.parametrize('background', [False, True])
+def test_the_disk_holds_no_more_files_than_the_page_says(
+    tmp_path: Path, keep: int, best: str | None, background: bool
+) -> None:
+    """One more than ``max_keep_ckpts``, and one more for each score."""
+    counts: list[int] = []
+
+    class Count(Disk):
+        def sync(self, file: BinaryIO) -> None:
+            super().sync(file)
+            counts.append(sum('.safetensors' in path.name for path in tmp_path.iterdir()))
+
+    hook = dict(
+        type='mmdeeplab.CheckpointHook', by_epoch=False, interval=1, max_keep_ckpts=keep,
+        save_best=best, rule='greater', async_save=background,
+    )  # fmt: skip
+    runner = tiny_runner(tmp_path, 6, validate=2, default_hooks=dict(checkpoint=hook))
+    runner.disk = Count()
+    runner.train()
+    assert max(counts) == keep + 1 + bool(best)
+
+
+@pytest.mark.parametrize('world', [1, 2, 3])
+@pytest.mark.parametrize('done', [0, 3, 11])
+def test_any_number_of_processes_goes_on_at_its_position(
+    world: int, done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At ``iteration * global batch`` of one stream, each rank with its share."""
+    batch, whole = 4, []
+    for rank in range(world):
+        monkeypatch.setattr(exact, 'get_dist_info', lambda rank=rank: (rank, world))
+        sampler = exact.ExactSampler(Noise(), seed=5)
+        sampler.skip(done * batch)
+        whole.append(list(islice(sampler, batch)))
+    monkeypatch.setattr(exact, 'get_dist_info', lambda: (0, 1))
+    alone = exact.ExactSampler(Noise(), seed=5)
+    start = done * batch * world
+    expected = list(islice(alone, start, start + batch * world))
+    together = [place for places in zip(*whole, strict=True) for place in places]
+    assert [(int(p), p.position) for p in together] == [(int(p), p.position) for p in expected]
+
+
+@pytest.mark.parametrize('settings', [
+    dict(save_best='toy/other', rule='less'), dict(save_best='toy/count', rule='less'),
+])  # fmt: skip
+def test_another_score_or_rule_begins_without_a_best_one(tmp_path: Path, settings: dict) -> None:
+    class Two(Count):
+        def compute_metrics(self, results: list) -> dict:
+            return dict(count=37.0, other=99.0)
+
+    hook = dict(type='mmdeeplab.CheckpointHook', by_epoch=False, interval=2)
+    first = hook | dict(save_best='toy/count', rule='greater')
+    options: dict = dict(validate=2, val_evaluator=[Two(prefix='toy')])
+    train(tmp_path, 2, default_hooks=dict(checkpoint=first), **options)
+    runner = train(
+        tmp_path, 4, default_hooks=dict(checkpoint=hook | settings), resume=True, **options
+    )
+    key = settings['save_best'].replace('/', '_')
+    assert (tmp_path / f'best_{key}_iter_4.safetensors').is_file()
+    assert runner.message_hub.get_info('best_ckpt') == f'best_{key}_iter_4.safetensors'
+
+
+@pytest.mark.parametrize(
+    ('files', 'request_', 'words'),
+    [
+        (['iter_2', 'iter_4'], 'latest', 'iter_4.safetensors (iteration 4) is the newest: iter_2'),
+        (['iter_2', 'iter_4'], 'auto', 'iter_4.safetensors (iteration 4) is the newest: iter_2'),
+        (['iter_2', 'best_toy_count_iter_4'], 'latest', 'further, but a best checkpoint'),
+        (['best_toy_count_iter_4'], 'auto', 'best_toy_count_iter_4.safetensors can be named'),
+        (['best_toy_count_iter_4'], 'latest', 'best_toy_count_iter_4.safetensors can be named'),
+        ([], 'latest', 'no checkpoint (iter_*, epoch_*.safetensors)'),
+        ([], 'auto', 'nothing to resume'),
+        (['iter_4'], 'auto', 'resuming from'),
+    ],
+)
+def test_the_command_says_what_it_goes_on_from(
+    tmp_path: Path, files: list, request_: str, words: str
+) -> None:
+    for name in files:
+        summary = dict(iter=int(name[-1]), epoch=0, started=1.0, attempt=1)
+        save(tmp_path / f'{name}.safetensors', dict(meta={}), Disk(), summary)
+    try:
+        said = '\n'.join(command.resume(Config(dict(work_dir=str(tmp_path))), request_))
+    except UserError as error:
+        said = str(error)
+    assert words in said
+
+
+def test_an_earlier_training_in_the_folder_is_told(tmp_path: Path) -> None:
+    train(tmp_path, 2)
+    runner = tiny_runner(tmp_path, 2, log_level='WARNING')
+    heard: list[str] = []
+    runner.logger.addHandler(Listener(heard))
+    runner.train()
+    assert 'holds 1 checkpoints of an earlier training (iter_2.safetensors)' in ''.join(heard)
+    assert read_summary(tmp_path / 'iter_2.safetensors')['attempt'] == 2
+
+
+def test_after_going_back_a_plain_resume_stays_with_what_came_of_it(tmp_path: Path) -> None:
+    """Though a checkpoint of before is further."""
+    train(tmp_path, 8, interval=4, keep=9)
+    back = str(tmp_path / 'iter_4.safetensors')
+    train(tmp_path, 6, interval=6, keep=9, resume=True, load_from=back, optim_wrapper=sgd(lr=0.4))
+    assert (tmp_path / 'iter_8.safetensors').is_file()
+    runner = tiny_runner(tmp_path, 6, resume=True)
+    runner.train()
+    assert runner.iter == 6
+
+
+@pytest.mark.parametrize('first', [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize('second', [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_of_another_kind_ends_the_process_at_once_with_its_own_code(
+    tmp_path: Path, first: int, second: int
+) -> None:
+    class Twice(Hook):
+        def before_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
+            if runner.iter == 2:
+                os.kill(os.getpid(), first)
+                os.kill(os.getpid(), second)
+
+    status = in_child(lambda: train(tmp_path, 4, interval=9, hooks=[Twice()]))
+    assert status == 128 + second
+    assert (names(tmp_path) == ['iter_3.safetensors']) == (first == second)
+
+
+@pytest.mark.parametrize('request_', [None, 'latest', 'auto', '/other/iter_9.safetensors'])
+@pytest.mark.parametrize(('saved', 'restarts', 'own'), [
+    ('job 1', 1, True), ('job 0', 1, False), ('', 1, False), (None, 1, False), ('job 1', 0, False),
+])  # fmt: skip
+def test_a_restarted_job_goes_on_from_what_it_saved_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: str | None, saved: str | None,
+    restarts: int, own: bool,
+) -> None:  # fmt: skip
+    """Not from what an earlier one left in the folder."""
+    monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'job 1')
+    monkeypatch.setenv('TORCHELASTIC_RESTART_COUNT', str(restarts))
+    if saved is not None:
+        summary = dict(iter=4, epoch=0, started=1.0, attempt=1, job=saved)
+        save(tmp_path / 'iter_4.safetensors', dict(meta={}), Disk(), summary)
+    chosen = command.after_restart(Config(dict(work_dir=str(tmp_path))), request_)
+    assert chosen == ('auto' if own else request_)
+
+
+def test_a_checkpoint_knows_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'job 7')
+    train(tmp_path, 2)
+    assert read_summary(tmp_path / 'iter_2.safetensors')['job'] == 'job 7'
