@@ -67,6 +67,7 @@ def export(args: argparse.Namespace) -> None:
     """Write, judge, keep; exit with 1 when the gate is not passed."""
     cfg = load_config(args.config, args)
     checkpoint = find_checkpoint(args.checkpoint)
+    from mmdeeplab.engine.transfer import class_names
     from mmdeeplab.export.formats import FORMATS
     from mmdeeplab.export.graph import preprocessor_of
     from mmdeeplab.export.run import describe_network
@@ -80,9 +81,10 @@ def export(args: argparse.Namespace) -> None:
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
     height, width = preprocessor_of(model).test_size
     order = read_order(args, (height, width))
-    samples = read_samples(cfg, Path(args.verify), args.images, model.num_classes)
+    names = class_names(loaded)
+    samples = read_samples(cfg, Path(args.verify), args.images, model.num_classes, names=names)
     calibration = (
-        read_samples(cfg, Path(args.calibrate), args.images, model.num_classes, 'train')
+        read_samples(cfg, Path(args.calibrate), args.images, model.num_classes, 'train', names)
         if args.calibrate
         else []
     )

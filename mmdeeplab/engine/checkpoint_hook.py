@@ -18,8 +18,10 @@ from mmdeeplab.checkpoints.store import snapshot
 from mmdeeplab.checkpoints.writer import Writer
 from mmdeeplab.engine.building import building
 from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.class_order import data_classes, require_order
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.resumed_validation import VALIDATED
+from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
 from mmdeeplab.shipped import tool
@@ -86,6 +88,16 @@ class CheckpointHook(MMEngineCheckpointHook):
                 'mmdeeplab.DeepLabRunner: write `RUNNERS.build(cfg).train()` with `from '
                 f'mmengine.registry import RUNNERS`, or use {tool("train")}'
             )
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuse classes in another order under MMEngine's own Runner; ours compares them itself.
+
+        Raises:
+            UserError: With the first that differ.
+        """
+        if not hasattr(runner, 'training_state'):
+            own, root = data_classes(runner)
+            require_order(class_names(checkpoint), own, runner._load_from, root)
 
     def before_train(self, runner: Runner) -> None:
         self.folder = checkpoint_folder(runner.work_dir, self.out_dir)

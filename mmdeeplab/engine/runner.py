@@ -39,6 +39,7 @@ from mmdeeplab.engine.checkpoint import (
     require_weights,
     unwrap,
 )
+from mmdeeplab.engine.class_order import by_name, data_classes, in_order, require_order
 from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.economy import economise
 from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
@@ -288,10 +289,31 @@ class DeepLabRunner(ResumableRunner):
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model = unwrap(self.model)
         check_fit(checkpoint['state_dict'], model, filename)
+        checkpoint['state_dict'] = self._by_name(checkpoint, filename)
         model.load_state_dict(checkpoint['state_dict'])
         self._has_loaded = True
         self.logger.info(f'loaded {len(checkpoint["state_dict"])} tensors from {filename}')
         return checkpoint
+
+    def _by_name(self, checkpoint: dict, path: str) -> dict:
+        """The weights for the classes of the data that is evaluated, or trained on further.
+
+        Raises:
+            UserError: Its classes are not the checkpoint's; in another order on resume.
+        """
+        state, source = checkpoint['state_dict'], class_names(checkpoint)
+        own, root = data_classes(self)
+        if source is None or own is None or in_order(source, own):
+            return state
+        model, mapped = unwrap(self.model), None
+        if not self._resume:
+            count = getattr(model, 'num_classes', 0)
+            mapped = by_name(state, classifier_keys(model, count), source, own)
+        if mapped is None:
+            require_order(source, own, path, root)
+            return state
+        self.logger.warning(f'the classes of {path} stand in another order: mapped by name')
+        return mapped
 
     def _transfer(self, checkpoint: dict, path: str) -> dict:
         model = unwrap(self.model)

@@ -1,5 +1,6 @@
 """The pictures on which an artefact is judged and calibrated."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from mmseg.registry import DATASETS
 
 from mmdeeplab.cli.common import datasets
 from mmdeeplab.datasets.files import check_ids, check_size, read_image, read_mask
+from mmdeeplab.engine.class_order import require_order
 from mmdeeplab.errors import UserError
 from mmdeeplab.input_files import list_files
 
@@ -23,7 +25,12 @@ class Sample(NamedTuple):
 
 
 def read_samples(
-    cfg: Config, data: Path, count: int, num_classes: int, split: str = 'test'
+    cfg: Config,
+    data: Path,
+    count: int,
+    num_classes: int,
+    split: str = 'test',
+    names: Sequence[str] | None = None,
 ) -> list[Sample]:
     """Up to ``count`` samples, evenly spread.
 
@@ -33,6 +40,7 @@ def read_samples(
         count: At most so many.
         num_classes: Of the network.
         split: 'test' or 'train'.
+        names: Of the network's classes in id order, to be compared; None where unknown.
 
     Raises:
         UserError: There is no picture, one is broken, its mask is of other classes, or the config
@@ -50,6 +58,7 @@ def read_samples(
     classes = rows.metainfo['classes']
     if len(classes) != num_classes:
         raise UserError(f'{data} has {len(classes)} classes, the network {num_classes}')
+    require_order(names, classes, 'the checkpoint', str(data))
     infos = spread([rows.get_data_info(i) for i in range(len(rows))], count)
     return [labelled(Path(i['img_path']), Path(i['seg_map_path']), num_classes) for i in infos]
 

@@ -1,0 +1,86 @@
+"""Classes of a checkpoint and of the data: the same names in the same order, or it is said.
+
+A file that names no classes (imported weights may not) is taken as it is.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from mmengine.runner import BaseLoop, Runner
+from torch import Tensor
+
+from mmdeeplab.engine.finite import listed
+from mmdeeplab.errors import UserError
+
+
+def in_order(source: Sequence[str] | None, own: Sequence[str] | None) -> bool:
+    """Whether two lists of names agree; capital letters aside, and where one is not known."""
+    return source is None or own is None or _plain(source) == _plain(own)
+
+
+def require_order(
+    source: Sequence[str] | None, own: Sequence[str] | None, path: object, what: str
+) -> None:
+    """Refuse classes that differ, by name or by order.
+
+    Args:
+        source: Names of the checkpoint's classes in id order, None where unknown.
+        own: Names of the data's.
+        path: The checkpoint, for the message.
+        what: Whose names ``own`` are, for the message.
+
+    Raises:
+        UserError: With the first ids that differ.
+    """
+    if source is None or own is None or in_order(source, own):
+        return
+    pairs = zip(range(max(len(source), len(own))), _filled(source, own), strict=False)
+    faults = [f'{i} is {a} there, {b} here' for i, (a, b) in pairs if a.casefold() != b.casefold()]
+    same = 'in another order' if set(_plain(source)) == set(_plain(own)) else 'other ones'
+    raise UserError(
+        f'the classes of {path} are not those of {what} but {same}: class {listed(faults)}; give '
+        "the names in the checkpoint's order (classes.txt, and masks to match), or train anew from "
+        'its weights by load_from, which copies classes by name'
+    )
+
+
+def data_classes(runner: Runner) -> tuple[Sequence[str] | None, str]:
+    """Names of the classes of the data that a Runner has built loaders for, and where it lies."""
+    for loop in (runner._train_loop, runner._test_loop, runner._val_loop):
+        if isinstance(loop, BaseLoop):
+            dataset = loop.dataloader.dataset
+            names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
+            return names, str(getattr(dataset, 'data_root', None) or 'the data')
+    return None, ''
+
+
+def by_name(
+    state: Mapping[str, Tensor],
+    classifiers: Collection[str],
+    source: Sequence[str],
+    own: Sequence[str],
+) -> dict[str, Tensor] | None:
+    """The weights with the classifier's rows in the order of ``own``; None where that cannot be.
+
+    Args:
+        state: The checkpoint's state dict.
+        classifiers: Keys of the tensors with a row a class.
+        source: Names of the checkpoint's classes in id order.
+        own: Names of the data's.
+    """
+    there, here = _plain(source), _plain(own)
+    if sorted(there) != sorted(here) or len(set(there)) != len(there) or not classifiers:
+        return None
+    if any(key not in state or len(state[key]) != len(there) for key in classifiers):
+        return None
+    rows = [there.index(name) for name in here]
+    return {key: value[rows] if key in classifiers else value for key, value in state.items()}
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    return [str(name).strip().casefold() for name in names]
+
+
+def _filled(source: Sequence[str], own: Sequence[str]) -> list[tuple[str, str]]:
+    count = max(len(source), len(own))
+    rows = [[*map(str, names), *['nothing'] * (count - len(names))] for names in (source, own)]
+    return list(zip(*rows, strict=True))
