@@ -3,7 +3,9 @@
 A file that names no classes (imported weights may not) is taken as it is.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
 
 from mmengine.runner import BaseLoop, Runner
 from torch import Tensor
@@ -13,7 +15,7 @@ from mmdeeplab.errors import UserError
 
 
 def in_order(source: Sequence[str] | None, own: Sequence[str] | None) -> bool:
-    """Whether two lists of names agree; capital letters aside, and where one is not known."""
+    """Whether two lists of names agree; spelling aside, and where one is not known."""
     return source is None or own is None or _plain(source) == _plain(own)
 
 
@@ -33,8 +35,11 @@ def require_order(
     """
     if source is None or own is None or in_order(source, own):
         return
-    pairs = zip(range(max(len(source), len(own))), _filled(source, own), strict=False)
-    faults = [f'{i} is {a} there, {b} here' for i, (a, b) in pairs if a.casefold() != b.casefold()]
+    faults = [
+        f'{i} is {a} there, {b} here'
+        for i, (a, b) in enumerate(zip_longest(source, own, fillvalue='nothing'))
+        if _plain([a]) != _plain([b])
+    ]
     same = 'in another order' if set(_plain(source)) == set(_plain(own)) else 'other ones'
     raise UserError(
         f'the classes of {path} are not those of {what} but {same}: class {listed(faults)}; give '
@@ -77,10 +82,5 @@ def by_name(
 
 
 def _plain(names: Sequence[str]) -> list[str]:
-    return [str(name).strip().casefold() for name in names]
-
-
-def _filled(source: Sequence[str], own: Sequence[str]) -> list[tuple[str, str]]:
-    count = max(len(source), len(own))
-    rows = [[*map(str, names), *['nothing'] * (count - len(names))] for names in (source, own)]
-    return list(zip(*rows, strict=True))
+    """Names without what people write in several ways: capitals, spaces, hyphens, underscores."""
+    return [re.sub(r'[\s_-]+', '', str(name)).casefold() for name in names]
