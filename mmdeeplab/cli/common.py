@@ -131,9 +131,11 @@ def open_config(path: str, options: Sequence[str] = ()) -> Config:
 
     cfg, helpers = read_config(file)
     override(cfg, list(options), helpers)
-    if cfg.get('train_cfg'):
-        cfg.train_cfg = choose_loop(cfg.train_cfg)
-    check_config(cfg, Sources(list(chain(file)), parse_options(list(options))))
+    sources = Sources(list(chain(file)), parse_options(list(options)))
+    if loop := cfg.get('train_cfg'):
+        kind = str(loop.get('type'))
+        cfg.train_cfg = choose_loop(loop, lambda key: sources.inherited(('train_cfg',), key, kind))
+    check_config(cfg, sources)
     set_aside(cfg)
     return cfg
 

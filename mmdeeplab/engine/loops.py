@@ -1,6 +1,6 @@
 """How long a run is, by iterations or by epochs; an epoch that is entered where it was left."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -49,12 +49,14 @@ class EpochBasedTrainLoop(MMEngineEpochBasedTrainLoop):
         return islice(self.dataloader, done, None)
 
 
-def choose_loop(train_cfg: Mapping[str, Any]) -> dict[str, Any]:
+def choose_loop(
+    train_cfg: Mapping[str, Any], inherited: Callable[[str], bool] = lambda key: False
+) -> dict[str, Any]:
     """``train_cfg`` with one loop and one length.
 
     ``by_epoch`` chooses where there are both lengths, as in a child that adds ``by_epoch=True,
-    max_epochs=3`` to the iterations of its base. An interval of validation longer than such a run
-    was the base's.
+    max_epochs=3`` to the iterations of its base; so does ``type`` where the other length is
+    ``inherited``. An interval of validation longer than such a run was the base's.
 
     Raises:
         UserError: Two lengths and no choice, none, or one that is not at least 1.
@@ -66,6 +68,8 @@ def choose_loop(train_cfg: Mapping[str, Any]) -> dict[str, Any]:
     lengths = [key for key in LENGTHS.values() if loop.get(key) is not None]
     cls: Any = find_class(loop['type'], ('train_cfg',)) if loop.get('type') else None
     kind = chosen if chosen is not None else _kind(cls, lengths)
+    if chosen is None and kind is not None and len(lengths) == 2 and inherited(LENGTHS[not kind]):
+        chosen = kind
     if kind is None:  # a loop of another make
         return loop
     if LENGTHS[kind] not in lengths or (len(lengths) == 2 and chosen is None):

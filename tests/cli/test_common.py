@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -60,6 +61,29 @@ def test_options_choose_epochs(options: list[str]) -> None:
     assert open_config(name, options).train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=3)
     more = [*options, 'train_cfg.val_interval=2']
     assert open_config(name, more).train_cfg.val_interval == 2
+
+
+@pytest.mark.parametrize(
+    ('text', 'works'),
+    [
+        ("dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3)", True),
+        ("dict(type='EpochBasedTrainLoop', max_epochs=3)", True),
+        ('dict(by_epoch=True, max_epochs=3)', True),
+        ("dict(type='EpochBasedTrainLoop', max_epochs=3, max_iters=9)", False),
+        ("dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3, max_iters=9)", False),
+        ("dict(type='EpochBasedTrainLoop')", False),
+    ],
+)
+def test_a_child_chooses_epochs(tmp_path: Path, text: str, works: bool) -> None:
+    path = tmp_path / 'child.py'
+    base = ROOT / 'configs/deeplabv3plus_xception_voc.py'
+    path.write_text(f'_base_ = {str(base)!r}\ntrain_cfg = {text}\n')
+    if works:
+        loop = dict(type='EpochBasedTrainLoop', max_epochs=3)
+        assert open_config(str(path)).train_cfg == loop
+        return
+    with pytest.raises(UserError, match=r'train_cfg has .*max_iters.*write for epochs'):
+        open_config(str(path))
 
 
 @pytest.mark.parametrize(
