@@ -9,7 +9,6 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
-from tqdm import tqdm
 
 from mmdeeplab.check.cache import Cache
 from mmdeeplab.check.sample import Sample, look_at
@@ -44,7 +43,7 @@ def scan(
         ids: Names; repeated ones are looked at once.
         workers: Processes; 0 or 1 for none but this one; by default one a core.
         beat: Called after each sample.
-        quiet: Show no progress bar (none is shown outside a terminal anyway).
+        quiet: Show no progress.
 
     Raises:
         UserError: A process died, most likely for want of memory.
@@ -53,7 +52,8 @@ def scan(
     found: dict[str, Sample] = {}
     fresh: dict[str, list[list[int]]] = {}
     names = list(dict.fromkeys(ids))
-    for name in progress(names, f'comparing {source.split} with before', len(names), 'images'):
+    told = f'comparing {source.split} with before'
+    for name in names if quiet else progress(names, told, len(names), 'images'):
         stamps = [stamp(source.image(name)), stamp(source.mask(name))]
         known = cache.get(name, stamps)
         if known is None:
@@ -63,7 +63,7 @@ def scan(
     pairs = [(source.image(name), source.mask(name)) for name in fresh]
     looks = _looks(pairs, default_workers() if workers is None else workers)
     title = f'checking {source.role or source.split}'
-    bar = tqdm(looks, title, len(pairs), leave=False, disable=True if quiet else None)
+    bar = looks if quiet else progress(looks, title, len(pairs), 'images')
     for (name, stamps), sample in zip(fresh.items(), bar, strict=True):
         found[name] = sample
         cache.put(name, stamps, sample)

@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from torch.nn import Linear
 
 from mmdeeplab.check import cache as seen
 from mmdeeplab.datasets.decoded import through_cache
 from mmdeeplab.datasets.files import read_image
+from mmdeeplab.fast import choices
+from mmdeeplab.fast.choices import Choices
 from mmdeeplab.kernels.build import is_whole, with_checksum
 from mmdeeplab.stamp import stamp
 
@@ -103,7 +106,7 @@ def test_what_the_check_has_seen(change: Change, tmp_path: Path) -> None:
     Image.fromarray(np.full((4, 4), 3, np.uint8)).save(other, compress_level=0)
     data = other.read_bytes()
     other.unlink()
-    source = Source(tmp_path, 'val', tmp_path, tmp_path, '.bmp', '.png', ('a', 'b', 'c', 'd'))
+    source = Source(tmp_path, 'val', tmp_path, tmp_path, ('.bmp',), ('.png',), ('a', 'b', 'c', 'd'))
     before = scan(source, ['a'], 0)['a'].record()
     seen._loaded.clear()
     assert scan(source, ['a'], 0)['a'].record() == before
@@ -121,3 +124,21 @@ def test_compiled_kernels_are_whole(tmp_path: Path) -> None:
         assert not is_whole(path)
     path.write_bytes(whole)
     assert is_whole(path)
+
+
+@pytest.mark.parametrize('change', ['version', 'kernels', 'network', 'size', 'precision'])
+def test_a_chosen_engine_is_of_what_it_was_measured_with(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path))
+    monkeypatch.setattr(choices, 'library', lambda: None)
+    Choices(Linear(2, 3), (1, 3, 65, 65), True).keep('packed')
+    assert Choices(Linear(2, 3), (1, 3, 65, 65), True).kept() == 'packed'
+    if change == 'version':
+        monkeypatch.setattr(choices, '__version__', '999')
+    if change == 'kernels':
+        monkeypatch.setattr(choices, 'library', lambda: 'compiled')
+    network = Linear(2, 4 if change == 'network' else 3)
+    side = 97 if change == 'size' else 65
+    fast = 'bf16' if change == 'precision' else True
+    assert Choices(network, (1, 3, side, 65), fast).kept() is None
