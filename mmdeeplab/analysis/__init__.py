@@ -1,7 +1,7 @@
 """What a network costs and sees, found by executing the real modules without computing."""
 
 from mmdeeplab.analysis.costs import conv_calls, multiply_adds, parameters
-from mmdeeplab.analysis.geometry import degenerate_rates, stages
+from mmdeeplab.analysis.geometry import degenerate_rates, input_channels, stages
 from mmdeeplab.analysis.memory import inference_memory, training_memory
 from mmdeeplab.analysis.report import analyse, input_size, render
 
@@ -10,6 +10,7 @@ __all__ = [
     'conv_calls',
     'degenerate_rates',
     'inference_memory',
+    'input_channels',
     'input_size',
     'multiply_adds',
     'parameters',

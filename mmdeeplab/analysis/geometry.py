@@ -144,6 +144,11 @@ def module_name(name: str) -> str:
     return name.partition('.')[2].removesuffix('.conv') or name
 
 
+def input_channels(model: nn.Module) -> int:
+    """Channels of the images that a segmentor takes: those of its first convolution."""
+    return next((p.shape[1] for p in model.parameters() if p.ndim == 4), 3)
+
+
 def degenerate_rates(model: nn.Module, shape: Sequence[int]) -> list[str]:
     """One sentence for each atrous convolution whose rate exceeds the map it is applied to.
 

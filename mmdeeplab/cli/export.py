@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ def export(args: argparse.Namespace) -> None:
     """Write, judge, keep; exit with 1 when the gate is not passed."""
     cfg = load_config(args.config, args)
     checkpoint = find_checkpoint(args.checkpoint)
+    from mmdeeplab.analysis import input_channels
     from mmdeeplab.engine.transfer import class_names
     from mmdeeplab.export.formats import FORMATS
     from mmdeeplab.export.graph import preprocessor_of
@@ -81,13 +83,12 @@ def export(args: argparse.Namespace) -> None:
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
     height, width = preprocessor_of(model).test_size
     order = read_order(args, (height, width))
-    names = class_names(loaded)
-    samples = read_samples(cfg, Path(args.verify), args.images, model.num_classes, names=names)
-    calibration = (
-        read_samples(cfg, Path(args.calibrate), args.images, model.num_classes, 'train', names)
-        if args.calibrate
-        else []
-    )
+    data = partial(
+        read_samples, cfg, count=args.images, num_classes=model.num_classes,
+        names=class_names(loaded), bands=input_channels(model),
+    )  # fmt: skip
+    samples = data(data=Path(args.verify))
+    calibration = data(data=Path(args.calibrate), split='train') if args.calibrate else []
     metadata = describe_network(cfg, args.config, checkpoint, loaded, model, order)
     outcome = make(order, model, metadata, samples, calibration)
     report(outcome, FORMATS[args.format].runtime)

@@ -68,6 +68,10 @@ def make_service(args: argparse.Namespace) -> Service:
     examples = from_folder(args.examples, limits) if args.examples else drawn()
     name = Path(args.model).stem
     predictor = make_predictor(*load_model(args), args, False)
+    if predictor.bands != 3:
+        raise UserError(
+            f'serve takes photographs of 3 bands, this network {predictor.bands}: use predict'
+        )
     return Service(predictor, name, limits, examples)
 
 

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab import input_files
 from mmdeeplab.datasets import lean
-from mmdeeplab.errors import fault
+from mmdeeplab.errors import UserError, fault
 from mmdeeplab.shipped import tool
 
 VOID = 255
@@ -59,6 +59,31 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
             'cannot be decoded',
         )
     return header, image
+
+
+def read_bands(path: str | Path, bands: int) -> np.ndarray:
+    """(H, W, bands) uint8 as the file stores them, the first three BGR, not turned.
+
+    Raises:
+        UserError: The file is broken, has other bands, or more than 8 bits.
+    """
+    data = read_bytes(path, 'image')
+    read_header(data, path, 'image')
+    return decode_bands(data, bands, path)
+
+
+def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
+    """(H, W, bands) uint8 of a file's bytes, see :func:`read_bands`."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise fault('unreadable', f'the image {name} is broken and cannot be decoded')
+    image = image.reshape(*image.shape[:2], -1)
+    if image.shape[2] != bands or image.dtype != np.uint8:
+        raise UserError(
+            f'the image {name} has {image.shape[2]} bands of {image.dtype}; the network takes '
+            f'{bands} of uint8'
+        )
+    return image
 
 
 def read_mask(path: str | Path) -> np.ndarray:

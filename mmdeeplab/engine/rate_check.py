@@ -4,7 +4,7 @@ from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.analysis import degenerate_rates, input_size
+from mmdeeplab.analysis import degenerate_rates, input_channels, input_size
 from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.registry import HOOKS
 
@@ -18,5 +18,7 @@ class RateCheckHook(Hook):
     def before_train(self, runner: Runner) -> None:
         if not dist.is_main_process():
             return
-        for warning in degenerate_rates(unwrap(runner.model), (1, 3, *input_size(runner.cfg))):
+        model = unwrap(runner.model)
+        shape = (1, input_channels(model), *input_size(runner.cfg))
+        for warning in degenerate_rates(model, shape):
             runner.logger.warning(warning)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.analysis import input_channels
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
@@ -19,7 +20,7 @@ EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
 class Graph(nn.Module):
     """A network as evaluation runs it, from the padded image to its scores.
 
-    float (N, 3, H, W), normalised as the preprocessor does -> ``logits``, float (N, C, H, W).
+    float (N, bands, H, W), normalised as the preprocessor does -> ``logits``, float (N, C, H, W).
 
     Args:
         model: An :class:`mmseg.models.segmentors.EncoderDecoder`; it is copied.
@@ -31,6 +32,7 @@ class Graph(nn.Module):
     def __init__(self, model: Any, half: bool = False) -> None:
         super().__init__()
         self.half_precision = half
+        self.bands = input_channels(model)
         self.align_corners = model.decode_head.align_corners
         self.model = deepcopy(model).eval().requires_grad_(False)
         if half:
@@ -45,7 +47,7 @@ class Graph(nn.Module):
 
     def example(self, size: Sequence[int] | None) -> Tensor:
         """An input of one ``size`` (H, W), or two images of open sizes."""
-        return torch.zeros(1 if size else 2, 3, *(size or EXAMPLE))
+        return torch.zeros(1 if size else 2, self.bands, *(size or EXAMPLE))
 
     def axes(self) -> tuple[int, ...]:
         """Axes of the input that may be open."""
@@ -55,9 +57,9 @@ class Graph(nn.Module):
 class PictureGraph(Graph):
     """The same with what stands around it, from the photograph to its labels.
 
-    uint8 RGB (N, H, W, 3) -> normalised, padded at the bottom and the right to the evaluation's
-    least size -> scores -> ``labels``, uint8 (N, H, W). A single channel of scores is a
-    foreground's: 1 where its sigmoid is above the head's threshold.
+    uint8 (N, H, W, bands), RGB first -> normalised, padded at the bottom and the right to the
+    evaluation's least size -> scores -> ``labels``, uint8 (N, H, W). A single channel of scores is
+    a foreground's: 1 where its sigmoid is above the head's threshold.
     """
 
     output = 'labels'
@@ -69,14 +71,15 @@ class PictureGraph(Graph):
         given = preprocessor_of(model)
         self.least = tuple(given.test_size)
         self.corners_aligned = corners_aligned(self.least)
-        self.swap = not given.bgr_to_rgb
+        swap = self.bands > 3 or (self.bands == 3 and not given.bgr_to_rgb)
+        self.order = [2, 1, 0, *range(3, self.bands)] if swap else None
         self.register_buffer('mean', given.mean.clone())
         self.register_buffer('std', given.std.clone())
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[1:3]
         x = image.permute(0, 3, 1, 2).float()
-        x = ((x.flip(1) if self.swap else x) - self.mean) / self.std
+        x = ((x if self.order is None else x[:, self.order]) - self.mean) / self.std
         x = F.pad(x, (0, self.lack(width, self.least[1]), 0, self.lack(height, self.least[0])))
         scores = super().forward(x)
         if self.model.out_channels == 1:
@@ -93,7 +96,7 @@ class PictureGraph(Graph):
         return torch.sym_max(wish, least) - side
 
     def example(self, size: Sequence[int] | None) -> Tensor:
-        return torch.zeros(1 if size else 2, *(size or EXAMPLE), 3, dtype=torch.uint8)
+        return torch.zeros(1 if size else 2, *(size or EXAMPLE), self.bands, dtype=torch.uint8)
 
     def axes(self) -> tuple[int, ...]:
         return (0, 1, 2)

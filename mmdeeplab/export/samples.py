@@ -10,14 +10,15 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmdeeplab.cli.common import datasets
-from mmdeeplab.datasets.files import check_ids, check_size, read_image, read_mask
+from mmdeeplab.datasets.files import check_ids, check_size, read_mask
 from mmdeeplab.engine.class_order import require_order
 from mmdeeplab.errors import UserError
+from mmdeeplab.inference.images import read_picture
 from mmdeeplab.input_files import list_files
 
 
 class Sample(NamedTuple):
-    """A picture (H, W, 3) uint8 RGB and, where there is one, its mask (H, W) of class ids."""
+    """A picture (H, W, bands) uint8, RGB first, and its mask (H, W) of class ids, if any."""
 
     name: str
     picture: np.ndarray
@@ -31,6 +32,7 @@ def read_samples(
     num_classes: int,
     split: str = 'test',
     names: Sequence[str] | None = None,
+    bands: int = 3,
 ) -> list[Sample]:
     """Up to ``count`` samples, evenly spread.
 
@@ -41,6 +43,7 @@ def read_samples(
         num_classes: Of the network.
         split: 'test' or 'train'.
         names: Of the network's classes in id order, to be compared; None where unknown.
+        bands: That the network takes.
 
     Raises:
         UserError: There is no picture, one is broken, its mask is of other classes, or the config
@@ -49,7 +52,9 @@ def read_samples(
     if count < 1:
         raise UserError(f'--images must be at least 1, got {count}')
     if not (data / 'ImageSets').is_dir():
-        return [Sample(path.name, rgb(path)) for path in spread(pictures(data), count)]
+        return [
+            Sample(path.name, read_picture(path, bands)) for path in spread(pictures(data), count)
+        ]
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     given = next(datasets(cfg, split), None)
     if given is None:
@@ -60,20 +65,16 @@ def read_samples(
         raise UserError(f'{data} has {len(classes)} classes, the network {num_classes}')
     require_order(names, classes, 'the checkpoint', str(data))
     infos = spread([rows.get_data_info(i) for i in range(len(rows))], count)
-    return [labelled(Path(i['img_path']), Path(i['seg_map_path']), num_classes) for i in infos]
+    paths = [(Path(i['img_path']), Path(i['seg_map_path'])) for i in infos]
+    return [labelled(*both, num_classes, bands) for both in paths]
 
 
-def labelled(path: Path, mask_path: Path, num_classes: int) -> Sample:
+def labelled(path: Path, mask_path: Path, num_classes: int, bands: int) -> Sample:
     """A picture and its mask, which belongs to it."""
-    picture, mask = rgb(path), read_mask(mask_path)
+    picture, mask = read_picture(path, bands), read_mask(mask_path)
     check_size(mask, picture.shape[:2], str(mask_path), str(path))
     check_ids(mask, num_classes, str(mask_path))
     return Sample(path.name, picture, mask)
-
-
-def rgb(path: Path) -> np.ndarray:
-    """(H, W, 3)."""
-    return np.ascontiguousarray(read_image(path)[..., ::-1])
 
 
 def pictures(data: Path) -> list[Path]:

@@ -125,7 +125,7 @@ def grouped(
     for one in inputs:
         try:
             source = source_of(one.path)
-            picture = read_picture(one.path)
+            picture = predictor.read(one.path)
         except UserError as error:
             failed.append(str(error))
             continue

@@ -10,26 +10,30 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from mmdeeplab.datasets.files import read_bytes
-from mmdeeplab.datasets.loading import read_image
+from mmdeeplab.datasets.files import decode_bands, read_bands, read_image
 from mmdeeplab.errors import UserError
 
 Picture = Union[str, Path, bytes, Image.Image, np.ndarray, Tensor]  # noqa: UP007  (3.10)
 DOWNLOAD_LIMIT = 64 << 20  # bytes
 
 
-def read_picture(picture: Picture) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a path, an https URL, the bytes of a file, a PIL image, or an array.
+def read_picture(picture: Picture, bands: int = 3) -> np.ndarray:
+    """(H, W, bands) uint8 of a path, an https URL, the bytes of a file, a PIL image, or an array.
+
+    Args:
+        picture: The picture.
+        bands: What the network takes: 3 for RGB; with others the file must have as many, of which
+            the first three, if there are so many, are RGB.
 
     Raises:
         UserError: Not an image, or of a shape or type that could mean several things.
     """
     if isinstance(picture, str) and '://' in picture:
         picture = download(picture)
+    if bands != 3:
+        return _read_bands(picture, bands)
     if isinstance(picture, (str, Path)):
-        if Path(picture).suffix.lower() != '.gif':
-            return np.ascontiguousarray(read_image(picture)[..., ::-1])
-        picture = decode(read_bytes(picture, 'image'), str(picture))  # the first of its pictures
+        return np.ascontiguousarray(read_image(picture)[..., ::-1])
     if isinstance(picture, bytes):
         picture = decode(picture)
     if isinstance(picture, Image.Image):
@@ -39,6 +43,33 @@ def read_picture(picture: Picture) -> np.ndarray:
     if isinstance(picture, np.ndarray):
         return from_array(picture)
     raise UserError(f'not a picture: {type(picture).__name__}')
+
+
+def _read_bands(picture: Picture, bands: int) -> np.ndarray:
+    if isinstance(picture, (str, Path)):
+        return swapped(read_bands(picture, bands))
+    if isinstance(picture, bytes):
+        return swapped(decode_bands(picture, bands, 'of these bytes'))
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
+        array = picture if picture.ndim == 3 else picture[..., None]
+        if array.ndim == 3 and array.shape[2] == bands and array.size:
+            return np.ascontiguousarray(array)
+    what = f'{type(picture).__name__} {getattr(picture, "shape", "")}'.strip()
+    raise UserError(
+        f'the network takes {bands} bands: give it a file with them or an array (H, W, {bands}) of '
+        f'uint8, not {what}'
+    )
+
+
+def swapped(picture: np.ndarray) -> np.ndarray:
+    """(H, W, C) with the first three of its bands the other way round, where there are so many."""
+    order = [2, 1, 0, *range(3, picture.shape[2])] if picture.shape[2] >= 3 else slice(None)
+    return np.ascontiguousarray(picture[..., order])
+
+
+def as_rgb(picture: np.ndarray) -> np.ndarray:
+    """(H, W, 3) to be looked at: the first three bands, or the first one as grey."""
+    return picture[..., :3] if picture.shape[2] >= 3 else np.repeat(picture[..., :1], 3, 2)
 
 
 def from_array(array: np.ndarray) -> np.ndarray:

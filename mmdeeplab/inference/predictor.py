@@ -14,12 +14,13 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmdeeplab.analysis import input_channels
 from mmdeeplab.engine.checkpoint import load_weights, unwrap
 from mmdeeplab.engine.finite import refuse_logits
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.foreground import two_classes
-from mmdeeplab.inference.images import Picture, read_picture
+from mmdeeplab.inference.images import Picture, as_rgb, read_picture, swapped
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.inference.wrap import crf_of, enable_tta, enable_windows
@@ -95,11 +96,12 @@ class DeepLabPredictor:
             enable_tta(cfg)
         enable_windows(cfg, mode, window, stride, blend)
         self.model, loaded = load_segmentor(cfg, weights, device)
+        self.bands = input_channels(unwrap(self.model))
         self.keep_logits = not fast if keep_logits is None else keep_logits
         if fast:
             from mmdeeplab.fast import accelerate
 
-            batches = [prepared(self.model, read_picture(image)) for image in calibration]
+            batches = [prepared(self.model, self.read(image)) for image in calibration]
             keep = self.keep_logits or crf
             self.model = accelerate(self.model, fast, keep, batches)
         elif isinstance(self.model, SlidingWindows):
@@ -127,9 +129,13 @@ class DeepLabPredictor:
         Images are padded to one size, so give images that the preprocessor pads to the same size:
         the pooled branch of ASPP sees the padding.
         """
-        pictures = [read_picture(image) for image in images]
+        pictures = [self.read(image) for image in images]
         results = segment(self.model, pictures)
         return [self._result(*pair) for pair in zip(pictures, results, strict=True)]
+
+    def read(self, image: Picture) -> np.ndarray:
+        """A picture (H, W, bands) uint8 with the bands that the network takes."""
+        return read_picture(image, self.bands)
 
     def padded_size(self, picture: np.ndarray) -> tuple[int, int]:
         """(H, W) to which the preprocessor pads an image (H, W, 3)."""
@@ -139,11 +145,11 @@ class DeepLabPredictor:
         if self.crf is not None:
             from mmdeeplab.inference.crf import refine
 
-            sample = refine(sample, picture, self.crf)
+            sample = refine(sample, as_rgb(picture), self.crf)
         labels = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         kept = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
         logits = two_classes(sample.seg_logits.data.float()).cpu().numpy() if kept else None
-        return Segmentation(picture, labels, self.classes, self.palette, logits)
+        return Segmentation(as_rgb(picture), labels, self.classes, self.palette, logits)
 
 
 def load_segmentor(
@@ -168,7 +174,7 @@ def load_segmentor(
 
 @torch.no_grad()
 def segment(model: BaseModel, pictures: Sequence[np.ndarray]) -> list[SegDataSample]:
-    """One pass over pictures (H, W, 3) uint8 RGB, as in evaluation.
+    """One pass over pictures (H, W, bands) uint8, RGB first, as in evaluation.
 
     Raises:
         UserError: The logits are not finite.
@@ -190,8 +196,8 @@ def prepared(model: BaseModel, picture: np.ndarray) -> Tensor:
 
 
 def as_input(picture: np.ndarray) -> Tensor:
-    """RGB (H, W, 3) as the pipelines give it: BGR (3, H, W)."""
-    return torch.from_numpy(np.ascontiguousarray(picture[..., ::-1].transpose(2, 0, 1)))
+    """A picture (H, W, C) with RGB first as the pipelines give it: (C, H, W) with BGR first."""
+    return torch.from_numpy(np.ascontiguousarray(swapped(picture).transpose(2, 0, 1)))
 
 
 def default_names(count: int) -> Sequence[str]:
