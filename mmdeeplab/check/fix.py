@@ -23,6 +23,7 @@ from mmdeeplab.datasets.files import (
     read_header,
     read_image,
 )
+from mmdeeplab.datasets.label_ids import PLAIN
 from mmdeeplab.errors import UserError
 from mmdeeplab.voc_names import voc_palette
 
@@ -88,7 +89,8 @@ def as_png(name: str) -> str:
 
 def _binary(look: Look) -> dict[int, int]:
     masks = [set(sample.counts) for sample in look.samples.values() if sample.counts]
-    return {VOID: 1} if len(look.source.classes) == 2 and only_0_and_255(masks) else {}
+    plain = len(look.source.classes) == 2 and look.source.label_ids == PLAIN
+    return {VOID: 1} if plain and only_0_and_255(masks) else {}
 
 
 def _write(
@@ -116,7 +118,7 @@ def _write(
         ids = ids_of_colours(pixels, sample, known, len(classes), path)
     before = ids
     ids = rename(ids, renamed)
-    check_ids(ids, len(classes), path)
+    check_ids(look.source.label_ids(ids), len(classes), path, ids)
     ids = _turned(ids.astype(np.uint8), sample, path, look.source.image(name))
     target.parent.mkdir(parents=True, exist_ok=True)
     if before is pixels and np.array_equal(ids, pixels) and path.suffix == target.suffix:

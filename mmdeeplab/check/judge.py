@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mmdeeplab.check.colours import mapping, voc_colours
 from mmdeeplab.check.kinds import Problem
 from mmdeeplab.check.levels import has_holes, ids_by_rank
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.sources import Source
 from mmdeeplab.datasets.files import VOID
+from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
 from mmdeeplab.datasets.split_list import SplitList, several_files, why_missing
 from mmdeeplab.datasets.voc_folder import missing_folder
 
@@ -65,37 +68,44 @@ def judge_sample(
             fix = f'turn the mask as EXIF orientation {sample.turn} says: --fix OUT'
         told.add(kind)
         yield Problem(kind, source.role, name, str(paths[what]), words, fix)
-    for kind, words in _faults_of_ids(sample, len(source.classes)):
+    for kind, words in _faults_of_ids(sample, len(source.classes), source.label_ids):
         path = str(paths['mask'])
         yield Problem(kind, source.role, name, path, f'the mask {path} {words}')
 
 
-def _faults_of_ids(sample: Sample, classes: int) -> Iterator[tuple[str, str]]:
-    ids = {int(text): count for text, count in sample.counts.items()}
-    bad = {i: n for i, n in ids.items() if not 0 <= i < classes and i != VOID}
-    if bad:
-        listed = ', '.join(f'{i} ({n:,} pixels)' for i, n in list(bad.items())[:_SHOWN])
+def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterator[tuple[str, str]]:
+    stored = np.array([int(text) for text in sample.counts], np.int64)
+    pixels = np.array(list(sample.counts.values()), np.int64)
+    ids = label_ids(stored)
+    wrong = ((ids < 0) | (ids >= classes)) & (ids != VOID)
+    if wrong.any():
+        bad = list(zip(stored[wrong].tolist(), pixels[wrong].tolist(), strict=True))
+        listed = ', '.join(f'{i} ({n:,} pixels)' for i, n in bad[:_SHOWN])
         more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
-        kind = '16-bit' if max(bad) > VOID else 'ids'
-        yield kind, f'holds ids {listed}{more}; there are {classes} classes, 0..{classes - 1}'
-    if set(ids) == {VOID}:
-        yield 'void', 'is void (255) all over'
-    if set(ids) == {0, VOID} and ids[VOID] > ids[0] / 9:  # borders of void are thin
-        share = 100 * ids[VOID] / sum(ids.values())
+        kind = '16-bit' if stored[wrong].max() > VOID else 'ids'
+        first = int(label_ids.reduce_zero_label)
+        named = f'{classes} classes, {first}..{classes - 1 + first}'
+        yield kind, f'holds ids {listed}{more}; there are {named}'
+    if ids.size and (ids == VOID).all():
+        yield 'void', f'is void ({" and ".join(map(str, stored.tolist()))}) all over'
+    counts = dict(zip(ids.tolist(), pixels.tolist(), strict=True))
+    if label_ids == PLAIN and set(counts) == {0, VOID} and counts[VOID] > counts[0] / 9:
+        share = 100 * counts[VOID] / sum(counts.values())  # borders of void are thin
         yield 'only-0-and-255', f'holds 0 and 255 only, {share:.0f} % of it 255, which is void'
 
 
 def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]:
     """Masks that are void, or 0 and 255, one and all."""
     masks = [set(sample.counts) for sample in samples.values() if sample.counts]
-    if masks and all(ids == {str(VOID)} for ids in masks):
+    read = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
+    if masks and all(ids == {str(VOID)} for ids in read):
         words = f'all {len(masks)} masks are void'
         yield Problem('all-void', source.role, '', str(source.masks), words)
-    elif only_0_and_255(masks):
+    elif source.label_ids == PLAIN and only_0_and_255(masks):
         words = f'all {len(masks)} masks hold 0 and 255 only'
         fix = 'write 1 where it says 255: --fix OUT' if len(source.classes) == 2 else ''
         yield Problem('0-255', source.role, '', str(source.masks), words, fix)
-    elif levels := _grey_levels(masks, len(source.classes)):
+    elif source.label_ids == PLAIN and (levels := _grey_levels(masks, len(source.classes))):
         words = f'the {len(masks)} masks hold {", ".join(map(str, levels))}, with holes between'
         ids = ' '.join(f'{value}={i}' for value, i in levels.items() if value != i)
         fix = f'if they are grey levels: --fix OUT --map {ids}'

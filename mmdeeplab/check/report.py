@@ -8,7 +8,7 @@ from mmdeeplab.check.judge import judge_list, judge_names, judge_sample, judge_s
 from mmdeeplab.check.kinds import ERROR, KINDS, WARNING, Problem
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.scan import scan
-from mmdeeplab.check.sources import Source, sources
+from mmdeeplab.check.sources import Source, sources, taken
 from mmdeeplab.check.weights import Counts
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.files import VOID
@@ -105,7 +105,7 @@ def examine(
         listed = parse_split(source.list, source.image_files)
         faults = list(judge_list(source, listed))
         report.problems += faults
-        ids = listed.ids
+        ids = taken(listed.ids, source.indices)
         if any(problem.kind == 'missing-folder' for problem in faults):
             ids = []
         outside = {} if source.follow_links else lead_out(source, ids)
@@ -147,14 +147,21 @@ def _count(report: Report, splits: tuple[str, ...]) -> None:
         for look in looks:
             for name in look.ids:
                 if look.samples[name].counts:
-                    counts.add(look.samples[name].counts, VOID)
+                    counts.add(look.source.label_ids.of_counts(look.samples[name].counts), VOID)
         for role in roles:
             report.counts[role], report.classes[role] = counts, source.classes
         names = zip(source.classes, counts.pixels, strict=True)
         absent = [name for name, pixels in names if not pixels]
         if absent and counts.pixels.any():
-            words = f'no pixel of {", ".join(absent)}'
+            words = f'no pixel of {", ".join(absent)}{_first_name(source)}'
             report.problems.append(Problem('absent', ', '.join(roles), '', str(source.list), words))
+
+
+def _first_name(source: Source) -> str:
+    """Whose name comes first, where a reader of the table may wonder."""
+    if not source.label_ids.reduce_zero_label:
+        return ''
+    return f' (reduce_zero_label: the first name, {source.classes[0]}, is that of id 1)'
 
 
 def _by_roles(

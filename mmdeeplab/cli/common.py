@@ -126,6 +126,7 @@ def open_config(path: str, options: Sequence[str] = ()) -> Config:
     from mmdeeplab.engine.loops import choose_loop
     from mmdeeplab.schema.check import check_config
     from mmdeeplab.schema.files import chain, read_config
+    from mmdeeplab.schema.ignore_index import unify_ignore_index
     from mmdeeplab.schema.inherited import Sources
     from mmdeeplab.schema.values import parse_options
 
@@ -136,6 +137,7 @@ def open_config(path: str, options: Sequence[str] = ()) -> Config:
         kind = str(loop.get('type'))
         cfg.train_cfg = choose_loop(loop, lambda key: sources.inherited(('train_cfg',), key, kind))
     check_config(cfg, sources)
+    unify_ignore_index(cfg)
     set_aside(cfg)
     return cfg
 

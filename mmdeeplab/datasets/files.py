@@ -191,11 +191,24 @@ def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path
     )
 
 
-def check_ids(mask: np.ndarray, num_classes: int, path: str | Path) -> None:
-    """Refuse ids that are neither a class (0 .. num_classes - 1) nor void (255)."""
+def check_ids(
+    mask: np.ndarray, num_classes: int, path: str | Path, stored: np.ndarray | None = None
+) -> None:
+    """Refuse ids that are neither a class (0 .. num_classes - 1) nor void (255).
+
+    Args:
+        mask: (H, W) class ids.
+        num_classes: How many classes there are.
+        path: The mask's file, for the message.
+        stored: (H, W) ids as the file has them, where they differ.
+
+    Raises:
+        UserError: Naming the file and its ids.
+    """
     if mask.dtype == np.uint8 and (mask + np.uint8(1)).max(initial=0) <= num_classes:
         return  # void is 0 here
-    bad = np.unique(mask[(mask >= num_classes) & (mask != VOID)])
+    wrong = ((mask < 0) | (mask >= num_classes)) & (mask != VOID)
+    bad = np.unique((mask if stored is None else stored)[wrong])
     if bad.size:
         values = ', '.join(map(str, bad[:5].tolist())) + (', ...' if bad.size > 5 else '')
         raise fault(

@@ -5,6 +5,7 @@ from mmcv.transforms import BaseTransform
 
 from mmdeeplab.datasets.decoded import through_cache
 from mmdeeplab.datasets.files import VOID, check_ids, check_size, read_image, read_mask
+from mmdeeplab.datasets.label_ids import class_ids
 from mmdeeplab.registry import TRANSFORMS
 
 __all__ = ['VOID', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', 'read_mask']
@@ -45,6 +46,9 @@ class LoadImage(BaseTransform):
 class LoadMask(BaseTransform):
     """Read ``seg_map_path`` as (H, W) uint8 class ids, 255 = void, and check it.
 
+    The data set's ``reduce_zero_label`` and ``ignore_index`` (its ``label_map``) are applied here,
+    so that void is 255 for crops, losses and scores whatever the files call it.
+
     Args:
         cache: Folder in which decoded masks are kept (:mod:`mmdeeplab.datasets.decoded`).
 
@@ -62,9 +66,11 @@ class LoadMask(BaseTransform):
         path = results.get('seg_map_path')
         if path is None:
             return results
-        mask = through_cache(self.cache, path, read_mask)
-        check_size(mask, results['ori_shape'], path, results['img_path'])
-        check_ids(mask, results['num_classes'], path)
+        stored = through_cache(self.cache, path, read_mask)
+        check_size(stored, results['ori_shape'], path, results['img_path'])
+        reduces = results.get('reduce_zero_label', False)
+        mask = class_ids(stored, reduces, results.get('label_map'))
+        check_ids(mask, results.get('num_classes', VOID), path, stored)
         results['gt_seg_map'] = mask.astype(np.uint8, copy=False)
         results['seg_fields'].append('gt_seg_map')
         return results

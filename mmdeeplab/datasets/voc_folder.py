@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
-from mmdeeplab.datasets.files import fault
+from mmdeeplab.datasets.files import VOID, fault
 from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
 from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
+from mmdeeplab.datasets.label_ids import LabelIds
 from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.input_files import read_text
@@ -43,8 +44,17 @@ class VOCFolderDataset(BaseSegDataset):
         pipeline: Transforms.
         test_mode: Never replace a bad sample by another one.
         follow_links: Take single files that are links out of DATA_ROOT.
-        metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared.
-        kwargs: :class:`mmseg.datasets.BaseSegDataset`.
+        metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared; ``palette``
+            has a colour (R, G, B) a class where VOC's are not wanted.
+        ignore_index: The id that is void in the masks, besides 255.
+        reduce_zero_label: In the masks 0 is void and id i + 1 is class i (ADE20K);
+            ``classes.txt`` begins with the name of id 1.
+        indices: Only so many samples of the list (an int: from its start, or below 0 from its
+            end), or those at these places; the check of the data counts the same ones.
+        serialize_data: Keep the list as bytes that worker processes share.
+        lazy_init: Read the list when it is first asked for.
+        max_refetch: Tries for another sample where a transform gives None.
+        backend_args: Files are read from disks; None, or ``dict(backend='local')``.
 
     Raises:
         UserError: The folder, list, an image or a mask is missing; every message names the path
@@ -63,27 +73,46 @@ class VOCFolderDataset(BaseSegDataset):
         test_mode: bool = False,
         follow_links: bool = False,
         metainfo: dict | None = None,
-        **kwargs: object,
+        ignore_index: int = VOID,
+        reduce_zero_label: bool = False,
+        indices: int | Sequence[int] | None = None,
+        serialize_data: bool = True,
+        lazy_init: bool = False,
+        max_refetch: int = 1000,
+        backend_args: dict | None = None,
     ) -> None:
+        self.label_ids = LabelIds(ignore_index, reduce_zero_label)
+        check_backend(backend_args)
         root = Path(data_root)
         if message := missing_root(root, split):
             raise UserError(message)
         check_list_name(split)
         self.split, self.follow_links = split, follow_links
+        self._classes_present: list[list[int]] | None = None
         if not follow_links:
             refuse_links_out(root, ['classes.txt'], root)
         classes = read_classes(root / 'classes.txt')
         check_class_names((metainfo or {}).get('classes', classes), classes, root)
+        check_palette((metainfo or {}).get('palette'), len(classes))
         super().__init__(
             ann_file=f'ImageSets/Segmentation/{split}.txt',
             data_root=str(root),
             data_prefix=dict(img_path=image_dir, seg_map_path=mask_dir),
-            img_suffix=img_suffix,
-            seg_map_suffix=seg_map_suffix,
-            metainfo=dict(classes=classes, palette=voc_palette(len(classes))),
+            metainfo={
+                'palette': voc_palette(len(classes)),
+                **(metainfo or {}),
+                'classes': classes,
+            },
             pipeline=list(pipeline),
             test_mode=test_mode,
-            **kwargs,
+            img_suffix=img_suffix,
+            seg_map_suffix=seg_map_suffix,
+            ignore_index=ignore_index,
+            reduce_zero_label=reduce_zero_label,
+            indices=indices,
+            serialize_data=serialize_data,
+            lazy_init=lazy_init,
+            max_refetch=max_refetch,
         )
 
     def load_data_list(self) -> list[dict]:
@@ -93,19 +122,36 @@ class VOCFolderDataset(BaseSegDataset):
             refuse_links_out(lists.parent, [lists.name], Path(self.data_root))
         image_files, mask_files = self.files()
         ids = read_split(lists, image_files)
+        check_indices(self._indices, len(ids), lists)
         images = self._find(image_files, ids, 'image')
         masks = self._find(mask_files, ids, 'mask')
         return [
             dict(
+                id=name,
                 img_path=str(image),
                 seg_map_path=str(mask),
                 num_classes=len(self._metainfo['classes']),
-                label_map=None,
-                reduce_zero_label=False,
+                label_map=self.label_ids.label_map,
+                reduce_zero_label=self.reduce_zero_label,
                 seg_fields=[],
             )
-            for image, mask in zip(images, masks, strict=True)
+            for name, image, mask in zip(ids, images, masks, strict=True)
         ]
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Ids of the classes in the mask of sample ``idx``, as ``ClassBalancedDataset`` asks for.
+
+        What the check of the data has counted is remembered; masks it has not seen are read at the
+        first call.
+
+        Raises:
+            UserError: A mask cannot be read; the message names it.
+        """
+        if self._classes_present is None:
+            from mmdeeplab.check.scan import classes_present  # which reads data by this package
+
+            self._classes_present = classes_present(self)
+        return self._classes_present[idx]
 
     def files(self) -> tuple[FilesById, FilesById]:
         """The images and the masks by the ids of the list."""
@@ -141,6 +187,50 @@ class VOCFolderDataset(BaseSegDataset):
         if not self.follow_links:
             refuse_links_out(files.folder, found, Path(self.data_root))
         return [files.folder / name for name in found]
+
+
+def check_palette(palette: Sequence | None, classes: int) -> None:
+    """A palette has one colour a class.
+
+    Raises:
+        UserError: It has more or fewer.
+    """
+    if palette is not None and len(palette) != classes:
+        raise UserError(
+            f'metainfo.palette has {len(palette)} colours, there are {classes} classes; leave it '
+            "out for VOC's colours"
+        )
+
+
+def check_indices(indices: int | Sequence[int] | None, count: int, path: Path) -> None:
+    """Places in a list must be places of the list.
+
+    Raises:
+        UserError: One is not.
+    """
+    if indices is None or (isinstance(indices, int) and not isinstance(indices, bool)):
+        return
+    listed = isinstance(indices, Sequence) and not isinstance(indices, str)
+    places: Sequence = list(indices) if isinstance(indices, Sequence) and listed else [indices]
+    bad = [i for i in places if not listed or not isinstance(i, int) or not -count <= i < count]
+    if bad:
+        raise UserError(
+            f'indices of a data set: {bad[0]!r} is no place in {path}, which has {count} ids; a '
+            'number takes so many from its start, a list those at its places'
+        )
+
+
+def check_backend(backend_args: dict | None) -> None:
+    """Files are read from disks, as links, sizes and times of change are looked at, too.
+
+    Raises:
+        UserError: Another file backend of MMEngine is asked for.
+    """
+    if backend_args and (backend := backend_args.get('backend')) not in ('local', 'disk'):
+        raise UserError(
+            f'backend_args of a data set: files are read from disks only, got backend={backend!r}; '
+            'copy the data to a folder, or mount them there, and leave backend_args out'
+        )
 
 
 def missing_folder(folder: Path, split: str) -> str:

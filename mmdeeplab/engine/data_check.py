@@ -130,7 +130,17 @@ def check_classes(dataset: BaseDataset, num_classes: int) -> None:
     found = len(dataset.metainfo['classes'])
     if found != num_classes:
         raise UserError(
-            f'model.decode_head.num_classes is {num_classes}, but {dataset.data_root} has '
+            f'model.decode_head.num_classes is {num_classes}, but {root_of(dataset)} has '
             f"{found} classes (its classes.txt, or VOC's 21 without one): "
             f'--cfg-options model.decode_head.num_classes={found}'
         )
+
+
+def root_of(dataset: BaseDataset) -> str:
+    """The data root of a data set, or of the first one that it wraps."""
+    while not getattr(dataset, 'data_root', None):
+        inner = getattr(dataset, 'dataset', None) or next(iter(getattr(dataset, 'datasets', [])), 0)
+        if not inner:
+            return f'the data ({type(dataset).__name__})'
+        dataset = inner
+    return str(dataset.data_root)

@@ -78,7 +78,7 @@ class PreemptionHook(Hook):
     def _leave(self, runner: Runner, number: int, done: int) -> None:
         name = signal.Signals(number).name
         runner.logger.warning(f'{name}: leaving after iteration {done}')
-        failure = self._save(runner, done)
+        failure = self.save(runner, done)
         if self.group is not None:
             torch.distributed.barrier(
                 self.group
@@ -87,7 +87,8 @@ class PreemptionHook(Hook):
             runner.logger.warning(f'{name}: saved iteration {done}; go on with --resume')
         raise SystemExit(128 + number)
 
-    def _save(self, runner: Runner, done: int) -> str:
+    def save(self, runner: Runner, done: int) -> str:
+        """Save the state after ``done`` iterations; why not, where it cannot be."""
         from mmdeeplab.engine.checkpoint_hook import LAST, CheckpointHook
 
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]

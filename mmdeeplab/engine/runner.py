@@ -43,6 +43,7 @@ from mmdeeplab.engine.class_order import by_name, data_classes, in_order, requir
 from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.economy import economise
 from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
+from mmdeeplab.engine.lost_worker import FetchDeathsHook, loader_explained
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.preemption import PreemptionHook
@@ -59,6 +60,7 @@ from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
 from mmdeeplab.schema.classes import find_class
+from mmdeeplab.schema.ignore_index import unify_ignore_index
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
 OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))
@@ -105,6 +107,7 @@ class DeepLabRunner(ResumableRunner):
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'DeepLabRunner':
+        unify_ignore_index(cfg)
         with building('the run'):
             return super().from_cfg(cfg)
 
@@ -173,10 +176,19 @@ class DeepLabRunner(ResumableRunner):
         self.trains = True
         self.dump_config()
         try:
-            return super().train()
+            with loader_explained(self):
+                return super().train()
         finally:  # also what an interrupted run has learned
             if dist.is_main_process():
                 try_to_draw(self.work_dir, self.logger)
+
+    def val(self) -> dict:
+        with loader_explained(self):
+            return super().val()
+
+    def test(self) -> dict:
+        with loader_explained(self):
+            return super().test()
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         if isinstance(model, dict):
@@ -239,6 +251,7 @@ class DeepLabRunner(ResumableRunner):
         super().register_hooks(*args, **kwargs)
         self.register_hook(PlainHistoryHook())
         self.register_hook(PreemptionHook())
+        self.register_hook(FetchDeathsHook())
         self.register_hook(BatchNormRecordHook())
         if self.cfg.get('early_stopping'):
             self.register_hook(early_stopping(self.cfg.early_stopping))

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmdeeplab.cli.common import datasets
-from mmdeeplab.datasets.files import check_ids, check_size, read_mask
+from mmdeeplab.datasets.loading import LoadMask
 from mmdeeplab.engine.class_order import require_order
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.images import read_picture
@@ -65,16 +65,15 @@ def read_samples(
         raise UserError(f'{data} has {len(classes)} classes, the network {num_classes}')
     require_order(names, classes, 'the checkpoint', str(data))
     infos = spread([rows.get_data_info(i) for i in range(len(rows))], count)
-    paths = [(Path(i['img_path']), Path(i['seg_map_path'])) for i in infos]
-    return [labelled(*both, num_classes, bands) for both in paths]
+    return [labelled(info, bands) for info in infos]
 
 
-def labelled(path: Path, mask_path: Path, num_classes: int, bands: int) -> Sample:
-    """A picture and its mask, which belongs to it."""
-    picture, mask = read_picture(path, bands), read_mask(mask_path)
-    check_size(mask, picture.shape[:2], str(mask_path), str(path))
-    check_ids(mask, num_classes, str(mask_path))
-    return Sample(path.name, picture, mask)
+def labelled(info: dict, bands: int) -> Sample:
+    """A picture and its mask, whose ids are read as training reads them."""
+    path = Path(info['img_path'])
+    picture = read_picture(path, bands)
+    loaded = LoadMask()(info | dict(ori_shape=picture.shape[:2]))
+    return Sample(path.name, picture, loaded['gt_seg_map'])
 
 
 def pictures(data: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from PIL import Image
 from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
 from mmdeeplab.datasets.voc_folder import read_split
 from mmdeeplab.errors import UserError
+from mmdeeplab.schema.classes import arguments
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
 PIPELINE = [dict(type='mmdeeplab.LoadImage'), dict(type='mmdeeplab.LoadMask')]
@@ -156,3 +157,48 @@ def test_transforms_are_registered() -> None:
 
     assert TRANSFORMS.get('mmdeeplab.LoadImage') is LoadImage
     assert TRANSFORMS.get('mmdeeplab.LoadMask') is LoadMask
+
+
+REFUSED = [
+    (dict(backend_args=dict(backend='lmdb', db_path='/nowhere')), "backend='lmdb'; copy the data"),
+    (dict(ignore_index=None), 'ignore_index .* whole number, got None'),
+    (dict(ignore_index='background'), "got 'background'"),
+    (dict(reduce_zero_label=1), 'reduce_zero_label is True or False, got 1'),
+    (dict(indices=[0, 2]), 'indices .* 2 is no place in .*train.txt, which has 2 ids'),
+    (dict(indices='first'), "'first' is no place"),
+    (dict(metainfo=dict(palette=[(0, 0, 0)])), 'palette has 1 colours, there are 3 classes'),
+    (dict(metainfo=dict(classes=('sky', 'car', 'road'))), "class 1 is 'car', but 'road' in"),
+]
+
+
+@pytest.mark.parametrize(('options', 'words'), REFUSED)
+def test_arguments_that_cannot_be_used_are_refused(folder: Path, options: dict, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        dataset(folder, **options)
+
+
+ARGUMENTS = {
+    'indices': ([1], lambda data: len(data) == 1 and data[0]['img_path'].endswith('two.jpg')),
+    'serialize_data': (False, lambda data: not hasattr(data, 'data_address')),
+    'lazy_init': (True, lambda data: not data._fully_initialized),
+    'max_refetch': (3, lambda data: data.max_refetch == 3),
+    'test_mode': (True, lambda data: data.test_mode),
+    'backend_args': (dict(backend='local'), lambda data: len(data) == 2),
+    'metainfo': (
+        dict(palette=[(1, 2, 3), (4, 5, 6), (7, 8, 9)]),
+        lambda data: data.metainfo['palette'][0] == (1, 2, 3),
+    ),
+    'ignore_index': (1, lambda data: (data[1]['gt_seg_map'] == 255).all()),
+    'reduce_zero_label': (True, lambda data: (data[1]['gt_seg_map'] == 0).all()),
+}
+
+
+@pytest.mark.parametrize('name', ARGUMENTS)
+def test_arguments_have_their_effect(folder: Path, name: str) -> None:
+    value, holds = ARGUMENTS[name]
+    assert holds(dataset(folder, **{name: value}))
+
+
+@pytest.mark.parametrize('name', ['ann_file', 'data_prefix', 'filter_cfg'])
+def test_arguments_of_the_base_class_without_a_use_are_none_of_ours(name: str) -> None:
+    assert name not in (arguments(VOCFolderDataset) or {name})
