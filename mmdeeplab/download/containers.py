@@ -20,6 +20,7 @@ from mmdeeplab.errors import UserError
 BLOCK = 1 << 20
 LONGEST_READ = 1 << 24  # tarfile reads a header's extension in one go, whatever it claims to be
 ENCRYPTED = 0x1
+UNPACKED_FREELY, UNPACKED_RATIO = 1 << 28, 16  # bytes, and times the packed ones
 COMPRESSIONS: dict[bytes, Callable[..., object]] = {
     b'\x1f\x8b': gzip.open,
     b'BZh': bz2.open,
@@ -91,6 +92,24 @@ def zip_members(archive: Path, limits: Limits) -> Found:
                 continue
             with packed.open(info) as file:
                 yield info.filename, Member(PurePosixPath(info.filename), info.file_size, file)
+
+
+def require_bounded_zip(path: Path) -> None:
+    """Refuse a zip of arrays that unpacks to far more than it has; what is no zip passes.
+
+    Weights hardly shrink when they are packed; kilobytes that become gigabytes are none.
+
+    Raises:
+        UserError: With both sizes.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as packed:
+        size = sum(info.file_size for info in packed.infolist())
+    if size > UNPACKED_FREELY + UNPACKED_RATIO * path.stat().st_size:
+        raise UserError(
+            f'{path} is not read: its {path.stat().st_size:,} bytes claim to unpack to {size:,}'
+        )
 
 
 def _not_plain(archive: Path, name: str) -> UserError:

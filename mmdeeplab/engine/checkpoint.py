@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoints import store
+from mmdeeplab.download.containers import require_bounded_zip
 from mmdeeplab.engine.finite import broken
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.window import Window
@@ -118,6 +119,7 @@ def require_weights(state: object, path: str | Path) -> None:
 
 def check_archive(path: Path) -> None:
     """Compare a zip's content with its own checksums, which torch writes but does not read."""
+    require_bounded_zip(path)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if broken := archive.testzip():

@@ -1,6 +1,9 @@
 """SBD's masks: `benchmark_RELEASE/dataset/cls/ID.mat` to palette PNGs as VOC's."""
 
+import contextlib
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +18,9 @@ from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 DATASET = PurePosixPath('benchmark_RELEASE/dataset')
 MASKS = DATASET / 'cls'
 LISTS = (DATASET / 'train.txt', DATASET / 'val.txt')
-LARGEST = 1 << 24  # bytes of one member that is read into memory; the real ones have about 3,000
+LARGEST = 1 << 24  # bytes of one member, packed and unpacked; the real ones have about 3,000
+ENDIAN = slice(126, 128)  # of a .mat: where it says how its numbers are stored
+TAG, COMPRESSED = 8, 15  # bytes before each part, and the kind of a compressed one
 
 
 def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
@@ -52,6 +57,7 @@ def labels(body: bytes, name: str) -> np.ndarray:
     Raises:
         UserError: It is not a mask of SBD.
     """
+    check_inflation(body, name)
     try:
         truth = loadmat(
             io.BytesIO(body), appendmat=False, variable_names=('GTcls',), struct_as_record=True
@@ -65,6 +71,25 @@ def labels(body: bytes, name: str) -> np.ndarray:
             f'largest id {ids.max(initial=0)}'
         )
     return ids
+
+
+def check_inflation(body: bytes, name: str) -> None:
+    """Refuse a ``.mat`` (level 5) whose compressed parts unpack to more than a mask has.
+
+    Raises:
+        UserError: Naming the file; one that is broken is left to the reader.
+    """
+    order = '<' if body[ENDIAN] == b'IM' else '>'
+    place, left = ENDIAN.stop, LARGEST
+    while place + TAG <= len(body):
+        kind, size = struct.unpack_from(f'{order}II', body, place)
+        if kind == COMPRESSED:
+            packed = body[place + TAG : place + TAG + size]
+            with contextlib.suppress(zlib.error):
+                left -= len(zlib.decompressobj().decompress(packed, left + 1))
+            if left < 0:
+                raise UserError(f'{name} unpacks to more than {LARGEST:,} bytes, which no mask has')
+        place += TAG + size
 
 
 def save(ids: np.ndarray, path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.download.containers import require_bounded_zip
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array
 
@@ -13,11 +14,14 @@ def read_npz(path: Path) -> dict[str, Array]:
     """Every array of a file.
 
     Raises:
-        UserError: It is broken, or an array in it holds objects.
+        UserError: It is broken, holds objects, or unpacks to far more than it has.
     """
     try:
+        require_bounded_zip(path)
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
+    except UserError:
+        raise
     except (ValueError, OSError, EOFError, MemoryError, AttributeError, TypeError) as error:
         raise UserError(f'{path} is not a readable .npz of plain arrays: {error}') from error
     except zipfile.BadZipFile as error:
