@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from PIL import Image
 
+from mmdeeplab.evaluation.confusion import class_ids
 from mmdeeplab.evaluation.per_image import short_names
 from mmdeeplab.registry import HOOKS
 from mmdeeplab.voc_names import voc_palette
@@ -40,7 +41,7 @@ class MaskHook(Hook):
         outputs: Sequence | None = None,
     ) -> None:
         for sample in outputs or ():
-            labels = sample.pred_sem_seg.data[0].cpu().numpy()
+            labels = class_ids(sample.pred_sem_seg.data[0]).cpu().numpy()
             path = self.out / f'{self.names[sample.img_path]}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
             palette_picture(labels).save(path)

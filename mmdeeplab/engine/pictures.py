@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from mmdeeplab.engine.masks import image_names
+from mmdeeplab.evaluation.confusion import class_ids
 from mmdeeplab.registry import HOOKS
 
 GAP, HEADER = 8, 20
@@ -71,7 +72,7 @@ def seen(sample: SegDataSample, inputs: Tensor) -> tuple[np.ndarray, np.ndarray,
         inputs: (3, h, w) uint8, BGR.
     """
     truth = sample.gt_sem_seg.data[0].cpu().numpy()
-    prediction = sample.pred_sem_seg.data[0].cpu().numpy()
+    prediction = class_ids(sample.pred_sem_seg.data[0]).cpu().numpy()
     image = inputs.permute(1, 2, 0).cpu().numpy()[..., ::-1]
     if image.shape[:2] != truth.shape:
         image = cv2.resize(np.ascontiguousarray(image), truth.shape[::-1])

@@ -5,6 +5,7 @@ import inspect
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,7 @@ class DeepLabRunner(ResumableRunner):
     batch_norm: Plan | None = None
     trains = False
     cfg: Config
+    loss_notices: Sequence[str] = ()
     # MMEngine declares no type: a dict, then a DataLoader
     _train_dataloader: Any
     _val_dataloader: Any
@@ -192,11 +194,9 @@ class DeepLabRunner(ResumableRunner):
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         if isinstance(model, dict):
-            config, notices = replace_losses(model)
+            config, self.loss_notices = replace_losses(model)
             if 'model' in self.cfg:
                 self.cfg.model = config  # what the work dir's config says is what was trained
-            for notice in notices if self._train_loop is not None else []:
-                self.logger.info(notice)
             return super().build_model(config)
         return super().build_model(model)
 
@@ -238,6 +238,8 @@ class DeepLabRunner(ResumableRunner):
             built = super().build_train_loop(loop)
         require_batches(built.dataloader)
         require_shares(built.dataloader, 'train_dataloader')
+        for notice in self.loss_notices:
+            self.logger.info(notice)
         if counts_epochs(built):
             require_end(built, 'train_dataloader')
         return built

@@ -115,3 +115,8 @@ def _check_ids(kind: str, ids: Tensor, num_classes: int, ignore_index: int, name
             f'{kind} {", ".join(map(str, bad[:5]))} of {name} is outside the '
             f'{num_classes} classes (0..{num_classes - 1}, void is {ignore_index})'
         )
+
+
+def class_ids(prediction: Tensor) -> Tensor:
+    """A predicted map as whole numbers: mmseg's heads of one channel give it in floating point."""
+    return prediction.long() if prediction.is_floating_point() else prediction

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.bootstrap import RESAMPLES, intervals
 from mmdeeplab.evaluation.boundary import RATIO, boundary_counts
-from mmdeeplab.evaluation.confusion import confusion_matrix
+from mmdeeplab.evaluation.confusion import class_ids, confusion_matrix
 from mmdeeplab.evaluation.loss import cross_entropy_sum
 from mmdeeplab.evaluation.per_image import ImageCounts, ImageStore
 from mmdeeplab.evaluation.scores import MEANS, mean, percent, plain, scores, table
@@ -90,9 +90,7 @@ class SegMetric(BaseMetric):
         classes = len(self._meta()['classes'])
         for sample in data_samples:
             label = sample['gt_sem_seg']['data'].squeeze(0)
-            prediction = sample['pred_sem_seg']['data'].squeeze(0)
-            if prediction.is_floating_point():  # mmseg's of a head with one channel
-                prediction = prediction.long()
+            prediction = class_ids(sample['pred_sem_seg']['data'].squeeze(0))
             path = str(sample.get('img_path') or f'image {len(self._images)}')
             name = str(sample.get('seg_map_path') or path)
             labels = [label]

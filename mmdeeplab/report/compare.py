@@ -56,7 +56,10 @@ def read_metrics(path: Path) -> dict:
     except ValueError as error:  # not JSON, or not text
         raise UserError(f'{file} is not a metrics.json: {error}') from error
     if not isinstance(metrics, dict) or 'per_class' not in metrics:
-        raise UserError(f'{file} has no per_class: it is not a metrics.json of {tool("test")}')
+        raise UserError(
+            f'{file} has no per_class: it is not of {tool("test")}, or of other '
+            'metrics alone (put mmdeeplab.SegMetric into test_evaluator)'
+        )
     return metrics
 
 
