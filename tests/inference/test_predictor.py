@@ -15,10 +15,11 @@ from places import ROOT
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.common import open_config
-from mmdeeplab.cli.predict import run
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
+from mmdeeplab.inference.files import done, segment_files
 from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.segmentation import KINDS, Segmentation
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
@@ -160,6 +161,12 @@ def test_every_kind_is_saved(tmp_path: Path) -> None:
         _ = Segmentation(result.image, result.labels, 'abc', voc_palette(3)).probabilities
 
 
+def run(predictor: DeepLabPredictor, paths: list[Path], outputs: Outputs, size: int) -> list[str]:
+    """Segment files under their own names."""
+    inputs = [Input(path, path.stem) for path in paths]
+    return segment_files(predictor, inputs, outputs, size)
+
+
 def test_a_rerun_does_what_is_missing(predictor: DeepLabPredictor, tmp_path: Path) -> None:
     paths = [tmp_path / f'{i}.png' for i in range(3)]
     for i, path in enumerate(paths):
@@ -192,7 +199,7 @@ def test_a_video_is_segmented_frame_by_frame(predictor: DeepLabPredictor, tmp_pa
     assert shown[0].shape == (32, 48, 3)
     frames = list(video.frames(path))
     assert np.array_equal(np.array(Image.open(masks[3])), predictor(frames[3]).labels)
-    assert video.done(path, outputs)
+    assert done(Input(path, path.stem), outputs)
     masks[0].unlink()
     run(predictor, [path], outputs, 2)
     assert not masks[0].exists()
