@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--no-check', action='store_true', help='train without looking at the data first'
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
+    parser.add_argument(
+        '--amp', action='store_true', help='mixed precision (bfloat16, where the processor has it)'
+    )
     parser.add_argument(
         '--no-preflight', action='store_true', help='begin without trying one batch of everything'
     )

@@ -1,12 +1,16 @@
 """Mixed precision that works on a CPU, too."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from torch import nn
 
+from mmdeeplab.processor import has_bf16
 from mmdeeplab.registry import OPTIM_WRAPPERS
 
 
@@ -15,11 +19,26 @@ class AutocastOptimWrapper(OptimWrapper):
     """Run the forward pass under ``torch.autocast`` in bfloat16, on a CPU or a GPU.
 
     bfloat16 has float32's range, so gradients need no scaling. Weights, gradients and optimiser
-    stay in float32. (MMEngine's ``AmpOptimWrapper``, for float16, refuses CPUs.)
+    stay in float32. (MMEngine's ``AmpOptimWrapper``, for float16, refuses CPUs.) A CPU without
+    bfloat16 convolutions computes in float32, and a warning says so.
+
+    Args:
+        args, kwargs: :class:`mmengine.optim.OptimWrapper`.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        weight = self.optimizer.param_groups[0]['params'][0]
+        self.enabled = weight.device.type != 'cpu' or has_bf16()
+        if not self.enabled:
+            words = 'this processor has no bfloat16 convolutions (x86: AVX-512): float32 is used'
+            print_log(words, 'current', logging.WARNING)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         device = next(model.parameters()).device.type
-        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
+        with (
+            super().optim_context(model),
+            torch.autocast(device, torch.bfloat16, enabled=self.enabled),
+        ):
             yield

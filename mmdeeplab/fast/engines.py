@@ -16,6 +16,7 @@ from mmdeeplab.fast.int8 import BytePlan, with_bytes
 from mmdeeplab.fast.lower import Plan
 from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
+from mmdeeplab.processor import has_bf16, has_vnni
 
 Engine = Callable[[Tensor], Tensor]
 Maker = Callable[[EncoderDecoder, Tensor, Calibration], Engine]
@@ -111,16 +112,6 @@ def able(network: EncoderDecoder, x: Tensor, fast: bool | str) -> list[str]:
     if vino.installed() and tuple(x.shape[2:]) == usual and len(x) == 1:
         return names
     return [name for name in names if not name.startswith('openvino')]
-
-
-def has_bf16() -> bool:
-    """Whether oneDNN has bfloat16 convolutions for this processor (x86: AVX-512 or newer)."""
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-
-
-def has_vnni() -> bool:
-    """Whether sums of products of bytes are exact: without VNNI, x86 saturates them at 16 bits."""
-    return torch.cpu._is_vnni_supported()
 
 
 def unsupported(fast: bool | str) -> str:
