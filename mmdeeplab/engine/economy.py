@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmdeeplab.engine.norm_layers import norm_layers
@@ -76,8 +76,13 @@ def statistics_kept(module: nn.Module) -> Iterator[None]:
     """Normalise by the batch as before, without moving the running statistics again."""
     moving = [norm for norm in norm_layers(module).values() if norm.training]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in moving]
-    for norm in moving:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+    spare: dict[torch.device, Tensor] = {}  # SyncBN insists on a counter: one that nobody reads
+    for norm, (_, count) in zip(moving, before, strict=True):
+        norm.momentum = 0.0
+        if count is not None:
+            if count.device not in spare:
+                spare[count.device] = torch.zeros_like(count)
+            norm.num_batches_tracked = spare[count.device]
     try:
         yield
     finally:

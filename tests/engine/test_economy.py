@@ -8,8 +8,9 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from mmdeeplab.engine.economy import economise
+from mmdeeplab.engine.economy import economise, recompute
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.batch_norm import FusedBatchNorm2d
 
 NAME = 'deeplabv3_mobilenetv2_voc'
 SMALL = dict(
@@ -56,6 +57,33 @@ def test_trains_the_same(build: Callable[..., nn.Module], settings: dict) -> Non
     assert other == pytest.approx(plain, rel=1e-5)
     for name, tensor in state.items():
         torch.testing.assert_close(other_state[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('counts', [True, False])
+@pytest.mark.parametrize(
+    'kind', [nn.BatchNorm2d, nn.SyncBatchNorm, FusedBatchNorm2d, nn.LazyBatchNorm2d]
+)
+@pytest.mark.parametrize('momentum', [0.1, None])
+def test_a_second_pass_moves_no_statistics_of_any_norm(
+    kind: type, counts: bool, momentum: float | None
+) -> None:
+    """SyncBN refuses to run without its counter, also where no other process is."""
+    x = torch.randn(4, 3, 5, 5)
+    states = []
+    for names in ([], ['0']):
+        torch.manual_seed(0)
+        channels = () if kind is nn.LazyBatchNorm2d else (3,)
+        norm = kind(*channels, momentum=momentum, track_running_stats=counts)
+        model = nn.Sequential(nn.Sequential(norm, nn.Conv2d(3, 2, 1)))
+        model(x[:1])
+        recompute(model, names)
+        for _ in range(2):
+            model(x).square().sum().backward()
+        grads = [p.grad for p in model.parameters()]
+        states.append([*model.state_dict().values(), *grads])
+        assert norm.momentum == momentum
+    for plain, twice in zip(*states, strict=True):
+        assert torch.equal(plain, twice)
 
 
 def test_recomputation_keeps_less(build: Callable[..., nn.Module]) -> None:
