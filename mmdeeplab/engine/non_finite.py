@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from mmdeeplab.engine.finite import all_finite, broken, ids, listed, refuse_logits, tensors_of
 from mmdeeplab.errors import UserError
@@ -26,6 +27,7 @@ class Guard:
         self.spoilt = False  # a batch of the step in the making was not finite
         self.skipped = self.in_a_row = 0
         self.what = ''
+        self.overflow = False  # the last step was skipped by the scaler of float16 gradients
         self._buffers: list[Tensor] | None = None  # not looked for yet
         self._saved: list[Tensor] = []
 
@@ -59,10 +61,20 @@ class Guard:
 
     def may_step(self) -> bool:
         """Whether the step may be made; counts the ones that may not."""
-        self.in_a_row = self.in_a_row + 1 if self.spoilt else 0
-        self.skipped += self.spoilt
         good, self.spoilt = not self.spoilt, False
+        self.overflow = False
+        if not good:
+            self._count(skipped=True)
         return good
+
+    def note_step(self, made: bool) -> None:
+        """Count a step that was made, or that the scaler of float16 gradients has skipped."""
+        self.overflow = not made
+        self._count(skipped=not made)
+
+    def _count(self, skipped: bool) -> None:
+        self.in_a_row = self.in_a_row + 1 if skipped else 0
+        self.skipped += skipped
 
 
 class GuardedOptimWrapper(OptimWrapper):
@@ -73,6 +85,9 @@ class GuardedOptimWrapper(OptimWrapper):
         self.guard = Guard()
         # under float16 gradients that overflow are everyday: the scaler skips and halves its scale
         self.scaled = hasattr(self, 'loss_scaler')
+        self._stepped = False
+        if self.scaled:
+            self.optimizer.register_step_post_hook(self._note_step)
 
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
         """As MMEngine's, which warns of gradients that a resumed run has restored."""
@@ -92,8 +107,22 @@ class GuardedOptimWrapper(OptimWrapper):
         self.guard.look(loss, gradients)
 
     def step(self, **kwargs: Any) -> None:
-        if self.guard.may_step():
-            super().step(**kwargs)
+        if not self.guard.may_step():
+            return
+        self._stepped = not self.scaled
+        super().step(**kwargs)
+        self.guard.note_step(self._stepped)
+
+    def _note_step(self, optimizer: Optimizer, *args: object) -> None:
+        # after Inf or NaN the scaler does not call an optimiser, except a fused one, which it tells
+        found = getattr(optimizer, 'found_inf', None)
+        self._stepped = found is None or not bool(found)
+
+    @property
+    def can_scale_down(self) -> bool:
+        """Whether the scaler may still find a scale at which float16 gradients do not overflow."""
+        fixed = getattr(self, '_scale_update_param', None) is not None
+        return self.scaled and not fixed and self.loss_scaler.get_scale() > 1
 
 
 @cache
@@ -111,7 +140,9 @@ class NonFiniteHook(Hook):
     """Report skipped steps, stop a run that cannot go on, refuse non-finite logits.
 
     Args:
-        patience: Skipped steps in a row after which the run stops.
+        patience: Skipped steps in a row after which the run stops. Under float16, where the scale
+            of the gradients is found by skipping, it warns then, and stops once no smaller scale
+            is left (1, or a fixed one).
 
     Raises:
         ValueError: It is below 1.
@@ -147,6 +178,8 @@ class NonFiniteHook(Hook):
         if guard.what:
             self._report(runner, guard, data_batch)
             guard.what = ''
+        elif guard.overflow and guard.in_a_row >= self.patience:
+            self._report_overflow(runner, guard.in_a_row)
         if guard.skipped:
             runner.message_hub.update_scalar('train/skipped', guard.skipped)
 
@@ -157,17 +190,25 @@ class NonFiniteHook(Hook):
         runner.logger.warning(
             f'step {runner.iter + 1} is skipped: {where} ({guard.skipped} skipped so far)'
         )
-        weights = broken(dict(runner.model.named_parameters()))
-        if weights:
-            raise UserError(
-                f'stopped in step {runner.iter + 1}: {len(weights)} weights are not finite '
-                f'({listed(weights)}), which no step can mend; {where}. {WAY_OUT}'
-            )
+        require_finite_weights(runner, where)
         if guard.in_a_row >= self.patience:
             raise UserError(
                 f'stopped in step {runner.iter + 1}, after {guard.in_a_row} skipped steps in a row '
                 f'(non_finite.patience): {where}. {WAY_OUT}'
             )
+
+    def _report_overflow(self, runner: Runner, steps: int) -> None:
+        """A few overflows of float16 are how its scale is found; these do not end."""
+        scale = runner.optim_wrapper.loss_scaler.get_scale()
+        where = f'gradients are not finite in {steps} steps in a row (scale of float16: {scale:g})'
+        require_finite_weights(runner, where)
+        if not runner.optim_wrapper.can_scale_down:
+            raise UserError(
+                f'stopped in step {runner.iter + 1} (non_finite.patience): {where}. {WAY_OUT}, or '
+                'in bfloat16: optim_wrapper.type=mmdeeplab.AutocastOptimWrapper'
+            )
+        if steps == self.patience:
+            runner.logger.warning(f'step {runner.iter + 1} is skipped: {where}')
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -178,6 +219,15 @@ class NonFiniteHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         refuse_logits(outputs)
+
+
+def require_finite_weights(runner: Runner, where: str) -> None:
+    """Stop a run whose weights no step can mend; ``where`` tells what was noticed."""
+    if weights := broken(dict(runner.model.named_parameters())):
+        raise UserError(
+            f'stopped in step {runner.iter + 1}: {len(weights)} weights are not finite '
+            f'({listed(weights)}), which no step can mend; {where}. {WAY_OUT}'
+        )
 
 
 def number(value: Any) -> float:

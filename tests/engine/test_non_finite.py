@@ -3,11 +3,18 @@
 import math
 import multiprocessing
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from mmengine.optim import OptimWrapper
+from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.optim.optimizer import amp_optimizer_wrapper
+from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
@@ -17,7 +24,7 @@ from mmdeeplab.engine.finite import all_finite, broken, ids, refuse, refuse_logi
 from mmdeeplab.engine.non_finite import guarded
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture import nonfinite
-from mmdeeplab.torture.tiny import fingerprint
+from mmdeeplab.torture.tiny import fingerprint, tiny_runner
 
 
 def network() -> nn.Module:
@@ -108,6 +115,76 @@ def test_runs_survive_or_stop(tmp_path: Path) -> None:
     random.seed(0)
     outcome = nonfinite.run(8, tmp_path)
     assert outcome.survived == outcome.tried == 8, outcome.failures
+
+
+class Scaled(AmpOptimWrapper):
+    """Float16's scaler around a step in float32, which a CPU can do."""
+
+    optim_context = OptimWrapper.optim_context
+
+
+@pytest.fixture
+def scaled(monkeypatch: pytest.MonkeyPatch) -> Callable[..., OptimWrapper]:
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+
+    def make(
+        model: nn.Module, scale: dict | float = 4.0, fused: bool = False, **options: Any
+    ) -> OptimWrapper:
+        optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, fused=fused)
+        fixed = isinstance(scale, float)
+        scale = dict(device='cpu', **(dict(init_scale=scale) if fixed else scale))
+        return guarded(Scaled)(loss_scale=scale, optimizer=optimizer, **options)
+
+    return make
+
+
+@pytest.mark.parametrize('clip', [None, dict(max_norm=1.0)])
+@pytest.mark.parametrize('fused', [False, True])
+def test_steps_that_the_scaler_skips_are_counted(
+    scaled: Callable[..., OptimWrapper], fused: bool, clip: dict | None
+) -> None:
+    model = network()
+    wrapper = scaled(model, fused=fused, clip_grad=clip, accumulative_counts=2)
+    spoil = [0.0, math.nan, math.inf, 0.0, math.nan]
+    now = [0.0]
+    model[0].weight.register_hook(lambda grad: grad + now[0])
+    seen = []
+    for now[0] in spoil:
+        for _ in range(2):
+            step(model, wrapper)
+        seen.append((wrapper.guard.skipped, wrapper.guard.in_a_row, wrapper.guard.overflow))
+    assert seen == [
+        *((0, 0, False), (1, 1, True), (2, 2, True), (2, 0, False), (3, 1, True)),
+    ]
+    assert not broken(model.state_dict())
+
+
+@pytest.mark.parametrize(
+    ('scale', 'stop'),
+    # halved in each step: 1 is reached by step 5, before patience (3) by step 1; a fixed one stays
+    [(dict(init_scale=32.0), 5), (dict(init_scale=2.0), 3), (512.0, 3)],
+)
+def test_float16_gradients_that_stay_nan_warn_and_stop(
+    scale: dict | float, stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(amp_optimizer_wrapper, 'is_cuda_available', lambda: True)
+    on_cpu = partial(torch.amp.GradScaler, device='cpu')
+    monkeypatch.setattr(amp_optimizer_wrapper, 'GradScaler', on_cpu)
+
+    class Spoil(Hook):
+        def before_train(self, runner: Runner) -> None:
+            runner.model.conv.weight.register_hook(lambda grad: grad * math.nan)
+
+    warned: list[str] = []
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *_: warned.append(text))
+    wrapper = dict(type=Scaled, loss_scale=scale, optimizer=dict(type='SGD', lr=0.05, momentum=0.9))
+    runner = tiny_runner(
+        tmp_path, 30, hooks=[Spoil()], optim_wrapper=wrapper, cfg=dict(non_finite=dict(patience=3))
+    )
+    with pytest.raises(UserError, match=rf'stopped in step {stop} .*{stop} steps in a row'):
+        runner.train()
+    expected = ['step 3 is skipped: gradients are not finite in 3 steps in a row'] * (stop > 3)
+    assert [text.partition(' (scale')[0] for text in warned if 'gradients' in text] == expected
 
 
 def test_the_suite_notices_an_unguarded_run(
