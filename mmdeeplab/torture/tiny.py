@@ -59,7 +59,8 @@ class Toy(BaseModel):
         x = torch.relu(self.norm(self.conv(torch.stack(list(inputs))))).mean((2, 3))
         scores = self.linear(nn.functional.dropout(x, 0.3, self.training))
         if mode == 'loss':
-            return dict(loss=nn.functional.cross_entropy(scores, torch.as_tensor(label)))
+            labels = torch.as_tensor(label, device=scores.device)
+            return dict(loss=nn.functional.cross_entropy(scores, labels))
         return scores
 
 
