@@ -44,7 +44,7 @@ def scan(
         source: Where the files lie.
         ids: Names; repeated ones are looked at once.
         workers: Processes; 0 or 1 for none but this one; by default one a core.
-        beat: Called after each sample.
+        beat: Called for each sample whose files are compared, and for each that is looked at.
         quiet: Show no progress.
 
     Raises:
@@ -56,6 +56,7 @@ def scan(
     names = list(dict.fromkeys(ids))
     told = f'comparing {source.split} with before'
     for name in names if quiet else progress(names, told, len(names), 'images'):
+        beat()
         stamps = [stamp(source.image(name)), stamp(source.mask(name))]
         known = cache.get(name, stamps)
         if known is None:

@@ -239,3 +239,22 @@ def test_the_page_shows_every_kind_and_what_the_command_prints(
     monkeypatch.chdir(tmp_path)
     make_check_dataset.break_mini_voc(Path('broken-voc'))
     assert make_check_dataset.printed(Path('broken-voc')) in text
+
+
+@pytest.mark.parametrize('known', [False, True])
+def test_ranks_hear_of_every_file_that_is_compared_with_before(root: Path, known: bool) -> None:
+    """On a slow file system this takes minutes, in which they would be given up."""
+    cfg = config(root)
+    if known:
+        examine(cfg, ('train', 'val'), quiet=True)
+    stamped: list[int] = []
+    beats: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        given = scan_module.stamp
+        patch.setattr(
+            scan_module, 'stamp', lambda path: (stamped.append(len(beats)), given(path))[1]
+        )
+        examine(cfg, ('train', 'val'), 0, beat=lambda: beats.append(1), quiet=True)
+    assert len(stamped) == 14  # image and mask of 4 and 3
+    signs = sorted(set(stamped))
+    assert len(signs) == 7  # between any two samples there was one
