@@ -1,7 +1,7 @@
 """Batch normalisation in training, and the ReLU behind it, of maps with their channels last."""
 
 import ctypes
-from ctypes import c_double, c_int64, c_void_p
+from ctypes import c_double, c_int64
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmdeeplab.kernels.build import library
-from mmdeeplab.kernels.maps import KINDS, LANES, channels_last, empty
+from mmdeeplab.kernels.maps import KINDS, LANES, channels_last, empty, pointer
 
 
 class Sizes(ctypes.Structure):
@@ -84,10 +84,5 @@ def call(name: str, sizes: Sizes, *values: Tensor | float | None) -> None:
     """Run a kernel; numbers go as doubles."""
     kernels = library()
     assert kernels is not None
-    words = [
-        c_double(value)
-        if isinstance(value, float)
-        else c_void_p(None if value is None else value.data_ptr())
-        for value in values
-    ]
+    words = [c_double(v) if isinstance(v, float) else pointer(v) for v in values]
     getattr(kernels, name)(ctypes.byref(sizes), *words)

@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import c_float, c_int64, c_void_p
+from ctypes import c_float, c_int64
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmdeeplab.kernels.build import library
-from mmdeeplab.kernels.maps import KINDS, LANES, blocks, channels_last, empty, unblocked
+from mmdeeplab.kernels.maps import KINDS, LANES, blocks, channels_last, empty, pointer, unblocked
 
 SIDE = 7  # largest kernel
 
@@ -135,7 +135,6 @@ def call(name: str, geometry: Geometry, *tensors: Tensor | None) -> None:
     """Run a kernel."""
     kernels = library()
     assert kernels is not None
-    pointers = [c_void_p(None if tensor is None else tensor.data_ptr()) for tensor in tensors]
-    if getattr(kernels, name)(ctypes.byref(geometry), *pointers):
+    if getattr(kernels, name)(ctypes.byref(geometry), *map(pointer, tensors)):
         kinds = ', '.join(str(tensor.dtype) for tensor in tensors if tensor is not None)
         raise ValueError(f'there is no kernel {name} of these: {kinds}')

@@ -1,13 +1,32 @@
 """Maps as the kernels take them: (N, C, H, W) tensors that lie in memory as (N, H, W, C)."""
 
 from collections.abc import Sequence
+from ctypes import c_void_p
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from mmdeeplab.errors import UserError
+
 LANES = 16
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.uint8: 2}
+
+
+def pointer(tensor: Tensor | None) -> c_void_p:
+    """Where a tensor's numbers lie, for a kernel; NULL for None.
+
+    Raises:
+        UserError: It is not on the CPU, whose memory alone a kernel can read.
+    """
+    if tensor is None:
+        return c_void_p(None)
+    if tensor.device.type != 'cpu':
+        raise UserError(
+            f'a kernel for CPUs was given a tensor on {tensor.device}: move a network to its '
+            'device before fast prepares it for one'
+        )
+    return c_void_p(tensor.data_ptr())
 
 
 def channels_last(x: Tensor) -> Tensor:

@@ -1,11 +1,12 @@
 """Byte planes to floats in one pass, with the bits of PyTorch's three."""
 
-from ctypes import c_int64, c_void_p
+from ctypes import c_int64
 
 import torch
 from torch import Tensor
 
 from mmdeeplab.kernels.build import library
+from mmdeeplab.kernels.maps import pointer
 
 
 def normalise(image: Tensor, out: Tensor, mean: Tensor, std: Tensor, reverse: bool) -> bool:
@@ -32,11 +33,11 @@ def normalise(image: Tensor, out: Tensor, mean: Tensor, std: Tensor, reverse: bo
     mean, std = mean.contiguous(), std.contiguous()
     numbers = (*image.shape, out.stride(0), out.stride(1))
     kernels.normalise(
-        c_void_p(image.data_ptr()),
-        c_void_p(out.data_ptr()),
+        pointer(image),
+        pointer(out),
         *map(c_int64, numbers),
-        c_void_p(mean.data_ptr()),
-        c_void_p(std.data_ptr()),
+        pointer(mean),
+        pointer(std),
         c_int64(reverse),
         c_int64(torch.get_num_threads()),
     )

@@ -1,12 +1,12 @@
 """Rounding maps to bytes."""
 
-from ctypes import c_float, c_int64, c_void_p
+from ctypes import c_float, c_int64
 
 import torch
 from torch import Tensor
 
 from mmdeeplab.kernels.build import library
-from mmdeeplab.kernels.maps import KINDS, LANES
+from mmdeeplab.kernels.maps import KINDS, LANES, pointer
 
 
 def to_bytes(x: Tensor, step: float, zero: int) -> Tensor:
@@ -18,9 +18,9 @@ def to_bytes(x: Tensor, step: float, zero: int) -> Tensor:
         moved = x.float().mul(1 / step).add_(zero + 0.5)
         return moved.clamp_(0, 255).to(torch.uint8)
     kernels.to_bytes(
-        c_void_p(x.data_ptr()),
+        pointer(x),
         c_int64(KINDS[x.dtype]),
-        c_void_p(y.data_ptr()),
+        pointer(y),
         c_int64(x.numel()),
         c_float(1 / step),
         c_float(zero),

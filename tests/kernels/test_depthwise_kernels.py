@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdeeplab.errors import UserError
+from mmdeeplab.kernels.batch_norm import BatchNorm
 from mmdeeplab.kernels.depthwise import Depthwise, DepthwiseConv
 from mmdeeplab.kernels.maps import LANES, blocks, channels_last, unblocked
 from mmdeeplab.kernels.rounding import to_bytes
@@ -17,6 +19,26 @@ def truth(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple, relu:
     x = x.double().relu() if relu else x.double()
     bias = None if bias is None else bias.double()
     return F.conv2d(x, weight.double(), bias, *geometry, groups=len(weight))
+
+
+CALLS = {
+    'depthwise': lambda x, w: Depthwise(w, None, (1, 1), (1, 1), (1, 1))(x),
+    'mask': lambda x, w: Depthwise(w, None, (1, 1), (1, 1), (1, 1))(torch.zeros(x.shape), x),
+    'training': lambda x, w: DepthwiseConv.apply(x, w, (1, 1), (1, 1), (1, 1), False),
+    'norm': lambda x, w: BatchNorm.apply(x, None, None, 1e-5, True),
+    'norm weights': lambda x, w: BatchNorm.apply(
+        torch.zeros(x.shape), x[0, :, 0, 0], None, 1e-5, 0
+    ),
+    'bytes': lambda x, w: to_bytes(x, 0.1, 3),
+}
+
+
+@pytest.mark.parametrize('name', CALLS)
+def test_no_kernel_takes_the_memory_of_another_device(name: str) -> None:
+    """Which it would read, or write, as if it were the CPU's."""
+    weight, x = torch.randn(16, 1, 3, 3), torch.zeros(1, 16, 5, 5, device='meta')
+    with pytest.raises(UserError, match='tensor on meta: move a network to its device'):
+        CALLS[name](x, weight)
 
 
 @pytest.mark.parametrize('dtype', list(FINE))
