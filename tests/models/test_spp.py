@@ -1,6 +1,7 @@
 """Pooling pyramids against their papers, and the arithmetic of separable convolution."""
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -9,7 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.necks import ASPPNeck, SpatialPyramidPool, SPPNeck
-from mmdeeplab.models.necks.spp import histogram_pyramid, level_weights, pyramid_match
+from mmdeeplab.models.necks.spp import (
+    POOLS,
+    histogram_pyramid,
+    level_weights,
+    pool,
+    pyramid_match,
+)
 
 
 def weights(module: nn.Module) -> int:
@@ -61,6 +68,42 @@ def test_bins_and_regions(mode: str, reduce: object) -> None:
     expected = torch.stack([by_hand(region, layer.bins, reduce) for region in regions])
     torch.testing.assert_close(layer(x, boxes), expected)
     assert layer(x, boxes[:0]).shape == (0, 150)
+
+
+@pytest.fixture
+def deterministic() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize('mode', ['avg', 'max'])
+@pytest.mark.parametrize('size', [(13, 13), (11, 8), (2, 5), (1, 1)])
+@pytest.mark.parametrize('bins', [1, 2, 3, 6])
+def test_deterministic_pooling_is_the_adaptive_one(
+    bins: int, size: tuple, mode: str, deterministic: None
+) -> None:
+    outcomes = []
+    for function in (lambda x: pool(x, bins, mode), lambda x: POOLS[mode](x, bins)):
+        generator = torch.Generator().manual_seed(0)
+        x = torch.randn(2, 3, *size, generator=generator).requires_grad_()
+        y = function(x)
+        (y * torch.randn(y.shape, generator=generator)).sum().backward()
+        outcomes.append((y, x.grad))
+    torch.testing.assert_close(*outcomes)
+
+
+def test_deterministic_pyramids_have_no_adaptive_pooling(deterministic: None) -> None:
+    """Its backward pass on GPUs is refused there."""
+    for mode in POOLS:
+        for layer, given in ((SPPNeck(6, 4, mode=mode), 1), (SpatialPyramidPool(mode=mode), 0)):
+            x = torch.randn(2, 6, 7, 5, requires_grad=True)
+            with torch.profiler.profile() as profile:
+                y = layer([x]) if given else layer(x)
+                (y[0] if given else y).sum().backward()
+            names = {event.key for event in profile.key_averages()}
+            assert not [name for name in names if 'adaptive' in name]
+            assert any('mean' in name or 'max' in name for name in names)
 
 
 def test_refuses_other_modes_and_empty_regions() -> None:

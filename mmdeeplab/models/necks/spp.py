@@ -19,6 +19,32 @@ POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {
     'max': F.adaptive_max_pool2d,
     'avg': F.adaptive_avg_pool2d,
 }
+REDUCTIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
+    'max': lambda x, dim: x.max(dim).values,
+    'avg': lambda x, dim: x.mean(dim),
+}
+
+
+def pool(x: Tensor, bins: int, mode: str) -> Tensor:
+    """Pool a map to ``bins`` x ``bins``: (N, C, H, W) -> (N, C, bins, bins).
+
+    PyTorch's adaptive pooling has no deterministic backward pass on GPUs and refuses there under
+    ``torch.use_deterministic_algorithms(True)`` (``randomness=dict(deterministic=True)``). Then
+    rows and columns are reduced one after the other, which gives the same but for last bits.
+
+    Args:
+        x: The map.
+        bins: Bins along each side.
+        mode: 'max' or 'avg'.
+    """
+    if not torch.are_deterministic_algorithms_enabled():
+        return POOLS[mode](x, bins)
+    for dim in (2, 3):
+        side = x.shape[dim]
+        ends = [(i * side // bins, -(-(i + 1) * side // bins)) for i in range(bins)]
+        parts = [REDUCTIONS[mode](x.narrow(dim, a, b - a), dim) for a, b in ends]
+        x = torch.stack(parts, dim)
+    return x
 
 
 def histogram_pyramid(assignments: Tensor, num_words: int, levels: int) -> list[Tensor]:
@@ -92,7 +118,7 @@ class SpatialPyramidPool(nn.Module):
             (N, C * sum(b^2)), or (K, C * sum(b^2)).
         """
         if boxes is None:
-            return torch.cat([POOLS[self.mode](x, b).flatten(1) for b in self.bins], 1)
+            return torch.cat([pool(x, b, self.mode).flatten(1) for b in self.bins], 1)
         vectors = []
         for index, left, top, right, bottom in boxes.tolist():
             region = x[index : index + 1, :, top:bottom, left:right]
@@ -162,7 +188,7 @@ class SPPNeck(BaseModule):
         *low_level, x = maps
         spread = [x]
         for b, level in zip(self.bins, self.levels, strict=True):
-            y = level(POOLS[self.mode](x, b))
+            y = level(pool(x, b, self.mode))
             spread.append(
                 F.interpolate(y, x.shape[2:], mode='bilinear', align_corners=self.align_corners)
             )
