@@ -96,6 +96,22 @@ def require_regular(path: str | Path, what: str = 'file') -> None:
     open_regular(path, what).close()
 
 
+def is_regular(path: str | Path, what: str = 'file') -> bool:
+    """Whether there is a regular file, for places that do something else where nothing is.
+
+    Raises:
+        UserError: Something else is there (a folder, a named pipe, a link that leads nowhere), or
+            a file that cannot be opened.
+    """
+    try:
+        if not os.path.lexists(path):
+            return False
+    except ValueError:  # a path that nothing can have
+        return False
+    require_regular(path, what)
+    return True
+
+
 def _no_file(path: str | Path, what: str, mode: int) -> UserError:
     kind = next((words for test, words in _KINDS if test(mode)), 'no regular file')
     return fault('not-a-file', f'the {what} {path} is {kind}, not a file: not opened')

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.input_files import is_regular
 
 
 def _home() -> Path:
@@ -70,4 +71,5 @@ def find_config(wish: str) -> Path:
     shipped = [f'configs/{known}.py' for known in config_names()]
     wanted = wish if file.suffix == '.py' else f'configs/{wish}.py'
     near = did_you_mean(wanted, [*beside, *shipped])
+    is_regular(file, 'config')  # tells what is there instead
     raise UserError(f'no config at {wish}{near or "; `mmdeeplab configs` lists ours"}')

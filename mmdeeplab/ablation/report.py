@@ -19,10 +19,16 @@ def collect(out: Path) -> list[dict]:
     results = [json.loads(path.read_text()) for path in sorted((out / 'runs').glob('*.json'))]
     if not any(result['variant'] == 'base' for result in results):
         raise UserError(f'{out}/runs holds no result of the base that others are compared to')
-    settings = {json.dumps(result['settings'], sort_keys=True) for result in results}
+    settings = {json.dumps(shared_by_all(result), sort_keys=True) for result in results}
     if len(settings) > 1:
         raise UserError(f'{out}/runs holds results of {len(settings)} settings: {settings}')
     return results
+
+
+def shared_by_all(result: dict) -> dict:
+    """What every run of a table must have been made with."""
+    origin = result.get('made_from', {})
+    return result['settings'] | {key: origin.get(key) for key in ('version', 'data_sha256')}
 
 
 def spread(values: Sequence[float]) -> dict:

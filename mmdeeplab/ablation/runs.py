@@ -1,5 +1,6 @@
 """Carry out runs, one JSON each; what is finished is not done again."""
 
+import hashlib
 import json
 import shutil
 import statistics
@@ -12,9 +13,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from mmdeeplab import __version__
 from mmdeeplab.ablation.plan import BANDS, Run, Settings
+from mmdeeplab.download import digest
 from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
+from mmdeeplab.schema.files import chain
 from mmdeeplab.shipped import HOME
 
 Runner = Callable[[Run, Settings, Path], dict]
@@ -35,7 +39,9 @@ def complete(
         UserError: OUT holds results of other settings, or a run fails.
     """
     runner = runner or train_and_test
-    waiting = [run for run in runs if not is_finished(run, settings, out)]
+    data = digest_of_folder(Path(settings.data))
+    origins = {run.name: made_from(run, data) for run in runs}
+    waiting = [run for run in runs if not is_finished(run, settings, out, origins[run.name])]
     (out / 'runs').mkdir(parents=True, exist_ok=True)
     if len(waiting) < len(runs):
         print(f'{len(runs) - len(waiting)} of {len(runs)} runs are finished', flush=True)
@@ -49,7 +55,8 @@ def complete(
             result = runner(run, settings, work)
             now = time.monotonic()
             shared = dict(variant=run.variant.name, config=run.variant.config, seed=run.seed)
-            shared |= dict(settings=settings.as_json(), elapsed=round(now - started, 1))
+            shared |= dict(settings=settings.as_json(), made_from=origins[run.name])
+            shared |= dict(elapsed=round(now - started, 1))
             write_json(result_path(run, out), shared | result)
             left = (now - begin) / done * (len(waiting) - done) / 60
             tqdm.write(
@@ -65,8 +72,22 @@ def result_path(run: Run, out: Path) -> Path:
     return out / 'runs' / f'{run.name}.json'
 
 
-def is_finished(run: Run, settings: Settings, out: Path) -> bool:
-    """Whether a run's result is there, with the same settings.
+def made_from(run: Run, data: str) -> dict[str, str]:
+    """Version of the program, and SHA-256 of the run's config with its bases and of its data."""
+    config = digest(*chain(HOME / run.variant.config))
+    return dict(version=__version__, config_sha256=config, data_sha256=data)
+
+
+def digest_of_folder(folder: Path) -> str:
+    """SHA-256 of the names and contents of all files below a folder."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob('*') if path.is_file()):
+        found.update(f'{path.relative_to(folder)} {digest(path)}\n'.encode())
+    return found.hexdigest()
+
+
+def is_finished(run: Run, settings: Settings, out: Path, origin: dict[str, str]) -> bool:
+    """Whether a run's result is there, with the same settings and made from the same.
 
     Raises:
         UserError: It was made with others.
@@ -74,11 +95,12 @@ def is_finished(run: Run, settings: Settings, out: Path) -> bool:
     path = result_path(run, out)
     if not path.is_file():
         return False
-    before = json.loads(path.read_text())['settings']
+    result = json.loads(path.read_text())
+    before = result['settings'] | result.get('made_from', {})
     changed = [
-        f'{key} {before[key]!r}, now {value!r}'
-        for key, value in settings.as_json().items()
-        if before[key] != value
+        f'{key} {before.get(key)!r}, now {value!r}'
+        for key, value in (settings.as_json() | origin).items()
+        if before.get(key) != value
     ]
     if changed:
         raise UserError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import load_config, newest_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import is_regular
 from mmdeeplab.shipped import config_names, tool
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def find_checkpoint(wish: str) -> Path:
         if wish in [row.name for row in load()]:
             raise UserError(f'{wish} is not here yet: {tool("weights")} get {wish}')
     found = newest_checkpoint(path) if path.is_dir() else path
-    if found is None or not found.is_file():
+    if found is None or not is_regular(found, 'checkpoint'):
         raise UserError(
             f'no checkpoint at {wish}; training writes work_dirs/NAME/iter_N.safetensors, '
             f'{tool("convert_weights")} imports published ones'

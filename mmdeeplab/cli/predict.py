@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.kinds import KINDS
+from mmdeeplab.inference.kinds import CALIBRATION, KINDS
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-CALIBRATION = 8  # pictures by which int8 and bf16 are corrected
+CALIBRATED_BY = 8  # pictures by which int8 and bf16 are corrected
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,9 +66,9 @@ def predict(args: argparse.Namespace) -> None:
     from mmdeeplab.inference.files import readable, segment_files
     from mmdeeplab.inference.outputs import Outputs
 
-    settings = what_predictions_depend_on(args, cfg, checkpoint)
     keep = bool({'prob', 'confidence'} & set(kinds))
-    pictures = readable(inputs, CALIBRATION) if args.fast in ('bf16', 'int8') else ()
+    pictures = readable(inputs, CALIBRATED_BY) if args.fast in ('bf16', 'int8') else []
+    settings = what_predictions_depend_on(args, cfg, checkpoint, pictures)
     predictor = make_predictor(cfg, checkpoint, args, keep, pictures)
     outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     failed = segment_files(predictor, inputs, outputs, args.batch_size, passed_over(passed))
@@ -74,8 +77,10 @@ def predict(args: argparse.Namespace) -> None:
         raise UserError(f'inputs that could not be segmented: {len(failed)}, listed above')
 
 
-def what_predictions_depend_on(args: argparse.Namespace, cfg: Config, checkpoint: Path) -> dict:
-    """Weights, network and options, as they are kept beside the predictions."""
+def what_predictions_depend_on(
+    args: argparse.Namespace, cfg: Config, checkpoint: Path, calibration: Sequence[np.ndarray]
+) -> dict:
+    """Weights, network, options and what int8 and bf16 were corrected by, kept beside the masks."""
     from mmdeeplab.download import digest
 
     network = repr((cfg.model.to_dict(), cfg.get('crf') if args.crf else None))
@@ -89,7 +94,17 @@ def what_predictions_depend_on(args: argparse.Namespace, cfg: Config, checkpoint
         cfg_options=args.cfg_options,
         fast=args.fast,
         network_sha256=hashlib.sha256(network.encode()).hexdigest(),
+        **({CALIBRATION: digest_of(calibration)} if calibration else {}),
     )
+
+
+def digest_of(pictures: Sequence[np.ndarray]) -> str:
+    """SHA-256 of pictures, their sizes included."""
+    found = hashlib.sha256()
+    for picture in pictures:
+        found.update(repr(picture.shape).encode())
+        found.update(np.ascontiguousarray(picture).data)
+    return found.hexdigest()
 
 
 main = command(_parser, predict)

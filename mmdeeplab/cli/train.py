@@ -16,6 +16,7 @@ from mmdeeplab.cli.common import (
     set_work_dir,
 )
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import is_regular
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -115,7 +116,7 @@ def resume(cfg: Config, request: str | None) -> list[str]:
     if request is None:
         return []
     if request not in ('latest', 'auto'):
-        if not Path(request).is_file():
+        if not is_regular(request, 'checkpoint'):
             raise UserError(f'--resume: no checkpoint at {request}')
         cfg.resume, cfg.load_from = True, request
         return [f'resuming from {request}']

@@ -30,7 +30,7 @@ def extract(
     """Unpack the plain files of a tar (also gz, bz2, xz) or zip below ``folder``.
 
     A file appears under its name when it is whole. One that is there already is never overwritten:
-    with the same size it is kept, so that a broken run can go on.
+    with the same content it is kept, so that a broken run can go on.
 
     Args:
         archive: The archive.
@@ -53,7 +53,7 @@ def extract(
             continue
         target = folder / member.name
         if target.is_symlink() or target.exists():
-            if not target.is_file() or target.stat().st_size != member.size:
+            if not _is_there(archive, target, member):
                 raise UserError(
                     f'{target} is there already and differs from the one in {archive}; '
                     'move it away, it is not overwritten'
@@ -64,6 +64,17 @@ def extract(
                 out.write(block)
         written += 1
     return written
+
+
+def _is_there(archive: Path, target: Path, member: Member) -> bool:
+    """Whether a path is a file with the content of a member."""
+    if not target.is_file() or target.stat().st_size != member.size:
+        return False
+    with target.open('rb') as file:
+        while block := _read(archive, member.file):
+            if file.read(len(block)) != block:
+                return False
+    return True
 
 
 def members(archive: str | Path, limits: Limits = Limits()) -> Iterator[Member]:

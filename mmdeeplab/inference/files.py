@@ -13,6 +13,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
+from mmdeeplab.inference.kinds import KINDS
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 
@@ -65,7 +66,7 @@ def segment_images(
     made = 0
     images = [one for one in inputs if not one.is_video]
     with tqdm(total=len(images), desc='segmenting', unit='image', disable=None) as bar:
-        for batch, pictures in grouped(predictor, images, batch_size, failed):
+        for batch, pictures in grouped(predictor, images, outputs, batch_size, failed):
             for (one, source), result in zip(batch, predictor.batch(pictures), strict=True):
                 try:
                     outputs.write(one.name, result, source)
@@ -93,7 +94,8 @@ def segment_films(
             print(f'{one_line(str(one.path))}: {count} frames')
             made += count
         except UserError as error:
-            failed.append(about_its_name(one, error) if error.__cause__ else str(error))
+            told = about_its_name(one, error) if error.__cause__ else str(error)
+            failed.append(told + without_stale(one, outputs))
     return made
 
 
@@ -102,6 +104,16 @@ def done(one: Input, outputs: Outputs) -> bool:
     if one.is_video:
         return outputs.done(video.last_files(one.name, outputs), one.path)
     return outputs.done([outputs.path(kind, one.name) for kind in outputs.kinds], one.path)
+
+
+def without_stale(one: Input, outputs: Outputs) -> str:
+    """Remove what an earlier content of an input that cannot be segmented left; tell of it."""
+    source = source_of(one.path)
+    if one.is_video:
+        stale = video.remove_stale(one.name, outputs, source)
+    else:
+        stale = outputs.remove_stale([outputs.path(kind, one.name) for kind in KINDS], source)
+    return '; results of what was there before are removed' if stale else ''
 
 
 def about_its_name(one: Input, error: UserError) -> str:
@@ -117,7 +129,11 @@ def about_its_name(one: Input, error: UserError) -> str:
 
 
 def grouped(
-    predictor: DeepLabPredictor, inputs: list[Input], size: int, failed: list[str]
+    predictor: DeepLabPredictor,
+    inputs: list[Input],
+    outputs: Outputs,
+    size: int,
+    failed: list[str],
 ) -> Iterator[tuple[list[tuple[Input, Source]], list[np.ndarray]]]:
     """Batches of neighbours that are padded to one size, so that none changes by its batch."""
     batch: list[tuple[Input, Source]] = []
@@ -127,7 +143,7 @@ def grouped(
             source = source_of(one.path)
             picture = predictor.read(one.path)
         except UserError as error:
-            failed.append(str(error))
+            failed.append(str(error) + without_stale(one, outputs))
             continue
         other = pictures and predictor.padded_size(picture) != predictor.padded_size(pictures[0])
         if len(pictures) == size or other:

@@ -3,6 +3,9 @@
 KINDS = ('masks', 'color', 'overlay', 'prob', 'confidence')
 RECORD = 'predict.json'
 """File in a folder of predictions that says of which model they are."""
+CALIBRATION = 'calibration_sha256'
+"""In it, of the pictures that int8 and bf16 were corrected by; where others are, masks are made
+again instead of refused."""
 
 
 def suffix(kind: str) -> str:

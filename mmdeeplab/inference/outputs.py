@@ -13,8 +13,9 @@ from mmdeeplab.console import progress
 from mmdeeplab.download import digest
 from mmdeeplab.download.disk import placing, writing
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.kinds import RECORD, suffix
+from mmdeeplab.inference.kinds import CALIBRATION, KINDS, RECORD, suffix
 from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.input_files import is_regular, read_text
 from mmdeeplab.stamp import stamp
 
 MADE_FROM = 'predict.jsonl'
@@ -62,7 +63,8 @@ class Outputs:
         self.folder, self.kinds, self.overwrite = folder, tuple(kinds), overwrite
         record = folder / RECORD
         there = {} if overwrite else _read(record)
-        if changed := [key for key, value in there.items() if settings.get(key) != value]:
+        changed = [key for key, value in there.items() if settings.get(key) != value]
+        if changed and changed != [CALIBRATION]:
             raise UserError(
                 f'{folder} holds predictions with another {", ".join(changed)} (see {record}); '
                 'give another --out, or --overwrite'
@@ -92,6 +94,28 @@ class Outputs:
         self.keep(files, known)  # moved, copied or touched: the same picture
         return True
 
+    def remove_stale(self, files: Sequence[Path], source: Source) -> list[Path]:
+        """Remove results of another content, or of other settings, than go by their name now.
+
+        Args:
+            files: Results under the name of the input, those that are not wanted included.
+            source: The input; where its content could not be read, its results stay.
+
+        Returns:
+            The files that were removed.
+        """
+        now = [source.sha256, self.settings]
+        there = [file for file in files if source.sha256 and file.exists()]
+        made = {file: self._made.get(self._key(file)) for file in there}
+        stale = [
+            file for file, one in made.items() if one and [one['sha256'], one['settings']] != now
+        ]
+        for file in stale:
+            with writing(file):
+                file.unlink(missing_ok=True)
+            del self._made[self._key(file)]
+        return stale
+
     def keep(self, files: Sequence[Path], source: Source) -> None:
         """Remember that the files, which are complete, were made from ``source``."""
         lines = []
@@ -109,6 +133,7 @@ class Outputs:
         for kind, file in zip(self.kinds, files, strict=True):
             result.save(file, kind)
         self.keep(files, source)
+        self.remove_stale([self.path(kind, name) for kind in KINDS], source)
 
     def _key(self, file: Path) -> str:
         return file.relative_to(self.folder).as_posix()
@@ -125,9 +150,9 @@ def _size(file: Path) -> int:
 
 def _read(record: Path) -> dict:
     try:
-        return dict(json.loads(record.read_text()))
-    except FileNotFoundError:
-        return {}
+        return dict(json.loads(read_text(record))) if is_regular(record) else {}
+    except UserError:
+        raise
     except (ValueError, TypeError) as error:
         raise UserError(
             f'{record} cannot be read ({error}); remove it, or use --overwrite'
@@ -137,7 +162,7 @@ def _read(record: Path) -> dict:
 def _read_lines(path: Path) -> dict[str, dict]:
     """The last whole line of each file; lines that were cut are left out."""
     found: dict[str, dict] = {}
-    if not path.is_file():
+    if not is_regular(path):
         return found
     with path.open(errors='replace') as lines:
         for line in progress(lines, f'reading {path}', unit='lines'):

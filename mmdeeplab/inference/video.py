@@ -12,7 +12,8 @@ from mmdeeplab.console import one_line, progress
 from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.inputs import Input
-from mmdeeplab.inference.outputs import Outputs, source_of
+from mmdeeplab.inference.kinds import KINDS
+from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.input_files import require_regular
 
@@ -130,7 +131,17 @@ def segment_video(
         with placing(last_file(film.name, outputs, kind)) as partial:
             partial.write_text(summary + '\n')
     outputs.keep(last_files(film.name, outputs), source)
+    remove_stale(film.name, outputs, source)
     return number
+
+
+def remove_stale(name: str, outputs: Outputs, source: Source) -> list[Path]:
+    """:meth:`Outputs.remove_stale` of a film, its frames included."""
+    stale = outputs.remove_stale([last_file(name, outputs, kind) for kind in KINDS], source)
+    for file in stale:
+        if file.suffix == '.json':  # beside its frames
+            remove_frames_after(0, file.parent)
+    return stale
 
 
 def remove_frames_after(number: int, folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import is_system_folder, list_files
+from mmdeeplab.input_files import is_regular, is_system_folder, list_files
 from mmdeeplab.new_config.pairs import Pairs, pair
 
 IMAGES = ('JPEGImages', 'images', 'image', 'imgs', 'img', 'photos', 'leftImg8bit')
@@ -78,7 +78,7 @@ def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layo
     """A folder of images and one of masks."""
     how = f'{images.name}/ and {masks.name}/'
     lists = [root / 'ImageSets' / 'Segmentation' / f'{split}.txt' for split in ('train', 'val')]
-    if all(path.is_file() for path in lists):
+    if all(is_regular(path, 'list') for path in lists):
         found = pair(images, masks)
         known = FilesById(images, found.image_suffixes)
         train, val = (

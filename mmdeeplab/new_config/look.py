@@ -15,6 +15,7 @@ from mmdeeplab.datasets.files import VOID, read_bytes, read_header
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import is_regular
 from mmdeeplab.new_config.layout import Layout
 from mmdeeplab.new_config.levels import Levels, guess_levels
 from mmdeeplab.new_config.pairs import Pairs
@@ -144,7 +145,7 @@ def class_names(root: Path, wish: str, ids: set[int]) -> tuple[str, ...]:
     if wish:
         names = tuple(name.strip() for name in wish.split(','))
         where = '--classes'
-    elif (root / 'classes.txt').is_file():
+    elif is_regular(root / 'classes.txt', 'list of classes'):
         names, where = read_classes(root / 'classes.txt'), str(root / 'classes.txt')
     elif (root / 'JPEGImages').is_dir() and count == len(VOC_CLASSES):
         return VOC_CLASSES

@@ -1,6 +1,7 @@
 """The steps, each of which leaves alone what is there already."""
 
 import shutil
+import sys
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from mmdeeplab.prepare_voc.layout import (
     IMAGES,
     LISTS,
     MASKS,
+    SHOWN,
     VOC_FOLDER,
     fault,
     list_path,
@@ -76,8 +78,14 @@ def prepare(
     train, val = (set(read_split(list_path(voc, split))) for split in OWN)
     hidden = True if quiet else None
     with tqdm(total=counts.trainaug, desc='masks', unit='mask', disable=hidden) as bar:
-        copy_masks(voc, train, bar)
-        extra = convert_masks(voc, archive, train | val, bar)
+        other = copy_masks(voc, train, bar)
+        extra, others = convert_masks(voc, archive, train | val, bar)
+    if kept := sorted(other | others):
+        print(
+            f'warning: {len(kept):,} masks in {voc / AUG_MASKS} differ from those of VOC and SBD '
+            f'and are kept: {", ".join(kept[:SHOWN])}; move them away to have them made again',
+            file=sys.stderr,
+        )
     write_list(list_path(voc, 'trainaug'), train | extra)
     require(voc, counts, ALL)
     return Prepared(voc, True)
@@ -99,35 +107,57 @@ def require(voc: Path, counts: Counts, splits: tuple[str, ...]) -> None:
         raise UserError(f'{voc} is not complete: {text}')
 
 
-def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> None:
-    """Give VOC's own masks of ``ids`` to ``SegmentationClassAug``."""
+def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> set[str]:
+    """Give VOC's masks of ``ids`` to ``SegmentationClassAug``; return which it has otherwise."""
     here = stems(voc / AUG_MASKS, '.png')
+    other = set()
     for i in sorted(ids):
+        source, target = voc / MASKS / f'{i}.png', voc / AUG_MASKS / f'{i}.png'
         if i not in here:
-            with placing(voc / AUG_MASKS / f'{i}.png') as partial:
-                shutil.copyfile(voc / MASKS / f'{i}.png', partial)
+            with placing(target) as partial:
+                shutil.copyfile(source, partial)
+        elif source.read_bytes() != target.read_bytes():
+            other.add(i)
         bar.update()
+    return other
 
 
-def convert_masks(voc: Path, archive: Path, without: set[str], bar: tqdm) -> set[str]:
-    """Write SBD's masks of all images but those ``without``; return whose they are.
+def convert_masks(
+    voc: Path, archive: Path, without: set[str], bar: tqdm
+) -> tuple[set[str], set[str]]:
+    """Write SBD's masks of all images but those ``without``.
+
+    Returns:
+        Whose masks they are, and of which images another mask is there already.
 
     Raises:
         UserError: A mask does not fit its image.
     """
     here = stems(voc / AUG_MASKS, '.png')
-    ids = set()
+    ids, other = set(), set()
     for i, body in masks(archive):
         if i in without:
             continue
         ids.add(i)
+        mask = labels(body, f'{i}.mat of {archive}')
+        target = voc / AUG_MASKS / f'{i}.png'
         if i not in here:
-            mask = labels(body, f'{i}.mat of {archive}')
             check_size(mask, voc / IMAGES / f'{i}.jpg')
-            with placing(voc / AUG_MASKS / f'{i}.png') as partial:
+            with placing(target) as partial:
                 save(mask, partial)
+        elif not holds(target, mask):
+            other.add(i)
         bar.update()
-    return ids
+    return ids, other
+
+
+def holds(path: Path, mask: np.ndarray) -> bool:
+    """Whether a file is a picture of the ids of ``mask`` (H, W)."""
+    try:
+        with Image.open(path) as opened:
+            return np.array_equal(np.asarray(opened), mask)
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def check_size(mask: np.ndarray, image: Path) -> None:

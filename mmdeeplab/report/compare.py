@@ -12,6 +12,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.bootstrap import percentile, resample
 from mmdeeplab.evaluation.per_image import ImageCounts
 from mmdeeplab.evaluation.scores import MEANS, class_scores, mean_scores
+from mmdeeplab.input_files import is_regular, read_text
 from mmdeeplab.report.html import number
 from mmdeeplab.shipped import tool
 
@@ -50,9 +51,11 @@ def read_metrics(path: Path) -> dict:
     """
     file = path / 'metrics.json' if path.is_dir() else path
     try:
-        metrics = json.loads(file.read_text())
-    except FileNotFoundError as error:
-        raise UserError(f'no metrics.json at {path}; {tool("test")} --out DIR writes it') from error
+        if not is_regular(file):
+            raise UserError(f'no metrics.json at {path}; {tool("test")} --out DIR writes it')
+        metrics = json.loads(read_text(file))
+    except UserError:
+        raise
     except ValueError as error:  # not JSON, or not text
         raise UserError(f'{file} is not a metrics.json: {error}') from error
     if not isinstance(metrics, dict) or 'per_class' not in metrics:

@@ -17,6 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import is_regular
 from mmdeeplab.weights.caffe_start import OLD, cut_for
 from mmdeeplab.weights.caffemodel import read_blobs
 from mmdeeplab.weights.npz import read_npz
@@ -151,7 +152,7 @@ def read(path: Path) -> dict[str, Array]:
     Raises:
         UserError: No such file, neither of them, or a damaged one.
     """
-    if path.suffix not in ('.caffemodel', '.npz') or not path.is_file():
+    if path.suffix not in ('.caffemodel', '.npz') or not is_regular(path):
         raise UserError(f'no .caffemodel, and no .npz of LAYER/weights and LAYER/biases, at {path}')
     if path.suffix == '.npz':
         return merge_classifiers(divide_statistics(read_npz(path)))

@@ -6,6 +6,7 @@ Field numbers from Caffe's `src/caffe/proto/caffe.proto`.
 from collections.abc import Iterator
 from pathlib import Path
 
+from mmdeeplab.input_files import read_bytes
 from mmdeeplab.weights.protobuf import Message, shaped
 from mmdeeplab.weights.table import Array
 
@@ -23,7 +24,7 @@ def read_blobs(path: Path) -> dict[str, Array]:
     Raises:
         DamagedError: Not a ``.caffemodel``, or cut short.
     """
-    net = Message(memoryview(path.read_bytes()))
+    net = Message(memoryview(read_bytes(path)))
     return dict(blobs(net))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.input_files import is_regular
 from mmdeeplab.weights.npz import read_npz
 from mmdeeplab.weights.table import Array, Rule, Table, at
 from mmdeeplab.weights.tf_bundle import read_bundle
@@ -140,7 +141,7 @@ def read(path: Path) -> dict[str, Array]:
     Raises:
         UserError: Nothing is there, it is damaged, or TensorFlow is needed and not installed.
     """
-    if path.suffix in ('.npz', '.pb') and not path.is_file():
+    if path.suffix in ('.npz', '.pb') and not is_regular(path):
         raise UserError(f'no such file: {path}')
     if path.suffix == '.pb':
         return read_graph(path)
@@ -150,7 +151,7 @@ def read(path: Path) -> dict[str, Array]:
         path = path.with_suffix('')
     if path.with_name(f'{path.name}.index').is_file():
         return read_bundle(path)
-    if not path.is_file():
+    if not is_regular(path):
         raise UserError(
             f'no TF checkpoint at {path}: give the prefix, e.g. DIR/model.ckpt for '
             'DIR/model.ckpt.index and DIR/model.ckpt.data-00000-of-00001, or a .pb or .npz'

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.input_files import read_bytes
 from mmdeeplab.weights.protobuf import DamagedError, Message, numbers, shaped
 from mmdeeplab.weights.table import Array
 
@@ -39,7 +40,7 @@ def read_graph(path: Path) -> dict[str, Array]:
         DamagedError: Not a graph, cut short, or without variables.
     """
     try:
-        found = dict(variables(Message(memoryview(path.read_bytes()))))
+        found = dict(variables(Message(memoryview(read_bytes(path)))))
     except DamagedError as error:
         raise DamagedError(f'{path} is not a frozen graph, or damaged: {error}') from error
     if not found:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.input_files import is_regular, read_bytes
 from mmdeeplab.models.backbones.inverted_residual import MOBILE_NORM
 from mmdeeplab.models.layers import HEAD_NORM
 from mmdeeplab.weights import tf
@@ -37,10 +38,10 @@ def read(path: Path) -> dict[str, Array]:
     Raises:
         UserError: No such file, not TensorFlow Lite, another network, or `tflite` is missing.
     """
-    if not path.is_file():
+    if not is_regular(path):
         raise UnreadableError(f'no such file: {path}')
     try:
-        return dict(variables(Graph(path.read_bytes()).layers()))
+        return dict(variables(Graph(read_bytes(path)).layers()))
     except UnreadableError as error:
         raise UnreadableError(f'{path}: {error}') from error
 

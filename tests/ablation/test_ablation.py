@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 from places import ROOT
 from tools_conftest import SMALL, Tool, data, tool
 
+from mmdeeplab.ablation import runs
 from mmdeeplab.ablation.plan import BANDS, VARIANTS, Run, Settings, plan
 from mmdeeplab.ablation.report import collect, markdown, summarise
 from mmdeeplab.ablation.runs import complete, costs
@@ -87,6 +89,50 @@ def test_results_of_other_settings_are_not_mixed(done: Path) -> None:
     path.write_text(json.dumps(changed))
     with pytest.raises(UserError, match='2 settings'):
         collect(done)
+
+
+def another_picture(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / 'a.jpg').write_bytes(b'2')
+
+
+def another_name(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (data / 'a.jpg').rename(data / 'b.jpg')
+
+
+def another_version(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, '__version__', '0.0.9')
+
+
+def another_config(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = data.parent / 'home'
+    shutil.copytree(ROOT / 'configs', home / 'configs')
+    with (home / 'configs/deeplabv3plus_xception_voc.py').open('a') as base:
+        base.write('# changed')
+    monkeypatch.setattr(runs, 'HOME', home)
+
+
+CHANGES = [another_picture, another_name, another_version, another_config]
+
+
+@pytest.mark.parametrize('change', CHANGES)
+def test_results_made_from_something_else_are_not_mixed(
+    change: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = tmp_path / 'data', tmp_path / 'out'
+    data.mkdir()
+    (data / 'a.jpg').write_bytes(b'1')
+    settings = Settings(str(data), 7)
+    complete(plan(['base'], 1), settings, out, Stub())
+    (data / 'a.jpg').touch()
+    complete(plan(['base'], 1), settings, out, Stub(fail_at='base-seed0'))
+    change(data, monkeypatch)
+    with pytest.raises(UserError, match='another --out'):
+        complete(plan(['base'], 1), settings, out, Stub())
+    if change is not another_config:  # which is a variant's own
+        monkeypatch.setattr(runs, 'is_finished', lambda run, *_: run.seed == 0)
+        complete(plan(['base'], 2), settings, out, Stub())
+        with pytest.raises(UserError, match='2 settings'):
+            collect(out)
 
 
 def test_summary_by_hand(done: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mmdeeplab.check.colour_list import read_colours
+from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.engine.checkpoint import read_checkpoint
@@ -17,11 +18,16 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference.files import readable
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
+from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.video import frames
 from mmdeeplab.input_files import list_files, read_bytes
+from mmdeeplab.new_config.look import class_names
+from mmdeeplab.report.compare import read_metrics
 from mmdeeplab.schema.files import chain
 from mmdeeplab.serve.examples import from_folder
 from mmdeeplab.serve.limits import Limits
+from mmdeeplab.shipped import find_config
+from mmdeeplab.weights import caffe, tf, tflite
 
 
 def bound(path: Path) -> None:
@@ -63,6 +69,14 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     'pth': ('w.pth', read_checkpoint),
     'video': ('x.mp4', lambda path: next(frames(path))),
     'config': ('c.py', lambda path: list(chain(path))),
+    'named config': ('c.py', lambda path: find_config(str(path))),
+    'named checkpoint': ('w.pth', lambda path: find_checkpoint(str(path))),
+    'metrics': ('metrics.json', lambda path: read_metrics(path)),
+    'record of predictions': ('predict.json', lambda path: Outputs(path.parent, ['masks'], {})),
+    'classes of a folder': ('classes.txt', lambda path: class_names(path.parent, '', {0})),
+    'tflite': ('x.tflite', tflite.read),
+    'frozen graph': ('x.pb', tf.read),
+    'caffemodel': ('x.caffemodel', caffe.read),
     'served examples': ('x.jpg', lambda path: from_folder(path.parent, Limits())),
 }
 
@@ -72,8 +86,16 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 def test_what_is_no_file_is_one_sentence_at_once(tmp_path: Path, thing: str, reader: str) -> None:
     make, words = NO_FILES[thing]
     name, read = READERS[reader]
-    if thing == 'terabyte' and reader in ('checkpoint', 'pth', 'video'):
+    if thing == 'terabyte' and reader in (
+        'checkpoint',
+        'pth',
+        'video',
+        'named config',
+        'named checkpoint',
+    ):
         pytest.skip('their programs map or stream the file')
+    if thing == 'folder' and reader in ('metrics', 'named checkpoint'):
+        pytest.skip('they look into a folder')
     path = tmp_path / name
     make(path)
     with pytest.raises(UserError, match=words) as error:

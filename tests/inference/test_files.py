@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.files import segment_files
+from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import find_inputs
 from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.segmentation import Segmentation
@@ -29,6 +31,9 @@ class Darkness:
     def batch(self, pictures: list[np.ndarray]) -> list[Segmentation]:
         self.seen += len(pictures)
         return [Segmentation(p, p[..., 0], [str(i) for i in range(256)], COLOURS) for p in pictures]
+
+    def read(self, path: Path) -> np.ndarray:
+        return read_picture(path)
 
     def padded_size(self, picture: np.ndarray) -> tuple[int, ...]:
         return picture.shape[:2]
@@ -52,7 +57,7 @@ class Place(SimpleNamespace):
         network = Darkness()
         given = [str(self.root / one) for one in inputs or ['in']]
         found, _ = find_inputs(given)
-        outputs = Outputs(self.out, ['masks', 'overlay'], settings, overwrite)
+        outputs = Outputs(self.out, self.kinds, settings, overwrite)
         self.failed = segment_files(network, found, outputs, 2)
         return network.seen
 
@@ -64,6 +69,7 @@ class Place(SimpleNamespace):
 def place(tmp_path: Path) -> Place:
     (tmp_path / 'in').mkdir()
     place = Place(root=tmp_path, out=tmp_path / 'out', picture=tmp_path / 'in/a.bmp', failed=[])
+    place.kinds = ['masks', 'overlay']
     place.picture.write_bytes(grey(1))
     assert place.run() == 1
     assert place.mask() == 1
@@ -120,6 +126,56 @@ def test_a_mask_is_of_the_picture_that_is_there(change: object, place: Place) ->
     assert place.run() == 1
     assert place.mask() == 2
     assert place.run() == 0
+
+
+def broken(place: Place) -> None:
+    place.picture.write_bytes(b'no picture')
+
+
+def broken_film(place: Place) -> None:
+    film(place.root / 'in/a.avi', 3, 50)
+    place.picture.unlink()
+    place.run()
+    (place.root / 'in/a.avi').write_bytes(b'no film')
+
+
+@pytest.mark.parametrize('change', [broken, broken_film])
+def test_what_cannot_be_segmented_now_has_no_mask_of_before(change: object, place: Place) -> None:
+    change(place)  # type: ignore[operator]
+    place.run()
+    (told,) = place.failed
+    assert told.endswith('results of what was there before are removed')
+    kept = [path for path in place.out.rglob('a*') if path.is_file()]
+    assert len(kept) == (2 if change is broken_film else 0)  # those of the picture that was there
+    place.run()
+    assert 'removed' not in place.failed[0]
+
+
+def test_a_picture_that_cannot_be_opened_keeps_its_mask(place: Place) -> None:
+    place.picture.unlink()
+    place.picture.symlink_to('a.bmp')
+    place.run()
+    assert len(place.failed) == 1
+    assert place.mask() == 1
+
+
+@pytest.mark.parametrize('name', ['a.bmp', 'a.avi'])
+def test_no_kind_is_of_what_was_there_before(place: Place, name: str) -> None:
+    path = place.root / 'in' / name
+    place.picture.unlink()
+    shutil.rmtree(place.out)
+    for value in (50, 200):
+        place.kinds = ['masks', 'overlay'] if value == 50 else ['color']
+        film(path, 3, value) if path.suffix == '.avi' else path.write_bytes(grey(value))
+        place.run()
+    made = {file.relative_to(place.out).parts[0] for file in place.out.rglob('*/**/*.*')}
+    assert made == {'color'}
+
+
+def test_masks_of_another_calibration_are_made_again(place: Place) -> None:
+    """Not refused: a folder that grows has other pictures to calibrate by."""
+    for calibration, made in (('a', 1), ('a', 0), ('b', 1)):
+        assert place.run(settings=SETTINGS | dict(calibration_sha256=calibration)) == made
 
 
 def touched(place: Place) -> None:

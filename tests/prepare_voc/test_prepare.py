@@ -169,14 +169,20 @@ def test_a_run_broken_at_any_file_is_gone_on_with(
     assert place.ids('trainaug') == sorted(TRAIN + EXTRA)
 
 
-def test_files_of_the_user_stay(place: Place) -> None:
-    own = place.voc / 'SegmentationClassAug' / '2008_000002.png'
+@pytest.mark.parametrize('name', ['2008_000002', '2007_000032'])  # from SBD, from VOC
+def test_files_of_the_user_stay_and_are_told(
+    place: Place, name: str, capsys: pytest.CaptureFixture
+) -> None:
+    own = place.voc / 'SegmentationClassAug' / f'{name}.png'
     own.parent.mkdir(parents=True)
     own.write_bytes(png(np.zeros((5, 7), np.uint8)))
     notes = place.voc / 'notes.txt'
     notes.write_text('mine')
     body = own.read_bytes()
     place.run()
+    said = capsys.readouterr().err
+    assert f'1 masks in {own.parent} differ' in said
+    assert name in said
     assert own.read_bytes() == body
     assert notes.read_text() == 'mine'
 
@@ -198,13 +204,16 @@ def test_a_list_of_other_images_is_not_overwritten(place: Place) -> None:
     assert place.ids('trainaug') == [*TRAIN, *VAL]
 
 
-def test_another_image_in_the_way_is_not_overwritten(place: Place) -> None:
+@pytest.mark.parametrize('same_size', [False, True])
+def test_another_image_in_the_way_is_not_overwritten(place: Place, same_size: bool) -> None:
     path = place.voc / 'JPEGImages' / '2007_000032.jpg'
     path.parent.mkdir(parents=True)
-    path.write_bytes(b'mine')
+    real = voc_files()['VOCdevkit/VOC2012/JPEGImages/2007_000032.jpg']
+    mine = bytes(len(real)) if same_size else b'mine'
+    path.write_bytes(mine)
     with pytest.raises(UserError, match=r'2007_000032\.jpg is there already and differs'):
         place.run()
-    assert path.read_bytes() == b'mine'
+    assert path.read_bytes() == mine
 
 
 def test_an_unpacked_voc_is_enough(place: Place) -> None:

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mmdeeplab import __version__
 from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.download import digest
 from mmdeeplab.download.disk import placing
@@ -27,6 +28,13 @@ class Record:
     sha256: str
     config: str | None = None
     cfg_options: tuple[str, ...] = ()
+    converter: str = ''
+
+
+def converter_version() -> str:
+    """Version and code of the importers, on which a converted file depends, too."""
+    sources = sorted(Path(__file__).parents[1].glob('*.py'))
+    return f'{__version__}-{digest(*sources)[:12]}'
 
 
 class Cache:
@@ -74,7 +82,14 @@ class Cache:
     def keep(self, row: Checkpoint, downloaded: str, path: Path) -> None:
         """Write the record of a checkpoint that is in its place."""
         record = Record(
-            row.name, row.url, downloaded, path.name, digest(path), row.config, row.cfg_options
+            row.name,
+            row.url,
+            downloaded,
+            path.name,
+            digest(path),
+            row.config,
+            row.cfg_options,
+            converter_version(),
         )
         _write(path.with_name(f'{row.name}.json'), asdict(record))
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from mmdeeplab.download import Limits, Patience, extract, fetch
 from mmdeeplab.download.disk import writing
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.catalogue.cache import Cache
+from mmdeeplab.shipped import tool
+from mmdeeplab.weights.catalogue.cache import Cache, converter_version
 from mmdeeplab.weights.catalogue.rows import LONGEST_DIGEST, OWN, Checkpoint
 
 LIMITS = Limits(size=4 << 30, files=1_000)
@@ -46,6 +47,14 @@ def obtain(
     if row.importer is None:
         raise UserError(f'{row.name} cannot be imported: {row.note} It is at {row.url}')
     if not refresh and (path := cache.verified(row.name, row)):
+        record = cache.record(row.name)
+        if row.importer != OWN and record and record.converter != converter_version():
+            print(
+                f'{row.name} was converted by another version of the importer '
+                f'({record.converter}); `{tool("weights")} get {row.name} --refresh` '
+                'converts it again',
+                file=sys.stderr,
+            )
         return path
     download = cache.downloads(row.name) / row.file_name
     downloaded = _download(row, cache, download, patience, quiet)

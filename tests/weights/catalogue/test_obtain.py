@@ -106,6 +106,22 @@ def test_a_row_that_has_changed_is_fetched_again(lab: Lab, change: dict) -> None
     assert lab.cache.verified('mine')
 
 
+def test_what_another_importer_converted_is_told(
+    lab: Lab, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.get()
+    capsys.readouterr()
+    lab.get()
+    assert capsys.readouterr().err == ''
+    record = lab.cache.weights('mine').with_suffix('.json')
+    record.write_text(record.read_text().replace('"converter": "', '"converter": "0.0.9-'))
+    lab.get()
+    said = capsys.readouterr().err
+    assert 'mine was converted by another version of the importer (0.0.9-' in said
+    assert 'get mine --refresh' in said
+    assert lab.converted == 1
+
+
 def test_refresh_does_everything_again(lab: Lab) -> None:
     lab.get()
     lab.get(refresh=True)
