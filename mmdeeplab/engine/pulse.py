@@ -15,10 +15,14 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.distributed import PrefixStore, Store, TCPStore
 
+from mmdeeplab.engine.ranks import TIMEOUT
 from mmdeeplab.registry import HOOKS
 
 PERIOD = 1.0  # seconds between two signs of life
 SILENT = 3  # missing signs that blame a rank once an exchange failed
+# Of the limit of exchanges: past that, NCCL's watchdog ends the ranks that wait for a frozen one,
+# and the launcher would name one of those.
+SHARE = 0.8
 
 
 @HOOKS.register_module()
@@ -29,8 +33,8 @@ class PulseHook(Hook):
     disk) would hold the others in their next exchange, where each waits without a word.
 
     Args:
-        timeout: Seconds of silence. Exchanges of the backend have their own limit,
-            ``env_cfg.dist_cfg.timeout``, which is the default here.
+        timeout: Seconds of silence; by default 0.8 of ``env_cfg.dist_cfg.timeout``, the limit of
+            exchanges, so that the frozen rank is found before those that wait for it are ended.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
@@ -39,7 +43,7 @@ class PulseHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         self.rank, self.world_size = runner.rank, runner.world_size
-        self.timeout = self.timeout or getattr(runner, 'timeout', 300)
+        self.timeout = self.timeout or SHARE * getattr(runner, 'timeout', TIMEOUT)
         if self.world_size < 2 or 'MASTER_ADDR' not in os.environ:
             return
         self.runner = runner
