@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -15,9 +14,10 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.engine.loops import resumes_anywhere
+from mmdeeplab.engine.ranks import TIMEOUT
+from mmdeeplab.engine.signal_watch import LIMITS, SignalWatch
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-ECHO = 2.0  # seconds in which a second signal is the first one, sent on by a launcher
+SIGNALS = tuple(LIMITS)
 
 
 class PreemptionHook(Hook):
@@ -26,31 +26,34 @@ class PreemptionHook(Hook):
     143, 130 and 138: "interrupted in good order, resume me". All ranks leave after the same step,
     whichever of them got the signal. During validation the weights of the last step are saved; the
     resumed run makes that validation anew. A second signal ends the process at once with its own
-    code.
+    code, and a step that does not end for waiting is given up
+    (:mod:`mmdeeplab.engine.signal_watch`).
     """
 
     priority = 'LOWEST'  # when everything else has seen the step
 
     def __init__(self) -> None:
-        self.signal, self.since = 0, 0.0
+        self.signal, self.leaving = 0, False
+        self.watch: SignalWatch | None = None
         self.group: Any = None
         self.before: dict = {}
 
     def before_train(self, runner: Runner) -> None:
         if dist.get_world_size() > 1:  # of its own: no waiting for a GPU at every step
-            limit = timedelta(seconds=getattr(runner, 'timeout', 300))
+            limit = timedelta(seconds=getattr(runner, 'timeout', TIMEOUT))
             self.group = torch.distributed.new_group(timeout=limit, backend='gloo')
         self.process = os.getpid()
         if threading.current_thread() is threading.main_thread():
             self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self.watch = SignalWatch(self._answered)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self.process:
-            return  # a data loading process, which the step still needs
-        if not self.signal:
-            self.signal, self.since = number, time.monotonic()
-        elif time.monotonic() - self.since > ECHO or number != self.signal:
-            os._exit(128 + number)
+        if os.getpid() == self.process:  # not a data loading process, which the step still needs
+            self.signal = self.signal or number
+
+    def _answered(self) -> bool:
+        """Whether this process saves, or, alone, has noticed that it is to: its step will end."""
+        return self.leaving or (self.group is None and self.signal > 0)
 
     def after_train_iter(
         self,
@@ -76,7 +79,7 @@ class PreemptionHook(Hook):
             self._leave(runner, self.signal, runner.iter)
 
     def _leave(self, runner: Runner, number: int, done: int) -> None:
-        name = signal.Signals(number).name
+        name, self.leaving = signal.Signals(number).name, True
         runner.logger.warning(f'{name}: leaving after iteration {done}')
         failure = self.save(runner, done)
         if self.group is not None:
@@ -107,3 +110,6 @@ class PreemptionHook(Hook):
         for number, handler in self.before.items():
             signal.signal(number, handler)
         self.before = {}
+        if self.watch is not None:
+            self.watch.close()
+            self.watch = None
