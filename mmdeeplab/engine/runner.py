@@ -52,6 +52,7 @@ from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.resume import take_own_weights
+from mmdeeplab.engine.tf32 import set_tf32
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
@@ -138,6 +139,7 @@ class DeepLabRunner(ResumableRunner):
 
     def setup_env(self, env_cfg: dict) -> None:
         self.timeout = join_ranks(self.launcher, env_cfg)
+        set_tf32(env_cfg.get('allow_tf32'))
         super().setup_env(env_cfg)
 
     def build_logger(

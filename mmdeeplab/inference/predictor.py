@@ -17,6 +17,7 @@ from torch import Tensor
 from mmdeeplab.analysis import input_channels
 from mmdeeplab.engine.checkpoint import load_weights, unwrap
 from mmdeeplab.engine.finite import refuse_logits
+from mmdeeplab.engine.tf32 import set_tf32
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.foreground import two_classes
@@ -58,6 +59,8 @@ class DeepLabPredictor:
             allow less.
         calibration: Pictures by which ``'int8'`` and ``'bf16'`` set ranges and biases; without any,
             the first one that is segmented.
+        allow_tf32: Whether NVIDIA's GPUs may round the factors of float32 products to TF32, in the
+            whole process; without it the config's ``env_cfg.allow_tf32``, else PyTorch's default.
 
     Raises:
         UserError: No such file, weights that do not fit, no such device.
@@ -78,6 +81,7 @@ class DeepLabPredictor:
         keep_logits: bool | None = None,
         fast: bool | str = False,
         calibration: Iterable[Picture] = (),
+        allow_tf32: bool | None = None,
     ) -> None:
         from mmdeeplab.cli.common import open_config
         from mmdeeplab.cli.inference import find_checkpoint, find_model
@@ -91,6 +95,8 @@ class DeepLabPredictor:
             wish = None if checkpoint is None else str(checkpoint)
             name, options, weights = find_model(str(model), wish)
             cfg = open_config(name, options)
+        in_config = (cfg.get('env_cfg') or {}).get('allow_tf32')
+        set_tf32(in_config if allow_tf32 is None else allow_tf32)
         self.crf = crf_of(cfg) if crf else None
         if tta:
             enable_tta(cfg)

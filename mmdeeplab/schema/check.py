@@ -66,6 +66,8 @@ def _check_names(path: Path, node: Mapping[str, Any]) -> None:
         choose('default_scope', node.get('default_scope', SCOPES[0]), SCOPES)
         if node.get('runner_type'):
             find_class(node['runner_type'], ('runner_type',))
+    if path == ('env_cfg',):
+        choose('env_cfg.allow_tf32', node.get('allow_tf32'), (None, True, False))
     if path[-1:] == ('optim_wrapper',) and node.get('constructor'):
         find_class(node['constructor'], (*path, 'constructor'))
     if path[-1:] == ('clip_grad',):

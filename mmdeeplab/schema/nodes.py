@@ -66,7 +66,7 @@ PLACES: Sequence[tuple[str, frozenset[str]]] = [
         (r'optim_wrapper\.paramwise_cfg', PARAMWISE),
         (r'optim_wrapper\.paramwise_cfg\.custom_keys\..*', {'lr_mult', 'decay_mult'}),
         (r'auto_scale_lr', {'enable', 'base_batch_size'}),
-        (r'env_cfg', {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),
+        (r'env_cfg', {'cudnn_benchmark', 'allow_tf32', 'mp_cfg', 'dist_cfg', 'resource_limit'}),
         (r'env_cfg\.mp_cfg', {'mp_start_method', 'opencv_num_threads'}),
         (
             r'env_cfg\.dist_cfg',
