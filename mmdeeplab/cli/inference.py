@@ -49,7 +49,7 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         choices=(True, 'bf16', 'int8'),
         metavar='bf16|int8',
         help='on a CPU, by the fastest engine: the same labels but for ties in the last bits, or '
-        'allow a lower precision',
+        'allow a lower precision; on a GPU folded, or in bf16',
     )
 
 

@@ -26,6 +26,7 @@ from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+    from mmengine.model import BaseModel
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +71,12 @@ def test(args: argparse.Namespace) -> None:
     cfg.load_from, cfg.resume = args.checkpoint, False
     if args.save_masks and not args.out:
         raise UserError('--save-masks needs --out DIR')
+    if args.fast:
+        from mmengine.device import get_device
+
+        from mmdeeplab.fast.engines import require_precision
+
+        require_precision(args.fast, get_device())
     require_data(cfg, 'test')
     measure(cfg, args)
     from mmengine import dist
@@ -110,6 +117,8 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
 
     scores = runner.test()
     result = collect(runner.test_evaluator, scores) | dict(protocol=protocol)
+    if args.fast:
+        result |= what_ran(runner.model, args.fast)
     if not dist.is_main_process():
         return result
     if 'scores' in result:
@@ -129,6 +138,17 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
                 "dict(type='mmdeeplab.SegMetric') in test_evaluator"
             )
     return result
+
+
+def what_ran(model: BaseModel, allowed: bool | str) -> dict:
+    """For metrics.json: engines of all ranks, their lowest precision, and the one allowed."""
+    from mmengine import dist
+
+    from mmdeeplab.fast import engines_used
+    from mmdeeplab.fast.engines import precision
+
+    names = sorted(set().union(*dist.all_gather_object(engines_used(model))))
+    return dict(fast=precision(names), fast_allowed=allowed, engines=names)
 
 
 def measure(cfg: Config, args: argparse.Namespace) -> None:
@@ -166,7 +186,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=digest(args.checkpoint),
         output_stride=args.output_stride,
-        **inference_options(args),
+        **inference_options(args) | ({'fast': result['fast']} if args.fast else {}),
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)

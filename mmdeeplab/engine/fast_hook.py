@@ -1,11 +1,13 @@
 """``tools/test.py --fast``: the fast network in the plain one's place once the weights are read."""
 
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mmdeeplab.registry import HOOKS
 
@@ -29,11 +31,17 @@ class FastHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         from mmdeeplab.fast import accelerate
+
+        pictures = self._calibration(runner)
+        runner.model = accelerate(runner.model.eval(), self.fast, self.keep_logits, pictures)
+
+    def _calibration(self, runner: Runner) -> Iterator[Tensor]:
+        """Read only where the device has engines that are corrected."""
         from mmdeeplab.inference.predictor import prepared
 
-        pictures = training_pictures(runner.cfg) if self.fast in LOWER else []
-        calibration = [prepared(runner.model, picture) for picture in pictures]
-        runner.model = accelerate(runner.model.eval(), self.fast, self.keep_logits, calibration)
+        if self.fast in LOWER:
+            for picture in training_pictures(runner.cfg):
+                yield prepared(runner.model, picture)
 
 
 def training_pictures(cfg: Config) -> list[np.ndarray]:

@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
+from mmdeeplab.errors import UserError
 from mmdeeplab.fast import vino
 from mmdeeplab.fast.calibrate import Calibration
 from mmdeeplab.fast.choices import Choices
@@ -21,22 +22,26 @@ from mmdeeplab.processor import has_bf16, has_vnni
 Engine = Callable[[Tensor], Tensor]
 Maker = Callable[[EncoderDecoder, Tensor, Calibration], Engine]
 TURNS = 3
+AUTOCAST = 'autocast-bf16'
 
 
 def fastest(
     network: EncoderDecoder, x: Tensor, fast: bool | str, calibration: Calibration
-) -> Engine:
-    """The engine that takes the least time on this machine, for inputs of the size of ``x``.
+) -> tuple[str, Engine]:
+    """Name and engine that take the least time on this machine, for inputs of the size of ``x``.
 
-    Measured once, in turns, printed, and kept (:class:`mmdeeplab.fast.choices.Choices`).
+    Measured once, in turns, printed, and kept (:class:`mmdeeplab.fast.choices.Choices`). Away from
+    CPUs there is one, bfloat16 by autocast.
     """
+    if x.device.type != 'cpu':
+        return AUTOCAST, autocast_bf16(network)
     names = able(network, x, fast)
     if shortcoming := unsupported(fast):
         print(f'fast: {shortcoming}', file=sys.stderr)
     choices = Choices(network, tuple(x.shape), fast)
     kept = choices.kept()
     if kept in names:
-        return ENGINES[kept][1](network, x, calibration)
+        return kept, ENGINES[kept][1](network, x, calibration)
     engines = {name: ENGINES[name][1](network, x, calibration) for name in names}
     times = measured(engines, x)
     best = min(names, key=lambda name: times[name])
@@ -44,7 +49,7 @@ def fastest(
     shown = ', '.join(f'{name} {1e3 * times[name]:.0f} ms' for name in names)
     side = 'x'.join(map(str, x.shape))
     print(f'fast: {best} for {side} on this machine ({shown})', file=sys.stderr)
-    return engines[best]
+    return best, engines[best]
 
 
 @torch.no_grad()
@@ -63,6 +68,16 @@ def measured(engines: dict[str, Engine], x: Tensor) -> dict[str, float]:
 def plain(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
     """The network as it is."""
     return lambda x: network(x, mode='tensor')
+
+
+def autocast_bf16(network: EncoderDecoder) -> Engine:
+    """The network under autocast; its logits in float32."""
+
+    def run(x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return network(x, mode='tensor').float()
+
+    return run
 
 
 def packed(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
@@ -112,6 +127,25 @@ def able(network: EncoderDecoder, x: Tensor, fast: bool | str) -> list[str]:
     if vino.installed() and tuple(x.shape[2:]) == usual and len(x) == 1:
         return names
     return [name for name in names if not name.startswith('openvino')]
+
+
+def require_precision(fast: bool | str, device: str) -> None:
+    """Refuse what is computed on CPUs alone, before anything is read for it.
+
+    Raises:
+        UserError: int8 on another device.
+    """
+    if fast == 'int8' and torch.device(device).type != 'cpu':
+        raise UserError(
+            f"fast='int8' computes on CPUs alone, and this network is to run on {device}: take "
+            "'bf16', or the CPU (CUDA_VISIBLE_DEVICES=-1; predict.py --device cpu)"
+        )
+
+
+def precision(names: Iterable[str]) -> bool | str:
+    """The lowest precision among engines, as ``fast`` names it: True (float32), bf16 or int8."""
+    endings = {name.rpartition('-')[2] for name in names}
+    return next((level for level in ('int8', 'bf16') if level in endings), True)
 
 
 def unsupported(fast: bool | str) -> str:

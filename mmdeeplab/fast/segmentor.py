@@ -1,7 +1,7 @@
 """A segmentor whose network runs by a plan, in the place of the plain one."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.engine.finite import refuse
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.fast.calibrate import Calibration
-from mmdeeplab.fast.engines import Engine, fastest
+from mmdeeplab.fast.engines import Engine, fastest, require_precision
 from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')
@@ -27,7 +27,7 @@ def accelerate(
     model: BaseModel,
     fast: bool | str = True,
     keep_logits: bool = False,
-    calibration: Sequence[Tensor] = (),
+    calibration: Iterable[Tensor] = (),
 ) -> BaseModel:
     """Put the fast network in the plain one's place, also inside wrappers.
 
@@ -36,25 +36,29 @@ def accelerate(
         fast: The lowest precision allowed: True (float32), ``'bf16'`` or ``'int8'``.
         keep_logits: Results have ``seg_logits``, too, which costs time.
         calibration: Normalised pictures (1, 3, H, W) by which ``'int8'`` and ``'bf16'`` set ranges
-            and biases; without any, the first input.
+            and biases on a CPU; without any, the first input.
 
     Returns:
         The model to use from now on. On another device than a CPU it is the same network with
-        its BN folded and its maps channels-last.
+        its BN folded and its maps channels-last, under ``'bf16'`` by autocast.
 
     Raises:
         ValueError: Another ``fast``.
-        UserError: The network is in training, or calls what has no plan.
+        UserError: The network is in training, or calls what has no plan; int8 away from CPUs.
     """
     choose('fast', fast, FAST)
     network = unwrap(model)
     if network.training:
         raise UserError('fast is for inference: call model.eval() first; this network is training')
-    if next(network.parameters()).device.type != 'cpu':
+    device = next(network.parameters()).device
+    require_precision(fast, str(device))
+    if device.type != 'cpu':
         fuse_conv_bn(network)
         network.to(memory_format=torch.channels_last)
-        return model
-    quick = FastSegmentor(network, fast, keep_logits, calibration)
+        if fast is True:
+            return model
+        calibration = ()  # autocast has no biases to correct
+    quick = FastSegmentor(network, fast, keep_logits, list(calibration))
     if model is network:
         return quick
     holder = model
@@ -62,6 +66,12 @@ def accelerate(
         holder = holder.module
     holder.module = quick
     return model
+
+
+def engines_used(model: nn.Module) -> list[str]:
+    """Names of the engines that computed the network's logits, also within wrappers."""
+    network = unwrap(model)
+    return sorted(network.used) if isinstance(network, FastSegmentor) else ['plain']
 
 
 class FastSegmentor(nn.Module):
@@ -84,7 +94,9 @@ class FastSegmentor(nn.Module):
         super().__init__()
         self.network = network
         self.fast, self.keep_logits, self.calibration = fast, keep_logits, Calibration(calibration)
+        self.device_type = next(network.parameters()).device.type
         self.engines: OrderedDict[tuple[int, ...], Engine] = OrderedDict()
+        self.used: set[str] = set()  # names of all engines that have run
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -102,9 +114,16 @@ class FastSegmentor(nn.Module):
     @torch.no_grad()
     def _logits(self, inputs: Tensor) -> Tensor:
         """(N, 3, H, W) -> the head's logits (N, C, h, w), by the engine for this size."""
+        if inputs.device.type != self.device_type:
+            raise UserError(
+                f'fast prepared this network for {self.device_type}, and its input lies on '
+                f'{inputs.device}: move a network before fast prepares it'
+            )
         shape = tuple(inputs.shape)
         if shape not in self.engines:
-            self.engines[shape] = fastest(self.network, inputs, self.fast, self.calibration)
+            name, engine = fastest(self.network, inputs, self.fast, self.calibration)
+            self.engines[shape] = engine
+            self.used.add(name)
             while len(self.engines) > PLANS:
                 self.engines.popitem(last=False)
         self.engines.move_to_end(shape)

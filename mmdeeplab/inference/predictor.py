@@ -56,7 +56,7 @@ class DeepLabPredictor:
             for; C x H x W x 4 bytes a result. Without a wish: unless ``fast``.
         fast: On a CPU, run the network by the fastest of several engines (docs/speed.md): True for
             float32, with the same labels but for ties in the last bits, ``'bf16'`` or ``'int8'`` to
-            allow less.
+            allow less. On a GPU True or ``'bf16'``.
         calibration: Pictures by which ``'int8'`` and ``'bf16'`` set ranges and biases; without any,
             the first one that is segmented.
         allow_tf32: Whether NVIDIA's GPUs may round the factors of float32 products to TF32, in the
@@ -107,7 +107,8 @@ class DeepLabPredictor:
         if fast:
             from mmdeeplab.fast import accelerate
 
-            batches = [prepared(self.model, self.read(image)) for image in calibration]
+            network = self.model
+            batches = (prepared(network, self.read(image)) for image in calibration)
             keep = self.keep_logits or crf
             self.model = accelerate(self.model, fast, keep, batches)
         elif isinstance(self.model, SlidingWindows):

@@ -67,6 +67,15 @@ def subtitle(metrics: dict) -> str:
     return ' · '.join(part for part in parts if part)
 
 
+def precision(metrics: dict) -> str:
+    """In what the network computed, by which engines; and what was allowed, where that is less."""
+    ran, allowed = (str(metrics.get(key) or '') for key in ('fast', 'fast_allowed'))
+    if not ran:
+        return ''
+    text = f'{ran.replace("True", "float32")} ({", ".join(metrics.get("engines") or ["fast"])})'
+    return text if allowed in ('', ran) else f'{text}; {allowed} was allowed'
+
+
 def facts(metrics: dict) -> dict[str, object]:
     """The rows of the section about settings."""
     import torch
@@ -80,6 +89,7 @@ def facts(metrics: dict) -> dict[str, object]:
         'Output stride': metrics.get('output_stride'),
         'Scales': '0.5 to 1.75 with their mirrors' if metrics.get('tta') else '1',
         'Dense CRF': 'yes' if metrics.get('crf') else 'no',
+        'Precision': precision(metrics),
         'Options': ' '.join(metrics.get('cfg_options') or []),
         'Software': f'mmdeeplab {mmdeeplab.__version__}, PyTorch {torch.__version__}, '
         f'Python {platform.python_version()}',

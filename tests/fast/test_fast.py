@@ -18,8 +18,9 @@ from torch.nn import functional as F
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.common import open_config
 from mmdeeplab.cli.predict import main
+from mmdeeplab.cli.test import what_ran
 from mmdeeplab.errors import UserError
-from mmdeeplab.fast import FastSegmentor, accelerate, engines
+from mmdeeplab.fast import FastSegmentor, accelerate, engines, engines_used
 from mmdeeplab.fast.calibrate import Calibration, best_range, byte_error
 from mmdeeplab.fast.graph import Convolution
 from mmdeeplab.fast.int8 import ByteConv, scale_of
@@ -28,6 +29,7 @@ from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
 from mmdeeplab.kernels import depthwise, library, rounding
 from mmdeeplab.kernels.rounding import to_bytes
+from mmdeeplab.report.page import facts
 
 # Every backbone, neck and head once; (H, W) odd and even.
 NETWORKS = [
@@ -322,6 +324,73 @@ def test_openvino_is_tried_at_the_usual_size_alone(monkeypatch: pytest.MonkeyPat
     assert set(engines.able(model, usual, 'int8')) == set(engines.ENGINES)
     monkeypatch.setattr(engines.vino, 'installed', lambda: '')
     assert engines.able(model, usual, 'int8') == plans
+
+
+@pytest.mark.parametrize('lacking', [True, False])
+@pytest.mark.parametrize('fast', [True, 'bf16', 'int8'])
+def test_what_ran_is_recorded(
+    fast: bool | str, lacking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the times that engines are given here; a processor may lack those of lower precision."""
+    names = ['plain', 'packed', 'packed-bf16', 'packed-int8']
+    makers = {name: (engines.ENGINES[name][0], engines.plain) for name in names}
+    monkeypatch.setattr(engines, 'ENGINES', makers)
+    monkeypatch.setattr(engines, 'has_bf16', lambda: not lacking)
+    monkeypatch.setattr(engines, 'has_vnni', lambda: not lacking)
+    monkeypatch.setattr(engines, 'measured', lambda made, x: {n: -names.index(n) for n in made})
+    expected, best = {
+        True: (True, 'packed'),
+        'bf16': ('bf16', 'packed-bf16'),
+        'int8': ('int8', 'packed-int8'),
+    }[True if lacking else fast]
+    quick = accelerate(build(config(SMALL)), fast)
+    assert what_ran(quick, fast)['engines'] == []
+    for size in (65, 65, 33):
+        quick(torch.zeros(1, 3, size, size))
+        assert what_ran(quick, fast) == dict(fast=expected, fast_allowed=fast, engines=[best])
+    quick.used.add('plain')
+    row = facts(dict(config='c', **what_ran(quick, fast)))['Precision']
+    shown = str(expected).replace('True', 'float32')
+    allowed = f'; {fast} was allowed' if lacking and fast is not True else ''
+    assert row == f'{shown} ({best}, plain){allowed}'
+
+
+def test_the_report_of_an_evaluation_without_fast_has_no_precision() -> None:
+    assert facts(dict(fast=False))['Precision'] == facts({})['Precision'] == ''
+    assert engines_used(build(config(SMALL))) == ['plain']
+
+
+def test_away_from_cpus_bf16_runs_and_int8_is_refused() -> None:
+    def calibration() -> Iterator[Tensor]:
+        raise AssertionError('there is nothing to correct')
+        yield
+
+    with pytest.raises(UserError, match=r"fast='int8' computes on CPUs alone.* run on meta"):
+        accelerate(build(config(SMALL)).to('meta'), 'int8', calibration=calibration())
+    away = accelerate(build(config(SMALL)).to('meta'), 'bf16', calibration=calibration())
+    assert isinstance(away, FastSegmentor)
+    with pytest.raises(
+        UserError, match='prepared this network for meta, and its input lies on cpu'
+    ):
+        away(torch.zeros(1, 3, 65, 65))
+    here = accelerate(build(config(SMALL)))
+    with pytest.raises(
+        UserError, match='prepared this network for cpu, and its input lies on meta'
+    ):
+        here.to('meta')(torch.zeros(1, 3, 65, 65, device='meta'))
+    name, _ = engines.fastest(away.network, torch.zeros(1, device='meta'), 'bf16', Calibration())
+    assert engines.precision([name]) == 'bf16'
+
+
+def test_autocast_computes_in_bfloat16_and_gives_float32() -> None:
+    network, x = nn.Module(), torch.randn(1, 3, 8, 8)
+    linear, seen = nn.Linear(8, 4), []
+    linear.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    network.forward = lambda x, mode: linear(x)
+    found = engines.autocast_bf16(network)(x)
+    assert seen == [torch.bfloat16]
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, linear(x), rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize(
