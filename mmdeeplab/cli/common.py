@@ -178,6 +178,9 @@ def choose_length(cfg: Config, values: dict) -> dict:
     if not given or given[0] in old:
         return values
     old.pop('val_interval', None)  # it counted the other
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if hook.get('by_epoch') is None:
+        hook.pop('interval', None)  # and this, too; without it the hook follows validation
     return {'train_cfg.by_epoch': given == ['max_epochs'], **values}
 
 
@@ -187,15 +190,16 @@ def follow(cfg: Config, before: int | None, after: int, given: dict) -> None:
     A schedule's ``end`` that was the run's stays the run's. Intervals of validation and
     checkpoints are shortened to the run, so that every run is evaluated and saved.
     """
-    for scheduler in cfg.get('param_scheduler') or []:
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
         if before is not None and scheduler.get('end') == before:
-            scheduler.end = after
+            scheduler['end'] = after
     loop = cfg.train_cfg
-    if 'train_cfg.val_interval' not in given and 'val_interval' in loop:
+    if 'train_cfg.val_interval' not in given and loop.get('val_interval'):
         loop.val_interval = min(loop.val_interval, after)
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint')
-    if hook and 'interval' in hook and 'default_hooks.checkpoint.interval' not in given:
-        hook.interval = min(hook.interval, after)
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if 'default_hooks.checkpoint.interval' not in given and hook.get('interval'):
+        hook['interval'] = min(hook['interval'], after)
 
 
 def datasets(cfg: Config, *splits: str) -> Iterator[ConfigDict]:

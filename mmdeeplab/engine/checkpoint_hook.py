@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from mmengine import dist
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
@@ -102,7 +102,7 @@ class CheckpointHook(MMEngineCheckpointHook):
     def before_train(self, runner: Runner) -> None:
         self.folder = checkpoint_folder(runner.work_dir, self.out_dir)
         self.out_dir = str(self.folder)
-        self._follow(runner.train_loop)
+        self._follow(runner)
         listed = runner.message_hub.runtime_info.get(KEPT, [])
         # older files hold numbers
         names = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in listed]
@@ -124,12 +124,23 @@ class CheckpointHook(MMEngineCheckpointHook):
             self._point(runner, self.saved)
             self._prune(runner)
 
-    def _follow(self, loop: BaseLoop) -> None:
-        """Count as the training loop does where the config does not say."""
+    def _follow(self, runner: Runner) -> None:
+        """Count as the training loop does where the config does not say.
+
+        An interval that a base wrote for another length or way to count is told.
+        """
+        loop: Any = runner.train_loop
         interval, by_epoch, template = self.given
         self.by_epoch = counts_epochs(loop) if by_epoch is None else by_epoch
         self.interval = loop.val_interval if interval is None else interval
         self.filename_tmpl = template or (EPOCH if self.by_epoch else ITER)
+        unit, end = ('epoch', loop.max_epochs) if self.by_epoch else ('iteration', loop.max_iters)
+        if interval is not None and interval > end:
+            runner.logger.warning(
+                f'default_hooks.checkpoint.interval={self.interval} counts {unit}s, and the run '
+                f'ends at {unit} {end}: nothing is saved before; interval=None saves whenever is '
+                'validated'
+            )
 
     def _summary(self, name: str) -> dict:
         try:

@@ -106,7 +106,7 @@ def effective(runner: Runner) -> dict[str, object]:
         lr=learning_rate(runner),
         schedule=schedule(cfg),
         iters=runner.max_iters,
-        output_stride=cfg.model.backbone.get('output_stride', UNKNOWN),
+        output_stride=(cfg.model.get('backbone') or {}).get('output_stride', UNKNOWN),
         bn=batch_norm(plan),
         split=getattr(loader.dataset, 'split', UNKNOWN),
         images=len(loader.dataset),
@@ -116,11 +116,12 @@ def effective(runner: Runner) -> dict[str, object]:
     )
 
 
-def learning_rate(runner: Runner) -> float:
-    """The optimiser's, times the factor of ``auto_scale_lr``."""
-    rate = runner.cfg.optim_wrapper.optimizer.lr
+def learning_rate(runner: Runner) -> object:
+    """The optimiser's, its own default where the config gives none, times ``auto_scale_lr``'s."""
+    wrapper: Any = runner.optim_wrapper
+    rate = wrapper.optimizer.defaults.get('lr', UNKNOWN)
     scale = runner.cfg.get('auto_scale_lr') or {}
-    if not scale.get('enable'):
+    if not scale.get('enable') or rate == UNKNOWN:
         return rate
     loader: Any = runner.train_dataloader
     factor = runner.world_size * loader.batch_size / scale['base_batch_size']
@@ -147,13 +148,15 @@ def transforms(dataset: Mapping) -> Iterator[Mapping]:
 def schedule(cfg: Config) -> str:
     """How the learning rate falls, in words."""
     words = []
-    for scheduler in cfg.get('param_scheduler') or []:
-        kind = str(scheduler['type']).rpartition('.')[2]
+    schedulers: Any = cfg.get('param_scheduler') or []
+    for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
+        kind = scheduler['type']
+        kind = str(getattr(kind, '__name__', kind)).rpartition('.')[2]
         if kind == 'PolyLR':
-            floor = f', at least {scheduler.eta_min}' if scheduler.get('eta_min') else ''
+            floor = f', at least {scheduler["eta_min"]}' if scheduler.get('eta_min') else ''
             words.append(f'poly {scheduler.get("power", 1.0)}{floor}')
         elif kind == 'MultiStepLR':
-            steps = ', '.join(map(str, scheduler.milestones))
+            steps = ', '.join(map(str, scheduler['milestones']))
             words.append(f'x{scheduler.get("gamma", 0.1)} at {steps}')
         else:
             words.append(kind)

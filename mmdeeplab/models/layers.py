@@ -1,6 +1,6 @@
 """What several parts share: one convolution builder and TensorFlow's initialisers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmengine.model import BaseModule
@@ -62,6 +62,21 @@ class PooledConv(ConvModule):
             self.conv(x), norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
         )
         return self.activate(x)
+
+
+def refuse_unused(head: object, given: Iterable[str]) -> None:
+    """Refuse arguments of mmseg's ``BaseDecodeHead`` that a head would store and never look at.
+
+    Args:
+        head: With ``unused_arguments``, which are no keys in a config of it either.
+        given: Names of the arguments that it was given.
+
+    Raises:
+        ValueError: One of them is not used.
+    """
+    for name in given:
+        if name in head.unused_arguments:  # type: ignore[attr-defined]
+            raise ValueError(f'{name} is no argument of {type(head).__name__}')
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:

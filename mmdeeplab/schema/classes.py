@@ -122,7 +122,8 @@ def arguments(cls: Callable) -> frozenset[str] | None:
         hands_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
         if not hands_on:
             break
-    return None if hands_on else frozenset(taken - {'self'})
+    unused = getattr(cls, 'unused_arguments', ())  # of a base class: its bases take them
+    return None if hands_on else frozenset(taken - {'self', *unused})
 
 
 def passes_on(function: Callable) -> bool:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mmengine.config import Config
@@ -61,6 +62,36 @@ def test_options_choose_epochs(options: list[str]) -> None:
     assert open_config(name, options).train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=3)
     more = [*options, 'train_cfg.val_interval=2']
     assert open_config(name, more).train_cfg.val_interval == 2
+
+
+@pytest.mark.parametrize(
+    ('hook', 'kept'),
+    [
+        (dict(interval=200), None),
+        (dict(interval=200, by_epoch=False), 200),
+        (dict(interval=None), None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_an_interval_does_not_change_its_unit(hook: dict, kept: int | None) -> None:
+    """Iterations of the base are no epochs; without an interval is saved whenever is validated."""
+    cfg = config()
+    cfg.default_hooks.checkpoint.update(hook)
+    override(cfg, ['train_cfg.max_epochs=300'])
+    assert cfg.default_hooks.checkpoint.get('interval') == kept
+
+
+@pytest.mark.parametrize('plan', [dict(end=30000), [dict(end=30000)], None, []], ids=str)
+@pytest.mark.parametrize(
+    'hooks', [None, dict(checkpoint=None), dict(checkpoint=dict(interval=None))]
+)
+def test_what_is_left_out_does_not_stop_the_schedule(plan: Any, hooks: dict | None) -> None:
+    cfg = config()
+    cfg.param_scheduler, cfg.default_hooks, cfg.train_cfg.val_interval = plan, hooks, None
+    override(cfg, ['train_cfg.max_iters=20'])
+    found = cfg.param_scheduler or []
+    assert all(s['end'] == 20 for s in ([found] if isinstance(found, dict) else found))
 
 
 @pytest.mark.parametrize(

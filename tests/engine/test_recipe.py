@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
+from mmengine.optim import PolyLR
 from places import ROOT
 
 from mmdeeplab.engine.batch_norm import Plan
-from mmdeeplab.engine.recipe import RecipeHook, compare, crop, effective, schedule, table
+from mmdeeplab.engine.recipe import UNKNOWN, RecipeHook, compare, crop, effective, schedule, table
 
 LEAVES = sorted((ROOT / 'configs').glob('*_voc.py'))
 # Section 5 of the specification: config -> published mIoU on VOC val, single scale, no CRF.
@@ -46,10 +47,12 @@ def runner(name: str, world_size: int = 1, **changes: object) -> SimpleNamespace
     train = SimpleNamespace(dataset=Counted(10582, cfg.train_dataloader.dataset.split))
     val = SimpleNamespace(dataloader=SimpleNamespace(dataset=Counted(1449, 'val')))
     bn = (cfg.get('published') or {}).get('bn', 'train')
+    defaults = dict(lr=cfg.optim_wrapper.optimizer.lr)
     return SimpleNamespace(
         cfg=cfg,
         train_dataloader=train,
         val_loop=val,
+        optim_wrapper=SimpleNamespace(optimizer=SimpleNamespace(defaults=defaults)),
         world_size=world_size,
         max_iters=cfg.train_cfg.max_iters,
         batch_norm=Plan(bn, ''),
@@ -126,3 +129,28 @@ def test_an_unknown_published_value_is_a_dash() -> None:
     rows = compare(dict(batch=16), dict(mIoU=1.0))
     assert not any(row.differs for row in rows)
     assert table(rows, dict(mIoU=1.0)).splitlines()[3].endswith('-')
+
+
+@pytest.mark.parametrize(
+    ('plan', 'words'),
+    [
+        (None, 'constant'),
+        ([], 'constant'),
+        (dict(type='PolyLR', power=0.9), 'poly 0.9'),
+        ([dict(type='LinearLR'), dict(type='PolyLR', power=2)], 'LinearLR, then poly 2'),
+        ([dict(type='MultiStepLR', milestones=[5, 7])], 'x0.1 at 5, 7'),
+        (dict(type=PolyLR, power=0.5), 'poly 0.5'),
+        (dict(type='mmengine.CosineAnnealingLR', T_max=9), 'CosineAnnealingLR'),
+    ],
+)
+def test_schedules_as_mmengine_takes_them(plan: object, words: str) -> None:
+    assert schedule(Config(dict(param_scheduler=plan))) == words
+
+
+def test_what_a_config_leaves_to_the_parts_is_told_or_not_known() -> None:
+    here = runner('deeplabv3plus_xception_voc')
+    del here.cfg.optim_wrapper.optimizer['lr']
+    here.optim_wrapper.optimizer.defaults = dict(lr=0.25)
+    del here.cfg.model['backbone']
+    assert effective(here)['lr'] == 0.25
+    assert effective(here)['output_stride'] == UNKNOWN

@@ -126,6 +126,31 @@ def saved(**options: Any) -> dict:
     return dict(default_hooks=dict(checkpoint=hook))
 
 
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (dict(interval=200), 'interval=200 counts epochs, and the run ends at epoch 5'),
+        (dict(interval=200, by_epoch=False), 'counts iterations, and the run ends at iteration 45'),
+        (dict(interval=20, by_epoch=False), ''),
+        (dict(interval=EPOCHS), ''),
+        (dict(interval=None), ''),
+        (dict(interval=-1), ''),
+    ],
+    ids=str,
+)
+def test_checkpoints_that_come_only_at_the_end_are_told(
+    tmp_path: Path, options: dict, words: str
+) -> None:
+    loop = dict(type='EpochBasedTrainLoop', max_epochs=EPOCHS)
+    hook = dict(type='mmdeeplab.CheckpointHook', **options)
+    runner = tiny_runner(tmp_path, ITERS, train_cfg=loop, default_hooks=dict(checkpoint=hook))
+    said: list[str] = []
+    runner.logger.warning = lambda text, *_: said.append(str(text))  # type: ignore[method-assign]
+    runner.train()
+    assert bool([text for text in said if 'nothing is saved before' in text]) == bool(words)
+    assert words in ' '.join(said)
+
+
 def stopping(**options: Any) -> dict:
     return dict(hooks=[dict(type='EarlyStoppingHook', rule='greater') | options])
 
@@ -230,9 +255,11 @@ def test_every_term_that_is_logged_is_trained_on(
 def test_the_recipe_shows_the_rate_that_applies(
     scale: dict | None, ranks: int, rate: float
 ) -> None:
-    cfg = Config(dict(optim_wrapper=dict(optimizer=dict(lr=0.007)), auto_scale_lr=scale))
     run: Any = SimpleNamespace(
-        cfg=cfg, world_size=ranks, train_dataloader=SimpleNamespace(batch_size=4)
+        cfg=Config(dict(auto_scale_lr=scale)),
+        world_size=ranks,
+        train_dataloader=SimpleNamespace(batch_size=4),
+        optim_wrapper=SimpleNamespace(optimizer=SimpleNamespace(defaults=dict(lr=0.007))),
     )
     assert recipe.learning_rate(run) == rate
 
@@ -240,7 +267,7 @@ def test_the_recipe_shows_the_rate_that_applies(
 def test_the_recipes_rate_is_the_optimisers(tmp_path: Path) -> None:
     scale = dict(enable=True, base_batch_size=16)
     runner = tiny_runner(tmp_path, 1, auto_scale_lr=scale)
-    runner.cfg = Config(dict(optim_wrapper=dict(optimizer=dict(lr=0.05)), auto_scale_lr=scale))
+    runner.cfg = Config(dict(auto_scale_lr=scale))
     runner.train()
     assert runner.optim_wrapper.param_groups[0]['initial_lr'] == recipe.learning_rate(runner)
 

@@ -282,6 +282,20 @@ def test_a_bare_name_is_ours(name: str, prefix: str) -> None:
     assert replace_losses(config)[0] == config
 
 
+@pytest.mark.parametrize('place', ['decode_head', 'auxiliary_head', 'auxiliary_head.1'])
+@pytest.mark.parametrize('name', CLASSES)
+def test_whoever_builds_our_segmentor_gets_ours(name: str, place: str) -> None:
+    """Also MMEngine's Runner, ``init_model`` and a training script of one's own."""
+    plain = head(dict(type='CrossEntropyLoss'))['decode_head']
+    losses = head(dict(type=name))['decode_head']
+    heads = dict(decode_head=plain, auxiliary_head=[plain, losses])
+    if '.' not in place:
+        heads = {**dict(decode_head=plain), place: losses}
+    backbone = dict(type='mmdeeplab.AtrousVGG16', output_stride=8)
+    model = MMSEG.build(dict(type='mmdeeplab.EncoderDecoder', backbone=backbone, **heads))
+    assert type(model.get_submodule(place).loss_decode) is MODELS.get(name)
+
+
 @pytest.mark.parametrize('loss', [dict(avg_non_ignore=True), dict(class_weight=WEIGHTS)], ids=str)
 def test_a_right_cross_entropy_stays(loss: dict) -> None:
     config = head(dict(type='CrossEntropyLoss', **loss))

@@ -6,6 +6,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
+from mmdeeplab.models.layers import refuse_unused
 from mmdeeplab.registry import MODELS
 
 
@@ -50,6 +51,8 @@ class ASPPV2Head(ShrunkLabelLoss, BaseDecodeHead):
         ValueError: No rate, or one below 1.
     """
 
+    unused_arguments = ('channels', 'conv_cfg', 'norm_cfg', 'act_cfg', 'input_transform')
+
     def __init__(
         self,
         in_channels: int = 2048,
@@ -59,6 +62,7 @@ class ASPPV2Head(ShrunkLabelLoss, BaseDecodeHead):
         dropout_ratio: float = 0.0,
         **kwargs: object,
     ) -> None:
+        refuse_unused(self, kwargs.keys())
         if not rates or any(rate < 1 for rate in rates):
             raise ValueError(f'rates must be at least one, each at least 1, got {tuple(rates)}')
         super().__init__(

@@ -13,6 +13,7 @@ from mmdeeplab.models.layers import (
     conv3x3,
     init_head_convs,
     is_pretrained,
+    refuse_unused,
     truncated_normal_,
 )
 from mmdeeplab.registry import MODELS
@@ -75,6 +76,8 @@ class DeepLabV3PlusHead(BaseDecodeHead):
         ValueError: No low-level map, or lists of unequal lengths.
     """
 
+    unused_arguments = ('conv_cfg', 'act_cfg', 'input_transform')
+
     def __init__(
         self,
         in_channels: Sequence[int] = (256, 256),
@@ -89,6 +92,7 @@ class DeepLabV3PlusHead(BaseDecodeHead):
         init_cfg: dict | None = None,
         **kwargs: object,
     ) -> None:
+        refuse_unused(self, kwargs.keys())
         if len(in_index) < 2 or len(in_index) != len(in_channels):
             raise ValueError(
                 'in_index and in_channels list the low-level maps and then the context, got '

@@ -11,7 +11,13 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.models.layers import HEAD_NORM, hard_sigmoid, init_head_convs, is_pretrained
+from mmdeeplab.models.layers import (
+    HEAD_NORM,
+    hard_sigmoid,
+    init_head_convs,
+    is_pretrained,
+    refuse_unused,
+)
 from mmdeeplab.registry import MODELS
 
 
@@ -37,6 +43,8 @@ class LRASPPHead(BaseDecodeHead):
         ValueError: Not exactly one low-level map and the last map.
     """
 
+    unused_arguments = ('conv_cfg', 'act_cfg', 'input_transform')
+
     def __init__(
         self,
         in_channels: Sequence[int] = (120, 480),
@@ -50,6 +58,7 @@ class LRASPPHead(BaseDecodeHead):
         init_cfg: dict | None = None,
         **kwargs: object,
     ) -> None:
+        refuse_unused(self, kwargs.keys())
         if len(in_index) != 2 or len(in_channels) != 2:
             raise ValueError(
                 'in_index and in_channels name one low-level map and the last map, got '

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
-from mmdeeplab.models.layers import RELU, is_pretrained
+from mmdeeplab.models.layers import RELU, is_pretrained, refuse_unused
 from mmdeeplab.registry import MODELS
 
 
@@ -71,6 +71,8 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
         ValueError: Lists whose lengths do not go together.
     """
 
+    unused_arguments = ('conv_cfg', 'norm_cfg', 'act_cfg', 'input_transform')
+
     def __init__(
         self,
         in_channels: Sequence[int] = (3, 64, 128, 256, 512, 1024),
@@ -83,6 +85,7 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
         align_corners: bool = True,
         **kwargs: object,
     ) -> None:
+        refuse_unused(self, kwargs.keys())
         if not len(in_channels) == len(in_index) == len(strides) + 1:
             raise ValueError(
                 'in_index and in_channels list the maps of the branches and then that of fc8, '

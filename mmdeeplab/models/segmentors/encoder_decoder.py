@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmdeeplab.engine.checkpoint import check_fit
 from mmdeeplab.engine.wrappers import unwrapped
+from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.registry import MODELS
 
 COUNTER = 'num_batches_tracked'
@@ -23,7 +24,32 @@ class EncoderDecoder(mmseg.EncoderDecoder):
     every tensor must be in the file and fit, whoever loads it: MMEngine's ``load_checkpoint`` and
     Runner, mmseg's ``init_model``, ``MMSegInferencer`` and ``tools/test.py``. PyTorch's own
     ``load_state_dict(strict=False)`` still takes a part.
+
+    Whoever builds it, void has no influence on its losses: :func:`replace_losses`.
+
+    Args:
+        backbone: Config of the backbone.
+        pretrained: A file to start the backbone from: short for its
+            ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
+        kwargs: :class:`mmseg.models.EncoderDecoder`.
+
+    Raises:
+        ValueError: The backbone has an ``init_cfg``, too.
     """
+
+    def __init__(self, backbone: dict, pretrained: str | None = None, **kwargs: Any) -> None:
+        if pretrained is not None:
+            if backbone.get('init_cfg'):
+                raise ValueError('pretrained and backbone.init_cfg both start the backbone')
+            backbone = dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
+        super().__init__(backbone=backbone, **kwargs)
+
+    def _init_decode_head(self, decode_head: dict) -> None:
+        super()._init_decode_head(replace_losses(dict(decode_head=decode_head))[0]['decode_head'])
+
+    def _init_auxiliary_head(self, auxiliary_head: dict | list[dict] | None) -> None:
+        model, _ = replace_losses(dict(auxiliary_head=auxiliary_head))
+        super()._init_auxiliary_head(model['auxiliary_head'])
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False

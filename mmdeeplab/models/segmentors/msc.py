@@ -1,6 +1,7 @@
 """Multi-scale inputs (MSC) of DeepLab v2 (arXiv 1606.00915, section 4.1.2)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmseg.models.utils import resize
@@ -31,7 +32,7 @@ class MSC(EncoderDecoder):
         ValueError: The first scale is not 1.
     """
 
-    def __init__(self, scales: Sequence[float] = (1.0, 0.75, 0.5), **kwargs: object) -> None:
+    def __init__(self, scales: Sequence[float] = (1.0, 0.75, 0.5), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not scales or scales[0] != 1:
             raise ValueError(f'scales must begin with 1, got {tuple(scales)}')
