@@ -7,8 +7,10 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from types import TracebackType
 from typing import Any, TextIO, TypeVar
 
 T = TypeVar('T')
@@ -76,6 +78,15 @@ def printable_output() -> Iterator[None]:
         if not isinstance(sys.stderr, PrintableStream):
             stack.enter_context(redirect_stderr(PrintableStream(sys.stderr)))
         yield
+
+
+def print_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """In the place of ``sys.excepthook``: a traceback without control characters out of names."""
+    print(
+        printable(''.join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end=''
+    )
 
 
 def progress(

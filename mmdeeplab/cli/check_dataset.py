@@ -43,6 +43,8 @@ def check_dataset(args: argparse.Namespace) -> None:
     splits = tuple(args.split.split(','))
     if unknown := sorted(set(splits) - set(SPLITS)):
         raise UserError(f'--split takes {",".join(SPLITS)}, got {",".join(unknown)}')
+    if args.workers is not None and args.workers < 0:
+        raise UserError(f'--workers is a number of processes, got {args.workers}')
     renamed = read_map(args.map)
     cfg = load_config(args.config, args)
     require_data(cfg, *splits)

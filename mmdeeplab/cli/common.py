@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.console import one_line, printable_output
+from mmdeeplab.console import one_line, print_traceback, printable_output
 from mmdeeplab.errors import UserError
 from mmdeeplab.shipped import call_tools, find_config
 
@@ -53,6 +53,7 @@ def command(
         reader = parser()
         reader.prog = prog or reader.prog
         call_tools(installed=prog is not None)
+        sys.excepthook = print_traceback
         with printable_output():
             args = reader.parse_args(argv)
             try:

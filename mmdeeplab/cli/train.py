@@ -73,12 +73,13 @@ def run(cfg: Config, args: argparse.Namespace, notices: list[str]) -> None:
     preflight = dict(type='mmdeeplab.PreflightHook')
     hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook != preflight]
     cfg.custom_hooks = hooks if args.no_preflight else [*hooks, preflight]  # a dump has it already
-    from mmdeeplab.engine.data_check import prepare_data
+    from mmdeeplab.engine.data_check import prepare_data, with_check
     from mmdeeplab.engine.lost_rank import explained
     from mmdeeplab.engine.runner import DeepLabRunner
     from mmdeeplab.engine.trackers import require_trackers
 
     require_trackers(cfg)
+    with_check(cfg)
     data_notice = prepare_data(cfg, args.cfg_options, check=not args.no_check)
     runner = DeepLabRunner.from_cfg(cfg)
     for notice in [data_notice, *notices]:

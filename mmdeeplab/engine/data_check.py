@@ -58,6 +58,14 @@ def prepare_data(cfg: Config, options: Sequence[str] = (), check: bool = True) -
     return str(outcome['notice'])
 
 
+def with_check(cfg: Config) -> None:
+    """Let the data be checked where ``custom_hooks`` has other hooks in the place of ours."""
+    hooks = list(cfg.get('custom_hooks') or [])
+    own = (DataCheckHook, DataCheckHook.__name__, f'mmdeeplab.{DataCheckHook.__name__}')
+    if all(hook.get('type') not in own for hook in hooks if isinstance(hook, dict)):
+        cfg.custom_hooks = [dict(type=own[-1]), *hooks]
+
+
 def require_sound(cfg: Config, splits: tuple[str, ...]) -> str:
     """Check the data of some splits, as :func:`prepare_data` does for training."""
     if cfg.get('check_data', True) is False:

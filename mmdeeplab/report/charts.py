@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 
-from mmdeeplab.report.html import number
+from mmdeeplab.report.html import escape, number
 
 Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 420, 250

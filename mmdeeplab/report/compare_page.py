@@ -1,13 +1,12 @@
 """Two evaluations side by side on one page."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from mmdeeplab.report import charts
 from mmdeeplab.report.compare import Comparison, Difference, between, changed_images, signed
 from mmdeeplab.report.history import History, panels, read_history
-from mmdeeplab.report.html import bar, figure, number, page, section, table, wide
+from mmdeeplab.report.html import bar, escape, figure, number, page, section, table, wide
 from mmdeeplab.report.page import facts
 
 ARROW = '\N{RIGHTWARDS ARROW}'

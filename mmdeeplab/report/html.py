@@ -1,11 +1,17 @@
 """The few pieces of HTML that every page is made of."""
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 
+from mmdeeplab.console import one_line
 from mmdeeplab.report.style import CSS
 
 MISSING = '\N{EN DASH}'
+
+
+def escape(text: str) -> str:
+    """The text for a page: no marks of HTML, no control or bidirectional characters."""
+    return html.escape(one_line(text))
 
 
 def number(value: float | None, digits: int = 2) -> str:

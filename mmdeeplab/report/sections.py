@@ -1,7 +1,6 @@
 """The parts of a report's page, each from the metrics; a part without data is empty."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from mmdeeplab.report.history import History, panels
 from mmdeeplab.report.html import (
     bar,
     definitions,
+    escape,
     figure,
     interval,
     number,

@@ -1,6 +1,7 @@
 """Refuse keys and classes that do not exist, in config files and in ``--cfg-options``."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import Parameter
 from typing import Any
 
 from mmengine.config import Config
@@ -8,7 +9,7 @@ from mmengine.config import Config
 from mmdeeplab.errors import UserError, choose, did_you_mean, nearest
 from mmdeeplab.schema.classes import find_class
 from mmdeeplab.schema.inherited import DELETE, Sources
-from mmdeeplab.schema.nodes import keys_of
+from mmdeeplab.schema.nodes import default_of, keys_of
 
 SHOWN = 12  # faults that an error spells out
 SCOPES = ('mmseg', 'mmengine')
@@ -142,6 +143,7 @@ def _check_option(
             if keys is None or key not in keys:
                 fault = unknown(before, node, key, keys or set())
                 raise UserError(f'--cfg-options {".".join(path)}: {fault}')
+            _check_default('.'.join(path), default_of(before, node, key), path[depth:], value)
             return  # what is below is checked when it is merged
         else:
             what = f'has {len(node)} items' if isinstance(node, (list, tuple)) else f'is {node!r}'
@@ -168,6 +170,14 @@ def _check_kind(option: str, before: object, after: object) -> None:
     if kind and isinstance(after, str):
         hint = did_you_mean(after, ('True', 'False', 'None'))
         raise UserError(f'--cfg-options {option} is {kind}, got {after!r}{hint}')
+
+
+def _check_default(option: str, argument: Parameter | None, rest: Path, value: object) -> None:
+    """As :func:`_check_kind`, for an argument whose default is a switch and that takes no words."""
+    if argument is None or len(rest) > 1 or 'str' in str(argument.annotation):
+        return
+    if isinstance(argument.default, bool):
+        _check_kind(option, argument.default, value)
 
 
 def _without_effect(name: str, helpers: Mapping[str, object], cfg: Mapping[str, Any]) -> str:

@@ -126,6 +126,18 @@ def arguments(cls: Callable) -> frozenset[str] | None:
     return None if hands_on else frozenset(taken - {'self', *unused})
 
 
+def parameter(cls: Callable, name: str) -> inspect.Parameter | None:
+    """The argument ``name`` of ``cls`` or of the base that it hands its keywords to, if any."""
+    for function in _constructors(cls):
+        try:
+            found = inspect.signature(function).parameters.get(name)
+        except (TypeError, ValueError):
+            return None
+        if found is not None:
+            return found
+    return None
+
+
 def passes_on(function: Callable) -> bool:
     """Whether a constructor gives its ``**kwargs`` to others than its base class.
 

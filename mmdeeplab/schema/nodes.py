@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from mmdeeplab.engine.recipe import ROWS
 from mmdeeplab.inference.crf import DenseCRF
-from mmdeeplab.schema.classes import arguments, find_class, place
+from mmdeeplab.schema.classes import arguments, find_class, parameter, place
 
 HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 # Keys of a config that the Runner or a command reads besides the Runner's own arguments.
@@ -89,6 +89,12 @@ PLACES: Sequence[tuple[str, frozenset[str]]] = [
         (r'published', {*ROWS, 'mIoU', 'protocol', 'source'}),
     )
 ]
+# What reads some of them, for the kinds of their values.
+READERS: Sequence[tuple[str, Callable]] = [
+    (r'(train|val|test)_dataloader', DataLoader),
+    (r'randomness', Runner.set_randomness),
+    (r'log_processor', LogProcessor),
+]
 RUNNER = _of(Runner.__init__) - {'cfg'}
 
 
@@ -106,6 +112,15 @@ def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | No
         return None if taken is None else taken | _built(path)
     found = [keys for pattern, keys in PLACES if re.fullmatch(pattern, where)]
     return found[0] | _built(path) if found else None
+
+
+def default_of(path: Sequence[str], node: Mapping[str, Any], key: str) -> inspect.Parameter | None:
+    """The argument ``key`` of what reads the dict ``node`` at ``path``; None where unknown."""
+    if node.get('type') is not None and path[-1] != 'clip_grad':
+        return parameter(find_class(node['type'], path, node.get('_scope_')), key)
+    where = '.'.join(path)
+    readers = [reader for pattern, reader in READERS if re.fullmatch(pattern, where)]
+    return parameter(readers[0], key) if readers else None
 
 
 def _built(path: Sequence[str]) -> frozenset[str]:

@@ -4,6 +4,7 @@ import ast
 import importlib
 import io
 import logging
+import sys
 import time
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -72,6 +73,24 @@ def test_long_silence_is_broken(kind: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert '/12' in file.getvalue() if kind == 'terminal' else ' of 12 lines in ' in file.getvalue()
     monkeypatch.setenv('RANK', '1')
     assert list(progress(range(3), 'other ranks')) == [0, 1, 2]
+
+
+@pytest.mark.parametrize('error', [RuntimeError, OSError, KeyError, ImportError])
+def test_a_traceback_has_no_control_characters(
+    error: type[Exception], capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, 'excepthook', sys.__excepthook__)
+    with pytest.raises(SystemExit):
+        dispatch(['configs', '--help'])
+    capsys.readouterr()
+    try:
+        raise error('\x1b[31mred\u202e')
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+    said = capsys.readouterr().err
+    assert said.startswith('Traceback (most recent call last):')
+    assert error.__name__ in said
+    assert not {'\x1b', '\u202e'} & set(said)
 
 
 @pytest.fixture(scope='module')

@@ -13,6 +13,8 @@ from PIL import Image
 
 from mmdeeplab.evaluation.scores import scores
 from mmdeeplab.report import charts
+from mmdeeplab.report.compare import compare
+from mmdeeplab.report.compare_page import build_comparison
 from mmdeeplab.report.page import build_page
 from mmdeeplab.report.pictures import WRONG, choose, error_map, example
 from mmdeeplab.report.tables import write_tables
@@ -72,6 +74,38 @@ def test_the_page_needs_nothing_and_says_everything() -> None:
     rows = re.findall(r'<tr><th scope="row">.*?</tr>', text, re.DOTALL)
     ious = [float(re.findall(r'<td>([\d.]+)</td>', row)[0]) for row in rows[:3]]
     assert ious == sorted(ious, reverse=True)
+
+
+EVIL = '\x1b[31m\u202e\u2066\x07\n\ud800'
+
+
+def spoiled(node: object) -> object:
+    """Every word and key that comes from the data, with characters that move or hide text."""
+    if isinstance(node, dict):
+        fixed = {'per_class', 'per_image', 'intervals', 'trimap', 'boundary_iou'}
+        return {
+            (key + EVIL if key.startswith(('class', '<b>')) else key): (
+                spoiled(value) if key in fixed or isinstance(value, (str, list, dict)) else value
+            )
+            for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [spoiled(item) for item in node]
+    return node + EVIL if isinstance(node, str) else node
+
+
+def test_no_name_moves_or_hides_text() -> None:
+    whole = spoiled(metrics())
+    assert isinstance(whole, dict)
+    picture = drawn(f'id{EVIL}')
+    texts = [
+        build_page(whole, picture, dict(loss=[(1, 2.0), (2, 1.0)])),
+        build_comparison(compare(whole, whole, 10), [whole, whole], [f'a{EVIL}', f'b{EVIL}']),
+    ]
+    for text in texts:
+        assert '\\x1b[31m\\u202e' in text
+        assert not set(EVIL) - set('[31m\n') & set(text)
+        text.encode('utf-8')
 
 
 @pytest.mark.parametrize('count', [2, 21, 150])

@@ -145,6 +145,12 @@ def test_legal_options_pass(option: str) -> None:
         ("custom_hooks=[{'type':'EMAHook','momentm':0.01}]", 'did you mean momentum?'),
         ('default_scope=mmdeeplab', 'mmseg, mmengine'),
         ('optim_wrapper.clip_grad.type=nrm', 'norm, value'),
+        ('randomness.deterministic=maybe', "deterministic is True or False, got 'maybe'"),
+        ('randomness.diff_rank_seed=Flase', 'did you mean False?'),
+        ('val_dataloader.pin_memory=yes', 'pin_memory is True or False'),
+        ('default_hooks.checkpoint.save_optimizer=no', 'save_optimizer is True or False'),
+        ('default_hooks.checkpoint.async_save=on', 'async_save is True or False'),
+        ('train_dataloader.dataset.follow_links=yes', 'follow_links is True or False'),
     ],
 )
 def test_wrong_options_are_refused(option: str, words: str) -> None:
