@@ -142,6 +142,13 @@ def require_precision(fast: bool | str, device: str) -> None:
         )
 
 
+def ran_as(name: str) -> str:
+    """What to record for an engine: OpenVINO's in bfloat16 is one in float32 on some processors."""
+    if name == 'openvino-bf16' and not vino.has_bf16():
+        return 'openvino-f32'
+    return name
+
+
 def precision(names: Iterable[str]) -> bool | str:
     """The lowest precision among engines, as ``fast`` names it: True (float32), bf16 or int8."""
     endings = {name.rpartition('-')[2] for name in names}

@@ -16,7 +16,7 @@ from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.engine.finite import refuse
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.fast.calibrate import Calibration
-from mmdeeplab.fast.engines import Engine, fastest, require_precision
+from mmdeeplab.fast.engines import Engine, fastest, ran_as, require_precision
 from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')
@@ -123,7 +123,7 @@ class FastSegmentor(nn.Module):
         if shape not in self.engines:
             name, engine = fastest(self.network, inputs, self.fast, self.calibration)
             self.engines[shape] = engine
-            self.used.add(name)
+            self.used.add(ran_as(name))
             while len(self.engines) > PLANS:
                 self.engines.popitem(last=False)
         self.engines.move_to_end(shape)

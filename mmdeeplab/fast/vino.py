@@ -1,6 +1,7 @@
 """OpenVINO as an engine, where it is installed: a network converted for one size of input."""
 
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -22,6 +23,14 @@ Run = Callable[[Tensor], Tensor]
 def installed() -> str:
     """The version of OpenVINO; empty where there is none."""
     return version('openvino') if find_spec('openvino') else ''
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether OpenVINO has bfloat16 on this processor; where not, it computes in float32."""
+    import openvino
+
+    return 'BF16' in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
 
 
 class Scores(nn.Module):
@@ -126,7 +135,7 @@ def largest_weights(weight: Any, leading: int) -> np.ndarray:
 
 
 def openvino_bf16(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Run:
-    """In bfloat16, where OpenVINO finds it good."""
+    """In bfloat16, where OpenVINO finds it good and the processor has it; else in float32."""
     return compiled(converted(network, x), 'bf16')
 
 

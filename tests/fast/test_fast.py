@@ -355,6 +355,29 @@ def test_what_ran_is_recorded(
     assert row == f'{shown} ({best}, plain){allowed}'
 
 
+@pytest.mark.parametrize(('capable', 'ran', 'level'), [
+    (True, 'openvino-bf16', 'bf16'), (False, 'openvino-f32', True),
+])  # fmt: skip
+def test_openvino_without_bfloat16_is_recorded_as_float32(
+    capable: bool, ran: str, level: bool | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines.vino, 'has_bf16', lambda: capable)
+    assert engines.ran_as('openvino-bf16') == ran
+    assert engines.precision([ran, 'packed']) == level
+    assert [n for n in engines.ENGINES if engines.ran_as(n) != n] == ['openvino-bf16'] * (
+        not capable
+    )
+
+
+def test_what_openvino_says_of_bfloat16_is_what_it_compiles_to() -> None:
+    openvino = pytest.importorskip('openvino')
+    model = openvino.convert_model(nn.Conv2d(3, 4, 3), example_input=torch.zeros(1, 3, 8, 8))
+    hints = dict(INFERENCE_PRECISION_HINT='bf16')
+    made = openvino.Core().compile_model(model, 'CPU', hints)
+    found = made.get_property('INFERENCE_PRECISION_HINT')
+    assert (found == openvino.Type.bf16) == engines.vino.has_bf16()
+
+
 def test_the_report_of_an_evaluation_without_fast_has_no_precision() -> None:
     assert facts(dict(fast=False))['Precision'] == facts({})['Precision'] == ''
     assert engines_used(build(config(SMALL))) == ['plain']
