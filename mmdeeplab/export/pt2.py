@@ -1,5 +1,6 @@
 """PyTorch's exported programs: ``torch.export.load(path).module()(image)``."""
 
+import io
 import json
 from pathlib import Path
 
@@ -22,7 +23,9 @@ def write(wish: Wish, path: Path) -> None:
     program = exported(wish)
     for node in program.graph.nodes:
         node.meta.pop('stack_trace', None)  # paths of this machine
-    torch.export.save(program, path, extra_files={METADATA: json.dumps(wish.metadata)})
+    file = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
+    torch.export.save(program, file, extra_files={METADATA: json.dumps(wish.metadata)})
+    path.write_bytes(file.getbuffer())
 
 
 def open_run(path: Path, precision: str) -> Run:

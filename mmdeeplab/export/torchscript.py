@@ -1,5 +1,6 @@
 """TorchScript: ``torch.jit.load(path)(image)``, in Python, C++ and on phones."""
 
+import io
 import json
 import warnings
 from pathlib import Path
@@ -25,7 +26,9 @@ def write(wish: Wish, path: Path) -> None:
         traced = torch.jit.trace(
             wish.graph.eval(), wish.graph.example(wish.size), check_trace=False
         )
-        torch.jit.save(traced, str(path), _extra_files={METADATA: json.dumps(wish.metadata)})
+        file = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
+        torch.jit.save(traced, file, _extra_files={METADATA: json.dumps(wish.metadata)})
+    path.write_bytes(file.getbuffer())
 
 
 def open_run(path: Path, precision: str) -> Run:
