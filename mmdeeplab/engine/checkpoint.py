@@ -32,8 +32,19 @@ try:
 except ImportError:
     from numpy.core import multiarray  # type: ignore[no-redef]
 
-# NumPy's arrays and scalars among the training state: plain data, no behaviour.
+
+def statistic_of_history(owner: type, name: str) -> object:
+    """What MMEngine's checkpoints call ``getattr`` for: the statistics of a logged value."""
+    if owner is not HistoryBuffer or name not in ('max', 'min', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'GLOBAL getattr of {name!r}')
+    return getattr(owner, name)
+
+
+# NumPy's arrays and scalars among the training state and MMEngine's histories of logged values,
+# which are such arrays: plain data, no behaviour.
 SAFE_TYPES: list = [
+    HistoryBuffer,
+    (statistic_of_history, 'builtins.getattr'),
     np.ndarray,
     np.dtype,
     multiarray._reconstruct,
@@ -159,6 +170,8 @@ class PlainHistoryHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         for key, value in checkpoint.get('message_hub', {}).get('log_scalars', {}).items():
+            if isinstance(value, HistoryBuffer):  # in MMEngine's own files
+                continue
             history, counts, length = value
             buffer = HistoryBuffer(history.tolist(), counts.tolist(), length)
             checkpoint['message_hub']['log_scalars'][key] = buffer

@@ -20,8 +20,7 @@ def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
     Args:
         path: The file.
         trust: Where torch's restricted unpickler refuses the file, take the unrestricted one, which
-            runs whatever code is in it. MMEngine's own checkpoints need that: they pickle the
-            history of logged values as objects.
+            runs whatever code is in it.
 
     Raises:
         UserError: No such file, a damaged one, one that would run code, or no state dict.

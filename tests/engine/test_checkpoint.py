@@ -116,3 +116,51 @@ def test_complex_weights_are_named() -> None:
     state = {key: value.to(torch.complex64) for key, value in model().state_dict().items()}
     with pytest.raises(UserError, match='of complex numbers'):
         require_weights(state, 'a.pth')
+
+
+class Called:
+    """An object that is made by a call of ``getattr``.
+
+    Args:
+        given: The arguments of the call.
+    """
+
+    def __init__(self, *given: object) -> None:
+        self.given = given
+
+    def __reduce__(self) -> tuple:
+        return getattr, self.given
+
+
+@pytest.mark.parametrize('length', [2, 1_000_000])
+def test_histories_of_mmengine_are_read_without_running_anything(
+    tmp_path: Path, length: int
+) -> None:
+    """A ``.pth`` that MMEngine's own Runner wrote: its pickle asks ``getattr`` for statistics."""
+    history = HistoryBuffer([3.0, 1.0], [1, 1], max_length=length)
+    hub = dict(log_scalars={'a': history}, runtime_info={}, resumed_keys={})
+    checkpoint = dict(state_dict=model().state_dict(), message_hub=hub)
+    torch.save(checkpoint, tmp_path / 'a.pth')
+    loaded = read_checkpoint(tmp_path / 'a.pth')
+    PlainHistoryHook().after_load_checkpoint(None, loaded)
+    read = loaded['message_hub']['log_scalars']['a']
+    assert read.data[0].tolist() == [3.0, 1.0]
+    assert (read.mean(), read.current(), read.min(1)) == (2.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    'given',
+    [
+        (HistoryBuffer, '__init__'),
+        (HistoryBuffer, '__globals__'),
+        (HistoryBuffer, 'register_statistics'),
+        (torch.Tensor, 'mean'),
+        (torch.Tensor, '__reduce__'),
+        (Called(HistoryBuffer, 'mean'), '__globals__'),
+    ],
+    ids=str,
+)
+def test_getattr_of_anything_else_is_refused(tmp_path: Path, given: tuple) -> None:
+    torch.save(dict(state_dict=model().state_dict(), more=Called(*given)), tmp_path / 'a.pth')
+    with pytest.raises(UserError, match='could run code'):
+        read_checkpoint(tmp_path / 'a.pth')

@@ -17,6 +17,7 @@ from places import ROOT
 from safetensors.torch import save_file
 
 from mmdeeplab import DeepLabPredictor
+from mmdeeplab.engine.norm_layers import grouped, norm_layers, replace
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.mini_voc import MiniVoc, generate
@@ -119,6 +120,20 @@ def test_the_classes_are_those_of_the_file(
         str(work / 'config.py'), str(tmp_path / 'a.safetensors'), device='cpu', show_progress=False
     )
     assert list(infer.model.dataset_meta['classes']) == list(classes)
+
+
+@pytest.mark.parametrize('chosen', ['', 'backbone', 'neck', 'decode_head'])
+def test_group_norm_of_a_checkpoint_enters_by_mmengines_loader(tmp_path: Path, chosen: str) -> None:
+    """As ``bn_policy`` leaves it after small batches; an ``EMAHook`` loads so, too."""
+    init_default_scope('mmseg')
+    cfg = Config.fromfile(ROOT / 'configs' / f'{NAME}.py').model
+    trained, fresh = MODELS.build(cfg).eval(), MODELS.build(cfg).eval()
+    replace(trained, [n for n in norm_layers(trained) if n.startswith(chosen)], grouped)
+    torch.save(dict(state_dict=trained.state_dict()), tmp_path / 'a.pth')
+    load_checkpoint(fresh, str(tmp_path / 'a.pth'), map_location='cpu')
+    image = torch.randn(1, 3, 33, 33)
+    with torch.no_grad():
+        assert torch.equal(fresh(image), trained(image))
 
 
 def wrong(work: Path, kind: str, path: Path) -> Path:

@@ -8,6 +8,7 @@ from mmseg.models import segmentors as mmseg
 from torch import Tensor
 
 from mmdeeplab.engine.checkpoint import check_fit
+from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.wrappers import unwrapped
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.registry import MODELS
@@ -21,7 +22,8 @@ class EncoderDecoder(mmseg.EncoderDecoder):
     """Backbone, neck and head of mmseg, with images (N, C, H, W) and logits of their size.
 
     MMEngine loads what matches of a file, warns, and goes on with random weights for the rest. Here
-    every tensor must be in the file and fit, whoever loads it: MMEngine's ``load_checkpoint`` and
+    every tensor must be in the file and fit (norms become group norm where the file's are), whoever
+    loads it: MMEngine's ``load_checkpoint`` and
     Runner, mmseg's ``init_model``, ``MMSegInferencer`` and ``tools/test.py``. PyTorch's own
     ``load_state_dict(strict=False)`` still takes a part.
 
@@ -70,10 +72,11 @@ class EncoderDecoder(mmseg.EncoderDecoder):
         *args: Any,
     ) -> None:
         if not prefix and ASKED not in local_metadata:
+            source = local_metadata.get('source', 'the checkpoint')
+            plain = dict(unwrapped(state_dict, self.state_dict(), source))
+            match_norm(self, plain)
             own = self.state_dict()
             counters = {key: value for key, value in own.items() if key.endswith(COUNTER)}
-            source = local_metadata.get('source', 'the checkpoint')
-            plain = dict(unwrapped(state_dict, own, source))
             check_fit({**counters, **plain}, self, source)
             state_dict.clear()  # the parts of the network read what is left here
             state_dict.update(plain)
