@@ -1,0 +1,126 @@
+"""What runs on the pretended GPUs: the project's commands, small."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from places import ROOT
+
+TINY = [
+    *('train_cfg.max_iters=3', 'train_cfg.val_interval=3', 'default_hooks.logger.interval=100'),
+    *('train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'),
+    *('val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False'),
+    *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
+    *('train_dataloader.batch_size=2', 'train_dataloader.dataset.pipeline.2.crop_size=(33,33)'),
+    *('model.data_preprocessor.size=(33,33)', 'model.data_preprocessor.test_size=(49,49)'),
+    *(
+        'train_dataloader.dataset.split=train',
+        'train_dataloader.dataset.mask_dir=SegmentationClass',
+    ),
+]
+MOBILE = 'deeplabv3plus_mobilenetv2_mini-voc'
+VOC = 'deeplabv3plus_xception_voc'
+AMP = 'optim_wrapper.type=AmpOptimWrapper'
+BF16 = 'optim_wrapper.type=mmdeeplab.AutocastOptimWrapper'
+FLOAT = 'optim_wrapper.type=OptimWrapper'
+RECOMPUTE = 'recompute=[backbone.blocks.1]'
+EMA = 'custom_hooks.0.type=EMAHook'
+TRAINED: dict[str, tuple[str, list[str]]] = {
+    'fp32': (MOBILE, [FLOAT]),
+    'bf16': (MOBILE, [BF16]),
+    'fp16': (MOBILE, [AMP]),
+    'channels-last': (MOBILE, ['channels_last=True']),
+    'recompute': (MOBILE, [FLOAT, RECOMPUTE]),
+    'ema': (MOBILE, [FLOAT, EMA]),
+    'accumulation': (MOBILE, [FLOAT, 'optim_wrapper.accumulative_counts=2']),
+    'v1': ('deeplabv1_vgg16_mini-voc', []),
+    'v2-msc': ('deeplabv2_r101_mini-voc', ['model.backbone.depth=50']),
+    'v3': ('deeplabv3_r50_mini-voc', []),
+    'lraspp': ('lraspp_mobilenetv3_voc', []),
+    'voc-recipe': (VOC, ['train_dataloader.batch_size=4']),
+}
+SHORT = ('v1', 'v2-msc', 'v3', 'lraspp')  # large networks: one step
+RANKS: dict[str, tuple[str, list[str]]] = {
+    'fp32': (MOBILE, [FLOAT]),
+    'fp16': (MOBILE, [AMP]),
+    'bf16': (MOBILE, [BF16]),
+    'channels-last': (MOBILE, ['channels_last=True']),
+    'recompute': (MOBILE, [FLOAT, RECOMPUTE]),
+}
+EVALUATED = {
+    'whole': [],
+    'slide': ['--mode', 'slide', '--window', '49', '--stride', '33'],
+    'bands': ['--mode', 'bands', '--window', '49', '--stride', '33'],
+    'scales': ['--tta'],
+    'borders': ['--trimap', '2', '--boundary'],
+}
+
+
+def train(folder: Path, config: str, settings: list[str], ranks: bool = False) -> int:
+    """``tools/train.py``."""
+    from mmdeeplab.cli.train import main
+
+    argv = [str(ROOT / f'configs/{config}.py'), '--data-root', str(folder / 'data')]
+    argv += ['--work-dir', str(folder / 'work')] + ['--launcher', 'pytorch'] * ranks
+    argv += ['--no-preflight', '--no-check'] * (folder.name != 'fp32')
+    length = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1'] * (folder.name in SHORT)
+    return main([*argv, '--cfg-options', *TINY, *length, *settings])
+
+
+def evaluate(folder: Path, options: list[str]) -> int:
+    """``tools/test.py`` with what the first case has trained."""
+    from mmdeeplab.cli.test import main
+
+    argv = [str(ROOT / f'configs/{MOBILE}.py'), str(folder.parent / 'fp32/work')]
+    argv += ['--data-root', str(folder / 'data'), '--work-dir', str(folder / 'work')]
+    return main([*argv, '--out', str(folder / 'out'), *options, '--cfg-options', *TINY])
+
+
+def predict(folder: Path) -> int:
+    """``tools/predict.py``, on the GPU that it finds."""
+    from mmdeeplab.cli.predict import main
+
+    argv = [str(folder / 'data/JPEGImages'), '--model', str(ROOT / f'configs/{MOBILE}.py')]
+    argv += ['--checkpoint', str(folder.parent / 'fp32/work'), '--out', str(folder / 'out')]
+    return main(argv)
+
+
+def predict_one(folder: Path) -> dict:
+    """One more picture of a predictor; what it costs."""
+    import numpy as np
+    from pretend import counting
+
+    from mmdeeplab.inference.predictor import DeepLabPredictor
+
+    work = folder.parent / 'fp32/work'
+    picture = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
+    found = {}
+    for name, keep in dict(labels=False, scores=True).items():
+        predictor = DeepLabPredictor(ROOT / f'configs/{MOBILE}.py', work, keep_logits=keep)
+        predictor(picture)
+        with counting() as counts:
+            predictor(picture)
+        found[name] = counts.report()
+    return found
+
+
+def export(folder: Path) -> int:
+    """``tools/export.py``, whose network is on the CPU also where there is a GPU."""
+    from mmdeeplab.cli.export import main
+
+    argv = [str(ROOT / f'configs/{MOBILE}.py'), str(folder.parent / 'fp32/work')]
+    argv += ['--format', 'torchscript', '--verify', str(folder / 'data/JPEGImages')]
+    return main([*argv, '--images', '2', '--size', '49', '49', '--out', str(folder / 'net.pt')])
+
+
+ONE: dict[str, Callable[[Path], Any]] = {
+    **{name: partial(train, config=c, settings=s) for name, (c, s) in TRAINED.items()},
+    **{f'test-{name}': partial(evaluate, options=options) for name, options in EVALUATED.items()},
+    'predict': predict,
+    'predict-one': predict_one,
+    'export': export,
+}
+TWO: dict[str, Callable[[Path], Any]] = {
+    name: partial(train, config=c, settings=s, ranks=True) for name, (c, s) in RANKS.items()
+}
