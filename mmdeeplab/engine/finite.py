@@ -32,15 +32,27 @@ def all_finite(tensors: list[Tensor]) -> bool:
     Args:
         tensors: One at least, without a graph, all on one device.
     """
-    found = torch._foreach_norm(tensors)
-    if len(found) <= FEW and found[0].device.type == 'cpu':
-        total = sum([norm.item() for norm in found])
+    if len(tensors) <= FEW and tensors[0].device.type == 'cpu':
+        total = sum([norm.item() for norm in torch._foreach_norm(tensors)])
     else:
-        norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in found]
-        total = torch.stack(norms).sum().item()
-    if isfinite(total):
-        return True
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)  # norms and sums can overflow
+        total = size(tensors).item()
+    return isfinite(total) or each_finite(tensors)
+
+
+def size(tensors: list[Tensor]) -> Tensor:
+    """The sum of all norms, on the device: not finite where a value is not, or where it overflows.
+
+    Args:
+        tensors: One at least, without a graph, all on one device.
+    """
+    found = torch._foreach_norm(tensors)
+    norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in found]
+    return torch.stack(norms).sum()
+
+
+def each_finite(tensors: list[Tensor]) -> bool:
+    """As :func:`all_finite`, tensor by tensor, for values whose norms overflow."""
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 @torch.no_grad()
@@ -94,3 +106,15 @@ def refuse(logits: Tensor, sample: Any) -> None:
         raise UserError(
             f'the logits of {name} are not finite: the weights, or this image, are unusable'
         )
+
+
+def fetch(outputs: dict) -> None:
+    """In place: what the step gives to the log comes from a GPU at once, not one by one."""
+    there = {
+        key: value.detach().reshape(())
+        for key, value in outputs.items()
+        if isinstance(value, Tensor) and value.is_cuda and value.numel() == 1
+    }
+    kinds = {value.dtype for value in there.values()}
+    if len(kinds) == 1:
+        outputs.update(zip(there, torch.stack(list(there.values())).cpu(), strict=True))

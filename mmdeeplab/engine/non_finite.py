@@ -13,7 +13,17 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mmdeeplab.engine.finite import all_finite, broken, ids, listed, refuse_logits, tensors_of
+from mmdeeplab.engine.finite import (
+    all_finite,
+    broken,
+    each_finite,
+    fetch,
+    ids,
+    listed,
+    refuse_logits,
+    size,
+    tensors_of,
+)
 from mmdeeplab.errors import UserError
 
 PATIENCE = 10
@@ -28,36 +38,49 @@ class Guard:
         self.skipped = self.in_a_row = 0
         self.what = ''
         self.overflow = False  # the last step was skipped by the scaler of float16 gradients
-        self._buffers: list[Tensor] | None = None  # not looked for yet
-        self._saved: list[Tensor] = []
+        # copies and buffers of one type together, as multi-tensor kernels need; None: not yet
+        self._saved: list[tuple[list[Tensor], list[Tensor]]] | None = None
 
     def remember(self, model: nn.Module) -> None:
         """Copy the statistics of norms before a forward pass changes them."""
-        if self._buffers is None:
-            self._buffers = list(model.buffers())
-            self._saved = [torch.empty_like(b) for b in self._buffers]
-        if self._buffers:
-            with torch.no_grad():
-                torch._foreach_copy_(self._saved, self._buffers)
+        if self._saved is None:
+            kinds: dict[torch.dtype, list[Tensor]] = {}
+            for buffer in model.buffers():
+                kinds.setdefault(buffer.dtype, []).append(buffer)
+            self._saved = [([torch.empty_like(b) for b in kind], kind) for kind in kinds.values()]
+        with torch.no_grad():
+            for saved, buffers in self._saved:
+                torch._foreach_copy_(saved, buffers)
 
     def look(self, loss: Tensor, gradients: list[Tensor]) -> None:
         """One test of everything; all ranks come to the same result."""
-        if loss.device.type == 'cpu':  # nothing to wait for
-            own = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
-        else:
-            own = not all_finite([loss.detach(), *gradients])
-        bad = own
-        if dist.get_world_size() > 1:
-            flag = torch.tensor(float(own), device=loss.device)
-            dist.all_reduce(flag, 'max')
-            bad = bool(flag)
+        own, bad = self._tested(loss, gradients)
         if bad:
             self.spoilt = True
             where = 'in the gradient' if own else 'on another rank'
             self.what = where if loss.isfinite() else f'in the loss ({loss.item()})'
-            if self._buffers:
-                with torch.no_grad():
-                    torch._foreach_copy_(self._buffers, self._saved)
+            with torch.no_grad():
+                for saved, buffers in self._saved or ():
+                    torch._foreach_copy_(buffers, saved)
+
+    def _tested(self, loss: Tensor, gradients: list[Tensor]) -> tuple[bool, bool]:
+        """Whether this rank's are not finite, and whether any rank's are; one wait for a GPU."""
+        alone = dist.get_world_size() == 1
+        everything = [loss.detach(), *gradients]
+        if loss.device.type == 'cpu':  # nothing to wait for
+            own = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
+        else:
+            suspicious = 1 - size(everything).isfinite().float()
+            if not alone:
+                dist.all_reduce(suspicious, 'max')
+            if not bool(suspicious):
+                return False, False
+            own = not each_finite(everything)
+        if alone:
+            return own, own
+        flag = torch.tensor(float(own), device=loss.device)
+        dist.all_reduce(flag, 'max')
+        return own, bool(flag)
 
     def may_step(self) -> bool:
         """Whether the step may be made; counts the ones that may not."""
@@ -173,6 +196,7 @@ class NonFiniteHook(Hook):
         skipped = guard.skipped, guard.in_a_row, guard.spoilt
         if any(skipped) or SKIPPED in runner.message_hub.runtime_info:
             runner.message_hub.update_info(SKIPPED, list(skipped))
+        fetch(outputs or {})
         for key in [k for k, v in (outputs or {}).items() if not isfinite(number(v))]:
             outputs.pop(key)  # type: ignore[union-attr]
         if guard.what:

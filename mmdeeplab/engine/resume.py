@@ -5,6 +5,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.engine.param_groups import regrouped
 from mmdeeplab.engine.settings import settings
 from mmdeeplab.errors import UserError
 
@@ -36,6 +37,7 @@ def restore_schedule(
     if schedulers:
         runner.param_schedulers = schedulers
     saved, fresh, meta = checkpoint['optimizer'], wrapper.state_dict(), checkpoint['meta']
+    saved = regrouped(saved, wrapper.optimizer, unwrap(runner.model))
     _check_same_optimizer(saved, fresh, meta, kinds(runner), filename)
     if scale_changed(meta, runner):
         saved = {key: value for key, value in saved.items() if key != 'loss_scaler'}

@@ -47,6 +47,7 @@ from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loo
 from mmdeeplab.engine.lost_worker import FetchDeathsHook, loader_explained
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.norm_layers import match_norm
+from mmdeeplab.engine.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.ranks import join_ranks
@@ -266,7 +267,8 @@ class DeepLabRunner(ResumableRunner):
         with building('optim_wrapper'):
             if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
                 kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
-                optim_wrapper = {**optim_wrapper, 'type': guarded(kind)}
+                merging = dict(constructor=MergingOptimWrapperConstructor)
+                optim_wrapper = {**merging, **optim_wrapper, 'type': guarded(kind)}
             return super().build_optim_wrapper(optim_wrapper)
 
     def _init_model_weights(self) -> None:

@@ -28,7 +28,7 @@ def confusion_matrix(
         name: Where the label comes from, for the error.
 
     Returns:
-        (C, C) int64 on the prediction's device.
+        (C, C) int64 on the host.
 
     Raises:
         UserError: Shapes differ, or an id is outside the classes.
@@ -41,17 +41,51 @@ def confusion_matrix(
     fast = _of_pairs(prediction, label, num_classes, ignore_index)
     if fast is not None:
         return fast
-    counts = torch.zeros(num_classes**2, dtype=torch.int64, device=prediction.device)
+    counts = pair_counts(prediction, label, num_classes, ignore_index)
+    return matrix_of(counts.cpu(), prediction, label, num_classes, ignore_index, name)
+
+
+def pair_counts(
+    prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255
+) -> Tensor:
+    """The counts of :func:`confusion_matrix` in one row, without waiting for a GPU.
+
+    Returns:
+        (C * C + 2,) int64 on the prediction's device; the last two count void, and pixels with an
+        id outside the classes.
+    """
+    pairs = num_classes**2
+    counts = torch.zeros(pairs + 2, dtype=torch.int64, device=prediction.device)
     rows = max(CHUNK // max(prediction.shape[1], 1), 1)
     for predicted, labelled in zip(prediction.split(rows), label.split(rows), strict=True):
-        labelled = labelled.to(prediction.device).long()
+        labelled, predicted = labelled.to(prediction.device).long(), predicted.long()
+        known = (labelled >= 0) & (labelled < num_classes)
+        known &= (predicted >= 0) & (predicted < num_classes)
+        joint = (labelled * num_classes + predicted).where(known, pairs + 1)
+        joint = joint.masked_fill(labelled == ignore_index, pairs).flatten()
+        counts.scatter_add_(0, joint, torch.ones_like(joint))
+    return counts
+
+
+def matrix_of(
+    counts: Tensor,
+    prediction: Tensor,
+    label: Tensor,
+    num_classes: int,
+    ignore_index: int,
+    name: str,
+) -> Tensor:
+    """(C, C) of what :func:`pair_counts` gave, on the host.
+
+    Raises:
+        UserError: An id is outside the classes.
+    """
+    if counts[-1]:
+        labelled = label.to(prediction.device).long()
         valid = labelled != ignore_index
-        labelled, predicted = labelled[valid], predicted[valid].long()
-        _check_ids('label', labelled, num_classes, ignore_index, name)
-        _check_ids('predicted class', predicted, num_classes, ignore_index, name)
-        joint = labelled * num_classes + predicted
-        counts += torch.bincount(joint, minlength=num_classes**2)
-    return counts.view(num_classes, num_classes)
+        _check_ids('label', labelled[valid], num_classes, ignore_index, name)
+        _check_ids('predicted class', prediction[valid].long(), num_classes, ignore_index, name)
+    return counts[:-2].view(num_classes, num_classes)
 
 
 def _of_pairs(

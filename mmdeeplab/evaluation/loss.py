@@ -1,13 +1,14 @@
 """The loss of an evaluation."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 CHUNK = 2**24  # logits at once
 
 
-def cross_entropy_sum(logits: Tensor, label: Tensor, ignore_index: int = 255) -> float:
-    """Sum of the cross entropy of an image's pixels that are not void, in float64.
+def cross_entropy_sum(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
+    """Sum of the cross entropy of an image's pixels that are not void: () float64, on the device.
 
     Args:
         logits: (C, H, W).
@@ -17,13 +18,10 @@ def cross_entropy_sum(logits: Tensor, label: Tensor, ignore_index: int = 255) ->
     classes, _, width = logits.shape
     rows = max(CHUNK // (classes * width), 1)
     parts = zip(logits.split(rows, 1), label.to(logits.device).split(rows), strict=True)
-    return sum(
-        float(
-            F.cross_entropy(
-                part[None].float(), truth[None].long(), ignore_index=ignore_index, reduction='none'
-            )
-            .double()
-            .sum()
+    total = logits.new_zeros((), dtype=torch.float64)
+    for part, truth in parts:
+        losses = F.cross_entropy(
+            part[None].float(), truth[None].long(), ignore_index=ignore_index, reduction='none'
         )
-        for part, truth in parts
-    )
+        total = total + losses.double().sum()
+    return total

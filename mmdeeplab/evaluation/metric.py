@@ -12,7 +12,7 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.bootstrap import RESAMPLES, intervals
 from mmdeeplab.evaluation.boundary import RATIO, boundary_counts
-from mmdeeplab.evaluation.confusion import class_ids, confusion_matrix
+from mmdeeplab.evaluation.confusion import class_ids, confusion_matrix, matrix_of, pair_counts
 from mmdeeplab.evaluation.loss import cross_entropy_sum
 from mmdeeplab.evaluation.per_image import ImageCounts, ImageStore
 from mmdeeplab.evaluation.scores import MEANS, mean, percent, plain, scores, table
@@ -96,35 +96,53 @@ class SegMetric(BaseMetric):
             labels = [label]
             if self.trimap:
                 labels += band_labels(label, self.trimap, self.ignore_index)
-            counts = [
-                confusion_matrix(prediction, part, classes, self.ignore_index, name)
-                for part in labels
-            ]
+            counts, loss = self._counts(prediction, labels, sample, name)
+            if isnan(loss) and self._has_loss(sample):
+                raise UserError(
+                    f"the network's scores of {sample.get('img_path', 'an image')} are not numbers "
+                    '(NaN): its weights are broken, or the image is'
+                )
             self._matrices = self._matrices + torch.stack(counts)
             if self.boundary:
                 self._boundary = self._boundary + boundary_counts(
                     prediction, label, classes, self.boundary, self.ignore_index
                 )
-            self._images.add(path, counts[0], self._loss(sample, label, classes))
+            self._images.add(path, counts[0], loss)
 
-    def _loss(self, sample: dict, label: Tensor, classes: int) -> float:
-        """Sum over the pixels of an image; NaN without logits.
+    def _counts(
+        self, prediction: Tensor, labels: list[Tensor], sample: dict, name: str
+    ) -> tuple[list[Tensor], float]:
+        """A confusion matrix for each label, and the loss; what a GPU counts is read at once."""
+        classes, void = len(self._meta()['classes']), self.ignore_index
+        if prediction.device.type == 'cpu':
+            found = [confusion_matrix(prediction, part, classes, void, name) for part in labels]
+            loss = self._loss(sample, labels[0])
+            return found, float('nan') if loss is None else float(loss)
+        rows = [pair_counts(prediction, part, classes, void) for part in labels]
+        known = (labels[0] >= 0) & (labels[0] < classes)  # others stop the kernel of the loss
+        loss = self._loss(sample, labels[0].masked_fill(~known, void))
+        last = rows[0].new_zeros(1) if loss is None else loss.view(1).view(torch.int64)
+        *counts, last = torch.cat([*rows, last]).cpu().split([*map(len, rows), 1])
+        found = [
+            matrix_of(row, prediction, part, classes, void, name)
+            for row, part in zip(counts, labels, strict=True)
+        ]
+        return found, float('nan') if loss is None else float(last.view(torch.float64))
 
-        Raises:
-            UserError: The logits are not finite.
-        """
+    def _has_loss(self, sample: dict) -> bool:
+        classes = len(self._meta()['classes'])
         logits = sample.get('seg_logits', {}).get('data')
-        if logits is not None and len(logits) == 1 and classes == 2:  # one channel: class 1
+        alone = logits is not None and len(logits) == 1 and classes == 2  # one channel: class 1
+        return self.loss and logits is not None and (alone or len(logits) == classes)
+
+    def _loss(self, sample: dict, label: Tensor) -> Tensor | None:
+        """Sum over the pixels of an image, () float64; None without logits."""
+        if not self._has_loss(sample):
+            return None
+        logits = sample['seg_logits']['data']
+        if len(logits) == 1:
             logits = torch.cat([torch.zeros_like(logits), logits])
-        if not self.loss or logits is None or len(logits) != classes:
-            return float('nan')
-        loss = cross_entropy_sum(logits, label, self.ignore_index)
-        if isnan(loss):
-            raise UserError(
-                f"the network's scores of {sample.get('img_path', 'an image')} are not numbers "
-                '(NaN): its weights are broken, or the image is'
-            )
-        return loss
+        return cross_entropy_sum(logits, label, self.ignore_index)
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Sum the ranks' counts; return what the log gets.

@@ -78,9 +78,12 @@ def label_map(
         (Resize(old, cut.start, cut.stop), Resize(new, 0, new))
         for old, cut, new in zip(padded, (rows, columns), size, strict=True)
     )
-    labels = border_labels(logits, down, across, align_corners, lambda ids: resized(logits[ids]))
-    if labels is not None:
-        return labels
+    if logits.device.type == 'cpu':  # a GPU resizes sooner than the host has found the borders
+        labels = border_labels(
+            logits, down, across, align_corners, lambda ids: resized(logits[ids])
+        )
+        if labels is not None:
+            return labels
     return resized(logits).max(0)[1].to(kind_for(len(logits)))  # several times as fast as argmax
 
 

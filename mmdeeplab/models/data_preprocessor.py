@@ -1,6 +1,7 @@
 """From a list of uint8 images to one normalised, padded batch."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -11,6 +12,7 @@ from torch import Tensor
 from mmdeeplab.kernels.normalise import normalise
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.reused import Reused
+from mmdeeplab.models.upload import staged, upload
 from mmdeeplab.registry import MODELS
 
 
@@ -70,41 +72,98 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             ``inputs``: float (N, C, H, W); ``data_samples`` with ``pad_shape`` and the
             ``img_padding_size`` [left, right, top, bottom] that post-processing cuts off.
         """
-        images: Sequence[Tensor] = self.cast_data(list(data['inputs']))
-        samples = [self._own(sample) for sample in data.get('data_samples') or ()]
+        images: Sequence[Tensor] = list(data['inputs'])
+        samples = [self._own(sample, training) for sample in data.get('data_samples') or ()]
         height, width = (max(image.shape[side] for image in images) for side in (1, 2))
         if training:
             height, width = max(height, self.size[0]), max(width, self.size[1])
         else:
             height, width = self.padded_size(height, width)
-        full = all(image.shape[1:] == (height, width) for image in images)
-        batch = self._empty(len(images), len(images[0]), height, width)
-        if not full:
-            batch.zero_()
-        for i, image in enumerate(images):
+        flipped = [training and sample.metainfo.get('flip', False) for sample in samples]
+        lefts = [
+            width - image.shape[2] if mirrored else 0
+            for image, mirrored in zip_longest(images, flipped)
+        ]
+        batch = self._normalised(images, lefts, (height, width), training)
+        for image, sample, left in zip(images, samples, lefts, strict=False):
             h, w = image.shape[1:]
-            flipped = training and samples[i].metainfo.get('flip', False)
-            left = width - w if flipped else 0
-            self._normalise(image, batch[i, :, :h, left : left + w], training)
-            if samples:
-                padding = [left, width - w - left, 0, height - h]
-                samples[i].set_field((height, width), 'pad_shape', field_type='metainfo')
-                samples[i].set_field(padding, 'img_padding_size', field_type='metainfo')
-                if training:
-                    label = samples[i].gt_sem_seg.data
-                    samples[i].gt_sem_seg = PixelData(data=self._pad_label(label, padding))
+            padding = [left, width - w - left, 0, height - h]
+            sample.set_field((height, width), 'pad_shape', field_type='metainfo')
+            sample.set_field(padding, 'img_padding_size', field_type='metainfo')
+        if training and samples:
+            labels = self._padded_labels([sample.gt_sem_seg.data for sample in samples], samples)
+            for sample, label in zip(samples, labels, strict=True):
+                sample.gt_sem_seg = PixelData(data=label)
         return dict(inputs=batch, data_samples=samples or None)
+
+    def _normalised(
+        self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int], training: bool
+    ) -> Tensor:
+        """Images (C, h_i, w_i) as one batch (N, C, H, W), each at its ``left``, 0 elsewhere."""
+        if self._travels(images):
+            return self._normalised_there(images, lefts, size)
+        batch = self._empty(len(images), len(images[0]), *size)
+        if not all(image.shape[1:] == size for image in images):
+            batch.zero_()
+        for image, out, left in zip(self.cast_data(list(images)), batch, lefts, strict=True):
+            h, w = image.shape[1:]
+            self._normalise(image, out[:, :h, left : left + w], training)
+        return batch
+
+    def _travels(self, maps: Sequence[Tensor]) -> bool:
+        """Whether maps of one type go from the host to a GPU, which takes them in one copy."""
+        alike = {(one.dtype, len(one)) for one in maps}
+        here = all(one.device.type == 'cpu' for one in maps)
+        return self.device.type == 'cuda' and here and len(alike) == 1
+
+    def _normalised_there(
+        self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int]
+    ) -> Tensor:
+        places = [
+            (slice(image.shape[1]), slice(left, left + image.shape[2]))
+            for image, left in zip(images, lefts, strict=True)
+        ]
+        there = upload(staged(images, places, size, 0), self.device)
+        if self.bgr_to_rgb and there.shape[1] == 3:
+            there = there.flip(1)
+        batch = self._empty(*there.shape).copy_(there).sub_(self.mean).div_(self.std)
+        for out, image, (rows, columns) in zip(batch, images, places, strict=True):
+            if image.shape[1:] != size:
+                out[:, rows.stop :] = 0
+                out[:, :, : columns.start] = 0
+                out[:, :, columns.stop :] = 0
+        return batch
+
+    def _padded_labels(self, labels: list[Tensor], samples: list[SegDataSample]) -> list[Tensor]:
+        paddings = [sample.img_padding_size for sample in samples]
+        if not self._travels(labels):
+            there = [label.to(self.device) for label in labels]
+            return [self._pad_label(*pair) for pair in zip(there, paddings, strict=True)]
+        height, width = samples[0].pad_shape
+        places = [
+            (slice(top, height - bottom), slice(left, width - right))
+            for left, right, top, bottom in paddings
+        ]
+        stage = staged(labels, places, (height, width), self.seg_pad_val)
+        return list(upload(stage, self.device).long())
 
     def _empty(self, *shape: int) -> Tensor:
         plain = self.mean.device.type == 'cpu' and self.mean.dtype == torch.float32
         return self.memory.empty(*shape) if plain else self.mean.new_empty(shape)
 
-    def _own(self, sample: SegDataSample) -> SegDataSample:
-        """A sample on the device that can be changed without changing the given one."""
-        maps = [getattr(value, 'data', None) for value in sample.values()]
-        if all(isinstance(one, Tensor) and one.device == self.device for one in maps):
-            return sample.clone()
-        return self.cast_data(sample)
+    def _own(self, sample: SegDataSample, training: bool) -> SegDataSample:
+        """A sample on the device that can be changed without changing the given one.
+
+        In training labels follow in one copy.
+        """
+        own = sample.clone()
+        for name, value in sample.items():
+            data = getattr(value, 'data', None)
+            if (training and name == 'gt_sem_seg') or not isinstance(data, Tensor):
+                continue
+            if data.device != self.device:
+                own.set_data({name: PixelData(data=upload(data, self.device))})
+        return own
 
     def _normalise(self, image: Tensor, out: Tensor, training: bool) -> None:
         means, stds = (b.flatten().expand(len(image)) for b in (self.mean, self.std))

@@ -8,6 +8,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
 from mmdeeplab.models.layers import (
     HEAD_NORM,
     conv3x3,
@@ -52,7 +53,7 @@ class DecoderStage(nn.Module):
 
 
 @MODELS.register_module()
-class DeepLabV3PlusHead(BaseDecodeHead):
+class DeepLabV3PlusHead(LossWithAccuracy, BaseDecodeHead):
     """Refine the context by one or several low-level maps, then classify at the finest.
 
     ``in_index`` lists the low-level maps from fine to coarse and the context last, and

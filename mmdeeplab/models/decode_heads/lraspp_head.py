@@ -11,6 +11,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
 from mmdeeplab.models.layers import (
     HEAD_NORM,
     hard_sigmoid,
@@ -22,7 +23,7 @@ from mmdeeplab.registry import MODELS
 
 
 @MODELS.register_module()
-class LRASPPHead(BaseDecodeHead):
+class LRASPPHead(LossWithAccuracy, BaseDecodeHead):
     """A 1x1 convolution gated by a pooled one, classified, and the classified low level added.
 
     Low-level map (N, in_channels[0], h, w) and last map (N, in_channels[1], H, W) -> logits

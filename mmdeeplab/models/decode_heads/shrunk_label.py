@@ -1,6 +1,7 @@
 """The loss of DeepLab v1 and v2: scores at their own stride against a shrunk label."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from mmengine.structures import PixelData
@@ -8,6 +9,8 @@ from mmseg.models.decode_heads.fcn_head import FCNHead
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
+from mmdeeplab.models.upload import upload
 from mmdeeplab.registry import MODELS
 
 
@@ -18,13 +21,19 @@ def shrink_label(label: Tensor, size: Sequence[int]) -> Tensor:
     ``shrink_factor: 8``; between pixels the nearest one is taken, for labels cannot be mixed.
     """
     rows, columns = (
-        torch.linspace(0, old - 1, new, dtype=torch.float64).round().long().to(label.device)
-        for old, new in zip(label.shape[-2:], size, strict=True)
+        grid(old, new, label.device) for old, new in zip(label.shape[-2:], size, strict=True)
     )
     return label[..., rows[:, None], columns]
 
 
-class ShrunkLabelLoss:
+@lru_cache(64)
+def grid(old: int, new: int, device: torch.device) -> Tensor:
+    """(new,) pixels of ``old``, evenly apart from the first to the last; kept on the device."""
+    places = torch.linspace(0, old - 1, new, dtype=torch.float64).round().long()
+    return upload(places, device)
+
+
+class ShrunkLabelLoss(LossWithAccuracy):
     """Mix-in for decode heads: compare the logits where they are, without upsampling them."""
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list[SegDataSample]) -> dict:
@@ -35,7 +44,7 @@ class ShrunkLabelLoss:
             )
             for s in batch_data_samples
         ]
-        return super().loss_by_feat(seg_logits, shrunk)  # type: ignore[misc]
+        return super().loss_by_feat(seg_logits, shrunk)
 
 
 @MODELS.register_module()

@@ -12,6 +12,7 @@ from mmseg.models.losses.kldiv_loss import KLDivLoss
 from mmseg.registry import MODELS
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
 from mmdeeplab.models.losses.pixel import PixelLoss
 
@@ -30,7 +31,11 @@ OTHER_TARGETS = {
     upstream.SiLogLoss: 'depths',
     KLDivLoss: 'logits with logits',
 }
-PLAIN = (BaseDecodeHead.loss_by_feat, ShrunkLabelLoss.loss_by_feat)
+PLAIN = (
+    BaseDecodeHead.loss_by_feat,
+    LossWithAccuracy.loss_by_feat,
+    ShrunkLabelLoss.loss_by_feat,
+)
 CHOICE = ', '.join(cls.__name__ for cls in WHY)
 
 
