@@ -1,7 +1,7 @@
 """Few groups of parameters: an optimiser updates each group in a few launches on a GPU."""
 
 from collections.abc import Iterable, Mapping
-from itertools import chain
+from itertools import islice
 from typing import Any
 
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -33,30 +33,36 @@ def merged(groups: Iterable[Mapping[str, Any]]) -> list[dict]:
     return list(found.values())
 
 
-def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module) -> dict:
-    """The state of an optimiser with one group a parameter, as one of merged groups has it.
+def parameter_order(optimizer: Optimizer, model: nn.Module) -> list[int]:
+    """Places in the network, among the trained parameters, of those that an optimiser numbers."""
+    place = {id(p): i for i, p in enumerate(p for p in model.parameters() if p.requires_grad)}
+    return [place.get(id(p), -1) for group in optimizer.param_groups for p in group['params']]
+
+
+def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[int]) -> dict:
+    """The state of an optimiser for one that groups the same parameters in another way.
+
+    A group whose parameters had several settings gets those of the first.
 
     Args:
-        saved: ``state_dict()`` of an optimiser over ``model``; one with other groups comes back as
-            it is.
-        optimizer: Over ``model``, with merged groups.
+        saved: ``state_dict()`` of an optimiser over ``model``; one over other parameters comes back
+            as it is.
+        optimizer: Over ``model``.
         model: Without wrappers.
+        order: :func:`parameter_order` then; empty where each parameter had a group of its own.
     """
-    old, new = saved['param_groups'], optimizer.param_groups
-    place = {id(p): i for i, p in enumerate(p for p in model.parameters() if p.requires_grad)}
-    members = [[place.get(id(p), -1) for p in group['params']] for group in new]
-    single = len(old) == len(place) and all(len(group['params']) == 1 for group in old)
-    if not single or len(old) == len(new) or sorted(chain(*members)) != [*range(len(old))]:
+    own = parameter_order(optimizer, model)
+    numbers = [(number, group) for group in saved['param_groups'] for number in group['params']]
+    order = order or list(range(len(numbers)))
+    single = len(numbers) == len(saved['param_groups'])
+    if sorted(own) != sorted(order) or len(numbers) != len(own) or (order == own and not single):
         return saved
-    groups, state, count = [], {}, 0
-    for own in members:
-        parts = merged({**old[i], 'params': [i]} for i in own)
-        if len(parts) != 1:  # settings of then that no group of now has
-            return saved
-        numbers = range(count, count := count + len(own))
-        groups.append({**parts[0], 'params': list(numbers)})
-        for number, i in zip(numbers, own, strict=True):
-            (before,) = old[i]['params']
-            if before in saved['state']:
-                state[number] = saved['state'][before]
+    before = dict(zip(order, numbers, strict=True))
+    state = {i: saved['state'][before[place][0]] for i, place in enumerate(own)
+             if before[place][0] in saved['state']}  # fmt: skip
+    groups, places = [], iter(enumerate(own))
+    for group in optimizer.param_groups:
+        members = list(islice(places, len(group['params'])))
+        settings = before[members[0][1]][1]
+        groups.append({**settings, 'params': [number for number, _ in members]})
     return {**saved, 'param_groups': groups, 'state': state}

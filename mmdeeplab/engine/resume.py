@@ -5,7 +5,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from mmdeeplab.engine.checkpoint import unwrap
-from mmdeeplab.engine.param_groups import regrouped
+from mmdeeplab.engine.param_groups import parameter_order, regrouped
 from mmdeeplab.engine.settings import settings
 from mmdeeplab.errors import UserError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 OPTIMIZER, SCHEDULERS = 'optimizer_class', 'param_scheduler_classes'
+ORDER = 'parameter_order'  # in which the optimiser numbers its parameters
 PROGRESS = ('last_step', '_global_step', '_last_value')
 
 
@@ -37,7 +38,7 @@ def restore_schedule(
     if schedulers:
         runner.param_schedulers = schedulers
     saved, fresh, meta = checkpoint['optimizer'], wrapper.state_dict(), checkpoint['meta']
-    saved = regrouped(saved, wrapper.optimizer, unwrap(runner.model))
+    saved = regrouped(saved, wrapper.optimizer, unwrap(runner.model), meta.get(ORDER, []))
     _check_same_optimizer(saved, fresh, meta, kinds(runner), filename)
     if scale_changed(meta, runner):
         saved = {key: value for key, value in saved.items() if key != 'loss_scaler'}
@@ -60,9 +61,12 @@ def restore_schedule(
 
 
 def kinds(runner: 'Runner') -> dict:
-    """The classes of the optimiser and its schedules, for ``meta`` of a checkpoint."""
+    """What the optimiser and its schedules are, for ``meta`` of a checkpoint."""
     schedulers = runner.param_schedulers or []
+    optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
+    known = optimizer is not None
     return {
+        ORDER: parameter_order(optimizer, unwrap(runner.model)) if known else [],
         OPTIMIZER: _class(getattr(runner.optim_wrapper, 'optimizer', None)),
         SCHEDULERS: [_class(s) for s in (schedulers if isinstance(schedulers, list) else [])],
     }

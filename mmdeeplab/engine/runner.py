@@ -46,13 +46,14 @@ from mmdeeplab.engine.economy import economise
 from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
 from mmdeeplab.engine.lost_worker import FetchDeathsHook, loader_explained
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
-from mmdeeplab.engine.norm_layers import match_norm
+from mmdeeplab.engine.norm_layers import match_norm, norm_layers, replace
 from mmdeeplab.engine.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.resume import take_own_weights
+from mmdeeplab.engine.sync_batch_norm import synchronised
 from mmdeeplab.engine.tf32 import set_tf32
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
@@ -224,7 +225,7 @@ class DeepLabRunner(ResumableRunner):
         if self.batch_norm:
             self.logger.info(str(self.batch_norm))
             if self.batch_norm.mode == 'sync':
-                self.cfg.setdefault('sync_bn', 'torch')
+                replace(model, norm_layers(model), synchronised)
         for sentence in economise(model, self.cfg):
             self.logger.info(sentence)
         return super().wrap_model(model_wrapper_cfg, model)

@@ -1,5 +1,7 @@
 """From the host to a GPU, without waiting for it."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -12,7 +14,9 @@ def upload(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-def staged(maps: list[Tensor], places: list[tuple[slice, slice]], size: tuple, fill: int) -> Tensor:
+def staged(
+    maps: Sequence[Tensor], places: list[tuple[slice, slice]], size: tuple, fill: int
+) -> Tensor:
     """Maps (C, h_i, w_i) of one type at their places in one pinned buffer (N, C, H, W).
 
     Args:

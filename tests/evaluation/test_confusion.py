@@ -6,7 +6,7 @@ import torch
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation import confusion
-from mmdeeplab.evaluation.confusion import confusion_matrix
+from mmdeeplab.evaluation.confusion import confusion_matrix, matrix_of, pair_counts
 
 
 def reference(prediction: np.ndarray, label: np.ndarray, classes: int) -> np.ndarray:
@@ -129,3 +129,18 @@ def test_a_prediction_outside_the_classes_is_an_error() -> None:
 def test_sizes_must_agree() -> None:
     with pytest.raises(UserError, match='differ in size'):
         confusion_matrix(torch.zeros(2, 3), torch.zeros(3, 2), 3)
+
+
+@pytest.mark.parametrize('kind', [torch.uint8, torch.int64])
+def test_counts_in_one_row_are_the_matrix(kind: torch.dtype) -> None:
+    """What a GPU counts, void and strangers apart."""
+    label = torch.randint(5, (31, 17)).masked_fill(torch.rand(31, 17) < 0.2, 255).to(kind)
+    prediction = torch.randint(5, (31, 17)).to(kind)
+    counts = pair_counts(prediction, label, 5)
+    torch.testing.assert_close(counts[:25].view(5, 5), confusion_matrix(prediction, label, 5))
+    assert counts[25] == (label == 255).sum()
+    assert counts[26] == 0
+    label[0, 0], label[0, 1], prediction[0, 1] = 9, 1, 7
+    assert pair_counts(prediction, label, 5)[26] == 2
+    with pytest.raises(UserError, match='label 9'):
+        matrix_of(pair_counts(prediction, label, 5), prediction, label, 5, 255, '')

@@ -105,6 +105,32 @@ def predict_one(folder: Path) -> dict:
     return found
 
 
+def sync_norm(folder: Path) -> int:
+    """SyncBN gives the bits of PyTorch's: outputs, gradients and running statistics."""
+    import torch
+    from torch import nn
+
+    from mmdeeplab.engine.group import join
+    from mmdeeplab.engine.sync_batch_norm import SyncBatchNorm
+
+    if not torch.distributed.is_initialized():
+        join(60)
+    generator = torch.Generator().manual_seed(torch.distributed.get_rank())
+    x, slope = (torch.randn(2, 3, 5, 4, generator=generator) for _ in range(2))
+    for order in (torch.contiguous_format, torch.channels_last):
+        found = []
+        for kind in (SyncBatchNorm, nn.SyncBatchNorm):
+            layer = kind(3).cuda()
+            given = x.to('cuda').contiguous(memory_format=order).requires_grad_()
+            out = layer(given)
+            out.backward(slope.to('cuda'))
+            given_back = [given.grad, layer.weight.grad, layer.bias.grad, *layer.buffers()]
+            found.append([t.detach().cpu() for t in (out, *given_back)])
+        if not all(map(torch.equal, *found)):
+            return 1
+    return 0
+
+
 def export(folder: Path) -> int:
     """``tools/export.py``, whose network is on the CPU also where there is a GPU."""
     from mmdeeplab.cli.export import main
@@ -122,5 +148,6 @@ ONE: dict[str, Callable[[Path], Any]] = {
     'export': export,
 }
 TWO: dict[str, Callable[[Path], Any]] = {
-    name: partial(train, config=c, settings=s, ranks=True) for name, (c, s) in RANKS.items()
+    **{name: partial(train, config=c, settings=s, ranks=True) for name, (c, s) in RANKS.items()},
+    'sync-norm': sync_norm,
 }

@@ -14,7 +14,7 @@ from mmdeeplab.mini_voc import MiniVoc, generate
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE)]
 
-from cases import ONE, TWO  # noqa: E402
+from cases import ONE, RANKS, TWO  # noqa: E402
 from rules import RULES  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -88,6 +88,12 @@ def within(found: dict, budget: dict) -> None:
 
 def test_a_step_is_within_its_budget(one: dict) -> None:
     within(one['voc-recipe']['train'], STEP)
+
+
+@pytest.mark.parametrize('name', RANKS)
+def test_no_layer_waits_for_other_gpus(two: dict, name: str) -> None:
+    """SyncBN in every layer; under float16 the scaler reads whether gradients overflowed."""
+    within(two[name]['train'], dict(waits=STEP['waits'] + (name == 'fp16'), pageable=0))
 
 
 def test_an_evaluated_image_is_within_its_budget(one: dict) -> None:

@@ -1,5 +1,7 @@
 """The losses of a decode head, with the accuracy beside them."""
 
+from typing import Any
+
 import torch
 from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
@@ -15,7 +17,7 @@ class LossWithAccuracy:
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list[SegDataSample]) -> dict:
         """Losses by name, and ``acc_seg`` in percent, of logits (N, classes, h, w)."""
-        head: nn.Module = self  # type: ignore[assignment]
+        head: Any = self
         label = head._stack_batch_gt(batch_data_samples)
         logits = resize(
             seg_logits, label.shape[2:], mode='bilinear', align_corners=head.align_corners

@@ -1,0 +1,88 @@
+"""BatchNorm over the images of all GPUs, without a wait of the host in every layer."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class Synchronised(torch.autograd.Function):
+    """Batch normalisation by the statistics of all ranks, each of which has an image at least."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Any, bias: Any, layer: nn.SyncBatchNorm) -> Tensor:
+        x = _dense(x)
+        group, track = layer.process_group, layer.track_running_stats
+        channels, world = x.shape[1], distributed.get_world_size(group)
+        mean, invstd = torch.batch_norm_stats(x, layer.eps)
+        own = torch.cat([mean, invstd, mean.new_full((1,), x.numel() // channels)])
+        every = own.new_empty(world * len(own))
+        distributed.all_gather_into_tensor(every, own, group)
+        means, invstds, counts = every.view(world, -1).split([channels, channels, 1], 1)
+        counts = counts.flatten()
+        running = (layer.running_mean, layer.running_var) if track else (None, None)
+        mean, invstd = torch.batch_norm_gather_stats_with_counts(
+            x, means, invstds, *running, layer.momentum or 0.0, layer.eps, counts
+        )
+        ctx.save_for_backward(x, weight, mean, invstd, counts.to(torch.int32))
+        ctx.group = group
+        return torch.batch_norm_elemt(x, weight, bias, mean, invstd, layer.eps)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, weight, mean, invstd, counts = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[:3]
+        sums, products, *of_affine = torch.batch_norm_backward_reduce(
+            _dense(grad), x, mean, invstd, weight, *wanted
+        )
+        of_x = None
+        if wanted[0]:
+            both = torch.cat([sums, products])
+            distributed.all_reduce(both, group=ctx.group)
+            sums, products = both.chunk(2)
+            of_x = torch.batch_norm_backward_elemt(
+                _dense(grad), x, mean, invstd, weight, sums, products, counts
+            )
+        # those of weight and bias are summed over the ranks with all other gradients
+        asked = (weight is not None and want for want in wanted[1:])
+        return (
+            of_x,
+            *(own if ask else None for own, ask in zip(of_affine, asked, strict=True)),
+            None,
+        )
+
+
+class SyncBatchNorm(nn.SyncBatchNorm):
+    """PyTorch's; but where every rank has images, no layer waits for the GPU.
+
+    PyTorch's looks in each layer for ranks without images, and the host waits for the answer. Here
+    no rank is without: batches of training are whole.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W), N at least 1 on each rank."""
+        several = distributed.is_initialized() and distributed.get_world_size() > 1
+        if not (self.training and several) or self.momentum is None:
+            return super().forward(input)
+        self._check_input_dim(input)
+        if self.track_running_stats and self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        return Synchronised.apply(input, self.weight, self.bias, self)
+
+
+def synchronised(layer: _BatchNorm) -> SyncBatchNorm:
+    """The same layer, parameters and buffers included, over all ranks."""
+    new = SyncBatchNorm(
+        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
+    )
+    for name, buffer in layer.named_buffers(recurse=False):
+        setattr(new, name, buffer)
+    for name, parameter in layer.named_parameters(recurse=False):
+        setattr(new, name, parameter)
+    return new.train(layer.training)
+
+
+def _dense(x: Tensor) -> Tensor:
+    """Without gaps, in either order of memory."""
+    return x if x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()
