@@ -63,7 +63,7 @@ def restore_schedule(
 def kinds(runner: 'Runner') -> dict:
     """What the optimiser and its schedules are, for ``meta`` of a checkpoint."""
     schedulers = runner.param_schedulers or []
-    optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
+    optimizer: Any = getattr(runner.optim_wrapper, 'optimizer', None)
     known = optimizer is not None
     return {
         ORDER: parameter_order(optimizer, unwrap(runner.model)) if known else [],
