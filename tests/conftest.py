@@ -13,6 +13,12 @@ from torch import nn
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that differ between processes, which pytest-xdist reports without a cause."""
+    if addressed := [item.nodeid for item in items if ' at 0x' in item.nodeid]:
+        raise pytest.UsageError(f'the name holds an address, give it an id: {addressed[0]}')
+
+
 @pytest.fixture(scope='session')
 def shared() -> Path:
     """Material that is too large or not free to live in the repository."""

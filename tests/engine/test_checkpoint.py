@@ -156,7 +156,7 @@ def test_histories_of_mmengine_are_read_without_running_anything(
         (HistoryBuffer, 'register_statistics'),
         (torch.Tensor, 'mean'),
         (torch.Tensor, '__reduce__'),
-        (Called(HistoryBuffer, 'mean'), '__globals__'),
+        pytest.param((Called(HistoryBuffer, 'mean'), '__globals__'), id='a bound method'),
     ],
     ids=str,
 )
