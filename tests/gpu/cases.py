@@ -137,7 +137,7 @@ def export(folder: Path) -> int:
 
     argv = [str(ROOT / f'configs/{MOBILE}.py'), str(folder.parent / 'fp32/work')]
     argv += ['--format', 'torchscript', '--verify', str(folder / 'data/JPEGImages')]
-    return main([*argv, '--images', '2', '--size', '49', '49', '--out', str(folder / 'net.pt')])
+    return main([*argv, '--images', '2', '--size', '65', '65', '--out', str(folder / 'net.pt')])
 
 
 ONE: dict[str, Callable[[Path], Any]] = {
