@@ -14,12 +14,14 @@ from PIL import Image
 from places import ROOT
 from safetensors.torch import save_file
 
+from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.common import open_config
 from mmdeeplab.engine.class_order import by_name, in_order, require_order
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.samples import read_samples
 from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.serve.answers import describe
 from mmdeeplab.torture.tiny import Noise, tiny_runner
 from mmdeeplab.voc_names import VOC_CLASSES
 
@@ -87,6 +89,15 @@ def test_export_refuses_another_order(work: Path) -> None:
     assert read_samples(cfg, work / 'turned', 1, 21)
     with pytest.raises(UserError, match='in another order: class 1 is aeroplane there'):
         read_samples(cfg, work / 'turned', 1, 21, names=VOC_CLASSES)
+
+
+@pytest.mark.parametrize('data', ['data', 'turned'])
+def test_predictions_have_the_names_of_the_file(work: Path, data: str) -> None:
+    """Also those of the page of ``serve``, whatever data the config has at hand."""
+    predictor = DeepLabPredictor(config(work, data), work / 'named.safetensors', 'cpu')
+    result = predictor(np.zeros((64, 64, 3), np.uint8))
+    assert predictor.classes == result.classes == tuple(VOC_CLASSES)
+    assert [row['name'] for row in describe(result.classes, result.palette)] == list(VOC_CLASSES)
 
 
 @pytest.mark.parametrize('classes', [('b', 'a'), ('a', 'c'), ('a', 'b', 'c')])
