@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
 from mmdeeplab.console import one_line
@@ -18,6 +16,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference.kinds import CALIBRATION, KINDS
 
 if TYPE_CHECKING:
+    import numpy as np
     from mmengine.config import Config
 
 CALIBRATED_BY = 8  # pictures by which int8 and bf16 are corrected
@@ -100,6 +99,8 @@ def what_predictions_depend_on(
 
 def digest_of(pictures: Sequence[np.ndarray]) -> str:
     """SHA-256 of pictures, their sizes included."""
+    import numpy as np
+
     found = hashlib.sha256()
     for picture in pictures:
         found.update(repr(picture.shape).encode())
