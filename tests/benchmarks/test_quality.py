@@ -19,6 +19,7 @@ from benchmarks.cases import quality
 from benchmarks.networks import network
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.processor import has_vnni
 
 CONFIG = 'deeplabv3plus_mobilenetv2_voc'
 SIDE, CLASSES, VOID = 65, 21, 255
@@ -67,6 +68,7 @@ def by_hand(options: list[str]) -> tuple[float, int]:
 
 
 @pytest.mark.filterwarnings('ignore')
+@pytest.mark.skipif(not has_vnni(), reason='no VNNI in this processor')
 def test_rows_have_scores_and_their_goals(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +114,7 @@ def test_without_a_network_nothing_is_run_or_stored(
 
 
 @pytest.mark.filterwarnings('ignore')
+@pytest.mark.skipif(not has_vnni(), reason='no VNNI in this processor')
 def test_an_engine_that_does_not_run_here_is_told(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

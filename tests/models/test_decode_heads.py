@@ -2,10 +2,16 @@
 
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 from mmdeeplab.models.decode_heads import DeepLabV3PlusHead
 
 SIZES = [((33, 33), (9, 9)), ((32, 40), (8, 10)), ((31, 18), (8, 5))]
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> None:
+    init_default_scope('mmseg')
 
 
 @pytest.mark.parametrize(('low', 'context'), SIZES)
