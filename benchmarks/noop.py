@@ -82,7 +82,7 @@ def runner_of(kind: type[Runner], folder: Path, iterations: int, own: bool) -> R
             param_scheduler=shipped.param_scheduler,
             default_hooks=hooks,
             custom_hooks=[dict(type='mmdeeplab.ProgressHook')] if own else None,
-            log_processor=shipped.log_processor,
+            log_processor=shipped.get('log_processor', dict(by_epoch=False)),
             randomness=shipped.randomness,
             default_scope='mmseg',
             experiment_name=f'noop-{time.perf_counter_ns()}',
