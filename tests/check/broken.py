@@ -231,6 +231,10 @@ def folder_there(path: Path) -> None:
 
 def socket_there(path: Path) -> None:
     path.unlink()
+    bind_socket(path)
+
+
+def bind_socket(path: Path) -> None:
     here = Path.cwd()
     os.chdir(path.parent)  # the name of a socket is short
     try:

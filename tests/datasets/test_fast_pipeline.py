@@ -23,6 +23,7 @@ from mmdeeplab.datasets.place import is_mixed
 from mmdeeplab.datasets.resize import nearest, resize_bilinear, resize_corner, resize_nearest
 from mmdeeplab.datasets.transforms import RandomScale
 from mmdeeplab.errors import UserError
+from mmdeeplab.kernels import normalise
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 from mmdeeplab.randomness import seed_all
 from mmdeeplab.runs import histogram
@@ -311,7 +312,7 @@ def test_a_batch_is_normalised_as_mmseg_does(
     height: int, kernels: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not kernels:
-        monkeypatch.setattr('mmdeeplab.kernels.normalise.library', lambda: None)
+        monkeypatch.setattr(normalise, 'library', lambda: None)
     numbers = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
     batches = []
     for kind, pack in ((SegDataPreProcessor, 'PackSegInputs'), (DeepLabPreprocessor, '')):

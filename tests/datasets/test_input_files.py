@@ -1,12 +1,12 @@
 """Only regular files of a bounded size are opened; what systems leave in folders is passed over."""
 
 import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from broken import bind_socket, sparse
 from PIL import Image
 
 from mmdeeplab.check.colour_list import read_colours
@@ -29,26 +29,10 @@ from mmdeeplab.serve.limits import Limits
 from mmdeeplab.shipped import find_config
 from mmdeeplab.weights import caffe, tf, tflite
 
-
-def bound(path: Path) -> None:
-    here = Path.cwd()
-    os.chdir(path.parent)  # the name of a socket is short
-    try:
-        with socket.socket(socket.AF_UNIX) as opened:
-            opened.bind(path.name)
-    finally:
-        os.chdir(here)
-
-
-def terabyte(path: Path) -> None:
-    with path.open('wb') as file:
-        file.truncate(2**40)
-
-
 NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     'named pipe': (os.mkfifo, 'a named pipe'),
     'folder': (Path.mkdir, 'a folder'),
-    'socket': (bound, 'a socket'),
+    'socket': (bind_socket, 'a socket'),
     'endless device': (lambda path: path.symlink_to('/dev/zero'), 'a device'),
     'empty device': (lambda path: path.symlink_to('/dev/null'), 'a device'),
     'loop': (lambda path: path.symlink_to(path.name), 'leads back to itself'),
@@ -56,7 +40,7 @@ NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: (path.symlink_to('other'), path.with_name('other').symlink_to(path.name)),
         'leads back to itself',
     ),
-    'terabyte': (terabyte, 'too large'),
+    'terabyte': (sparse, 'too large'),
     'dangling link': (lambda path: path.symlink_to('nowhere'), 'missing'),
 }
 
