@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.model import BaseModel
 
+    from mmdeeplab.engine.runner import DeepLabRunner
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='test.py', description=__doc__)
@@ -113,33 +115,44 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
     from mmengine import dist
 
     from mmdeeplab.engine.runner import DeepLabRunner
+    from mmdeeplab.evaluation.evaluator import collect
 
     runner = DeepLabRunner.from_cfg(cfg)
-    from mmdeeplab.evaluation.evaluator import collect, collision, line, seg_metric
-
     scores = runner.test()
     result = collect(runner.test_evaluator, scores) | dict(protocol=protocol)
     if args.fast:
         result |= what_ran(runner.model, args.fast)
-    if not dist.is_main_process():
-        return result
+    if dist.is_main_process():
+        tell(runner, result)
+        if out:
+            write_report(runner, out, write_metrics(out, args, result))
+    return result
+
+
+def tell(runner: DeepLabRunner, result: dict) -> None:
+    """Log the scores of other metrics than ours, and names that metrics share."""
+    from mmdeeplab.evaluation.evaluator import collision, line
+
     if 'scores' in result:
         runner.logger.info(f'scores: {line(result["scores"])}')
     if names := getattr(runner.test_evaluator, 'collisions', ()):
         runner.logger.warning(f'test_evaluator: {collision(names)}')
-    if out:
-        metrics = write_metrics(out, args, result)
-        if seg_metric(runner.test_evaluator):
-            from mmdeeplab.report.run import report
 
-            report(runner, out, metrics)
-            runner.logger.info(f'report: {out}/report.html; numbers: {out}/metrics.json')
-        else:
-            runner.logger.info(
-                f'scores: {out}/metrics.json; there is no page, pictures or intervals, which need '
-                "dict(type='mmdeeplab.SegMetric') in test_evaluator"
-            )
-    return result
+
+def write_report(runner: DeepLabRunner, out: Path, metrics: dict) -> None:
+    """The page and its pictures beside ``OUT/metrics.json``, where a metric of ours counted."""
+    from mmdeeplab.evaluation.evaluator import seg_metric
+
+    if seg_metric(runner.test_evaluator):
+        from mmdeeplab.report.run import report
+
+        report(runner, out, metrics)
+        runner.logger.info(f'report: {out}/report.html; numbers: {out}/metrics.json')
+    else:
+        runner.logger.info(
+            f'scores: {out}/metrics.json; there is no page, pictures or intervals, which need '
+            "dict(type='mmdeeplab.SegMetric') in test_evaluator"
+        )
 
 
 def what_ran(model: BaseModel, allowed: bool | str) -> dict:

@@ -23,11 +23,10 @@ class EncoderDecoder(mmseg.EncoderDecoder):
 
     MMEngine loads what matches of a file, warns, and goes on with random weights for the rest. Here
     every tensor must be in the file and fit (norms become group norm where the file's are), whoever
-    loads it: MMEngine's ``load_checkpoint`` and
-    Runner, mmseg's ``init_model``, ``MMSegInferencer`` and ``tools/test.py``. PyTorch's own
-    ``load_state_dict(strict=False)`` still takes a part.
+    loads it: MMEngine's ``load_checkpoint`` and Runner, mmseg's ``init_model``, ``MMSegInferencer``
+    and ``tools/test.py``. PyTorch's own ``load_state_dict(strict=False)`` still takes a part.
 
-    Whoever builds it, void has no influence on its losses: :func:`replace_losses`.
+    Void has no influence on its losses (:func:`mmdeeplab.models.losses.replace_losses`).
 
     Args:
         backbone: Config of the backbone.
