@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mmdeeplab.errors import UserError, did_you_mean
-from mmdeeplab.input_files import is_regular
+from mmdeeplab.fileio.input_files import is_regular
 
 
 def _home() -> Path:

@@ -12,8 +12,8 @@ from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.cases.inference import SMALL, XCEPTION
 from benchmarks.networks import network
 from mmdeeplab.checkpoints import store
-from mmdeeplab.checkpoints.disk import Disk
 from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.fileio.atomic import Disk
 
 MEBI = 2**20
 

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from mmdeeplab import __version__
 from mmdeeplab.ablation.plan import BANDS, Run, Settings
-from mmdeeplab.download import digest
-from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.schema.files import chain
 from mmdeeplab.shipped import HOME
 

@@ -5,9 +5,9 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-from mmdeeplab.cache_folder import cache_folder
 from mmdeeplab.check.sample import Sample
-from mmdeeplab.checkpoints.disk import Disk, replacing
+from mmdeeplab.fileio.atomic import Disk, replacing
+from mmdeeplab.fileio.cache_dir import cache_folder
 
 VERSION = 2  # raise it with every change of what `look_at` finds
 _loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be written
@@ -16,7 +16,8 @@ _loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be wr
 class Cache:
     """Samples of one pair of folders, by id and by the stamps of their two files.
 
-    A record is used only while the stamps (:mod:`mmdeeplab.stamp`) of both files are the same.
+    A record is used only while the stamps of both files are the same
+    (:mod:`mmdeeplab.fileio.file_stamp`).
     A damaged cache file, or one of another version, is as good as none.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmdeeplab.check.colours import Colour
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import read_text
+from mmdeeplab.fileio.input_files import read_text
 
 _GAP = r'[\s,;:=]+'
 _NUMBERS = r'(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)'

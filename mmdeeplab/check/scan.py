@@ -17,8 +17,8 @@ from mmdeeplab.console import progress
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.shipped import tool
-from mmdeeplab.stamp import stamp
 
 FEW = 32  # below, a pool takes longer to start than to work
 CHUNK = 8

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mmdeeplab.checkpoints.disk import Disk, replacing
 from mmdeeplab.checkpoints.layout import MARK, ZEROS, blocks, header, read_header, verify
 from mmdeeplab.checkpoints.tree import flatten, restore
+from mmdeeplab.fileio.atomic import Disk, replacing
 
 
 def save(path: Path, tree: Mapping, disk: Disk, summary: Mapping | None = None) -> int:

@@ -57,7 +57,7 @@ def check_dataset(args: argparse.Namespace) -> None:
     show(report)
     if args.json:
         from mmdeeplab.check.text import as_json
-        from mmdeeplab.download.disk import placing
+        from mmdeeplab.fileio.whole_files import placing
 
         with placing(Path(args.json)) as partial:
             partial.write_text(json.dumps(as_json(report), indent=2) + '\n')

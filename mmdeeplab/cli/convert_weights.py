@@ -180,7 +180,7 @@ def write(output: Path, state: dict[str, Tensor], meta: dict[str, object]) -> No
     import torch
     from safetensors.torch import save
 
-    from mmdeeplab.download.disk import placing
+    from mmdeeplab.fileio.whole_files import placing
 
     with placing(output) as partial, partial.open('wb') as file:
         if output.suffix == '.pth':

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import load_config, newest_checkpoint
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import is_regular
+from mmdeeplab.fileio.input_files import is_regular
 from mmdeeplab.shipped import config_names, tool
 
 if TYPE_CHECKING:

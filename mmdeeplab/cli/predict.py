@@ -80,7 +80,7 @@ def what_predictions_depend_on(
     args: argparse.Namespace, cfg: Config, checkpoint: Path, calibration: Sequence[np.ndarray]
 ) -> dict:
     """Weights, network, options and what int8 and bf16 were corrected by, kept beside the masks."""
-    from mmdeeplab.download import digest
+    from mmdeeplab.fileio.checksum import digest
 
     network = repr((cfg.model.to_dict(), cfg.get('crf') if args.crf else None))
     return dict(

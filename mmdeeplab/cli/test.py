@@ -194,7 +194,7 @@ def measure(cfg: Config, args: argparse.Namespace) -> None:
 
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
-    from mmdeeplab.download import digest
+    from mmdeeplab.fileio.checksum import digest
 
     report = result | dict(
         config=Path(args.config).name,

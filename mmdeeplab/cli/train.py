@@ -16,7 +16,7 @@ from mmdeeplab.cli.common import (
     set_work_dir,
 )
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import is_regular
+from mmdeeplab.fileio.input_files import is_regular
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -56,8 +56,8 @@ def train(args: argparse.Namespace) -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
     require_data(cfg, 'train', 'val')
-    from mmdeeplab.checkpoints.disk import probe
     from mmdeeplab.checkpoints.lock import training_lock
+    from mmdeeplab.fileio.atomic import probe
 
     with ExitStack() as stack:
         if Path(cfg.work_dir).is_dir():

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab import __version__
-from mmdeeplab.download.disk import placing
-from mmdeeplab.stamp import stamp
+from mmdeeplab.fileio.file_stamp import stamp
+from mmdeeplab.fileio.whole_files import placing
 
 
 def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarray]) -> np.ndarray:

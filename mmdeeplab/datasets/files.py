@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mmdeeplab import input_files
 from mmdeeplab.datasets import lean
 from mmdeeplab.errors import UserError, fault
+from mmdeeplab.fileio import input_files
 from mmdeeplab.shipped import tool
 
 VOID = 255

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.errors import UserError, fault
-from mmdeeplab.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
+from mmdeeplab.fileio.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
 
 EXAMPLE = '2007_000032'
 LINE_END = re.compile(r'\r\n|\n|\r')  # names may hold the other characters that end lines

@@ -13,7 +13,7 @@ from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
 from mmdeeplab.datasets.label_ids import LabelIds
 from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
 from mmdeeplab.errors import UserError, did_you_mean
-from mmdeeplab.input_files import read_text
+from mmdeeplab.fileio.input_files import read_text
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.shipped import tool
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette

@@ -11,7 +11,6 @@ from mmengine import dist
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import BaseLoop, Runner
 
-from mmdeeplab.checkpoints.disk import NotSaved, probe, replacing, sweep
 from mmdeeplab.checkpoints.find import POINTER, checkpoint_folder, read_summary
 from mmdeeplab.checkpoints.layout import Damaged
 from mmdeeplab.checkpoints.store import snapshot
@@ -23,6 +22,7 @@ from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.resumed_validation import VALIDATED
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import NotSaved, probe, replacing, sweep
 from mmdeeplab.registry import HOOKS
 from mmdeeplab.shipped import tool
 

@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader
 
 import mmdeeplab
 from mmdeeplab.checkpoints import store
-from mmdeeplab.checkpoints.disk import Disk
 from mmdeeplab.checkpoints.find import (
     age,
     candidates,
@@ -45,6 +44,7 @@ from mmdeeplab.engine.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.step_seed import StepSeedHook
 from mmdeeplab.engine.triggered import TriggeredRunner
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import Disk
 
 
 class ResumableRunner(TriggeredRunner):

@@ -9,8 +9,6 @@ import torch
 from mmengine.config import Config
 
 from mmdeeplab import __version__
-from mmdeeplab.download import digest
-from mmdeeplab.download.disk import writing
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
@@ -18,6 +16,8 @@ from mmdeeplab.export.formats import FORMATS, Wish
 from mmdeeplab.export.gate import Gate, Tolerance, Verdict
 from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.samples import Sample, of_every_parity
+from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.fileio.whole_files import writing
 from mmdeeplab.inference.predictor import default_names, palette_of
 
 

@@ -13,8 +13,8 @@ from mmdeeplab.cli.common import datasets
 from mmdeeplab.datasets.loading import LoadMask
 from mmdeeplab.engine.class_order import require_order
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import list_files
 from mmdeeplab.inference.images import read_picture
-from mmdeeplab.input_files import list_files
 
 
 class Sample(NamedTuple):

@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from mmdeeplab import __version__
-from mmdeeplab.cache_folder import cache_folder
-from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
 from mmdeeplab.fast.vino import installed
+from mmdeeplab.fileio.cache_dir import cache_folder
+from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.kernels import library
 
 
 class Choices:
-    """One line of ``fast.json`` in the cache (:mod:`mmdeeplab.cache_folder`).
+    """One line of ``fast.json`` in the cache (:mod:`mmdeeplab.fileio.cache_dir`).
 
     Args:
         network: Counts by the shapes of its tensors; other weights take the same time.

@@ -107,7 +107,7 @@ def decode(data: bytes, name: str = 'these bytes') -> Image.Image:
 
 def download(url: str) -> bytes:
     """The file at an https address, up to :data:`DOWNLOAD_LIMIT`."""
-    from mmdeeplab.download import fetch
+    from mmdeeplab.fileio.download import fetch
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'picture'

@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files
 from mmdeeplab.inference.kinds import KINDS, RECORD
-from mmdeeplab.input_files import PICTURE_SUFFIXES, list_files
 
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 KNOWN = (*PICTURE_SUFFIXES, '.gif', *VIDEOS)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmdeeplab.console import progress
-from mmdeeplab.download import digest
-from mmdeeplab.download.disk import placing, writing
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.fileio.file_stamp import stamp
+from mmdeeplab.fileio.input_files import is_regular, read_text
+from mmdeeplab.fileio.whole_files import placing, writing
 from mmdeeplab.inference.kinds import CALIBRATION, KINDS, RECORD, suffix
 from mmdeeplab.inference.segmentation import Segmentation
-from mmdeeplab.input_files import is_regular, read_text
-from mmdeeplab.stamp import stamp
 
 MADE_FROM = 'predict.jsonl'
 """Beside it, a line for every file: what it was made from."""
@@ -24,7 +24,10 @@ _KEYS = ('bytes', 'settings', 'source', 'stamp', 'sha256')
 
 
 class Source(NamedTuple):
-    """Which file it was, to be known again: path, stamp (:mod:`mmdeeplab.stamp`), SHA-256."""
+    """Which file it was, to be known again: path, stamp, SHA-256.
+
+    The stamp is that of :mod:`mmdeeplab.fileio.file_stamp`.
+    """
 
     path: str
     stamp: list[int]

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmdeeplab.download.disk import placing
 from mmdeeplab.engine.masks import palette_picture
 from mmdeeplab.engine.pictures import colour
 from mmdeeplab.errors import choose
+from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.inference.kinds import KINDS, suffix
 
 

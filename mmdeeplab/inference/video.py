@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from mmdeeplab.console import one_line, progress
-from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import require_regular
+from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.kinds import KINDS
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.input_files import require_regular
 
 FILMED = ('color', 'overlay')  # one video each; the other kinds are one file a frame
 

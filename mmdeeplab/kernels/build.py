@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from mmengine.logging import print_log
 
-from mmdeeplab.cache_folder import cache_folder
-from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
-from mmdeeplab.stamp import stamp
+from mmdeeplab.fileio.cache_dir import cache_folder
+from mmdeeplab.fileio.file_stamp import stamp
+from mmdeeplab.fileio.whole_files import placing
 
 FLAGS = ('-O3', '-march=native', '-std=gnu11', '-fopenmp', '-fPIC', '-w')
 SWITCH = 'MMDEEPLAB_KERNELS'

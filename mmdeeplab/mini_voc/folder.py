@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from mmdeeplab.download.disk import placing
+from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.mini_voc.scene import Sample
 from mmdeeplab.mini_voc.spec import NAME_STEM, MiniVoc, NotEmptyError
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import is_regular, is_system_folder, list_files
+from mmdeeplab.fileio.input_files import is_regular, is_system_folder, list_files
 from mmdeeplab.new_config.pairs import Pairs, pair
 
 IMAGES = ('JPEGImages', 'images', 'image', 'imgs', 'img', 'photos', 'leftImg8bit')

@@ -15,7 +15,7 @@ from mmdeeplab.datasets.files import VOID, read_bytes, read_header
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import is_regular
+from mmdeeplab.fileio.input_files import is_regular
 from mmdeeplab.new_config.layout import Layout
 from mmdeeplab.new_config.levels import Levels, guess_levels
 from mmdeeplab.new_config.pairs import Pairs

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from mmdeeplab.datasets.files_by_id import file_name
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import Listing, list_files
+from mmdeeplab.fileio.input_files import Listing, list_files
 from mmdeeplab.new_config.match import Match, match_names
 
 NAMED = 3

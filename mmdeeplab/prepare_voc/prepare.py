@@ -10,9 +10,9 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from mmdeeplab.datasets.split_list import read_split
-from mmdeeplab.download import extract
-from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive import extract
+from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.prepare_voc.layout import (
     AUG_MASKS,
     IMAGES,

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from mmdeeplab.download import members
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive import members
 from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
 
 DATASET = PurePosixPath('benchmark_RELEASE/dataset')

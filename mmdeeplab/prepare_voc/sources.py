@@ -7,8 +7,9 @@ Addresses and checksums as in torchvision (`datasets/{voc,sbd}.py`, and sha256 i
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdeeplab.download import Expected, fetch
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import Expected
+from mmdeeplab.fileio.download import fetch
 
 
 @dataclass(frozen=True)

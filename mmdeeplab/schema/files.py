@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from mmdeeplab.errors import UserError, did_you_mean, edits
-from mmdeeplab.input_files import read_text
+from mmdeeplab.fileio.input_files import read_text
 from mmdeeplab.schema.nodes import keys_of
 
 BASE = '_base_'

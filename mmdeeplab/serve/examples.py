@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import read_bytes
+from mmdeeplab.fileio.input_files import read_bytes
 from mmdeeplab.mini_voc.scene import draw_sample
 from mmdeeplab.serve.limits import Limits, Refusal
 from mmdeeplab.serve.pictures import open_picture, unpack

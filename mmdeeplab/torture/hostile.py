@@ -83,8 +83,8 @@ def bring(case: Case, thing: Any, here: Path, data: Path) -> tuple[int, str]:
 
 def unpack(arguments: list[str]) -> int:
     """Extract an archive as the commands do; 2 when it is refused."""
-    from mmdeeplab.download import extract
     from mmdeeplab.errors import UserError
+    from mmdeeplab.fileio.archive import extract
 
     try:
         extract(Path(arguments[0]), Path(arguments[1]))

@@ -114,7 +114,7 @@ def work_dirs() -> list[Case]:
 
 def archives() -> list[Case]:
     """What ``extract`` meets."""
-    if not importlib.util.find_spec('mmdeeplab.download'):
+    if not importlib.util.find_spec('mmdeeplab.fileio'):
         return []
     cases = {
         '../': tar('../outside/canary'),

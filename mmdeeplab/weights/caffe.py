@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import is_regular
+from mmdeeplab.fileio.input_files import is_regular
 from mmdeeplab.weights.caffe_start import OLD, cut_for
 from mmdeeplab.weights.caffemodel import read_blobs
 from mmdeeplab.weights.npz import read_npz

@@ -6,7 +6,7 @@ Field numbers from Caffe's `src/caffe/proto/caffe.proto`.
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdeeplab.input_files import read_bytes
+from mmdeeplab.fileio.input_files import read_bytes
 from mmdeeplab.weights.protobuf import Message, shaped
 from mmdeeplab.weights.table import Array
 

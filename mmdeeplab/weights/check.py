@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import read_bytes
+from mmdeeplab.fileio.input_files import read_bytes
 from mmdeeplab.weights import peers
 from mmdeeplab.weights.peers import Peer
 from mmdeeplab.weights.table import Array

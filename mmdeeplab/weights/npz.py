@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdeeplab.download.containers import require_bounded_zip
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive_formats import require_bounded_zip
 from mmdeeplab.weights.table import Array
 
 

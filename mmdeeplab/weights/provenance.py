@@ -7,8 +7,8 @@ from mmengine.config import Config
 from mmseg.utils import get_classes
 
 from mmdeeplab.datasets.voc_folder import read_classes
-from mmdeeplab.download import digest
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.weights.table import Array, Table, shape_of
 
 CLASSIFIER = 'decode_head.conv_seg.bias'

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.input_files import is_regular
+from mmdeeplab.fileio.input_files import is_regular
 from mmdeeplab.weights.npz import read_npz
 from mmdeeplab.weights.table import Array, Rule, Table, at
 from mmdeeplab.weights.tf_bundle import read_bundle

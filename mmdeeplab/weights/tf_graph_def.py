@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdeeplab.input_files import read_bytes
+from mmdeeplab.fileio.input_files import read_bytes
 from mmdeeplab.weights.protobuf import DamagedError, Message, numbers, shaped
 from mmdeeplab.weights.table import Array
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdeeplab.input_files import is_regular, read_bytes
+from mmdeeplab.fileio.input_files import is_regular, read_bytes
 from mmdeeplab.models.backbones.inverted_residual import MOBILE_NORM
 from mmdeeplab.models.layers import HEAD_NORM
 from mmdeeplab.weights import tf

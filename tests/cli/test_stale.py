@@ -15,8 +15,8 @@ from mmdeeplab.datasets.decoded import through_cache
 from mmdeeplab.datasets.files import read_image
 from mmdeeplab.fast import choices
 from mmdeeplab.fast.choices import Choices
+from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.kernels.build import is_whole, with_checksum
-from mmdeeplab.stamp import stamp
 
 Change = Callable[[Path, bytes], None]
 

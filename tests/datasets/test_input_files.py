@@ -15,12 +15,12 @@ from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.engine.checkpoint import read_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import list_files, read_bytes
 from mmdeeplab.inference.files import readable
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.video import frames
-from mmdeeplab.input_files import list_files, read_bytes
 from mmdeeplab.new_config.look import class_names
 from mmdeeplab.report.compare import read_metrics
 from mmdeeplab.schema.files import chain

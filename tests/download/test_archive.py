@@ -13,8 +13,9 @@ from random import Random
 
 import pytest
 
-from mmdeeplab.download import Limits, extract
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive import extract
+from mmdeeplab.fileio.archive_formats import Limits
 
 FILES = {'a/b/one.txt': b'one', 'a/two.bin': bytes(range(256)) * 40, 'three': b''}
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdeeplab.download.disk import placing
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.whole_files import placing
 
 
 def names(folder: Path) -> list[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from https_server import Page, Server, Tunnel, make_certificate
 
-from mmdeeplab.download import Patience, fetch
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.download import Patience, fetch
 
 BODY = bytes(range(256)) * 2000  # half a megabyte: several blocks
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -153,7 +153,7 @@ def test_waits_double_while_nothing_comes(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr('mmdeeplab.download.transfer.time.sleep', waits.append)
+    monkeypatch.setattr('mmdeeplab.fileio.download.time.sleep', waits.append)
     url = server.put('/a', BODY, statuses=[503, 503, 503], breaks=[300_000])
     assert fetch(url, tmp_path / 'a', patience=Patience(5, 0.01, 5), quiet=True) == SHA
     assert waits == [0.01, 0.02, 0.04, 0.01]
@@ -305,7 +305,7 @@ def test_a_full_disk_is_named(
 FILL = """
 import resource, sys
 from mmdeeplab.cli.common import sentence
-from mmdeeplab.download import fetch
+from mmdeeplab.fileio import fetch
 from mmdeeplab.errors import UserError
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:

@@ -10,7 +10,6 @@ from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 from torch import nn
 
-from mmdeeplab.download import digest
 from mmdeeplab.engine.checkpoint import (
     PlainHistoryHook,
     check_fit,
@@ -18,6 +17,7 @@ from mmdeeplab.engine.checkpoint import (
     require_weights,
 )
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import digest
 
 
 def model() -> nn.Module:

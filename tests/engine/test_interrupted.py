@@ -13,10 +13,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoints.disk import Disk
 from mmdeeplab.checkpoints.find import newest_valid
 from mmdeeplab.checkpoints.store import load
 from mmdeeplab.engine import runner as runner_module
+from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.report.history import read_history
 from mmdeeplab.torture.tiny import (
     Noise,

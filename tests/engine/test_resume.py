@@ -16,7 +16,6 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoints.disk import Disk
 from mmdeeplab.checkpoints.find import read_summary
 from mmdeeplab.checkpoints.store import load, save
 from mmdeeplab.cli import train as command
@@ -24,6 +23,7 @@ from mmdeeplab.datasets import exact
 from mmdeeplab.engine.resume import scale_changed
 from mmdeeplab.engine.settings import differences
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.torture.tiny import Count, Noise, Trace, in_child, tiny_runner
 
 

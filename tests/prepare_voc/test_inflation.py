@@ -15,9 +15,9 @@ from scipy.io import savemat
 from voc_archives import mat, sbd_mask
 
 from mmdeeplab.datasets.files import decode_image
-from mmdeeplab.download.containers import UNPACKED_FREELY
 from mmdeeplab.engine.checkpoint import read_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive_formats import UNPACKED_FREELY
 from mmdeeplab.prepare_voc.sbd import LARGEST, labels
 from mmdeeplab.weights.npz import read_npz
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from mmdeeplab.download import digest
+from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.prepare_voc import Counts, Source
 from mmdeeplab.voc_names import voc_palette
 

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mmdeeplab import __version__
-from mmdeeplab.cache_folder import cache_folder
-from mmdeeplab.download import digest
-from mmdeeplab.download.disk import placing
+from mmdeeplab.fileio.cache_dir import cache_folder
+from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.weights.catalogue.rows import Checkpoint
 
 
@@ -41,7 +41,7 @@ class Cache:
     """A folder of checkpoints.
 
     Args:
-        folder: That of :mod:`mmdeeplab.cache_folder` by default.
+        folder: That of :mod:`mmdeeplab.fileio.cache_dir` by default.
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:

@@ -8,9 +8,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mmdeeplab.download import Limits, Patience, extract, fetch
-from mmdeeplab.download.disk import writing
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive import extract
+from mmdeeplab.fileio.archive_formats import Limits
+from mmdeeplab.fileio.download import Patience, fetch
+from mmdeeplab.fileio.whole_files import writing
 from mmdeeplab.shipped import tool
 from mmdeeplab.weights.catalogue.cache import Cache, converter_version
 from mmdeeplab.weights.catalogue.rows import LONGEST_DIGEST, OWN, Checkpoint

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mmdeeplab.download import Expected
-from mmdeeplab.download.https import require_https
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import Expected
+from mmdeeplab.fileio.https import require_https
 from mmdeeplab.shipped import tool
 
 HERE = Path(__file__).parent

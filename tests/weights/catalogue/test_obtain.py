@@ -11,8 +11,8 @@ import pytest
 from https_server import Server
 
 from mmdeeplab.cli.inference import find_checkpoint
-from mmdeeplab.download import Patience
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.download import Patience
 from mmdeeplab.weights.catalogue import Cache, Checkpoint
 from mmdeeplab.weights.catalogue.obtain import obtain
 

@@ -11,8 +11,8 @@ from mmengine.config import Config
 from places import ROOT
 
 from mmdeeplab.cli.convert_weights import SOURCES
-from mmdeeplab.download import digest
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.weights.catalogue import find, load
 
 ROWS = load()

@@ -9,10 +9,10 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
-from mmdeeplab.checkpoints.disk import Disk
-from mmdeeplab.download.disk import writing
-from mmdeeplab.download.https import StartOverError
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import Disk
+from mmdeeplab.fileio.https import StartOverError
+from mmdeeplab.fileio.whole_files import writing
 
 try:
     import fcntl

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmdeeplab.download.checksum import Expected, digest
-from mmdeeplab.download.disk import require_room
-from mmdeeplab.download.https import StartOverError, TransientError, request
-from mmdeeplab.download.part import Part
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.checksum import Expected, digest
+from mmdeeplab.fileio.https import StartOverError, TransientError, request
+from mmdeeplab.fileio.partial_file import Part
+from mmdeeplab.fileio.whole_files import require_room
 
 BLOCK = 1 << 18
 MAX_SIZE = 8 << 30

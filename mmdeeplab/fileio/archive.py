@@ -8,7 +8,8 @@ from typing import IO
 
 from tqdm import tqdm
 
-from mmdeeplab.download.containers import (
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive_formats import (
     BLOCK,
     Limits,
     Member,
@@ -16,8 +17,7 @@ from mmdeeplab.download.containers import (
     tar_members,
     zip_members,
 )
-from mmdeeplab.download.disk import placing
-from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.whole_files import placing
 
 
 def extract(
