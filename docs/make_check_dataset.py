@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from mmdeeplab.check.kinds import KINDS  # noqa: E402
 from mmdeeplab.cli.check_dataset import main  # noqa: E402
 from mmdeeplab.mini_voc import MiniVoc, generate  # noqa: E402
-from mmdeeplab.voc_names import voc_palette  # noqa: E402
+from mmdeeplab.visualization.voc_palette import voc_palette  # noqa: E402
 
 PAGE = ROOT / 'docs' / 'check_dataset.md'
 CONFIG = str(ROOT / 'configs' / 'deeplabv3plus_xception_mini-voc.py')

@@ -1,7 +1,7 @@
 """From the colours of a mask to class ids."""
 
 from mmdeeplab.datasets.files import VOID
-from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 Colour = tuple[int, int, int]
 

@@ -25,7 +25,7 @@ from mmdeeplab.datasets.files import (
 )
 from mmdeeplab.datasets.label_ids import PLAIN
 from mmdeeplab.errors import UserError
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

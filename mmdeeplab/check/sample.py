@@ -15,7 +15,7 @@ from mmdeeplab.datasets.files import (
     read_bytes,
 )
 from mmdeeplab.errors import UserError
-from mmdeeplab.runs import histogram
+from mmdeeplab.label_map import histogram
 
 LARGE = 2**25
 SMALLEST_SIDE = 4

@@ -6,7 +6,7 @@ import numpy as np
 
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.datasets.resize import Window
-from mmdeeplab.runs import histogram
+from mmdeeplab.label_map import histogram
 
 TRIES = 10  # for a crop that no class fills, as in mmseg
 

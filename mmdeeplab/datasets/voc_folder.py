@@ -16,7 +16,7 @@ from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.fileio.input_files import read_text
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.shipped import tool
-from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 SHOWN = 5  # offenders that an error spells out
 

@@ -17,13 +17,13 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoints import store
-from mmdeeplab.engine.finite import broken
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.window import Window
 from mmdeeplab.engine.wrappers import held, unwrapped
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import require_bounded_zip
 from mmdeeplab.fileio.input_files import require_regular
+from mmdeeplab.finite import broken
 from mmdeeplab.shipped import tool
 from mmdeeplab.weights.table import describe
 

@@ -10,8 +10,8 @@ from itertools import zip_longest
 from mmengine.runner import BaseLoop, Runner
 from torch import Tensor
 
-from mmdeeplab.engine.finite import listed
 from mmdeeplab.errors import UserError
+from mmdeeplab.finite import listed
 
 
 def in_order(source: Sequence[str] | None, own: Sequence[str] | None) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image
 from mmdeeplab.evaluation.confusion import class_ids
 from mmdeeplab.evaluation.per_image import short_names
 from mmdeeplab.registry import HOOKS
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 # Where VOC's evaluation server looks; comp6 is segmentation with any training data.
 SERVER_FOLDER = Path('results/VOC2012/Segmentation/comp6_test_cls')

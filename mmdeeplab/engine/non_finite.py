@@ -13,7 +13,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mmdeeplab.engine.finite import (
+from mmdeeplab.errors import UserError
+from mmdeeplab.finite import (
     all_finite,
     broken,
     each_finite,
@@ -24,7 +25,6 @@ from mmdeeplab.engine.finite import (
     size,
     tensors_of,
 )
-from mmdeeplab.errors import UserError
 
 PATIENCE = 10
 SKIPPED = 'skipped_steps'  # in the message hub, and so in checkpoints: what the guard counts

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.runs import runs
+from mmdeeplab.label_map import runs
 
 CHUNK = 2**22  # pixels counted at once; OpenCV counts in float32, exactly up to 2**24
 BYTE = 256

@@ -13,10 +13,10 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from mmdeeplab.engine.checkpoint import unwrap
-from mmdeeplab.engine.finite import refuse
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.fast.calibrate import Calibration
 from mmdeeplab.fast.engines import Engine, fastest, ran_as, require_precision
+from mmdeeplab.finite import refuse
 from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')

@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.engine.finite import refuse
+from mmdeeplab.finite import refuse
 from mmdeeplab.inference.borders import Resize, border_labels, kind_for
 
 

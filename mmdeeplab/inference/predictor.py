@@ -16,17 +16,17 @@ from torch import Tensor
 
 from mmdeeplab.analysis import input_channels
 from mmdeeplab.engine.checkpoint import load_weights, unwrap
-from mmdeeplab.engine.finite import refuse_logits
 from mmdeeplab.engine.tf32 import set_tf32
 from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
+from mmdeeplab.finite import refuse_logits
 from mmdeeplab.inference.foreground import two_classes
 from mmdeeplab.inference.images import Picture, as_rgb, read_picture, swapped
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.inference.wrap import crf_of, enable_tta, enable_windows
 from mmdeeplab.models.losses import replace_losses
-from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 
 class DeepLabPredictor:

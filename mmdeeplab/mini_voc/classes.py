@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmdeeplab.voc_names import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 Colour = NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.mini_voc.scene import Sample
 from mmdeeplab.mini_voc.spec import NAME_STEM, MiniVoc, NotEmptyError
-from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 STAMP_NAME = 'mini_voc.json'
 IMAGE_DIR = 'JPEGImages'

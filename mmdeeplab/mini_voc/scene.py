@@ -11,7 +11,7 @@ from mmdeeplab.mini_voc.classes import LOOKS, Look, object_colours
 from mmdeeplab.mini_voc.shapes import FloatMap, Points, coverage
 from mmdeeplab.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.mini_voc.textures import pattern, value_noise
-from mmdeeplab.voc_names import IGNORE_INDEX
+from mmdeeplab.visualization.voc_palette import IGNORE_INDEX
 
 Label = NDArray[np.uint8]
 Owner = NDArray[np.int16]

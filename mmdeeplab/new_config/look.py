@@ -19,7 +19,7 @@ from mmdeeplab.fileio.input_files import is_regular
 from mmdeeplab.new_config.layout import Layout
 from mmdeeplab.new_config.levels import Levels, guess_levels
 from mmdeeplab.new_config.pairs import Pairs
-from mmdeeplab.voc_names import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 SIZES_READ = 100  # headers; enough for the middle
 

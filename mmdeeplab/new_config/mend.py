@@ -12,7 +12,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.new_config.layout import Layout
 from mmdeeplab.new_config.levels import Levels, guess_levels
 from mmdeeplab.new_config.pairs import Pairs
-from mmdeeplab.voc_names import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 
 def mend(

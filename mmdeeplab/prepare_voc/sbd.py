@@ -13,7 +13,7 @@ from scipy.io import loadmat
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive import members
-from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 DATASET = PurePosixPath('benchmark_RELEASE/dataset')
 MASKS = DATASET / 'cls'

@@ -19,7 +19,7 @@ from mmdeeplab.report.html import (
     wide,
 )
 from mmdeeplab.report.pictures import Example
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 STATS = dict(
     mAcc='mean accuracy', aAcc='pixel accuracy', fwIoU='frequency-weighted IoU', loss='loss'

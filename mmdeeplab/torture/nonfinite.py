@@ -11,8 +11,8 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmdeeplab.engine.checkpoint import read_checkpoint
-from mmdeeplab.engine.finite import broken
 from mmdeeplab.errors import UserError
+from mmdeeplab.finite import broken
 from mmdeeplab.torture import Outcome
 from mmdeeplab.torture.tiny import Noise, Toy, fingerprint, tiny_runner
 

@@ -107,7 +107,7 @@ def refusal(config: Path, options: list[str]) -> str | None:
 def _class_name(folder: Path) -> tuple[str, str, str | None]:
     """A typo in one of the names that a config gives to the classes of classes.txt."""
     from mmdeeplab.datasets.voc_folder import VOCFolderDataset
-    from mmdeeplab.voc_names import VOC_CLASSES
+    from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
     (folder / 'classes.txt').write_text('\n'.join(VOC_CLASSES))
     names = list(VOC_CLASSES)

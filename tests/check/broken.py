@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.config import Config
 from PIL import Image
 
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 SIZES = {'train': [(48, 36), (48, 36), (40, 48), (48, 36)], 'val': [(48, 36), (36, 48), (48, 40)]}
 BAD = 1  # index of the sample that is broken

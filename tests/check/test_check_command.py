@@ -32,7 +32,7 @@ from mmdeeplab.check.report import examine
 from mmdeeplab.cli.check_dataset import main
 from mmdeeplab.engine import ranks
 from mmdeeplab.errors import UserError
-from mmdeeplab.voc_names import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 CONFIG = str(ROOT / 'configs' / 'deeplabv3_r50_mini-voc.py')
 

@@ -24,9 +24,9 @@ from mmdeeplab.datasets.resize import nearest, resize_bilinear, resize_corner, r
 from mmdeeplab.datasets.transforms import RandomScale
 from mmdeeplab.errors import UserError
 from mmdeeplab.kernels import normalise
+from mmdeeplab.label_map import histogram
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 from mmdeeplab.randomness import seed_all
-from mmdeeplab.runs import histogram
 
 SHORT = dict(scale=(160, 40), ratio_range=(0.5, 2.0))
 MIXED = dict(crop_size=(48, 48), cat_max_ratio=0.75)

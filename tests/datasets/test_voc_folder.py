@@ -10,7 +10,7 @@ from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
 from mmdeeplab.datasets.voc_folder import read_split
 from mmdeeplab.errors import UserError
 from mmdeeplab.schema.classes import arguments
-from mmdeeplab.voc_names import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 PIPELINE = [dict(type='mmdeeplab.LoadImage'), dict(type='mmdeeplab.LoadMask')]
 

@@ -23,7 +23,7 @@ from mmdeeplab.export.samples import read_samples
 from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.serve.answers import describe
 from mmdeeplab.torture.tiny import Noise, tiny_runner
-from mmdeeplab.voc_names import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 NAME = 'deeplabv3plus_mobilenetv2_mini-voc'
 ORDER = [0, *range(20, 0, -1)]  # where each class goes

@@ -22,7 +22,7 @@ from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.models.segmentors import EncoderDecoder
-from mmdeeplab.voc_names import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 NAME = 'deeplabv3plus_mobilenetv2_mini-voc'
 LEAVES = sorted((ROOT / 'configs').rglob('*.py'))

@@ -20,9 +20,9 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from mmdeeplab.engine.amp import AutocastOptimWrapper
-from mmdeeplab.engine.finite import all_finite, broken, ids, refuse, refuse_logits
 from mmdeeplab.engine.non_finite import guarded
 from mmdeeplab.errors import UserError
+from mmdeeplab.finite import all_finite, broken, ids, refuse, refuse_logits
 from mmdeeplab.torture import nonfinite
 from mmdeeplab.torture.tiny import fingerprint, tiny_runner
 

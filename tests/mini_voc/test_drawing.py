@@ -14,7 +14,7 @@ from mmdeeplab.mini_voc.scene import draw_sample, scene_classes
 from mmdeeplab.mini_voc.shapes import box, coverage, cut
 from mmdeeplab.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.mini_voc.textures import PATTERNS
-from mmdeeplab.voc_names import IGNORE_INDEX, VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import IGNORE_INDEX, VOC_CLASSES, voc_palette
 
 # The published colour table of VOC 2012.
 VOC_COLOURS = (

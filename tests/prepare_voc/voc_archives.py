@@ -10,7 +10,7 @@ from scipy.io import savemat
 
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.prepare_voc import Counts, Source
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 TRAIN = ['2007_000032', '2007_000039', '2008_000008', '2011_003276']
 VAL = ['2007_000033', '2007_000042', '2011_003103']

@@ -18,7 +18,7 @@ from mmdeeplab.report.compare_page import build_comparison
 from mmdeeplab.report.page import build_page
 from mmdeeplab.report.pictures import WRONG, choose, error_map, example
 from mmdeeplab.report.tables import write_tables
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 
 def metrics(count: int = 4, **more: object) -> dict:

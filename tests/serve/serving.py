@@ -14,7 +14,7 @@ from mmdeeplab.serve.app import Service, build_app
 from mmdeeplab.serve.examples import Example, drawn
 from mmdeeplab.serve.limits import Limits
 from mmdeeplab.serve.server import address, listen, make_server
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 CLASSES = ('background', 'left', 'right', 'top')
 LIMITS = Limits(max_megabytes=1, max_pixels=1_000_000, timeout=20, waiting=4)

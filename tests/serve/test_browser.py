@@ -19,7 +19,7 @@ from serving import CLASSES, LIMITS, Serve, truth
 from test_http import encoded
 
 from mmdeeplab.engine.masks import palette_picture
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 CHROMIUM = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('google-chrome')
 FLAGS = ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']

@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import Limits
 from mmdeeplab.serve.server import make_server
-from mmdeeplab.voc_names import voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 
 def encoded(height: int = 30, width: int = 60, kind: str = 'PNG', **options: object) -> bytes:

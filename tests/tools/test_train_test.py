@@ -11,7 +11,7 @@ from PIL import Image
 from tools_conftest import CONFIG, SMALL, Tool
 
 from mmdeeplab.mini_voc import MiniVoc, generate
-from mmdeeplab.voc_names import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 pytestmark = pytest.mark.slow
 
