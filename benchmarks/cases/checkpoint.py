@@ -11,8 +11,8 @@ from torch import nn
 from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.cases.inference import SMALL, XCEPTION
 from benchmarks.networks import network
-from mmdeeplab.checkpoints import store
-from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.checkpoint import store
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.fileio.atomic import Disk
 
 MEBI = 2**20

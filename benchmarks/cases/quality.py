@@ -15,8 +15,8 @@ from torch import Tensor
 from benchmarks import networks
 from benchmarks.case import Comparison, Scale, Skip, Trained, Variant, Within, Work
 from benchmarks.cases.inference import FAST
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.cli.common import open_config, require_data, set_data_root
-from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.engine.fast_hook import LOWER, training_pictures
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.confusion import confusion_matrix

@@ -1,7 +1,7 @@
 # What every run shares: the plugin, the environment, logging and checkpoints.
 bn_policy = 'auto'  # BatchNorm follows the batch: mmdeeplab.engine.batch_norm
 custom_imports = dict(
-    imports=['mmdeeplab', 'mmdeeplab.checkpoints.scheme'], allow_failed_imports=False
+    imports=['mmdeeplab', 'mmdeeplab.checkpoint.mmengine_loader'], allow_failed_imports=False
 )
 default_scope = 'mmseg'
 runner_type = 'mmdeeplab.DeepLabRunner'

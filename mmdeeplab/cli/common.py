@@ -246,7 +246,7 @@ def require_data(cfg: Config, *splits: str) -> None:
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
     """The newest checkpoint of a folder that is whole; the others are named with the reason."""
-    from mmdeeplab.checkpoints.find import newest_valid
+    from mmdeeplab.checkpoint.find import newest_valid
 
     path, damaged, reason = newest_valid(work_dir)
     for text in damaged:

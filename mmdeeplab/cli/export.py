@@ -69,7 +69,7 @@ def export(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args)
     checkpoint = find_checkpoint(args.checkpoint)
     from mmdeeplab.analysis import input_channels
-    from mmdeeplab.engine.transfer import class_names
+    from mmdeeplab.checkpoint.fine_tune import class_names
     from mmdeeplab.export.formats import FORMATS
     from mmdeeplab.export.graph import preprocessor_of
     from mmdeeplab.export.run import describe_network

@@ -138,7 +138,7 @@ def find_checkpoint(wish: str) -> Path:
         UserError: There is none.
     """
     if '://' in wish:
-        from mmdeeplab.engine.checkpoint import refuse_address
+        from mmdeeplab.checkpoint.load import refuse_address
 
         refuse_address(wish)
     path = Path(wish)

@@ -56,7 +56,7 @@ def train(args: argparse.Namespace) -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
     require_data(cfg, 'train', 'val')
-    from mmdeeplab.checkpoints.lock import training_lock
+    from mmdeeplab.checkpoint.lock import training_lock
     from mmdeeplab.fileio.atomic import probe
 
     with ExitStack() as stack:
@@ -96,8 +96,8 @@ def after_restart(cfg: Config, request: str | None) -> str | None:
     """
     if int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) == 0:
         return request
-    from mmdeeplab.checkpoints.find import newest_valid, read_summary
-    from mmdeeplab.checkpoints.layout import Damaged
+    from mmdeeplab.checkpoint.find import newest_valid, read_summary
+    from mmdeeplab.checkpoint.safetensors_layout import Damaged
 
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     try:
@@ -121,7 +121,7 @@ def resume(cfg: Config, request: str | None) -> list[str]:
             raise UserError(f'--resume: no checkpoint at {request}')
         cfg.resume, cfg.load_from = True, request
         return [f'resuming from {request}']
-    from mmdeeplab.checkpoints.find import best_of, newest_valid
+    from mmdeeplab.checkpoint.find import best_of, newest_valid
 
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     path, damaged, reason = newest_valid(cfg.work_dir, hook.get('out_dir'))

@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
 
-from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.engine.norm_layers import (
     frozen,
     grouped,

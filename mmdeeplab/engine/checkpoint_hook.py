@@ -11,16 +11,16 @@ from mmengine import dist
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.runner import BaseLoop, Runner
 
-from mmdeeplab.checkpoints.find import POINTER, checkpoint_folder, read_summary
-from mmdeeplab.checkpoints.layout import Damaged
-from mmdeeplab.checkpoints.store import snapshot
-from mmdeeplab.checkpoints.writer import Writer
+from mmdeeplab.checkpoint.async_writer import Writer
+from mmdeeplab.checkpoint.class_order import data_classes, require_order
+from mmdeeplab.checkpoint.find import POINTER, checkpoint_folder, read_summary
+from mmdeeplab.checkpoint.fine_tune import class_names
+from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.checkpoint.safetensors_layout import Damaged
+from mmdeeplab.checkpoint.store import snapshot
 from mmdeeplab.engine.building import building
-from mmdeeplab.engine.checkpoint import unwrap
-from mmdeeplab.engine.class_order import data_classes, require_order
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.resumed_validation import VALIDATED
-from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import NotSaved, probe, replacing, sweep
 from mmdeeplab.registry import HOOKS

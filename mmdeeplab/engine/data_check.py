@@ -14,7 +14,7 @@ from mmdeeplab.check.report import Report, allowed_kinds, examine
 from mmdeeplab.check.sources import sources
 from mmdeeplab.check.text import sentence, summary
 from mmdeeplab.check.weights import fill_in, wanted
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.engine.ranks import join_ranks, on_first_rank
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS

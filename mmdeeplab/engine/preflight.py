@@ -19,8 +19,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.batches import is_infinite
-from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.loss_terms import check_terms
 from mmdeeplab.engine.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.run_checks import check_custom_keys, check_lengths

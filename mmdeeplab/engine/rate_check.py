@@ -5,7 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.analysis import degenerate_rates, input_channels, input_size
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.registry import HOOKS
 
 

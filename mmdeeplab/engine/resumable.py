@@ -18,16 +18,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import mmdeeplab
-from mmdeeplab.checkpoints import store
-from mmdeeplab.checkpoints.find import (
-    age,
-    candidates,
-    checkpoint_folder,
-    newest_valid,
-    read_summary,
-)
-from mmdeeplab.checkpoints.layout import Damaged
-from mmdeeplab.checkpoints.lock import training_lock
+from mmdeeplab.checkpoint import store
+from mmdeeplab.checkpoint.find import age, candidates, checkpoint_folder, newest_valid, read_summary
+from mmdeeplab.checkpoint.lock import training_lock
+from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.datasets.exact import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
 from mmdeeplab.engine.loops import counts_epochs, is_complete, position
@@ -48,7 +42,7 @@ from mmdeeplab.fileio.atomic import Disk
 
 
 class ResumableRunner(TriggeredRunner):
-    """Saves by :mod:`mmdeeplab.checkpoints` and restores everything that a run depends on.
+    """Saves by :mod:`mmdeeplab.checkpoint` and restores everything that a run depends on.
 
     Nothing found in a checkpoint is executed (MMEngine's ``resume`` runs the configuration text).
     """

@@ -4,7 +4,7 @@ import copy
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.engine.param_groups import parameter_order, regrouped
 from mmdeeplab.engine.settings import settings
 from mmdeeplab.errors import UserError

@@ -4,7 +4,7 @@ from typing import Any
 
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.errors import UserError, did_you_mean
 

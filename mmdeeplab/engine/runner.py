@@ -22,6 +22,17 @@ from torch import nn
 from tqdm import tqdm
 
 import mmdeeplab
+from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
+from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, transfer
+from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
+from mmdeeplab.checkpoint.load import (
+    PlainHistoryHook,
+    check_fit,
+    read_checkpoint,
+    require_weights,
+    unwrap,
+)
+from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.console import printable_record
 from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
 from mmdeeplab.engine.batches import (
@@ -33,14 +44,6 @@ from mmdeeplab.engine.batches import (
     whole_batches,
 )
 from mmdeeplab.engine.building import building
-from mmdeeplab.engine.checkpoint import (
-    PlainHistoryHook,
-    check_fit,
-    read_checkpoint,
-    require_weights,
-    unwrap,
-)
-from mmdeeplab.engine.class_order import by_name, data_classes, in_order, require_order
 from mmdeeplab.engine.early_stopping import early_stopping
 from mmdeeplab.engine.economy import economise
 from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
@@ -49,16 +52,13 @@ from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, gua
 from mmdeeplab.engine.norm_layers import match_norm, norm_layers, replace
 from mmdeeplab.engine.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.preemption import PreemptionHook
-from mmdeeplab.engine.pretrained import fulfil, take_wishes
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.resume import take_own_weights
 from mmdeeplab.engine.sync_batch_norm import synchronised
 from mmdeeplab.engine.tf32 import set_tf32
 from mmdeeplab.engine.trackers import start_backends, with_backends
-from mmdeeplab.engine.transfer import class_names, classifier_keys, transfer
 from mmdeeplab.engine.unfold import folded_norms, unfold_on
-from mmdeeplab.engine.wrappers import in_backbone, unwrapped
 from mmdeeplab.evaluation.evaluator import Evaluator
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.registry import RUNNERS
@@ -288,7 +288,7 @@ class DeepLabRunner(ResumableRunner):
         """Load weights: to evaluate or resume, every tensor must be there and fit.
 
         To train anew (``load_from``), what lies behind the backbone may differ: see
-        :mod:`mmdeeplab.engine.transfer`.
+        :mod:`mmdeeplab.checkpoint.fine_tune`.
 
         Raises:
             UserError: The file is missing, broken, unsafe, or not this model's.

@@ -4,7 +4,7 @@ from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 
 
 class SharedBuffersHook(Hook):

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 
 from mmdeeplab import __version__
-from mmdeeplab.engine.transfer import class_names
+from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
 from mmdeeplab.export.formats import FORMATS, Wish

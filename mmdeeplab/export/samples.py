@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from mmdeeplab.checkpoint.class_order import require_order
 from mmdeeplab.cli.common import datasets
 from mmdeeplab.datasets.loading import LoadMask
-from mmdeeplab.engine.class_order import require_order
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files
 from mmdeeplab.inference.images import read_picture

@@ -12,7 +12,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.fast.calibrate import Calibration
 from mmdeeplab.fast.engines import Engine, fastest, ran_as, require_precision

@@ -15,9 +15,9 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmdeeplab.analysis import input_channels
-from mmdeeplab.engine.checkpoint import load_weights, unwrap
+from mmdeeplab.checkpoint.fine_tune import class_names
+from mmdeeplab.checkpoint.load import load_weights, unwrap
 from mmdeeplab.engine.tf32 import set_tf32
-from mmdeeplab.engine.transfer import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import refuse_logits
 from mmdeeplab.inference.foreground import two_classes

@@ -9,7 +9,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.inference.labels import makes_labels, predict_labels
 from mmdeeplab.inference.windows import blend_profile, total_weight, window_starts

@@ -1,6 +1,6 @@
 """Networks: backbone -> neck -> decode head."""
 
-from mmdeeplab.checkpoints import scheme  # noqa: F401  MMEngine reads our checkpoints by it
+from mmdeeplab.checkpoint import mmengine_loader  # noqa: F401  MMEngine reads our checkpoints by it
 from mmdeeplab.inference import crf_model, multi_scale, sliding
 from mmdeeplab.models import (
     backbones,

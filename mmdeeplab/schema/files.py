@@ -21,7 +21,7 @@ SUBSTITUTION = re.compile(r'\{\{\s*[\'"]?\s*(\$\w+|file\w+)')
 SLIP = 2  # letters by which a mistyped key differs
 LARGEST = 100_000  # values in a config; aliases can unfold to any number
 DATA = ('.yaml', '.yml', '.json')
-OWN_IMPORTS = {'mmdeeplab', 'mmdeeplab.checkpoints.scheme'}
+OWN_IMPORTS = {'mmdeeplab', 'mmdeeplab.checkpoint.mmengine_loader'}
 
 
 class PlainLoader(yaml.SafeLoader):

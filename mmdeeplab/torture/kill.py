@@ -12,8 +12,8 @@ from typing import BinaryIO, NoReturn
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoints.find import NUMBERED, POINTER, newest_valid, read_summary
-from mmdeeplab.checkpoints.store import load
+from mmdeeplab.checkpoint.find import NUMBERED, POINTER, newest_valid, read_summary
+from mmdeeplab.checkpoint.store import load
 from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.torture import Outcome
 from mmdeeplab.torture.tiny import fingerprint, in_child, run_state, tiny_runner, warm

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import broken
 from mmdeeplab.torture import Outcome

@@ -14,7 +14,7 @@ from pathlib import Path
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoints.find import newest_valid, read_summary
+from mmdeeplab.checkpoint.find import newest_valid, read_summary
 from mmdeeplab.engine.preemption import SIGNALS
 from mmdeeplab.engine.signal_watch import ECHO
 from mmdeeplab.torture import Outcome

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.cli import predict, test, train
-from mmdeeplab.engine.checkpoint import read_checkpoint
 from mmdeeplab.torture import Outcome
 from mmdeeplab.torture.mini import CONFIG, OPTIONS, call, draw
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmdeeplab.engine.checkpoint import read_checkpoint
-from mmdeeplab.engine.wrappers import common_prefix, held, say
+from mmdeeplab.checkpoint.key_prefixes import common_prefix, held, say
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array
 

@@ -13,7 +13,7 @@ import pytest
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoints.lock import NAME, training_lock
+from mmdeeplab.checkpoint.lock import NAME, training_lock
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import fork, in_child, on_ranks, tiny_runner, wait, warm
 

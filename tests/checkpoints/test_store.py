@@ -13,10 +13,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from mmdeeplab.checkpoints.find import newest_valid, read_summary
-from mmdeeplab.checkpoints.layout import Damaged
-from mmdeeplab.checkpoints.store import load, save, snapshot
-from mmdeeplab.engine.checkpoint import read_checkpoint
+from mmdeeplab.checkpoint.find import newest_valid, read_summary
+from mmdeeplab.checkpoint.load import read_checkpoint
+from mmdeeplab.checkpoint.safetensors_layout import Damaged
+from mmdeeplab.checkpoint.store import load, save, snapshot
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk, NotSaved, probe, replacing, sweep
 from mmdeeplab.torture.tiny import fingerprint

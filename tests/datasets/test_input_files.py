@@ -10,10 +10,10 @@ from broken import bind_socket, sparse
 from PIL import Image
 
 from mmdeeplab.check.colour_list import read_colours
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.datasets.voc_folder import read_classes
-from mmdeeplab.engine.checkpoint import read_checkpoint
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files, read_bytes
 from mmdeeplab.inference.files import readable

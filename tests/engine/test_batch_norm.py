@@ -10,10 +10,10 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmdeeplab.checkpoint.load import load_weights
 from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.engine.batch_norm import Setting, apply_policy, decide
 from mmdeeplab.engine.batches import require_batches, whole_batches
-from mmdeeplab.engine.checkpoint import load_weights
 from mmdeeplab.engine.norm_layers import (
     FrozenBatchNorm,
     frozen,

@@ -10,12 +10,7 @@ from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 from torch import nn
 
-from mmdeeplab.engine.checkpoint import (
-    PlainHistoryHook,
-    check_fit,
-    read_checkpoint,
-    require_weights,
-)
+from mmdeeplab.checkpoint.load import PlainHistoryHook, check_fit, read_checkpoint, require_weights
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
 

@@ -15,8 +15,8 @@ from places import ROOT
 from safetensors.torch import save_file
 
 from mmdeeplab import DeepLabPredictor
+from mmdeeplab.checkpoint.class_order import by_name, in_order, require_order
 from mmdeeplab.cli.common import open_config
-from mmdeeplab.engine.class_order import by_name, in_order, require_order
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.samples import read_samples

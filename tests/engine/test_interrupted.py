@@ -13,8 +13,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoints.find import newest_valid
-from mmdeeplab.checkpoints.store import load
+from mmdeeplab.checkpoint.find import newest_valid
+from mmdeeplab.checkpoint.store import load
 from mmdeeplab.engine import runner as runner_module
 from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.report.history import read_history

@@ -11,8 +11,8 @@ from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
 from torch.utils.data import Sampler
 
-from mmdeeplab.checkpoints.find import newest_valid
-from mmdeeplab.checkpoints.store import load
+from mmdeeplab.checkpoint.find import newest_valid
+from mmdeeplab.checkpoint.store import load
 from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.engine.loops import choose_loop
 from mmdeeplab.errors import UserError

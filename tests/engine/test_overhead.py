@@ -11,7 +11,7 @@ from mmengine.hooks import Hook, IterTimerHook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.checkpoint import PlainHistoryHook
+from mmdeeplab.checkpoint.load import PlainHistoryHook
 from mmdeeplab.engine.triggered import TriggeredRunner, triggers
 from mmdeeplab.engine.window import ROOM, Window
 

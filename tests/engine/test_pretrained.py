@@ -8,7 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmdeeplab.engine.pretrained import fulfil, take_wishes
+from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture import wrong_checkpoints as suite
 

@@ -16,8 +16,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoints.find import read_summary
-from mmdeeplab.checkpoints.store import load, save
+from mmdeeplab.checkpoint.find import read_summary
+from mmdeeplab.checkpoint.store import load, save
 from mmdeeplab.cli import train as command
 from mmdeeplab.datasets import exact
 from mmdeeplab.engine.resume import scale_changed

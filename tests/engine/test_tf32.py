@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmdeeplab import DeepLabPredictor
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.cli.common import open_config
-from mmdeeplab.engine.checkpoint import unwrap
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import tiny_runner
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmdeeplab.engine.transfer import Transfer, classifier_keys, fit_channels, transfer
+from mmdeeplab.checkpoint.fine_tune import Transfer, classifier_keys, fit_channels, transfer
 from mmdeeplab.errors import UserError
 
 

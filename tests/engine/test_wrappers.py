@@ -8,9 +8,9 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdeeplab.engine.checkpoint import load_weights, read_checkpoint
-from mmdeeplab.engine.pretrained import fulfil, take_wishes
-from mmdeeplab.engine.wrappers import in_backbone, unwrapped
+from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
+from mmdeeplab.checkpoint.load import load_weights, read_checkpoint
+from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import Toy, tiny_runner
 from mmdeeplab.weights.torch_file import read_tensors

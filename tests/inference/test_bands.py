@@ -14,7 +14,7 @@ from torch import nn
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.analysis import degenerate_rates, input_channels
-from mmdeeplab.engine.checkpoint import unwrap
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.graph import PictureGraph
 from mmdeeplab.inference.images import read_picture

@@ -14,8 +14,8 @@ from PIL import Image, PngImagePlugin
 from scipy.io import savemat
 from voc_archives import mat, sbd_mask
 
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.datasets.files import decode_image
-from mmdeeplab.engine.checkpoint import read_checkpoint
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import UNPACKED_FREELY
 from mmdeeplab.prepare_voc.sbd import LARGEST, labels

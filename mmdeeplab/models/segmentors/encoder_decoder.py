@@ -7,9 +7,9 @@ from typing import Any
 from mmseg.models import segmentors as mmseg
 from torch import Tensor
 
-from mmdeeplab.engine.checkpoint import check_fit
+from mmdeeplab.checkpoint.key_prefixes import unwrapped
+from mmdeeplab.checkpoint.load import check_fit
 from mmdeeplab.engine.norm_layers import match_norm
-from mmdeeplab.engine.wrappers import unwrapped
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.registry import MODELS
 

@@ -17,8 +17,8 @@ from test_tf_mobilenet import mobilenet_v2
 from tf_graph import Graph
 from torch import nn
 
+from mmdeeplab.checkpoint.load import load_weights
 from mmdeeplab.cli.weights import main
-from mmdeeplab.engine.checkpoint import load_weights
 
 
 @pytest.fixture(scope='module')

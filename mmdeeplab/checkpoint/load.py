@@ -16,10 +16,10 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmdeeplab.checkpoints import store
+from mmdeeplab.checkpoint import store
+from mmdeeplab.checkpoint.key_prefixes import held, unwrapped
 from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.engine.window import Window
-from mmdeeplab.engine.wrappers import held, unwrapped
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import require_bounded_zip
 from mmdeeplab.fileio.input_files import require_regular

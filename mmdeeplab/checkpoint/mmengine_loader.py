@@ -32,7 +32,7 @@ def load_from_safetensors(filename: str, map_location: str | None = None) -> dic
     Raises:
         UserError: The file is missing, broken, or holds no usable weights.
     """
-    from mmdeeplab.engine.checkpoint import read_checkpoint, require_weights
+    from mmdeeplab.checkpoint.load import read_checkpoint, require_weights
 
     checkpoint = read_checkpoint(filename, map_location or 'cpu')
     require_weights(checkpoint['state_dict'], filename)
@@ -44,7 +44,7 @@ def load_from_safetensors(filename: str, map_location: str | None = None) -> dic
 
 def _names(checkpoint: dict, state: Mapping[str, Tensor]) -> dict:
     """``dataset_meta``: of the file, or, where it names no classes, as our commands name them."""
-    from mmdeeplab.engine.transfer import class_names
+    from mmdeeplab.checkpoint.fine_tune import class_names
     from mmdeeplab.inference.predictor import default_names, palette_of
 
     names = class_names(checkpoint)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from mmdeeplab.checkpoints.tree import Node
+from mmdeeplab.checkpoint.pytree import Node
 
 VERSION = '1'
 MARK, ZEROS = b'"sha256":"', '0' * 64

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from mmdeeplab.engine.checkpoint import check_fit, read_checkpoint, require_weights
-from mmdeeplab.engine.wrappers import unwrapped
+from mmdeeplab.checkpoint.key_prefixes import unwrapped
+from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights
 from mmdeeplab.errors import UserError
 
 # What may be left over: the classifiers of networks trained on ImageNet. Nothing may be missing

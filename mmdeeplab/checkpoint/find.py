@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from mmdeeplab.checkpoints.layout import Damaged, read_header, verify
+from mmdeeplab.checkpoint.safetensors_layout import Damaged, read_header, verify
 
 POINTER = 'last_checkpoint'
 NUMBERED = re.compile(r'(iter|epoch)_(\d+)\.(safetensors|pth)')
@@ -157,6 +157,6 @@ def _told(path: Path, other: Path) -> str:
 
 
 def _read_pth(path: Path) -> None:
-    from mmdeeplab.engine.checkpoint import read_checkpoint
+    from mmdeeplab.checkpoint.load import read_checkpoint
 
     read_checkpoint(path)

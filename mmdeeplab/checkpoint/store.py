@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mmdeeplab.checkpoints.layout import MARK, ZEROS, blocks, header, read_header, verify
-from mmdeeplab.checkpoints.tree import flatten, restore
+from mmdeeplab.checkpoint.pytree import flatten, restore
+from mmdeeplab.checkpoint.safetensors_layout import MARK, ZEROS, blocks, header, read_header, verify
 from mmdeeplab.fileio.atomic import Disk, replacing
 
 
