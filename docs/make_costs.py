@@ -25,7 +25,7 @@ def line(config: str, options: dict, published: str) -> str:
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
-    from mmdeeplab.analysis import multiply_adds, parameters
+    from mmdeeplab.models.analysis import multiply_adds, parameters
 
     cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
     cfg.merge_from_dict(options)

@@ -170,8 +170,8 @@ def costs(config: str, options: Sequence[str]) -> dict:
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
-    from mmdeeplab.analysis import multiply_adds, parameters
     from mmdeeplab.cli.common import load_config
+    from mmdeeplab.models.analysis import multiply_adds, parameters
 
     args = Namespace(cfg_options=list(options), data_root=None, output_stride=None, launcher='none')
     cfg = load_config(config, args)

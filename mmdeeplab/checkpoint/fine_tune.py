@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mmdeeplab.checkpoint.mismatch import describe
 from mmdeeplab.errors import UserError
 from mmdeeplab.shipped import tool
-from mmdeeplab.weights.table import describe
 
 MIN_BACKBONE = 0.9  # share of the backbone's tensors that must fit
 BACKBONE = 'backbone.'

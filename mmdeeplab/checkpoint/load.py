@@ -17,15 +17,14 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoint import store
-from mmdeeplab.checkpoint.key_prefixes import held, unwrapped
-from mmdeeplab.engine.norm_layers import match_norm
+from mmdeeplab.checkpoint.key_prefixes import held
+from mmdeeplab.checkpoint.mismatch import describe
 from mmdeeplab.engine.window import Window
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import require_bounded_zip
 from mmdeeplab.fileio.input_files import require_regular
 from mmdeeplab.finite import broken
 from mmdeeplab.shipped import tool
-from mmdeeplab.weights.table import describe
 
 try:
     from numpy._core import multiarray  # NumPy 2
@@ -185,19 +184,6 @@ def unwrap(model: Any) -> Any:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     return model
-
-
-def load_weights(model: nn.Module, path: str | Path) -> dict:
-    """Fill a model, also a wrapped one, from a checkpoint that must fit; return the checkpoint."""
-    checkpoint = read_checkpoint(path)
-    network = unwrap(model)
-    checkpoint['state_dict'] = state = unwrapped(
-        checkpoint['state_dict'], network.state_dict(), path
-    )
-    match_norm(network, state)
-    check_fit(state, network, path)
-    network.load_state_dict(state)
-    return checkpoint
 
 
 def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -> None:

@@ -42,7 +42,7 @@ def analyze(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
-    from mmdeeplab.analysis import analyse, input_size, render
+    from mmdeeplab.models.analysis import analyse, input_size, render
 
     init_default_scope(cfg.default_scope)
     try:

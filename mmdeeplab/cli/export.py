@@ -68,7 +68,6 @@ def export(args: argparse.Namespace) -> None:
     """Write, judge, keep; exit with 1 when the gate is not passed."""
     cfg = load_config(args.config, args)
     checkpoint = find_checkpoint(args.checkpoint)
-    from mmdeeplab.analysis import input_channels
     from mmdeeplab.checkpoint.fine_tune import class_names
     from mmdeeplab.export.formats import FORMATS
     from mmdeeplab.export.graph import preprocessor_of
@@ -76,6 +75,7 @@ def export(args: argparse.Namespace) -> None:
     from mmdeeplab.export.run import export as make
     from mmdeeplab.export.samples import read_samples
     from mmdeeplab.inference.predictor import load_segmentor
+    from mmdeeplab.models.analysis import input_channels
 
     FORMATS[args.format].module(args.format)  # what is missing is told before anything is loaded
     if args.calibrate and not args.int8:

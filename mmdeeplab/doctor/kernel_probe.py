@@ -15,7 +15,7 @@ def kernel_facts() -> dict:
     """What :class:`mmdeeplab.doctor.kernels.Kernels` holds."""
     import torch
 
-    from mmdeeplab.kernels import build
+    from mmdeeplab.models.cpu_kernels import build
 
     if os.environ.get(build.SWITCH) == '0':
         return dict(off=f'{build.SWITCH}=0')

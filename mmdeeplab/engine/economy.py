@@ -9,9 +9,9 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmdeeplab.engine.norm_layers import norm_layers
 from mmdeeplab.errors import UserError, did_you_mean
-from mmdeeplab.kernels.memory import keep_memory
+from mmdeeplab.models.cpu_kernels.memory import keep_memory
+from mmdeeplab.models.norms.norm_layers import norm_layers
 
 
 def economise(model: nn.Module, cfg: Config) -> list[str]:
@@ -28,7 +28,7 @@ def economise(model: nn.Module, cfg: Config) -> list[str]:
     keep_memory(everything=True)
     said = []
     if cfg.get('channels_last'):
-        from mmdeeplab.models.batch_norm import fuse_norms  # whose package needs this one
+        from mmdeeplab.models.norms.fused import fuse_norms  # whose package needs this one
 
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         fuse_norms(model)

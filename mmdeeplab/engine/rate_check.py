@@ -4,8 +4,8 @@ from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.analysis import degenerate_rates, input_channels, input_size
 from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.models.analysis import degenerate_rates, input_channels, input_size
 from mmdeeplab.registry import HOOKS
 
 

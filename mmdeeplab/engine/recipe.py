@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.batch_norm import Plan
 from mmdeeplab.engine.protocols import configured_protocol
+from mmdeeplab.models.norms.policy import Plan
 from mmdeeplab.registry import HOOKS
 
 UNKNOWN = '-'

@@ -34,7 +34,6 @@ from mmdeeplab.checkpoint.load import (
 )
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.console import printable_record
-from mmdeeplab.engine.batch_norm import BatchNormRecordHook, Plan, apply_policy
 from mmdeeplab.engine.batches import (
     one_epoch,
     require_batches,
@@ -49,18 +48,19 @@ from mmdeeplab.engine.economy import economise
 from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
 from mmdeeplab.engine.lost_worker import FetchDeathsHook, loader_explained
 from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
-from mmdeeplab.engine.norm_layers import match_norm, norm_layers, replace
 from mmdeeplab.engine.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.preemption import PreemptionHook
 from mmdeeplab.engine.ranks import join_ranks
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.resume import take_own_weights
-from mmdeeplab.engine.sync_batch_norm import synchronised
-from mmdeeplab.engine.tf32 import set_tf32
 from mmdeeplab.engine.trackers import start_backends, with_backends
-from mmdeeplab.engine.unfold import folded_norms, unfold_on
 from mmdeeplab.evaluation.evaluator import Evaluator
 from mmdeeplab.models.losses import replace_losses
+from mmdeeplab.models.norms.norm_layers import match_norm, norm_layers, replace
+from mmdeeplab.models.norms.policy import BatchNormRecordHook, Plan, apply_policy
+from mmdeeplab.models.norms.sync_batch_norm import synchronised
+from mmdeeplab.models.norms.unfold import folded_norms, unfold_on
+from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
 from mmdeeplab.schema.classes import find_class
@@ -97,7 +97,7 @@ class DeepLabRunner(ResumableRunner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
 
     Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm follows
-    ``bn_policy`` (:mod:`mmdeeplab.engine.batch_norm`); the console stays readable; weights are
+    ``bn_policy`` (:mod:`mmdeeplab.models.norms.policy`); the console stays readable; weights are
     loaded without executing anything and must fit.
     """
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.analysis import input_channels
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 

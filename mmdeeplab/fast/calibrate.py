@@ -10,7 +10,7 @@ from mmdeeplab.fast.graph import Convolution, Graph, Node
 from mmdeeplab.fast.int8 import ByteConv, scale_of
 from mmdeeplab.fast.kernel_conv import has_kernel
 from mmdeeplab.fast.lower import Plan, lowered
-from mmdeeplab.kernels.rounding import to_bytes
+from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 
 LEAST = 10.0  # decibels of a layer's output over its error, below which it stays in float
 SAMPLE = 2**16  # values of a map and picture that are looked at

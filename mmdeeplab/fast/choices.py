@@ -14,7 +14,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fast.vino import installed
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.fileio.whole_files import placing
-from mmdeeplab.kernels import library
+from mmdeeplab.models.cpu_kernels import library
 
 
 class Choices:

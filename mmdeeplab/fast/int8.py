@@ -9,7 +9,7 @@ from torch import Tensor
 from mmdeeplab.fast.graph import Convolution, Graph, Node
 from mmdeeplab.fast.kernel_conv import has_kernel
 from mmdeeplab.fast.lower import CL, Plan
-from mmdeeplab.kernels.rounding import to_bytes
+from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 
 onednn = torch.ops.onednn
 

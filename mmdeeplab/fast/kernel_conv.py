@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.fast.graph import Convolution, Node
-from mmdeeplab.kernels.depthwise import Depthwise, available
-from mmdeeplab.models.separable import FAR
+from mmdeeplab.models.cpu_kernels.depthwise import Depthwise, available
+from mmdeeplab.models.layers.separable import FAR
 
 
 def has_kernel(node: Node) -> bool:

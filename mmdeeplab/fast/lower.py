@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from mmdeeplab.fast.graph import Convolution, Graph, Node
 from mmdeeplab.fast.kernel_conv import KernelConv, has_kernel, wants_kernel
-from mmdeeplab.kernels.memory import keep_memory
-from mmdeeplab.models.separable import FAR
+from mmdeeplab.models.cpu_kernels.memory import keep_memory
+from mmdeeplab.models.layers.separable import FAR
 
 CL = torch.channels_last
 onednn = torch.ops.mkldnn

@@ -14,10 +14,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmdeeplab.analysis import input_channels
 from mmdeeplab.checkpoint.fine_tune import class_names
-from mmdeeplab.checkpoint.load import load_weights, unwrap
-from mmdeeplab.engine.tf32 import set_tf32
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import refuse_logits
 from mmdeeplab.inference.foreground import two_classes
@@ -25,7 +23,10 @@ from mmdeeplab.inference.images import Picture, as_rgb, read_picture, swapped
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.inference.wrap import crf_of, enable_tta, enable_windows
+from mmdeeplab.models.analysis import input_channels
+from mmdeeplab.models.load import load_weights
 from mmdeeplab.models.losses import replace_losses
+from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 

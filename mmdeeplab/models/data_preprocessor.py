@@ -9,9 +9,9 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmdeeplab.kernels.normalise import normalise
 from mmdeeplab.models.atrous import aligned, corners_aligned
-from mmdeeplab.models.reused import Reused
+from mmdeeplab.models.buffer_pool import Reused
+from mmdeeplab.models.cpu_kernels.normalise import normalise
 from mmdeeplab.models.upload import staged, upload
 from mmdeeplab.registry import MODELS
 

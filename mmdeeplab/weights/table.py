@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmdeeplab.checkpoint.mismatch import describe
 from mmdeeplab.errors import UserError
 
 Array = np.ndarray
 Module = Callable[[re.Match[str]], str]
-SHOWN = 12  # offenders of one kind that an error spells out
 
 
 def at(template: str) -> Module:
@@ -132,14 +132,3 @@ def shape_of(source: Mapping[str, Array], table: Table, key: str) -> tuple[int, 
             if (match := rule.source.fullmatch(name)) and rule.target(match) == key:
                 return rule.transform(np.asarray(array)).shape
     return None
-
-
-def describe(name: str, faults: Mapping[str, Sequence[str]]) -> str:
-    """One paragraph a kind of fault, the first offenders of each spelled out."""
-    lines = [f'these weights do not fit the model by the rules of "{name}":']
-    for kind, texts in faults.items():
-        lines.append(f'  {len(texts)} {kind}:')
-        lines += [f'    {text}' for text in texts[:SHOWN]]
-        if len(texts) > SHOWN:
-            lines.append(f'    ... and {len(texts) - SHOWN} more')
-    return '\n'.join(lines)

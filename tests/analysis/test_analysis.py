@@ -8,7 +8,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.analysis import (
+from mmdeeplab.models.analysis import (
     degenerate_rates,
     inference_memory,
     input_size,
@@ -16,7 +16,7 @@ from mmdeeplab.analysis import (
     stages,
     training_memory,
 )
-from mmdeeplab.analysis.geometry import taps_inside
+from mmdeeplab.models.analysis.geometry import taps_inside
 
 
 class Net(nn.Module):

@@ -16,7 +16,7 @@ from mmdeeplab.datasets.files import read_image
 from mmdeeplab.fast import choices
 from mmdeeplab.fast.choices import Choices
 from mmdeeplab.fileio.file_stamp import stamp
-from mmdeeplab.kernels.build import is_whole, with_checksum
+from mmdeeplab.models.cpu_kernels.build import is_whole, with_checksum
 
 Change = Callable[[Path, bytes], None]
 

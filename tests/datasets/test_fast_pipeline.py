@@ -23,8 +23,8 @@ from mmdeeplab.datasets.place import is_mixed
 from mmdeeplab.datasets.resize import nearest, resize_bilinear, resize_corner, resize_nearest
 from mmdeeplab.datasets.transforms import RandomScale
 from mmdeeplab.errors import UserError
-from mmdeeplab.kernels import normalise
 from mmdeeplab.label_map import histogram
+from mmdeeplab.models.cpu_kernels import normalise
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 from mmdeeplab.randomness import seed_all
 

@@ -5,24 +5,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdeeplab.models.load import load_weights
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmdeeplab.checkpoint.load import load_weights
 from mmdeeplab.datasets.exact import ExactSampler
-from mmdeeplab.engine.batch_norm import Setting, apply_policy, decide
 from mmdeeplab.engine.batches import require_batches, whole_batches
-from mmdeeplab.engine.norm_layers import (
+from mmdeeplab.errors import UserError
+from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.models.norms.norm_layers import (
     FrozenBatchNorm,
     frozen,
     grouped,
     norm_layers,
     trained_layers,
 )
-from mmdeeplab.errors import UserError
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.models.norms.policy import Setting, apply_policy, decide
 
 MOBILE = 'deeplabv3plus_mobilenetv2_voc'
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from mmdeeplab.engine.economy import economise, recompute
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.batch_norm import FusedBatchNorm2d
+from mmdeeplab.models.norms.fused import FusedBatchNorm2d
 
 NAME = 'deeplabv3_mobilenetv2_voc'
 SMALL = dict(

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.optim import PolyLR
 from places import ROOT
 
-from mmdeeplab.engine.batch_norm import Plan
 from mmdeeplab.engine.recipe import UNKNOWN, RecipeHook, compare, crop, effective, schedule, table
+from mmdeeplab.models.norms.policy import Plan
 
 LEAVES = sorted((ROOT / 'configs').glob('*_voc.py'))
 # Section 5 of the specification: config -> published mIoU on VOC val, single scale, no CRF.

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from mmdeeplab.engine.unfold import folded_norms, unfold
+from mmdeeplab.models.norms.unfold import folded_norms, unfold
 
 
 def folded(channels: int) -> nn.BatchNorm2d:

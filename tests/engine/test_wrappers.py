@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdeeplab.models.load import load_weights
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
-from mmdeeplab.checkpoint.load import load_weights, read_checkpoint
+from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import Toy, tiny_runner

@@ -26,7 +26,7 @@ from mmdeeplab.inference.predictor import load_segmentor
 from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.models.backbones import mobilenet_v2
 from mmdeeplab.models.backbones.resnet_layers import SamePool
-from mmdeeplab.models.same_conv import SameConv2d
+from mmdeeplab.models.layers.same_conv import SameConv2d
 from mmdeeplab.processor import has_vnni
 
 CONFIG = str(ROOT / 'configs/deeplabv3plus_mobilenetv2_mini-voc.py')

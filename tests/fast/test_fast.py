@@ -27,8 +27,8 @@ from mmdeeplab.fast.int8 import ByteConv, scale_of
 from mmdeeplab.fast.lower import PackedConv, Plan
 from mmdeeplab.fast.passes import optimise
 from mmdeeplab.fast.record import record
-from mmdeeplab.kernels import depthwise, library, rounding
-from mmdeeplab.kernels.rounding import to_bytes
+from mmdeeplab.models.cpu_kernels import depthwise, library, rounding
+from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 from mmdeeplab.report.page import facts
 
 # Every backbone, neck and head once; (H, W) odd and even.

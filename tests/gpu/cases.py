@@ -111,7 +111,7 @@ def sync_norm(folder: Path) -> int:
     from torch import nn
 
     from mmdeeplab.engine.group import join
-    from mmdeeplab.engine.sync_batch_norm import SyncBatchNorm
+    from mmdeeplab.models.norms.sync_batch_norm import SyncBatchNorm
 
     if not torch.distributed.is_initialized():
         join(60)

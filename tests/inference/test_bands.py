@@ -13,11 +13,11 @@ from PIL import Image
 from torch import nn
 
 from mmdeeplab import DeepLabPredictor
-from mmdeeplab.analysis import degenerate_rates, input_channels
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.graph import PictureGraph
 from mmdeeplab.inference.images import read_picture
+from mmdeeplab.models.analysis import degenerate_rates, input_channels
 from mmdeeplab.shipped import config_path
 
 BANDS = (1, 4)

@@ -12,8 +12,8 @@ import torch
 from places import ROOT
 from torch import nn
 
-from mmdeeplab.analysis.memory import Peak
 from mmdeeplab.inference.multi_scale import MultiScaleFlip
+from mmdeeplab.models.analysis.memory import Peak
 
 GIB = 1024  # in MiB
 LARGEST = (897 / 513) ** 2  # the largest view has 3.06 times the pixels

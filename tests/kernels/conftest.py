@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from mmdeeplab.kernels import library
+from mmdeeplab.models.cpu_kernels import library
 
 
 @pytest.fixture(scope='session', autouse=True)

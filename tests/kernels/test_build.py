@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdeeplab.kernels import build, library
-from mmdeeplab.kernels.rounding import to_bytes
-from mmdeeplab.models.separable import SeparableConv2d
+from mmdeeplab.models.cpu_kernels import build, library
+from mmdeeplab.models.cpu_kernels.rounding import to_bytes
+from mmdeeplab.models.layers.separable import SeparableConv2d
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.kernels.batch_norm import BatchNorm
-from mmdeeplab.kernels.depthwise import Depthwise, DepthwiseConv
-from mmdeeplab.kernels.maps import LANES, blocks, channels_last, unblocked
-from mmdeeplab.kernels.rounding import to_bytes
+from mmdeeplab.models.cpu_kernels.batch_norm import BatchNorm
+from mmdeeplab.models.cpu_kernels.depthwise import Depthwise, DepthwiseConv
+from mmdeeplab.models.cpu_kernels.maps import LANES, blocks, channels_last, unblocked
+from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 
 FINE = {torch.float32: 2e-5, torch.bfloat16: 2**-7}  # of the largest output
 SIZES = [(9, 13), (1, 1), (6, 33), (40, 3)]

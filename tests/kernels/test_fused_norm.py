@@ -8,9 +8,9 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.kernels.batch_norm import BatchNorm
-from mmdeeplab.kernels.maps import channels_last
-from mmdeeplab.models.batch_norm import FusedBatchNorm2d, FusedConvModule, fuse_norms
+from mmdeeplab.models.cpu_kernels.batch_norm import BatchNorm
+from mmdeeplab.models.cpu_kernels.maps import channels_last
+from mmdeeplab.models.norms.fused import FusedBatchNorm2d, FusedConvModule, fuse_norms
 
 KINDS = [torch.float32, torch.bfloat16]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdeeplab.kernels.normalise import normalise
+from mmdeeplab.models.cpu_kernels.normalise import normalise
 
 MEAN, STD = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
 

@@ -8,7 +8,7 @@ from costs import MODELS, PUBLISHED, name
 from places import ROOT
 from torch import nn
 
-from mmdeeplab.analysis import multiply_adds, parameters
+from mmdeeplab.models.analysis import multiply_adds, parameters
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
-from mmdeeplab.models.same_conv import SameConv2d
+from mmdeeplab.models.layers.same_conv import SameConv2d
 
 
 def sample(height: int, width: int, flip: bool = False) -> SegDataSample:

@@ -7,7 +7,7 @@ from torch import nn
 
 from mmdeeplab.models.backbones import MobileNetV2, MobileNetV3
 from mmdeeplab.models.decode_heads import LRASPPHead
-from mmdeeplab.models.same_conv import SameConv2d
+from mmdeeplab.models.layers.same_conv import SameConv2d
 
 # (stride, rate) of TF's layers 2 to 18, from 1
 EXECUTED = {

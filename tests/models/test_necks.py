@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmdeeplab.models.layers import conv3x3
+from mmdeeplab.models.layers.conv import conv3x3
 from mmdeeplab.models.necks import ASPPNeck
 
 NECKS = [

@@ -5,8 +5,8 @@ import pickle
 
 import torch
 
+from mmdeeplab.models.buffer_pool import KEPT, Reused
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
-from mmdeeplab.models.reused import KEPT, Reused
 
 
 def test_free_memory_is_taken_again() -> None:

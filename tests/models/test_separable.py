@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmdeeplab.models.separable import SeparableConv2d, _Depthwise
+from mmdeeplab.models.layers.separable import SeparableConv2d, _Depthwise
 
 SIZES = [(17, 17), (9, 14), (33, 5), (1, 3)]
 

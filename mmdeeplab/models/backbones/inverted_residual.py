@@ -14,14 +14,14 @@ from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
-from mmdeeplab.models.layers import (
+from mmdeeplab.models.layers.conv import (
     convolutions,
     freeze_norm_statistics,
     hard_sigmoid,
     is_pretrained,
     truncated_normal_,
 )
-from mmdeeplab.models.same_conv import padded_conv
+from mmdeeplab.models.layers.same_conv import padded_conv
 
 # TF: decay 0.997, and slim's own epsilon.
 MOBILE_NORM: dict = dict(type='BN', eps=1e-3, momentum=3e-3)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, block_strides, check_output_stride
 from mmdeeplab.models.backbones.resnet_layers import STEMS, STYLES, Bottleneck, max_pool
-from mmdeeplab.models.layers import (
+from mmdeeplab.models.layers.conv import (
     convolutions,
     freeze_norm_statistics,
     is_pretrained,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.atrous import Step
-from mmdeeplab.models.same_conv import fixed_size
+from mmdeeplab.models.layers.same_conv import fixed_size
 
 
 class Style(NamedTuple):

@@ -5,7 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
-from mmdeeplab.models.layers import RELU
+from mmdeeplab.models.layers.conv import RELU
 from mmdeeplab.registry import MODELS
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions

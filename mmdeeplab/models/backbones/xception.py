@@ -14,14 +14,14 @@ from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
-from mmdeeplab.models.layers import (
+from mmdeeplab.models.layers.conv import (
     RELU,
     convolutions,
     freeze_norm_statistics,
     is_pretrained,
     truncated_normal_,
 )
-from mmdeeplab.models.separable import SEPARABLE
+from mmdeeplab.models.layers.separable import SEPARABLE
 from mmdeeplab.registry import MODELS
 
 

@@ -6,7 +6,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
-from mmdeeplab.models.layers import refuse_unused
+from mmdeeplab.models.layers.conv import refuse_unused
 from mmdeeplab.registry import MODELS
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
-from mmdeeplab.models.layers import (
+from mmdeeplab.models.layers.conv import (
     HEAD_NORM,
     conv3x3,
     init_head_convs,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
-from mmdeeplab.models.layers import (
+from mmdeeplab.models.layers.conv import (
     HEAD_NORM,
     hard_sigmoid,
     init_head_convs,

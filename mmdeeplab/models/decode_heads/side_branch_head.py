@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
-from mmdeeplab.models.layers import RELU, is_pretrained, refuse_unused
+from mmdeeplab.models.layers.conv import RELU, is_pretrained, refuse_unused
 from mmdeeplab.registry import MODELS
 
 

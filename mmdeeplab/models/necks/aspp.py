@@ -7,7 +7,13 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdeeplab.models.layers import HEAD_NORM, PooledConv, conv3x3, init_head_convs, is_pretrained
+from mmdeeplab.models.layers.conv import (
+    HEAD_NORM,
+    PooledConv,
+    conv3x3,
+    init_head_convs,
+    is_pretrained,
+)
 from mmdeeplab.registry import MODELS
 
 

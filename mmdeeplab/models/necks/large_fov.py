@@ -8,7 +8,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdeeplab.models.layers import RELU
+from mmdeeplab.models.layers.conv import RELU
 from mmdeeplab.registry import MODELS
 
 

@@ -12,7 +12,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.models.layers import HEAD_NORM, PooledConv, init_head_convs, is_pretrained
+from mmdeeplab.models.layers.conv import HEAD_NORM, PooledConv, init_head_convs, is_pretrained
 from mmdeeplab.registry import MODELS
 
 POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {

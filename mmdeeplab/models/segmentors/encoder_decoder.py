@@ -9,8 +9,8 @@ from torch import Tensor
 
 from mmdeeplab.checkpoint.key_prefixes import unwrapped
 from mmdeeplab.checkpoint.load import check_fit
-from mmdeeplab.engine.norm_layers import match_norm
 from mmdeeplab.models.losses import replace_losses
+from mmdeeplab.models.norms.norm_layers import match_norm
 from mmdeeplab.registry import MODELS
 
 COUNTER = 'num_batches_tracked'

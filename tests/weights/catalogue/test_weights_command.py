@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from https_server import Server
+from mmdeeplab.models.load import load_weights
 from places import ROOT
 from test_tf_mobilenet import mobilenet_v2
 from tf_graph import Graph
 from torch import nn
 
-from mmdeeplab.checkpoint.load import load_weights
 from mmdeeplab.cli.weights import main
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.kernels.depthwise import DepthwiseConv, available
+from mmdeeplab.models.cpu_kernels.depthwise import DepthwiseConv, available
 from mmdeeplab.registry import MODELS
 
 FAR = 9
@@ -20,7 +20,8 @@ class SeparableConv2d(nn.Conv2d):
 
     Where it trains on a CPU, three kinds of layers compute in another way:
 
-    - depthwise, 3x3, in channels last: by a C kernel (:mod:`mmdeeplab.kernels`), sums in float32.
+    - depthwise, 3x3, in channels last: by a C kernel (:mod:`mmdeeplab.models.cpu_kernels`), sums
+      in float32.
     - depthwise, 3x3, dilated, (N, C, H, W) -> same H, W, where there is no kernel: PyTorch computes
       their gradients up to 20 times slower than those of plain ones, and from dilation 9 on the
       output, too. Here shifted maps are added, in float32.

@@ -7,9 +7,9 @@ from mmengine.config import Config
 from prettytable import PrettyTable
 from torch import nn
 
-from mmdeeplab.analysis.costs import multiply_adds, parameters
-from mmdeeplab.analysis.geometry import Field, degenerate_rates, stages
-from mmdeeplab.analysis.memory import inference_memory, training_memory
+from mmdeeplab.models.analysis.costs import multiply_adds, parameters
+from mmdeeplab.models.analysis.geometry import Field, degenerate_rates, stages
+from mmdeeplab.models.analysis.memory import inference_memory, training_memory
 
 
 def input_size(cfg: Config) -> tuple[int, int]:

@@ -9,8 +9,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mmdeeplab.kernels.build import library
-from mmdeeplab.kernels.maps import KINDS, LANES, blocks, channels_last, empty, pointer, unblocked
+from mmdeeplab.models.cpu_kernels.build import library
+from mmdeeplab.models.cpu_kernels.maps import (
+    KINDS,
+    LANES,
+    blocks,
+    channels_last,
+    empty,
+    pointer,
+    unblocked,
+)
 
 SIDE = 7  # largest kernel
 

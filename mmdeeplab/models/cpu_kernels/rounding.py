@@ -5,8 +5,8 @@ from ctypes import c_float, c_int64
 import torch
 from torch import Tensor
 
-from mmdeeplab.kernels.build import library
-from mmdeeplab.kernels.maps import KINDS, LANES, pointer
+from mmdeeplab.models.cpu_kernels.build import library
+from mmdeeplab.models.cpu_kernels.maps import KINDS, LANES, pointer
 
 
 def to_bytes(x: Tensor, step: float, zero: int) -> Tensor:

@@ -5,8 +5,8 @@ from ctypes import c_int64
 import torch
 from torch import Tensor
 
-from mmdeeplab.kernels.build import library
-from mmdeeplab.kernels.maps import pointer
+from mmdeeplab.models.cpu_kernels.build import library
+from mmdeeplab.models.cpu_kernels.maps import pointer
 
 
 def normalise(image: Tensor, out: Tensor, mean: Tensor, std: Tensor, reverse: bool) -> bool:

@@ -5,6 +5,6 @@ They need a C compiler (``$CC``, cc, gcc or clang), as ``torch.compile`` does. W
 for the last bits of sums.
 """
 
-from mmdeeplab.kernels.build import library
+from mmdeeplab.models.cpu_kernels.build import library
 
 __all__ = ['library']

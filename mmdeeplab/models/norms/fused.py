@@ -4,8 +4,8 @@ import torch
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
-from mmdeeplab.kernels.batch_norm import BatchNorm, available
-from mmdeeplab.models.separable import is_channels_last
+from mmdeeplab.models.cpu_kernels.batch_norm import BatchNorm, available
+from mmdeeplab.models.layers.separable import is_channels_last
 
 
 class FusedBatchNorm2d(nn.BatchNorm2d):

@@ -13,7 +13,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmdeeplab.checkpoint.load import read_checkpoint
-from mmdeeplab.engine.norm_layers import (
+from mmdeeplab.errors import UserError
+from mmdeeplab.models.norms.norm_layers import (
     frozen,
     grouped,
     norm_layers,
@@ -21,7 +22,6 @@ from mmdeeplab.engine.norm_layers import (
     replace,
     trained_layers,
 )
-from mmdeeplab.errors import UserError
 
 POLICIES = ('auto', 'train', 'sync', 'frozen', 'group', None)
 # Images behind one statistic. DeepLabv3 lost 13 mIoU at 4 instead of 16, and 1.5 at 8.

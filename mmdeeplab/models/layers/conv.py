@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdeeplab.errors import choose
-from mmdeeplab.models.separable import SEPARABLE
+from mmdeeplab.models.layers.separable import SEPARABLE
 
 # TF: decay 0.9997, epsilon 1e-5 in every layer behind the backbone (deeplab/model.py).
 HEAD_NORM: dict = dict(type='BN', eps=1e-5, momentum=3e-4)

@@ -64,7 +64,7 @@ def trained_layers(model: nn.Module) -> list[str]:
 
 def pretrained_layers(model: nn.Module) -> set[str]:
     """Names of those that lie in a module whose ``init_cfg`` loads weights."""
-    from mmdeeplab.models.layers import is_pretrained  # models use the engine's checkpoints
+    from mmdeeplab.models.layers.conv import is_pretrained  # models use the engine's checkpoints
 
     return {
         f'{name}.{inner}'.lstrip('.')

@@ -4,7 +4,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.models.separable import SEPARABLE
+from mmdeeplab.models.layers.separable import SEPARABLE
 from mmdeeplab.registry import MODELS
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mmdeeplab.kernels.build import library
-from mmdeeplab.kernels.maps import KINDS, LANES, channels_last, empty, pointer
+from mmdeeplab.models.cpu_kernels.build import library
+from mmdeeplab.models.cpu_kernels.maps import KINDS, LANES, channels_last, empty, pointer
 
 
 class Sizes(ctypes.Structure):

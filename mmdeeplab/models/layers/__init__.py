@@ -1,0 +1,1 @@
+"""Convolutions that backbones, necks and heads are built of."""
