@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithConfigs(build_py):
-    """They stand beside the package here and in ``mmdeeplab/.mim`` there (mmdeeplab.shipped)."""
+    """They stand beside the package here, in ``mmdeeplab/.mim`` there: mmdeeplab.config.shipped."""
 
     def run(self) -> None:
         super().run()

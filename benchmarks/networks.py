@@ -17,9 +17,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.case import Skip, Work
+from mmdeeplab.config.shipped import config_path
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.segmentation import Segmentation
-from mmdeeplab.shipped import config_path
 from mmdeeplab.weights import peers
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS, MODELS
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmdeeplab.shipped import config_path
+from mmdeeplab.config.shipped import config_path
 
 WARM = 20
 CONFIG = 'deeplabv3_mobilenetv2_voc'

@@ -8,8 +8,8 @@ __version__ = '0.1.0'
 
 TYPE_CHECKING = False  # what type checkers know by name; typing takes longer to load than this
 if TYPE_CHECKING:
+    from mmdeeplab.config.shipped import config_path
     from mmdeeplab.inference.predictor import DeepLabPredictor
-    from mmdeeplab.shipped import config_path
 
 __all__ = ['DeepLabPredictor', '__version__', 'config_path']
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> object:
 
         return DeepLabPredictor
     if name == 'config_path':
-        from mmdeeplab.shipped import config_path
+        from mmdeeplab.config.shipped import config_path
 
         return config_path
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

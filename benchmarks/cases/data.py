@@ -19,10 +19,10 @@ from mmengine.runner import Runner
 from mmseg.models import SegDataPreProcessor
 
 from benchmarks.case import Comparison, Scale, Variant, Work
+from mmdeeplab.config.shipped import config_path
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
-from mmdeeplab.shipped import config_path
 
 CONFIG = 'deeplabv3plus_xception_voc'
 Pipeline = Callable[[dict], Any]

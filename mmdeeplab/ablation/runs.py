@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from mmdeeplab import __version__
 from mmdeeplab.ablation.plan import BANDS, Run, Settings
+from mmdeeplab.config.read import chain
+from mmdeeplab.config.shipped import HOME
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.whole_files import placing
-from mmdeeplab.schema.files import chain
-from mmdeeplab.shipped import HOME
 
 Runner = Callable[[Run, Settings, Path], dict]
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mmdeeplab.check.class_frequency import Counts
 from mmdeeplab.check.judge import judge_list, judge_names, judge_sample, judge_split
 from mmdeeplab.check.kinds import ERROR, KINDS, WARNING, Problem
 from mmdeeplab.check.sample import Sample
 from mmdeeplab.check.scan import scan
 from mmdeeplab.check.sources import Source, sources, taken
-from mmdeeplab.check.weights import Counts
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.datasets.inside import WAY_OUT, links_out, refuse_links_out

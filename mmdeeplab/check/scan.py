@@ -13,12 +13,12 @@ import cv2
 from mmdeeplab.check.cache import Cache
 from mmdeeplab.check.sample import Sample, look_at
 from mmdeeplab.check.sources import Source, source_of
+from mmdeeplab.command_names import tool
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.files import VOID
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.file_stamp import stamp
-from mmdeeplab.shipped import tool
 
 FEW = 32  # below, a pool takes longer to start than to work
 CHUNK = 8

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from prettytable import PrettyTable
 
+from mmdeeplab.check.class_frequency import Counts
 from mmdeeplab.check.kinds import WARNING, Problem
 from mmdeeplab.check.report import Report
-from mmdeeplab.check.weights import METHODS, Counts
+from mmdeeplab.config.class_weight import METHODS
 
 WARNINGS_SHOWN = 20  # of a kind; a grey data set has thousands
 NAMED = 3  # offenders in the sentence

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoint.mismatch import describe
+from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import tool
 
 MIN_BACKBONE = 0.9  # share of the backbone's tensors that must fit
 BACKBONE = 'backbone.'

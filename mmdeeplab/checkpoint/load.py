@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.key_prefixes import held
 from mmdeeplab.checkpoint.mismatch import describe
+from mmdeeplab.command_names import tool
 from mmdeeplab.engine.window import Window
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import require_bounded_zip
 from mmdeeplab.fileio.input_files import require_regular
 from mmdeeplab.finite import broken
-from mmdeeplab.shipped import tool
 
 try:
     from numpy._core import multiarray  # NumPy 2

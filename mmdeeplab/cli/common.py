@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmdeeplab.command_names import call_tools
+from mmdeeplab.config.shipped import find_config
 from mmdeeplab.console import one_line, print_traceback, printable_output
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import call_tools, find_config
 
 if TYPE_CHECKING:
     from mmengine.config import Config, ConfigDict
@@ -46,7 +47,7 @@ def command(
 
     0, or 2 for something the user can mend: a UserError, or a path that cannot be used, is printed
     as one sentence. ``prog`` is the command's name where it is not ``tools/NAME.py``; then other
-    commands are named alike (:func:`mmdeeplab.shipped.tool`).
+    commands are named alike (:func:`mmdeeplab.command_names.tool`).
     """
 
     def main(argv: list[str] | None = None, prog: str | None = None) -> int:
@@ -108,7 +109,7 @@ def load_config(path: str, args: argparse.Namespace) -> Config:
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.output_stride is not None:
-        from mmdeeplab.engine.output_stride import set_output_stride
+        from mmdeeplab.config.output_stride import set_output_stride
 
         set_output_stride(cfg, args.output_stride)
     cfg.launcher = args.launcher
@@ -123,13 +124,13 @@ def open_config(path: str, options: Sequence[str] = ()) -> Config:
     """
     file = find_config(path)
     quiet_imports()
-    from mmdeeplab.check.weights import set_aside
+    from mmdeeplab.config.class_weight import set_aside
+    from mmdeeplab.config.ignore_index import unify_ignore_index
+    from mmdeeplab.config.inherited import Sources
+    from mmdeeplab.config.overrides import parse_options
+    from mmdeeplab.config.read import chain, read_config
+    from mmdeeplab.config.validate import check_config
     from mmdeeplab.engine.loops import choose_loop
-    from mmdeeplab.schema.check import check_config
-    from mmdeeplab.schema.files import chain, read_config
-    from mmdeeplab.schema.ignore_index import unify_ignore_index
-    from mmdeeplab.schema.inherited import Sources
-    from mmdeeplab.schema.values import parse_options
 
     cfg, helpers = read_config(file)
     override(cfg, list(options), helpers)
@@ -149,8 +150,8 @@ def override(cfg: Config, options: list[str], helpers: Mapping[str, object] | No
     Raises:
         UserError: A key that does not exist; ``helpers`` are names that are no keys.
     """
-    from mmdeeplab.schema.check import check_options
-    from mmdeeplab.schema.values import parse_options
+    from mmdeeplab.config.overrides import parse_options
+    from mmdeeplab.config.validate import check_options
 
     values = parse_options(options)
     check_options(cfg, values, helpers or {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mmdeeplab.cli.common import command
-from mmdeeplab.shipped import CONFIGS, config_names
+from mmdeeplab.config.shipped import CONFIGS, config_names
 
 
 def _parser() -> argparse.ArgumentParser:

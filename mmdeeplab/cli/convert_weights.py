@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import command, datasets, load_config, quiet_imports
+from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import CONFIGS
 
 if TYPE_CHECKING:
     from mmengine.config import Config

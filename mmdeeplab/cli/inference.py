@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import load_config, newest_checkpoint
+from mmdeeplab.command_names import tool
+from mmdeeplab.config.shipped import config_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
-from mmdeeplab.shipped import config_names, tool
 
 if TYPE_CHECKING:
     from mmengine.config import Config

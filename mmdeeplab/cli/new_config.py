@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from mmdeeplab.cli.check_dataset import read_map
 from mmdeeplab.cli.common import command, load_config, quiet_imports
 from mmdeeplab.cli.inference import find_checkpoint
+from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import tool
 
 if TYPE_CHECKING:
     from mmdeeplab.check.report import Report

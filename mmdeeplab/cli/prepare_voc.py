@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmdeeplab.cli.common import command
-from mmdeeplab.shipped import tool
+from mmdeeplab.command_names import tool
 
 
 def _parser() -> argparse.ArgumentParser:

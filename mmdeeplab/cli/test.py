@@ -83,8 +83,8 @@ def test(args: argparse.Namespace) -> None:
     measure(cfg, args)
     from mmengine import dist
 
+    from mmdeeplab.config.protocols import find_protocols, set_protocol
     from mmdeeplab.engine.data_check import with_check
-    from mmdeeplab.engine.protocols import find_protocols, set_protocol
 
     with_check(cfg)
     names = find_protocols(cfg, args.protocol)

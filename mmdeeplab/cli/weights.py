@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import command
+from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import tool
 
 if TYPE_CHECKING:
     from mmdeeplab.weights.catalogue import Cache, Checkpoint, Result

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmdeeplab.command_names import tool
 from mmdeeplab.datasets import lean
 from mmdeeplab.errors import UserError, fault
 from mmdeeplab.fileio import input_files
-from mmdeeplab.shipped import tool
 
 VOID = 255
 MAX_PIXELS = 2**27

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
+from mmdeeplab.command_names import tool
 from mmdeeplab.datasets.files import VOID, fault
 from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
 from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
@@ -15,7 +16,6 @@ from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.fileio.input_files import read_text
 from mmdeeplab.registry import DATASETS
-from mmdeeplab.shipped import tool
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 SHOWN = 5  # offenders that an error spells out

@@ -12,10 +12,10 @@ from importlib import metadata
 from pathlib import Path
 
 from mmdeeplab import __version__
+from mmdeeplab.config.shipped import HOME
 from mmdeeplab.doctor.ask import ask
 from mmdeeplab.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.fileio.cache_dir import cache_folder
-from mmdeeplab.shipped import HOME
 
 GIB = 2**30
 _REQUIREMENT = re.compile(

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from mmengine.config import Config, ConfigDict
 
+from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.drawings.style import BLUE, GREEN, INK, ORANGE, TIMES, sheet
-from mmdeeplab.shipped import CONFIGS
 
 VERSIONS = {
     'v1, 2014': 'deeplabv1_vgg16_voc',

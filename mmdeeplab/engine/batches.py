@@ -9,9 +9,9 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
+from mmdeeplab.config.registered import find_class
 from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.errors import UserError
-from mmdeeplab.schema.classes import find_class
 
 WAY_OUT = 'take sampler=dict(type="mmdeeplab.ExactSampler") or sampler=dict(type="DefaultSampler")'
 

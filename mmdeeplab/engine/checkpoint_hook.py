@@ -18,13 +18,13 @@ from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.checkpoint.store import snapshot
+from mmdeeplab.command_names import tool
 from mmdeeplab.engine.building import building
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.resumed_validation import VALIDATED
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import NotSaved, probe, replacing, sweep
 from mmdeeplab.registry import HOOKS
-from mmdeeplab.shipped import tool
 
 KEPT = 'keep_ckpt_ids'
 ITER, EPOCH = 'iter_{}.safetensors', 'epoch_{}.safetensors'

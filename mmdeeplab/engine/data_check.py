@@ -13,12 +13,12 @@ from mmengine.runner import Runner
 from mmdeeplab.check.report import Report, allowed_kinds, examine
 from mmdeeplab.check.sources import sources
 from mmdeeplab.check.text import sentence, summary
-from mmdeeplab.check.weights import fill_in, wanted
 from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.command_names import tool
+from mmdeeplab.config.class_weight import fill_in, wanted
 from mmdeeplab.engine.ranks import join_ranks, on_first_rank
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
-from mmdeeplab.shipped import tool
 
 
 def prepare_data(cfg: Config, options: Sequence[str] = (), check: bool = True) -> str:

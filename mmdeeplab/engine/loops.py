@@ -7,10 +7,10 @@ from typing import Any
 from mmengine.runner import BaseLoop, IterBasedTrainLoop
 from mmengine.runner import EpochBasedTrainLoop as MMEngineEpochBasedTrainLoop
 
+from mmdeeplab.config.registered import find_class
 from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import LOOPS
-from mmdeeplab.schema.classes import find_class
 
 LENGTHS = {True: 'max_epochs', False: 'max_iters'}  # by whether epochs are counted
 KINDS = {True: MMEngineEpochBasedTrainLoop, False: IterBasedTrainLoop}

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.protocols import configured_protocol
+from mmdeeplab.config.protocols import configured_protocol
 from mmdeeplab.models.norms.policy import Plan
 from mmdeeplab.registry import HOOKS
 

@@ -22,6 +22,7 @@ from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.find import age, candidates, checkpoint_folder, newest_valid, read_summary
 from mmdeeplab.checkpoint.lock import training_lock
 from mmdeeplab.checkpoint.safetensors_layout import Damaged
+from mmdeeplab.config.diff import differences, settings
 from mmdeeplab.datasets.exact import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
 from mmdeeplab.engine.loops import counts_epochs, is_complete, position
@@ -33,7 +34,6 @@ from mmdeeplab.engine.resume import (
     unfinished_gradients,
 )
 from mmdeeplab.engine.resumed_validation import VALIDATED, ResumedValidationHook
-from mmdeeplab.engine.settings import differences, settings
 from mmdeeplab.engine.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.step_seed import StepSeedHook
 from mmdeeplab.engine.triggered import TriggeredRunner

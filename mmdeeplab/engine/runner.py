@@ -33,6 +33,8 @@ from mmdeeplab.checkpoint.load import (
     unwrap,
 )
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
+from mmdeeplab.config.ignore_index import unify_ignore_index
+from mmdeeplab.config.registered import find_class
 from mmdeeplab.console import printable_record
 from mmdeeplab.engine.batches import (
     one_epoch,
@@ -63,8 +65,6 @@ from mmdeeplab.models.norms.unfold import folded_norms, unfold_on
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
-from mmdeeplab.schema.classes import find_class
-from mmdeeplab.schema.ignore_index import unify_ignore_index
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
 OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))

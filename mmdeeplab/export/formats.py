@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.graph import Graph
-from mmdeeplab.shipped import tool
 
 PRECISIONS = ('float', 'half', 'int8')
 METADATA = 'mmdeeplab'  # key or file name under which an artefact holds what is known of it

@@ -2,7 +2,7 @@
 
 from mmengine.config import Config
 
-from mmdeeplab.engine.protocols import preprocessor
+from mmdeeplab.config.protocols import preprocessor
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.crf import PUBLISHED, DenseCRF, build_crf, require_pydensecrf
 

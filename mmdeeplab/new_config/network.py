@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from mmengine.config import Config, ConfigDict
 
+from mmdeeplab.config.shipped import config_names, config_path
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import config_names, config_path
 
 _NAME = re.compile(r'(?:deeplab(?P<version>v\w+)|(?P<other>lraspp))_(?P<backbone>[^_]+)_voc')
 

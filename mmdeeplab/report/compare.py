@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from prettytable import PrettyTable
 
+from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.bootstrap import percentile, resample
 from mmdeeplab.evaluation.per_image import ImageCounts
 from mmdeeplab.evaluation.scores import MEANS, class_scores, mean_scores
 from mmdeeplab.fileio.input_files import is_regular, read_text
 from mmdeeplab.report.html import number
-from mmdeeplab.shipped import tool
 
 
 class Difference(NamedTuple):

@@ -5,8 +5,8 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+from mmdeeplab.config.shipped import config_path
 from mmdeeplab.mini_voc import MiniVoc, generate
-from mmdeeplab.shipped import config_path
 
 CONFIG = config_path('deeplabv3_mobilenetv2_voc')
 OPTIONS = [

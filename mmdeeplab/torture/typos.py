@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmdeeplab.cli.common import load_config, quiet_imports
+from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import CONFIGS
 from mmdeeplab.torture import Outcome
 
 KINDS = ('option', 'file', 'class', 'option', 'file', 'class name')
@@ -123,8 +123,8 @@ def _class_name(folder: Path) -> tuple[str, str, str | None]:
 def _places(config: Path) -> Iterator[Place]:
     from mmengine.config import Config
 
-    from mmdeeplab.schema.files import read_config
-    from mmdeeplab.schema.nodes import keys_of
+    from mmdeeplab.config.known_keys import keys_of
+    from mmdeeplab.config.read import read_config
 
     def walk(path: tuple[str, ...], node: object) -> Iterator[Place]:
         if isinstance(node, Mapping):

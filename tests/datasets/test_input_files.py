@@ -12,6 +12,8 @@ from PIL import Image
 from mmdeeplab.check.colour_list import read_colours
 from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.cli.inference import find_checkpoint
+from mmdeeplab.config.read import chain
+from mmdeeplab.config.shipped import find_config
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.errors import UserError
@@ -23,10 +25,8 @@ from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.video import frames
 from mmdeeplab.new_config.look import class_names
 from mmdeeplab.report.compare import read_metrics
-from mmdeeplab.schema.files import chain
 from mmdeeplab.serve.examples import from_folder
 from mmdeeplab.serve.limits import Limits
-from mmdeeplab.shipped import find_config
 from mmdeeplab.weights import caffe, tf, tflite
 
 NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {

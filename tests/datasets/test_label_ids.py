@@ -14,11 +14,11 @@ from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
 
 from mmdeeplab.check.report import examine
+from mmdeeplab.config.ignore_index import unify_ignore_index
 from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
 from mmdeeplab.datasets.label_ids import LabelIds, class_ids
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation import SegMetric
-from mmdeeplab.schema.ignore_index import unify_ignore_index
 
 VOID = 255
 RULES = [dict(reduce_zero_label=True), dict(ignore_index=0), dict(ignore_index=7),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdeeplab.config.registered import arguments
 from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
 from mmdeeplab.datasets.voc_folder import read_split
 from mmdeeplab.errors import UserError
-from mmdeeplab.schema.classes import arguments
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 PIPELINE = [dict(type='mmdeeplab.LoadImage'), dict(type='mmdeeplab.LoadMask')]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmdeeplab.models.load import load_weights
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch import nn
@@ -15,6 +14,7 @@ from mmdeeplab.datasets.exact import ExactSampler
 from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.errors import UserError
 from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.models.load import load_weights
 from mmdeeplab.models.norms.norm_layers import (
     FrozenBatchNorm,
     frozen,

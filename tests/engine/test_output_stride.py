@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 from places import ROOT
 
-from mmdeeplab.engine.output_stride import set_output_stride
+from mmdeeplab.config.output_stride import set_output_stride
 from mmdeeplab.errors import UserError
 
 

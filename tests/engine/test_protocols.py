@@ -11,8 +11,8 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 from places import ROOT
 
+from mmdeeplab.config.protocols import configured_protocol, find_protocols, set_protocol
 from mmdeeplab.datasets.transforms import CentreCrop
-from mmdeeplab.engine.protocols import configured_protocol, find_protocols, set_protocol
 from mmdeeplab.errors import UserError
 
 LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs/ablation').glob('*.py')])

@@ -19,9 +19,9 @@ from mmengine.runner import Runner
 from mmdeeplab.checkpoint.find import read_summary
 from mmdeeplab.checkpoint.store import load, save
 from mmdeeplab.cli import train as command
+from mmdeeplab.config.diff import differences
 from mmdeeplab.datasets import exact
 from mmdeeplab.engine.resume import scale_changed
-from mmdeeplab.engine.settings import differences
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.torture.tiny import Count, Noise, Trace, in_child, tiny_runner

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmdeeplab.models.load import load_weights
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
 from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.load import load_weights
 from mmdeeplab.torture.tiny import Toy, tiny_runner
 from mmdeeplab.weights.torch_file import read_tensors
 

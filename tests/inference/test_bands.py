@@ -14,11 +14,11 @@ from torch import nn
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.config.shipped import config_path
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.graph import PictureGraph
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.models.analysis import degenerate_rates, input_channels
-from mmdeeplab.shipped import config_path
 
 BANDS = (1, 4)
 SMALL = 'deeplabv3plus_mobilenetv2_mini-voc'

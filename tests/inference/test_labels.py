@@ -11,11 +11,11 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.config.shipped import config_path
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.borders import Resize, border_labels, contenders
 from mmdeeplab.inference.labels import label_map, makes_labels, predict_labels
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.shipped import config_path
 
 SMALL = 'deeplabv3plus_mobilenetv2_voc'
 

@@ -10,7 +10,7 @@ from places import ROOT
 from torch import nn
 from torch.nn import functional as F
 
-from mmdeeplab.engine.output_stride import set_output_stride
+from mmdeeplab.config.output_stride import set_output_stride
 from mmdeeplab.models.decode_heads import ASPPV2Head
 
 

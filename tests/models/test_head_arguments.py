@@ -9,9 +9,9 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS as MMSEG
 from torch import nn
 
+from mmdeeplab.config.registered import arguments
 from mmdeeplab.models import decode_heads
 from mmdeeplab.registry import MODELS
-from mmdeeplab.schema.classes import arguments
 
 HEADS = [getattr(decode_heads, name) for name in decode_heads.__all__]
 NEEDED: dict[str, dict] = {

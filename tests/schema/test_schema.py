@@ -16,8 +16,8 @@ from places import ROOT
 from tools_conftest import SMALL
 
 from mmdeeplab.cli.common import load_config
+from mmdeeplab.config.registered import arguments
 from mmdeeplab.errors import UserError, edits, nearest
-from mmdeeplab.schema.classes import arguments
 from mmdeeplab.torture import typos
 
 LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs').glob('ablation/*.py')])

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive import extract
 from mmdeeplab.fileio.archive_formats import Limits
 from mmdeeplab.fileio.download import Patience, fetch
 from mmdeeplab.fileio.whole_files import writing
-from mmdeeplab.shipped import tool
 from mmdeeplab.weights.catalogue.cache import Cache, converter_version
 from mmdeeplab.weights.catalogue.rows import LONGEST_DIGEST, OWN, Checkpoint
 

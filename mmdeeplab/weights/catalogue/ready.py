@@ -7,8 +7,8 @@ import io
 import sys
 from pathlib import Path
 
+from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
-from mmdeeplab.shipped import CONFIGS
 from mmdeeplab.weights.catalogue.cache import Cache
 from mmdeeplab.weights.catalogue.obtain import Convert, obtain
 from mmdeeplab.weights.catalogue.rows import Checkpoint

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import Expected
 from mmdeeplab.fileio.https import require_https
-from mmdeeplab.shipped import tool
 
 HERE = Path(__file__).parent
 SOURCES = ('tf', 'coral', 'torchvision', 'mmseg', 'timm', 'hf')  # files, in the order of the list

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 from https_server import Server
-from mmdeeplab.models.load import load_weights
 from places import ROOT
 from test_tf_mobilenet import mobilenet_v2
 from tf_graph import Graph
 from torch import nn
 
 from mmdeeplab.cli.weights import main
+from mmdeeplab.models.load import load_weights
 
 
 @pytest.fixture(scope='module')

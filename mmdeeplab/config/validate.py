@@ -6,10 +6,10 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdeeplab.config.inherited import DELETE, Sources
+from mmdeeplab.config.known_keys import default_of, keys_of
+from mmdeeplab.config.registered import find_class
 from mmdeeplab.errors import UserError, choose, did_you_mean, nearest
-from mmdeeplab.schema.classes import find_class
-from mmdeeplab.schema.inherited import DELETE, Sources
-from mmdeeplab.schema.nodes import default_of, keys_of
 
 SHOWN = 12  # faults that an error spells out
 SCOPES = ('mmseg', 'mmengine')

@@ -9,26 +9,13 @@ from mmdeeplab.fileio.input_files import is_regular
 def _home() -> Path:
     """The folder of ``configs`` and ``tools``: ``mmdeeplab/.mim`` in a wheel (OpenMMLab's place
     for them), the root of the checkout otherwise."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / '.mim'
     return installed if installed.is_dir() else package.parent
 
 
 HOME = _home()
-_installed = False  # whether the command that runs was called by its name in an installation
 CONFIGS = HOME / 'configs'
-
-
-def call_tools(installed: bool) -> None:
-    """Say from now on how the commands are called: ``mmdeeplab NAME``, or ``tools/NAME.py``."""
-    global _installed  # one process runs one command
-    _installed = installed
-
-
-def tool(name: str) -> str:
-    """A command as the user calls it, for a sentence: ``tools/new_config.py`` for ``new_config``,
-    ``mmdeeplab new-config`` where the one that runs was called so."""
-    return f'mmdeeplab {name.replace("_", "-")}' if _installed else f'tools/{name}.py'
 
 
 def config_names() -> list[str]:

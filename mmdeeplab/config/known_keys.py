@@ -10,9 +10,9 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcessor, Runner
 from torch.utils.data import DataLoader
 
+from mmdeeplab.config.registered import arguments, find_class, parameter, place
 from mmdeeplab.engine.recipe import ROWS
 from mmdeeplab.inference.crf import DenseCRF
-from mmdeeplab.schema.classes import arguments, find_class, parameter, place
 
 HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 # Keys of a config that the Runner or a command reads besides the Runner's own arguments.

@@ -11,9 +11,9 @@ import yaml
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
+from mmdeeplab.config.known_keys import keys_of
 from mmdeeplab.errors import UserError, did_you_mean, edits
 from mmdeeplab.fileio.input_files import read_text
-from mmdeeplab.schema.nodes import keys_of
 
 BASE = '_base_'
 BASE_VALUE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
