@@ -15,9 +15,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mmdeeplab.check.kinds import KINDS  # noqa: E402
 from mmdeeplab.cli.check_dataset import main  # noqa: E402
-from mmdeeplab.mini_voc import MiniVoc, generate  # noqa: E402
+from mmdeeplab.datasets.check.kinds import KINDS  # noqa: E402
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate  # noqa: E402
 from mmdeeplab.visualization.voc_palette import voc_palette  # noqa: E402
 
 PAGE = ROOT / 'docs' / 'check_dataset.md'

@@ -7,7 +7,7 @@ class UserError(ValueError):
     """Something the user can mend: the message names the file, key or value and the way out."""
 
     kind = ''
-    """Which kind of bad data it is (:mod:`mmdeeplab.check.kinds`), where it is one."""
+    """Which kind of bad data it is (:mod:`mmdeeplab.datasets.check.kinds`), where it is one."""
 
 
 def fault(kind: str, message: str) -> UserError:

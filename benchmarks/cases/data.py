@@ -20,8 +20,8 @@ from mmseg.models import SegDataPreProcessor
 
 from benchmarks.case import Comparison, Scale, Variant, Work
 from mmdeeplab.config.shipped import config_path
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine.resumable import ResumableRunner
-from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
 CONFIG = 'deeplabv3plus_xception_voc'

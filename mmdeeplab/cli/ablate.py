@@ -61,7 +61,7 @@ def find_data(wish: str) -> str:
         if not Path(wish).is_dir():
             raise UserError(f'--data: no folder at {wish}')
         return wish
-    from mmdeeplab.mini_voc import MiniVoc, NotEmptyError, generate
+    from mmdeeplab.datasets.mini_voc import MiniVoc, NotEmptyError, generate
 
     folder = Path('data/mini-voc')
     try:

@@ -12,8 +12,8 @@ from mmdeeplab.cli.common import SPLITS, add_config_options, command, load_confi
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
-    from mmdeeplab.check.report import Report
-    from mmdeeplab.check.sources import Source
+    from mmdeeplab.datasets.check.report import Report
+    from mmdeeplab.datasets.check.sources import Source
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,15 +48,15 @@ def check_dataset(args: argparse.Namespace) -> None:
     renamed = read_map(args.map)
     cfg = load_config(args.config, args)
     require_data(cfg, *splits)
-    from mmdeeplab.check.colour_list import read_colours
-    from mmdeeplab.check.report import allowed_kinds, examine
+    from mmdeeplab.datasets.check.colour_list import read_colours
+    from mmdeeplab.datasets.check.report import allowed_kinds, examine
 
     colours = read_colours(Path(args.colours)) if args.colours else None
     allow = (*args.allow, *allowed_kinds(cfg))
     report = examine(cfg, splits, args.workers, allow, colours)
     show(report)
     if args.json:
-        from mmdeeplab.check.text import as_json
+        from mmdeeplab.datasets.check.text import as_json
         from mmdeeplab.fileio.whole_files import placing
 
         with placing(Path(args.json)) as partial:
@@ -70,7 +70,7 @@ def check_dataset(args: argparse.Namespace) -> None:
 
 def show(report: Report) -> None:
     """Print the table, the frequencies and the weights."""
-    from mmdeeplab.check.text import frequency_table, problem_table, summary, weight_lines
+    from mmdeeplab.datasets.check.text import frequency_table, problem_table, summary, weight_lines
 
     roots = {look.source.root for look in report.looks}
     if report.problems:
@@ -84,7 +84,7 @@ def show(report: Report) -> None:
 
 def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]) -> None:
     """Write the masks and say how to train on them."""
-    from mmdeeplab.check.fix import write_masks
+    from mmdeeplab.datasets.check.fix import write_masks
 
     mended, failed = write_masks(report, out, colours, renamed)
     folders = sorted({str(out / look.source.masks.name) for look in report.looks})
@@ -103,7 +103,7 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
 
 def _keys(source: Source, out: Path) -> dict[str, object]:
     """What a data set needs to read the masks that were written."""
-    from mmdeeplab.check.fix import as_png
+    from mmdeeplab.datasets.check.fix import as_png
 
     keys: dict[str, object] = dict(mask_dir=(out / source.masks.name).resolve())
     suffixes = tuple(dict.fromkeys(map(as_png, source.mask_suffixes)))

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from mmdeeplab.cli.common import command
+from mmdeeplab.datasets.mini_voc.spec import MiniVoc, NotEmptyError
 from mmdeeplab.errors import UserError
-from mmdeeplab.mini_voc.spec import MiniVoc, NotEmptyError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,7 +38,7 @@ def make_mini_voc(args: argparse.Namespace) -> None:
         spec = MiniVoc(args.train, args.val, args.size, args.seed)
     except ValueError as error:
         raise UserError(str(error)) from error
-    from mmdeeplab.mini_voc.folder import generate
+    from mmdeeplab.datasets.mini_voc.folder import generate
 
     try:
         written = generate(args.out, spec, force=args.force)

@@ -15,8 +15,8 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
-    from mmdeeplab.check.report import Report
-    from mmdeeplab.new_config.layout import Layout
+    from mmdeeplab.datasets.check.report import Report
+    from mmdeeplab.datasets.discovery.layout import Layout
     from mmdeeplab.new_config.network import Network
     from mmdeeplab.new_config.plan import Plan
 
@@ -60,7 +60,7 @@ def new_config(args: argparse.Namespace) -> None:
     beside = out.with_name(f'{out.stem}_data').resolve()
     require_free(out, beside, args.force)
     quiet_imports()
-    from mmdeeplab.new_config.look import class_names, ids_of, is_named, look, typical_size
+    from mmdeeplab.datasets.discovery.look import class_names, ids_of, is_named, look, typical_size
     from mmdeeplab.new_config.network import find_network
     from mmdeeplab.new_config.plan import make_plan
     from mmdeeplab.new_config.text import config_text, data_root
@@ -106,7 +106,7 @@ def require_free(out: Path, beside: Path, force: bool) -> None:
 
 def mended(args: argparse.Namespace, beside: Path) -> Layout:
     """The layout of the data; with ``--mend`` of the copies of its masks."""
-    from mmdeeplab.new_config.layout import find_layout
+    from mmdeeplab.datasets.discovery.layout import find_layout
 
     layout = find_layout(Path(os.path.realpath(args.data)), args.val_share)
     if (args.colours or args.map) and not args.mend:
@@ -114,9 +114,9 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
     renamed = read_map(args.map)
     if not args.mend:
         return layout
-    from mmdeeplab.check.colour_list import read_colours
-    from mmdeeplab.new_config.look import look
-    from mmdeeplab.new_config.mend import mend
+    from mmdeeplab.datasets.check.colour_list import read_colours
+    from mmdeeplab.datasets.discovery.look import look
+    from mmdeeplab.datasets.discovery.mend import mend
 
     colours = read_colours(Path(args.colours)) if args.colours else None
     return mend(layout, look(layout), beside / 'masks', colours, renamed)
@@ -151,8 +151,8 @@ def check(out: Path, args: argparse.Namespace) -> None:
     Raises:
         UserError: The data has errors; the config is there all the same.
     """
-    from mmdeeplab.check.report import examine
-    from mmdeeplab.check.text import sentence, summary
+    from mmdeeplab.datasets.check.report import examine
+    from mmdeeplab.datasets.check.text import sentence, summary
 
     cfg = load_config(str(out), args)
     report = examine(cfg, ('train', 'val'))
@@ -165,7 +165,7 @@ def check(out: Path, args: argparse.Namespace) -> None:
 
 def show(report: Report) -> None:
     """The frequencies, and what to do where they are far apart."""
-    from mmdeeplab.check.text import frequency_table
+    from mmdeeplab.datasets.check.text import frequency_table
 
     if not report.counts:
         return

@@ -36,7 +36,7 @@ def prepare_voc(args: argparse.Namespace) -> None:
     from mmdeeplab.cli.common import quiet_imports
 
     quiet_imports()
-    from mmdeeplab.prepare_voc import Counts, prepare
+    from mmdeeplab.datasets.prepare_voc import Counts, prepare
 
     archives = args.archives or args.root / 'archives'
     folder, changed = prepare(args.root, archives, unverified=args.unverified)

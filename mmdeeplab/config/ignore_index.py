@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdeeplab.cli.common import SPLITS, datasets
 from mmdeeplab.datasets import VOCFolderDataset
-from mmdeeplab.datasets.files import VOID
+from mmdeeplab.datasets.image_io import VOID
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     warnings.simplefilter('ignore')
     import mmseg.datasets  # noqa: F401
 
-from mmdeeplab.datasets.cropping import RandomResizeCrop, RandomScaleCrop
-from mmdeeplab.datasets.exact import ExactSampler
-from mmdeeplab.datasets.loading import LoadImage, LoadMask
-from mmdeeplab.datasets.packing import PackTraining, RandomFlip
-from mmdeeplab.datasets.photometric import PhotometricDistortion
-from mmdeeplab.datasets.transforms import CentreCrop, RandomScale
+from mmdeeplab.datasets.samplers import ExactSampler
+from mmdeeplab.datasets.transforms.crop import RandomResizeCrop, RandomScaleCrop
+from mmdeeplab.datasets.transforms.load import LoadImage, LoadMask
+from mmdeeplab.datasets.transforms.pack import PackTraining, RandomFlip
+from mmdeeplab.datasets.transforms.photometric import PhotometricDistortion
+from mmdeeplab.datasets.transforms.scale import CentreCrop, RandomScale
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 
 __all__ = [

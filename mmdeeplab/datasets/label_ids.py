@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdeeplab.datasets.files import VOID
+from mmdeeplab.datasets.image_io import VOID
 from mmdeeplab.errors import UserError
 
 BYTES = 256

@@ -8,11 +8,11 @@ from pathlib import Path
 from mmseg.datasets import BaseSegDataset
 
 from mmdeeplab.command_names import tool
-from mmdeeplab.datasets.files import VOID, fault
 from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
-from mmdeeplab.datasets.inside import check_list_name, refuse_links_out
+from mmdeeplab.datasets.image_io import VOID, fault
 from mmdeeplab.datasets.label_ids import LabelIds
 from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
+from mmdeeplab.datasets.symlinks import check_list_name, refuse_links_out
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.fileio.input_files import read_text
 from mmdeeplab.registry import DATASETS
@@ -148,7 +148,9 @@ class VOCFolderDataset(BaseSegDataset):
             UserError: A mask cannot be read; the message names it.
         """
         if self._classes_present is None:
-            from mmdeeplab.check.scan import classes_present  # which reads data by this package
+            from mmdeeplab.datasets.check.scan import (
+                classes_present,  # which reads data by this package
+            )
 
             self._classes_present = classes_present(self)
         return self._classes_present[idx]

@@ -10,7 +10,7 @@ from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
 from mmdeeplab.config.registered import find_class
-from mmdeeplab.datasets.exact import ExactSampler
+from mmdeeplab.datasets.samplers import ExactSampler
 from mmdeeplab.errors import UserError
 
 WAY_OUT = 'take sampler=dict(type="mmdeeplab.ExactSampler") or sampler=dict(type="DefaultSampler")'

@@ -10,12 +10,12 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.check.report import Report, allowed_kinds, examine
-from mmdeeplab.check.sources import sources
-from mmdeeplab.check.text import sentence, summary
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.class_weight import fill_in, wanted
+from mmdeeplab.datasets.check.report import Report, allowed_kinds, examine
+from mmdeeplab.datasets.check.sources import sources
+from mmdeeplab.datasets.check.text import sentence, summary
 from mmdeeplab.engine.ranks import join_ranks, on_first_rank
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
@@ -104,7 +104,7 @@ def listing_command(cfg: Config, options: Sequence[str] = ()) -> str:
 
 @HOOKS.register_module()
 class DataCheckHook(Hook):
-    """Check the data before the first step (:mod:`mmdeeplab.check`).
+    """Check the data before the first step (:mod:`mmdeeplab.datasets.check`).
 
     What ``tools/train.py`` has looked at already is remembered. Also refuses a data set whose
     number of classes is not the network's.

@@ -46,7 +46,7 @@ class FastHook(Hook):
 
 def training_pictures(cfg: Config) -> list[np.ndarray]:
     """A few pictures (H, W, 3) uint8 RGB of a config's training split, evenly over it."""
-    from mmdeeplab.datasets.loading import read_image
+    from mmdeeplab.datasets.transforms.load import read_image
     from mmdeeplab.registry import DATASETS
 
     dataset = DATASETS.build(cfg.train_dataloader.dataset)

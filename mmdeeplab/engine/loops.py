@@ -8,7 +8,7 @@ from mmengine.runner import BaseLoop, IterBasedTrainLoop
 from mmengine.runner import EpochBasedTrainLoop as MMEngineEpochBasedTrainLoop
 
 from mmdeeplab.config.registered import find_class
-from mmdeeplab.datasets.exact import ExactSampler
+from mmdeeplab.datasets.samplers import ExactSampler
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import LOOPS
 
@@ -25,8 +25,8 @@ WAYS = (
 class EpochBasedTrainLoop(MMEngineEpochBasedTrainLoop):
     """MMEngine's, which a run that was interrupted within an epoch enters where it left.
 
-    With :class:`~mmdeeplab.datasets.exact.ExactSampler` the batches are then bit for bit those of
-    the run that was never interrupted; other samplers give the same images.
+    With :class:`~mmdeeplab.datasets.samplers.ExactSampler` the batches are then bit for bit those
+    of the run that was never interrupted; other samplers give the same images.
     """
 
     def run_epoch(self) -> None:

@@ -23,7 +23,7 @@ from mmdeeplab.checkpoint.find import age, candidates, checkpoint_folder, newest
 from mmdeeplab.checkpoint.lock import training_lock
 from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.config.diff import differences, settings
-from mmdeeplab.datasets.exact import ExactSampler, SeededDataset
+from mmdeeplab.datasets.samplers import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
 from mmdeeplab.engine.loops import counts_epochs, is_complete, position
 from mmdeeplab.engine.pulse import PulseHook

@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 
 from mmdeeplab.checkpoint.class_order import require_order
 from mmdeeplab.cli.common import datasets
-from mmdeeplab.datasets.loading import LoadMask
+from mmdeeplab.datasets.transforms.load import LoadMask
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files
 from mmdeeplab.inference.images import read_picture

@@ -2,7 +2,7 @@
 
 from mmengine.model import BaseTTAModel
 
-from mmdeeplab.datasets.loading import read_image
+from mmdeeplab.datasets.transforms.load import read_image
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.crf import build_crf, refine
 from mmdeeplab.registry import MODELS

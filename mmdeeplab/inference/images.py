@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from mmdeeplab.datasets.files import decode_bands, read_bands, read_image
+from mmdeeplab.datasets.image_io import decode_bands, read_bands, read_image
 from mmdeeplab.errors import UserError
 
 Picture = Union[str, Path, bytes, Image.Image, np.ndarray, Tensor]  # noqa: UP007  (3.10)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from mmdeeplab.datasets.discovery.layout import Layout
+from mmdeeplab.datasets.discovery.pairs import Pairs
 from mmdeeplab.datasets.voc_folder import read_classes
-from mmdeeplab.new_config.layout import Layout
 from mmdeeplab.new_config.network import Network
-from mmdeeplab.new_config.pairs import Pairs
 from mmdeeplab.new_config.plan import Plan
 
 WIDTH = 100

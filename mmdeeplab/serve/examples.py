@@ -6,16 +6,23 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from mmdeeplab.datasets.mini_voc.scene import draw_sample
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import read_bytes
-from mmdeeplab.mini_voc.scene import draw_sample
 from mmdeeplab.serve.limits import Limits, Refusal
 from mmdeeplab.serve.pictures import open_picture, unpack
 
 MOST = 12
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.avif')
 THUMBNAIL = 320  # long side
-DRAWN = (4, 12, 7, 10, 6, 9)  # of the miniature VOC's validation images, see mmdeeplab.mini_voc
+DRAWN = (
+    4,
+    12,
+    7,
+    10,
+    6,
+    9,
+)  # of the miniature VOC's validation images, see mmdeeplab.datasets.mini_voc
 DRAWN_SIZE = 256
 
 

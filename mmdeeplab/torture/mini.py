@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmdeeplab.config.shipped import config_path
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
 CONFIG = config_path('deeplabv3_mobilenetv2_voc')
 OPTIONS = [

@@ -18,7 +18,7 @@ from benchmarks.case import Within, Work
 from benchmarks.cases import quality
 from benchmarks.networks import network
 from mmdeeplab import DeepLabPredictor
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.processor import has_vnni
 
 CONFIG = 'deeplabv3plus_mobilenetv2_voc'

@@ -26,10 +26,10 @@ from broken import (
 from PIL import Image
 from places import ROOT
 
-from mmdeeplab.check import cache as cache_module
-from mmdeeplab.check import scan as scan_module
-from mmdeeplab.check.report import examine
 from mmdeeplab.cli.check_dataset import main
+from mmdeeplab.datasets.check import cache as cache_module
+from mmdeeplab.datasets.check import scan as scan_module
+from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.engine import ranks
 from mmdeeplab.errors import UserError
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdeeplab.check.colour_list import read_colours
+from mmdeeplab.datasets.check.colour_list import read_colours
 from mmdeeplab.errors import UserError
 
 EXPECTED = {(0, 0, 0): 0, (128, 64, 128): 1, (224, 224, 192): 255, (0, 0, 142): 2}

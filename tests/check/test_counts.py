@@ -10,11 +10,11 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 from tools_conftest import CONFIG, SMALL
 
-from mmdeeplab.check.class_frequency import Counts
-from mmdeeplab.check.report import examine
-from mmdeeplab.check.sample import count_colours, count_ids
 from mmdeeplab.cli import train as train_command
 from mmdeeplab.config.class_weight import fill_in, set_aside, wanted
+from mmdeeplab.datasets.check.class_frequency import Counts
+from mmdeeplab.datasets.check.report import examine
+from mmdeeplab.datasets.check.sample import count_colours, count_ids
 from mmdeeplab.errors import UserError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdeeplab.check.cache import Cache as Seen
+from mmdeeplab.datasets.check.cache import Cache as Seen
 from mmdeeplab.doctor.facts import look_at_machine
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.weights.catalogue import Cache as Weights

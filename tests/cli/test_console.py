@@ -16,7 +16,7 @@ from tqdm import tqdm
 from mmdeeplab import console
 from mmdeeplab.cli.main import commands, dispatch
 from mmdeeplab.console import PrintableStream, one_line, printable, printable_record, progress
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
 ESCAPES = [
     ('\x1b[31mred', r'\x1b[31mred'),

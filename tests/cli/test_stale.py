@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from torch.nn import Linear
 
-from mmdeeplab.check import cache as seen
-from mmdeeplab.datasets.decoded import through_cache
-from mmdeeplab.datasets.files import read_image
+from mmdeeplab.datasets.check import cache as seen
+from mmdeeplab.datasets.decoded_cache import through_cache
+from mmdeeplab.datasets.image_io import read_image
 from mmdeeplab.fast import choices
 from mmdeeplab.fast.choices import Choices
 from mmdeeplab.fileio.file_stamp import stamp
@@ -96,8 +96,8 @@ def test_a_decoded_picture_that_is_cut_is_made_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('change', CHANGES)
 def test_what_the_check_has_seen(change: Change, tmp_path: Path) -> None:
-    from mmdeeplab.check.scan import scan
-    from mmdeeplab.check.sources import Source
+    from mmdeeplab.datasets.check.scan import scan
+    from mmdeeplab.datasets.check.sources import Source
 
     image, mask = tmp_path / 'a.bmp', tmp_path / 'a.png'
     image.write_bytes(picture(1))

@@ -12,7 +12,7 @@ from places import ROOT
 
 from mmdeeplab.cli import test as test_command
 from mmdeeplab.cli import train as train_command
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
 # All train at the least depth: a leaf that only sets another one is its base over again.
 ONLY_DEPTH = re.compile(r'(#.*\n)*_base_ = .*\nmodel = dict\(backbone=dict\(depth=\d+\)\)\n')

@@ -15,13 +15,18 @@ from mmseg.registry import TRANSFORMS
 from PIL import Image
 from scipy.stats import ks_2samp
 
-from mmdeeplab.datasets.cropping import RandomResizeCrop
-from mmdeeplab.datasets.loading import LoadImage
-from mmdeeplab.datasets.packing import RandomFlip
-from mmdeeplab.datasets.photometric import Shift, clear, paler, shift
-from mmdeeplab.datasets.place import is_mixed
-from mmdeeplab.datasets.resize import nearest, resize_bilinear, resize_corner, resize_nearest
-from mmdeeplab.datasets.transforms import RandomScale
+from mmdeeplab.datasets.transforms.crop import RandomResizeCrop
+from mmdeeplab.datasets.transforms.crop_window import is_mixed
+from mmdeeplab.datasets.transforms.load import LoadImage
+from mmdeeplab.datasets.transforms.pack import RandomFlip
+from mmdeeplab.datasets.transforms.photometric import Shift, clear, paler, shift
+from mmdeeplab.datasets.transforms.resize import (
+    nearest,
+    resize_bilinear,
+    resize_corner,
+    resize_nearest,
+)
+from mmdeeplab.datasets.transforms.scale import RandomScale
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import histogram
 from mmdeeplab.models.cpu_kernels import normalise

@@ -9,11 +9,12 @@ import pytest
 from broken import bind_socket, sparse
 from PIL import Image
 
-from mmdeeplab.check.colour_list import read_colours
 from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.config.read import chain
 from mmdeeplab.config.shipped import find_config
+from mmdeeplab.datasets.check.colour_list import read_colours
+from mmdeeplab.datasets.discovery.look import class_names
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.errors import UserError
@@ -23,7 +24,6 @@ from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.video import frames
-from mmdeeplab.new_config.look import class_names
 from mmdeeplab.report.compare import read_metrics
 from mmdeeplab.serve.examples import from_folder
 from mmdeeplab.serve.limits import Limits

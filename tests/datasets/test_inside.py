@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmdeeplab.check.report import examine
-from mmdeeplab.datasets.inside import links_out
+from mmdeeplab.datasets.check.report import examine
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.symlinks import links_out
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
-from mmdeeplab.mini_voc import MiniVoc, generate
 
 LISTS = 'ImageSets/Segmentation'
 

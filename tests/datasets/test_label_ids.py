@@ -13,9 +13,9 @@ from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
 
-from mmdeeplab.check.report import examine
 from mmdeeplab.config.ignore_index import unify_ignore_index
 from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
+from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.datasets.label_ids import LabelIds, class_ids
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation import SegMetric

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdeeplab.datasets import lean
-from mmdeeplab.datasets.files import Header, decode_mask, read_header
+from mmdeeplab.datasets import fast_headers
+from mmdeeplab.datasets.image_io import Header, decode_mask, read_header
 from mmdeeplab.errors import UserError
 
 IDS = np.random.default_rng(0).integers(0, 21, (5, 7), dtype=np.uint8).repeat(9, 0).repeat(8, 1)
@@ -39,19 +39,26 @@ def png(
     head = struct.pack('>IIBBBBB', ids.shape[1], ids.shape[0], depth, colour, 0, 0, interlaced)
     palette = chunk(b'PLTE', bytes(range(256)) * 3) if colour == 3 else b''
     data = [chunk(b'IDAT', packed[i : i + step]) for i in range(0, len(packed), step)]
-    return lean.PNG + chunk(b'IHDR', head) + palette + extra + b''.join(data) + chunk(b'IEND', b'')
+    return (
+        fast_headers.PNG
+        + chunk(b'IHDR', head)
+        + palette
+        + extra
+        + b''.join(data)
+        + chunk(b'IEND', b'')
+    )
 
 
 def by_pillow(data: bytes) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(data)))
 
 
-@pytest.mark.parametrize('colour', [lean.GREY, lean.PALETTE])
+@pytest.mark.parametrize('colour', [fast_headers.GREY, fast_headers.PALETTE])
 @pytest.mark.parametrize('parts', [1, 3])
 @pytest.mark.parametrize('extra', [b'', chunk(b'tEXt', b'Title\0a'), chunk(b'gAMA', bytes(4))])
 def test_common_masks_are_read(colour: int, parts: int, extra: bytes) -> None:
     data = png(colour=colour, parts=parts, extra=extra) + b'behind the end'
-    found = lean.png_ids(data)
+    found = fast_headers.png_ids(data)
     assert found is not None
     assert found[0] == Image.open(io.BytesIO(data)).mode
     np.testing.assert_array_equal(found[1], by_pillow(data))
@@ -84,7 +91,7 @@ def test_unusual_masks_are_left_to_pillow(options: dict) -> None:
         data = out.getvalue()
     else:
         data = png(**options)
-    assert lean.png_ids(data) is None
+    assert fast_headers.png_ids(data) is None
     np.testing.assert_array_equal(decode_mask(data, 'a.png')[1], by_pillow(data))
 
 
@@ -107,7 +114,7 @@ def broken() -> dict[str, bytes]:
 @pytest.mark.parametrize('name', broken())
 def test_broken_masks_are_refused_in_the_same_words(name: str) -> None:
     data = broken()[name]
-    assert lean.png_ids(data) is None
+    assert fast_headers.png_ids(data) is None
     with pytest.raises(UserError, match=r'a\.png'):
         decode_mask(data, 'a.png')
 
@@ -117,14 +124,14 @@ def test_rows_that_are_missing_are_left_to_pillow() -> None:
     place = data.index(b'IDAT') - 4
     for rows in (20, 46):
         packed = chunk(b'IDAT', zlib.compress(bytes(57 * rows)))
-        assert lean.png_ids(data[:place] + packed + chunk(b'IEND', b'')) is None
+        assert fast_headers.png_ids(data[:place] + packed + chunk(b'IEND', b'')) is None
 
 
 def test_a_small_file_that_unpacks_into_much_stays_small() -> None:
     bomb = zlib.compress(bytes(2**24))
     head = struct.pack('>IIBBBBB', 256, 256, 8, 3, 0, 0, 0)
-    data = lean.PNG + chunk(b'IHDR', head) + chunk(b'IDAT', bomb) + chunk(b'IEND', b'')
-    assert lean.png_ids(data) is None
+    data = fast_headers.PNG + chunk(b'IHDR', head) + chunk(b'IDAT', bomb) + chunk(b'IEND', b'')
+    assert fast_headers.png_ids(data) is None
 
 
 def jpeg(mode: str = 'RGB', **options: object) -> bytes:
@@ -137,7 +144,7 @@ def jpeg(mode: str = 'RGB', **options: object) -> bytes:
 @pytest.mark.parametrize('progressive', [False, True])
 def test_headers_of_jpegs(mode: str, progressive: bool) -> None:
     data = jpeg(mode, progressive=progressive, comment=b'a comment', icc_profile=bytes(99))
-    assert lean.jpeg_size(data) == (mode, 31, 22)
+    assert fast_headers.jpeg_size(data) == (mode, 31, 22)
     picture = Image.open(io.BytesIO(data))
     assert read_header(data, 'a.jpg', 'image') == Header('JPEG', picture.mode, *picture.size, 1)
     assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (22, 31, 3)
@@ -147,11 +154,13 @@ def test_unusual_and_broken_jpegs_are_left_to_pillow() -> None:
     turned = Image.Exif()
     turned[0x0112] = 6
     data = jpeg(exif=turned)
-    assert lean.jpeg_size(data) is None
+    assert fast_headers.jpeg_size(data) is None
     assert read_header(data, 'a.jpg', 'image').orientation == 6
-    assert lean.jpeg_size(jpeg('CMYK')) is None
+    assert fast_headers.jpeg_size(jpeg('CMYK')) is None
     assert read_header(jpeg('CMYK'), 'a.jpg', 'image').mode == 'CMYK'
     whole = jpeg()
-    assert all(lean.jpeg_size(whole[:end]) is None for end in range(whole.index(b'\xff\xda')))
+    assert all(
+        fast_headers.jpeg_size(whole[:end]) is None for end in range(whole.index(b'\xff\xda'))
+    )
     with pytest.raises(UserError, match='cut'):
         read_header(whole[:-2], 'a.jpg', 'image')

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdeeplab.datasets.resize import nearest_indices, resize_bilinear
-from mmdeeplab.datasets.transforms import RandomScale
+from mmdeeplab.datasets.transforms.resize import nearest_indices, resize_bilinear
+from mmdeeplab.datasets.transforms.scale import RandomScale
 
 
 def test_the_seven_factors_are_equally_likely() -> None:

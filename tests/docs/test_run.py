@@ -14,7 +14,7 @@ from PIL import Image
 from places import ROOT
 from play import runs
 
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.weights.catalogue import Cache, find, load
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmdeeplab.datasets.exact import ExactSampler
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.samplers import ExactSampler
 from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.errors import UserError
-from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.models.load import load_weights
 from mmdeeplab.models.norms.norm_layers import (
     FrozenBatchNorm,

@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.checkpoint.class_order import by_name, in_order, require_order
 from mmdeeplab.cli.common import open_config
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.samples import read_samples
-from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.serve.answers import describe
 from mmdeeplab.torture.tiny import Noise, tiny_runner
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES

@@ -13,7 +13,7 @@ from torch.utils.data import Sampler
 
 from mmdeeplab.checkpoint.find import newest_valid
 from mmdeeplab.checkpoint.store import load
-from mmdeeplab.datasets.exact import ExactSampler
+from mmdeeplab.datasets.samplers import ExactSampler
 from mmdeeplab.engine.loops import choose_loop
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import BATCH, SIZE, Count, Noise, Trace, in_child, on_ranks, tiny_runner
@@ -186,7 +186,7 @@ def test_ranks_share_an_epoch(
 ) -> None:
     shares, places = [], []
     for rank in range(ranks):
-        monkeypatch.setattr('mmdeeplab.datasets.exact.get_dist_info', lambda r=rank: (r, ranks))
+        monkeypatch.setattr('mmdeeplab.datasets.samplers.get_dist_info', lambda r=rank: (r, ranks))
         sampler = ExactSampler(range(size), seed=1, infinite=False, drop_last=drop_last)
         sampler.set_epoch(2)
         shares.append(list(sampler))

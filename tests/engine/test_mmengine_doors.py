@@ -17,9 +17,9 @@ from places import ROOT
 from safetensors.torch import save_file
 
 from mmdeeplab import DeepLabPredictor
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
-from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.models.norms.norm_layers import grouped, norm_layers, replace
 from mmdeeplab.models.segmentors import EncoderDecoder
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES

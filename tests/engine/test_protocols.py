@@ -12,7 +12,7 @@ from PIL import Image
 from places import ROOT
 
 from mmdeeplab.config.protocols import configured_protocol, find_protocols, set_protocol
-from mmdeeplab.datasets.transforms import CentreCrop
+from mmdeeplab.datasets.transforms.scale import CentreCrop
 from mmdeeplab.errors import UserError
 
 LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs/ablation').glob('*.py')])

@@ -20,7 +20,7 @@ from mmdeeplab.checkpoint.find import read_summary
 from mmdeeplab.checkpoint.store import load, save
 from mmdeeplab.cli import train as command
 from mmdeeplab.config.diff import differences
-from mmdeeplab.datasets import exact
+from mmdeeplab.datasets import samplers
 from mmdeeplab.engine.resume import scale_changed
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
@@ -462,12 +462,12 @@ def test_any_number_of_processes_goes_on_at_its_position(
     """At ``iteration * global batch`` of one stream, each rank with its share."""
     batch, whole = 4, []
     for rank in range(world):
-        monkeypatch.setattr(exact, 'get_dist_info', lambda rank=rank: (rank, world))
-        sampler = exact.ExactSampler(Noise(), seed=5)
+        monkeypatch.setattr(samplers, 'get_dist_info', lambda rank=rank: (rank, world))
+        sampler = samplers.ExactSampler(Noise(), seed=5)
         sampler.skip(done * batch)
         whole.append(list(islice(sampler, batch)))
-    monkeypatch.setattr(exact, 'get_dist_info', lambda: (0, 1))
-    alone = exact.ExactSampler(Noise(), seed=5)
+    monkeypatch.setattr(samplers, 'get_dist_info', lambda: (0, 1))
+    alone = samplers.ExactSampler(Noise(), seed=5)
     start = done * batch * world
     expected = list(islice(alone, start, start + batch * world))
     together = [place for places in zip(*whole, strict=True) for place in places]

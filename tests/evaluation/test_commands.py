@@ -10,7 +10,7 @@ from places import ROOT
 
 from mmdeeplab.cli import test as test_command
 from mmdeeplab.cli import train as train_command
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
 TINY = """
 _base_ = {base!r}

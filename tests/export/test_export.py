@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.cli.common import open_config
 from mmdeeplab.cli.export import FORMAT_NAMES, main
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
 from mmdeeplab.export.formats import FORMATS, open_artefact, require
@@ -23,7 +24,6 @@ from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.run import Order, describe_network, export
 from mmdeeplab.export.samples import Sample, of_every_parity, read_samples
 from mmdeeplab.inference.predictor import load_segmentor
-from mmdeeplab.mini_voc import MiniVoc, generate
 from mmdeeplab.models.backbones import mobilenet_v2
 from mmdeeplab.models.backbones.resnet_layers import SamePool
 from mmdeeplab.models.layers.same_conv import SameConv2d

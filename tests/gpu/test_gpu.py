@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE)]

@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmdeeplab.mini_voc.classes import HUE_JITTER, HUE_STEP, LOOKS
-from mmdeeplab.mini_voc.folder import MiniVoc, generate
-from mmdeeplab.mini_voc.scene import draw_sample, scene_classes
-from mmdeeplab.mini_voc.shapes import box, coverage, cut
-from mmdeeplab.mini_voc.silhouettes import SILHOUETTES
-from mmdeeplab.mini_voc.textures import PATTERNS
+from mmdeeplab.datasets.mini_voc.classes import HUE_JITTER, HUE_STEP, LOOKS
+from mmdeeplab.datasets.mini_voc.folder import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc.scene import draw_sample, scene_classes
+from mmdeeplab.datasets.mini_voc.shapes import box, coverage, cut
+from mmdeeplab.datasets.mini_voc.silhouettes import SILHOUETTES
+from mmdeeplab.datasets.mini_voc.textures import PATTERNS
 from mmdeeplab.visualization.voc_palette import IGNORE_INDEX, VOC_CLASSES, voc_palette
 
 # The published colour table of VOC 2012.

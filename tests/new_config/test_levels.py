@@ -8,9 +8,9 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 
-from mmdeeplab.check.levels import ids_of_levels
 from mmdeeplab.cli.check_dataset import main as check_dataset
 from mmdeeplab.cli.new_config import main
+from mmdeeplab.datasets.check.levels import ids_of_levels
 
 COUNT = 6
 SIZE = (96, 80)

@@ -12,8 +12,8 @@ from PIL import Image
 from mmdeeplab.cli.check_dataset import main as check_dataset
 from mmdeeplab.cli.new_config import main
 from mmdeeplab.datasets import VOCFolderDataset
+from mmdeeplab.datasets.discovery.pairs import pair
 from mmdeeplab.errors import UserError
-from mmdeeplab.new_config.pairs import pair
 
 COUNT = 6
 WIDTH, HEIGHT = 40, 36

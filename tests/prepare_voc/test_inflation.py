@@ -15,10 +15,10 @@ from scipy.io import savemat
 from voc_archives import mat, sbd_mask
 
 from mmdeeplab.checkpoint.load import read_checkpoint
-from mmdeeplab.datasets.files import decode_image
+from mmdeeplab.datasets.image_io import decode_image
+from mmdeeplab.datasets.prepare_voc.sbd import LARGEST, labels
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import UNPACKED_FREELY
-from mmdeeplab.prepare_voc.sbd import LARGEST, labels
 from mmdeeplab.weights.npz import read_npz
 
 ZEROS = 400 << 20

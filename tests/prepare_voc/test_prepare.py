@@ -28,11 +28,11 @@ from voc_archives import (
     voc_mask,
 )
 
-import mmdeeplab.prepare_voc as package
+import mmdeeplab.datasets.prepare_voc as package
 from mmdeeplab.cli.prepare_voc import main
 from mmdeeplab.datasets import VOCFolderDataset
+from mmdeeplab.datasets.prepare_voc import SBD, VOC, Counts, Prepared, Source, prepare
 from mmdeeplab.errors import UserError
-from mmdeeplab.prepare_voc import SBD, VOC, Counts, Prepared, Source, prepare
 
 Files = dict[str, bytes]
 CLS = 'benchmark_RELEASE/dataset/cls'

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
+from mmdeeplab.datasets.prepare_voc import Counts, Source
 from mmdeeplab.fileio.checksum import digest
-from mmdeeplab.prepare_voc import Counts, Source
 from mmdeeplab.visualization.voc_palette import voc_palette
 
 TRAIN = ['2007_000032', '2007_000039', '2008_000008', '2011_003276']

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tools_conftest import CONFIG, SMALL, Tool
 
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-from mmdeeplab.mini_voc import MiniVoc, generate
+from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
 CONFIG = 'configs/deeplabv3plus_xception_mini-voc.py'
 SMALL = [

@@ -1,0 +1,107 @@
+"""Files that name the colours of classes, as the usual tools write them."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmdeeplab.datasets.check.colours import Colour
+from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import read_text
+
+_GAP = r'[\s,;:=]+'
+_NUMBERS = r'(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)'
+_HEX = r'#(?P<r>[0-9a-f]{2})(?P<g>[0-9a-f]{2})(?P<b>[0-9a-f]{2})'
+_FORMS = tuple(
+    (re.compile(form, re.IGNORECASE), base)
+    for numbers, base in ((_NUMBERS, 10), (_HEX, 16))
+    for form in (
+        rf'{numbers}(?:{_GAP}(?P<name>.*))?',  # R G B NAME
+        rf'(?P<name>.*?){_GAP}{numbers}\s*(?::[^:]*)*',  # NAME R G B, and what CVAT adds
+    )
+)
+_HEADER = re.compile(
+    r'[\s,;:]*((name|label|class|title|id|r|g|b|red|green|blue|rgb|hex|colou?r)(_?\w+)?[\s,;:]*)+'
+)
+_KEYS = (('name', 'title', 'label', 'class'), ('color', 'colour', 'rgb', 'hex'))
+EXAMPLE = 'R G B NAME, e.g. 128 0 0 car (NAME R G B, NAME:R,G,B::, or #800000 in place of R G B)'
+
+
+def read_colours(path: Path) -> dict[Colour, int]:
+    """Colours in id order; the one named ``void`` is 255.
+
+    A colour a line, as ``R G B NAME``, ``NAME R G B``, a CSV of them, or CVAT's ``labelmap.txt``
+    (``NAME:R,G,B:PARTS:ACTIONS``); or JSON, ``{NAME: [R, G, B]}`` or a list of objects with a name
+    and a colour. ``#rrggbb`` stands for three numbers; lines that begin with ``# `` are comments.
+
+    Raises:
+        UserError: No such file, a line of another form, or a colour that occurs twice.
+    """
+    text = read_text(path, 'list of colours')
+    entries = _of_json(text, path) if text.lstrip()[:1] in ('{', '[') else _of_lines(text, path)
+    colours: dict[Colour, int] = {}
+    label = 0
+    for where, colour, name in entries:
+        if colour in colours:
+            raise UserError(f'{path}, {where}: the colour {colour} occurs twice')
+        void = name.strip().lower() == 'void'
+        colours[colour] = VOID if void else label
+        label += not void
+    if not colours:
+        raise UserError(f'{path} names no colour; a line is {EXAMPLE}')
+    return colours
+
+
+def _of_lines(text: str, path: Path) -> Iterator[tuple[str, Colour, str]]:
+    header = True
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.replace('"', '').strip()
+        found = _colour_and_name(words)
+        if found:
+            header = False
+            yield f'line {number}', *found
+        elif (
+            words
+            and not words.startswith('#')
+            and not (header and _HEADER.fullmatch(words.lower()))
+        ):
+            raise UserError(f'{path}, line {number}: {line!r} is not {EXAMPLE}')
+
+
+def _colour_and_name(words: str) -> tuple[Colour, str] | None:
+    for form, base in _FORMS:
+        if match := form.fullmatch(words):
+            red, green, blue = (int(match[part], base) for part in 'rgb')
+            if max(red, green, blue) < 256:
+                return (red, green, blue), match['name'] or ''
+    return None
+
+
+def _of_json(text: str, path: Path) -> Iterator[tuple[str, Colour, str]]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise UserError(f'{path} is no JSON: {error}') from error
+    if isinstance(content, dict):
+        content = next(
+            (v for k, v in content.items() if k in ('labels', 'classes', 'items')), content
+        )
+    pairs = content.items() if isinstance(content, dict) else map(_pair, content)
+    for number, (name, value) in enumerate(pairs, 1):
+        value = _pair(value)[1] if isinstance(value, dict) else value
+        words = ' '.join(map(str, value)) if isinstance(value, list) else str(value)
+        found = _colour_and_name(words)
+        if found is None:
+            raise UserError(
+                f'{path}, entry {number}: {value!r} is no colour, e.g. [128, 0, 0] or "#800000"'
+            )
+        yield f'entry {number}', found[0], str(name)
+
+
+def _pair(entry: object) -> tuple[object, object]:
+    """Name and colour of an object; a bare colour has no name."""
+    if not isinstance(entry, dict):
+        return '', entry
+    name, colour = (next((entry[k] for k in keys if k in entry), '') for keys in _KEYS)
+    return name, colour

@@ -1,0 +1,39 @@
+"""From the colours of a mask to class ids."""
+
+from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
+
+Colour = tuple[int, int, int]
+
+
+def voc_colours(classes: tuple[str, ...]) -> dict[Colour, int]:
+    """VOC's colours of VOC's classes and of void; none where the classes are others."""
+    if classes != VOC_CLASSES:
+        return {}
+    palette = voc_palette()
+    return {palette[i]: i for i in (*range(len(classes)), VOID)}
+
+
+def mapping(
+    counts: dict[str, int], known: dict[Colour, int], classes: int
+) -> tuple[dict[Colour, int], list[Colour]]:
+    """Ids of the colours of one mask, and the colours that have none.
+
+    Colours that the map does not know are ids themselves when the whole mask is grey and every
+    grey value is a class or void, as some tools write them.
+
+    Args:
+        counts: Pixels by 'R,G,B'.
+        known: Colour to id.
+        classes: Number of classes.
+    """
+    colours: list[Colour] = []
+    for text in counts:
+        red, green, blue = map(int, text.split(','))
+        colours.append((red, green, blue))
+    strange = [colour for colour in colours if colour not in known]
+    if not strange:
+        return {colour: known[colour] for colour in colours}, []
+    if all(r == g == b and (r < classes or r == VOID) for r, g, b in colours):
+        return {colour: colour[0] for colour in colours}, []
+    return {colour: known[colour] for colour in colours if colour in known}, strange

@@ -1,0 +1,139 @@
+"""What is wrong with a list, with a sample, and with the masks of a split taken together."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmdeeplab.datasets.check.colours import mapping, voc_colours
+from mmdeeplab.datasets.check.kinds import Problem
+from mmdeeplab.datasets.check.levels import has_holes, ids_by_rank
+from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.sources import Source
+from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
+from mmdeeplab.datasets.split_list import SplitList, several_files, why_missing
+from mmdeeplab.datasets.voc_folder import missing_folder
+
+if TYPE_CHECKING:
+    from mmdeeplab.datasets.check.colours import Colour
+
+_SHOWN = 6
+
+
+def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
+    """Faults of the list itself, repeated ids, and folders that are not there."""
+    for kind, words in listed.faults:
+        yield Problem(kind, source.role, '', str(source.list), words)
+    seen: set[str] = set()
+    for name in listed.ids:
+        if name in seen:
+            kind = 'repeated' if source.roles == ('train',) else 'counted-twice'
+            yield Problem(kind, source.role, name, str(source.list), f'{name} is listed again')
+        seen.add(name)
+    for folder in (source.images, source.masks):
+        if message := missing_folder(folder, source.split):
+            yield Problem('missing-folder', source.role, '', str(folder), message)
+
+
+def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
+    """Ids that more than one file belongs to: which one is meant, nobody knows."""
+    found = {}
+    for files, what in ((source.image_files, 'image'), (source.mask_files, 'mask')):
+        for name in ids:
+            if len(names := files.names(name)) > 1:
+                words = several_files(name, names, what)
+                path = str(files.folder / names[0])
+                found[name] = Problem('several-files', source.role, name, path, words)
+    return found
+
+
+def judge_sample(
+    source: Source, name: str, sample: Sample, colours: 'dict[Colour, int] | None'
+) -> Iterator[Problem]:
+    """Faults of one image and its mask."""
+    paths = dict(image=source.image(name), mask=source.mask(name))
+    files = dict(image=source.image_files, mask=source.mask_files)
+    told = set()
+    for kind, what, words in sample.faults:
+        fix = ''
+        if kind.startswith('missing'):
+            kind, words = why_missing(files[what], name, what)
+            if kind in told:
+                continue
+        elif kind == 'colour-mask':
+            words = f'the mask {paths[what]} is in colour'
+            fix = advise_on_colours(source, sample, colours)
+        elif kind == 'orientation' and sample.turn != 1:
+            fix = f'turn the mask as EXIF orientation {sample.turn} says: --fix OUT'
+        told.add(kind)
+        yield Problem(kind, source.role, name, str(paths[what]), words, fix)
+    for kind, words in _faults_of_ids(sample, len(source.classes), source.label_ids):
+        path = str(paths['mask'])
+        yield Problem(kind, source.role, name, path, f'the mask {path} {words}')
+
+
+def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterator[tuple[str, str]]:
+    stored = np.array([int(text) for text in sample.counts], np.int64)
+    pixels = np.array(list(sample.counts.values()), np.int64)
+    ids = label_ids(stored)
+    wrong = ((ids < 0) | (ids >= classes)) & (ids != VOID)
+    if wrong.any():
+        bad = list(zip(stored[wrong].tolist(), pixels[wrong].tolist(), strict=True))
+        listed = ', '.join(f'{i} ({n:,} pixels)' for i, n in bad[:_SHOWN])
+        more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
+        kind = '16-bit' if stored[wrong].max() > VOID else 'ids'
+        first = int(label_ids.reduce_zero_label)
+        named = f'{classes} classes, {first}..{classes - 1 + first}'
+        yield kind, f'holds ids {listed}{more}; there are {named}'
+    if ids.size and (ids == VOID).all():
+        yield 'void', f'is void ({" and ".join(map(str, stored.tolist()))}) all over'
+    counts = dict(zip(ids.tolist(), pixels.tolist(), strict=True))
+    if label_ids == PLAIN and set(counts) == {0, VOID} and counts[VOID] > counts[0] / 9:
+        share = 100 * counts[VOID] / sum(counts.values())  # borders of void are thin
+        yield 'only-0-and-255', f'holds 0 and 255 only, {share:.0f} % of it 255, which is void'
+
+
+def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]:
+    """Masks that are void, or 0 and 255, one and all."""
+    masks = [set(sample.counts) for sample in samples.values() if sample.counts]
+    read = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
+    if masks and all(ids == {str(VOID)} for ids in read):
+        words = f'all {len(masks)} masks are void'
+        yield Problem('all-void', source.role, '', str(source.masks), words)
+    elif source.label_ids == PLAIN and only_0_and_255(masks):
+        words = f'all {len(masks)} masks hold 0 and 255 only'
+        fix = 'write 1 where it says 255: --fix OUT' if len(source.classes) == 2 else ''
+        yield Problem('0-255', source.role, '', str(source.masks), words, fix)
+    elif source.label_ids == PLAIN and (levels := _grey_levels(masks, len(source.classes))):
+        words = f'the {len(masks)} masks hold {", ".join(map(str, levels))}, with holes between'
+        ids = ' '.join(f'{value}={i}' for value, i in levels.items() if value != i)
+        fix = f'if they are grey levels: --fix OUT --map {ids}'
+        yield Problem('grey-levels', source.role, '', str(source.masks), words, fix)
+
+
+def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:
+    """Ids by grey value where the values of all masks are too large, but no more than classes."""
+    values = sorted({int(text) for mask in masks for text in mask})
+    found = [value for value in values if value != VOID]
+    if not found or max(found) < classes or not has_holes(found) or len(found) > classes:
+        return {}
+    ids = ids_by_rank(values)
+    return ids if max(i for i in ids.values() if i != VOID) < classes else {}
+
+
+def only_0_and_255(masks: Iterable[set[str]]) -> bool:
+    """Whether masks, given by their ids as text, use 255 as if it were a class."""
+    together: set[str] = set().union(*masks)
+    return together == {'0', str(VOID)}
+
+
+def advise_on_colours(source: Source, sample: Sample, colours: 'dict[Colour, int] | None') -> str:
+    """The mapping that ``--fix`` would write, or what it lacks."""
+    known = voc_colours(source.classes) if colours is None else colours
+    ids, strange = mapping(sample.colours, known, len(source.classes))
+    if strange or not ids:
+        named = ', '.join(map(str, strange[:3])) or 'the colours'
+        return f'name the ids of {named} in --colours FILE, then --fix OUT'
+    listed = ', '.join(f'{colour} -> {i}' for colour, i in list(ids.items())[:_SHOWN])
+    return f'--fix OUT writes {listed}' + (', ...' if len(ids) > _SHOWN else '')

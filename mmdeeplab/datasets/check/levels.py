@@ -1,0 +1,85 @@
+"""From the grey values of a mask to class ids, edges between two classes included."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.errors import UserError
+
+EVEN = 2  # grey levels that divide 0..255 evenly may differ by
+REACH = 5  # side of the window in which an edge pixel looks for its class
+
+
+def has_holes(values: Iterable[int]) -> bool:
+    """Whether ids below the largest one, void apart, do not occur."""
+    ids = {value for value in values if value != VOID}
+    return bool(ids) and ids != set(range(len(ids)))
+
+
+def ids_by_rank(values: list[int]) -> dict[int, int]:
+    """By rank; 255 is void unless the values divide 0..255 evenly."""
+    count = len(values)
+    even = count > 1 and all(
+        abs(value - VOID * i / (count - 1)) <= EVEN for i, value in enumerate(values)
+    )
+    if max(values) > VOID or even:
+        return {value: i for i, value in enumerate(values)}
+    classes = [value for value in values if value != VOID]
+    ids = {value: i for i, value in enumerate(classes)}
+    return ids | ({VOID: VOID} if VOID in values else {})
+
+
+def grey_values(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """(H, W) whole numbers of a mask's pixels, (H, W) or (H, W, channels) of equal colours.
+
+    Raises:
+        UserError: It is in colour, or its numbers are not whole.
+    """
+    if pixels.ndim == 3:
+        colours = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1]
+        if (colours != colours[..., :1]).any():
+            raise UserError(f'the mask {path} is in colour; see --colours')
+        pixels = colours[..., 0]
+    values = pixels.astype(np.int64)
+    if (values != pixels).any():
+        raise UserError(f'the mask {path} holds numbers that are not whole')
+    return values
+
+
+def ids_of_levels(values: np.ndarray, ids: Mapping[int, int]) -> np.ndarray:
+    """(H, W) class ids of grey values.
+
+    A value that is none of ``ids`` lies on an edge: of the classes within two pixels it gets the
+    one whose value is nearest, so that no third class appears between two.
+
+    Args:
+        values: (H, W) whole numbers.
+        ids: Class id of each value that stands for one.
+    """
+    result = np.full(values.shape, -1, np.int64)
+    for value, i in ids.items():
+        result[values == value] = i
+    edge = result < 0
+    if edge.any():
+        nearby = _nearest(values, ids, edge, REACH)
+        result[edge] = np.where(nearby >= 0, nearby, _nearest(values, ids, edge, None))[edge]
+    return result
+
+
+def _nearest(
+    values: np.ndarray, ids: Mapping[int, int], edge: np.ndarray, reach: int | None
+) -> np.ndarray:
+    """Id of the nearest value, of those within reach; -1 where there is none."""
+    best = np.full(values.shape, np.inf)
+    result = np.full(values.shape, -1, np.int64)
+    for value, i in ids.items():
+        distance = np.abs(values - value).astype(np.float64)
+        if reach is not None:
+            here = (values == value).astype(np.uint8)
+            distance[cv2.dilate(here, np.ones((reach, reach), np.uint8)) == 0] = np.inf
+        closer = edge & (distance < best)
+        best[closer], result[closer] = distance[closer], i
+    return result

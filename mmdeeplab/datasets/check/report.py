@@ -1,0 +1,203 @@
+"""From what was seen in the files to problems and counts of the splits."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mmdeeplab.console import progress
+from mmdeeplab.datasets.check.class_frequency import Counts
+from mmdeeplab.datasets.check.judge import judge_list, judge_names, judge_sample, judge_split
+from mmdeeplab.datasets.check.kinds import ERROR, KINDS, WARNING, Problem
+from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.scan import scan
+from mmdeeplab.datasets.check.sources import Source, sources, taken
+from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.datasets.split_list import parse_split
+from mmdeeplab.datasets.symlinks import WAY_OUT, links_out, refuse_links_out
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from mmdeeplab.datasets.check.colours import Colour
+
+
+@dataclass
+class Look:
+    """A source, its ids as its list has them, and what was seen of each."""
+
+    source: Source
+    ids: list[str]
+    samples: dict[str, Sample]
+
+
+@dataclass
+class Report:
+    """Everything that the check of a config found.
+
+    Attributes:
+        problems: Rows of the table, errors first.
+        counts: Counts of each split, by train, val, test.
+        classes: Names in id order, by split.
+        looks: What was seen, source by source.
+        allowed: Kinds of error that count as warnings.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    counts: dict[str, Counts] = field(default_factory=dict)
+    classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    looks: list[Look] = field(default_factory=list)
+    allowed: tuple[str, ...] = ()
+
+    def severity(self, problem: Problem) -> str:
+        return WARNING if problem.kind in self.allowed else problem.severity
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [p for p in self.problems if self.severity(p) == ERROR]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        return [p for p in self.problems if self.severity(p) == WARNING]
+
+
+def allowed_kinds(cfg: 'Config') -> tuple[str, ...]:
+    """``check_data.allow`` of a config; ``check_data`` may also be True or False."""
+    settings = cfg.get('check_data')
+    return tuple(settings.get('allow', ())) if isinstance(settings, dict) else ()
+
+
+def examine(
+    cfg: 'Config',
+    splits: tuple[str, ...],
+    workers: int | None = None,
+    allow: tuple[str, ...] = (),
+    colours: 'dict[Colour, int] | None' = None,
+    beat: Callable[[], None] = lambda: None,
+    quiet: bool = False,
+) -> Report:
+    """Check the data sets of a config's splits.
+
+    Args:
+        cfg: The config.
+        splits: Some of train, val, test.
+        workers: Processes, see :func:`mmdeeplab.datasets.check.scan.scan`.
+        allow: Kinds of error to be treated as warnings.
+        colours: Colours of masks to ids, where they are not VOC's.
+        beat: Called after each sample.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: A kind in ``allow`` that there is not.
+    """
+    if strange := [kind for kind in allow if kind not in KINDS]:
+        raise UserError(
+            f'no kind of problem is called {strange[0]!r}; there are {", ".join(KINDS)}'
+        )
+    found, unknown = sources(cfg, splits)
+    report = Report(allowed=tuple(allow))
+    for role, name in unknown:
+        words = f'data sets of type {name} are not checked'
+        report.problems.append(Problem('unknown-dataset', role, '', '', words))
+    for source in found:
+        if not source.follow_links:
+            refuse_links_out(source.list.parent, [source.list.name], source.root)
+        listed = parse_split(source.list, source.image_files)
+        faults = list(judge_list(source, listed))
+        report.problems += faults
+        ids = taken(listed.ids, source.indices)
+        if any(problem.kind == 'missing-folder' for problem in faults):
+            ids = []
+        outside = {} if source.follow_links else lead_out(source, ids)
+        several = judge_names(source, ids)
+        report.problems += [*outside.values(), *several.values()]
+        ids = [name for name in ids if name not in outside and name not in several]
+        samples = scan(source, ids, workers, beat, quiet)
+        shown = progress(samples.items(), f'judging {source.split}', len(samples), 'images')
+        for name, sample in shown:
+            report.problems += judge_sample(source, name, sample, colours)
+        report.problems += judge_split(source, samples)
+        report.looks.append(Look(source, ids, samples))
+    report.problems += leaks(report.looks)
+    _count(report, splits)
+    order = sorted(report.problems, key=lambda p: (report.severity(p), list(KINDS).index(p.kind)))
+    report.problems = order  # 'error' < 'warning'
+    return report
+
+
+def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
+    """Ids whose image or mask is a link out of its folder: their files are not opened."""
+    found = {}
+    sides = ((source.images, source.image), (source.masks, source.mask))
+    for folder, file in sides:
+        shown = progress(ids, f'looking for links of {source.split}', len(ids), 'images')
+        names = {str(file(name).relative_to(folder)): name for name in shown}
+        for link, target in links_out(folder, names, source.root).items():
+            words = f'a link to {target}'
+            path = str(folder / link)
+            found[names[link]] = Problem('outside', source.role, names[link], path, words, WAY_OUT)
+    return found
+
+
+def _count(report: Report, splits: tuple[str, ...]) -> None:
+    """Count the classes of each split; name those without a pixel."""
+    for roles, looks in _by_roles(report.looks, splits):
+        source = looks[0].source
+        counts = Counts.zero(len(source.classes))
+        for look in looks:
+            for name in look.ids:
+                if look.samples[name].counts:
+                    counts.add(look.source.label_ids.of_counts(look.samples[name].counts), VOID)
+        for role in roles:
+            report.counts[role], report.classes[role] = counts, source.classes
+        names = zip(source.classes, counts.pixels, strict=True)
+        absent = [name for name, pixels in names if not pixels]
+        if absent and counts.pixels.any():
+            words = f'no pixel of {", ".join(absent)}{_first_name(source)}'
+            report.problems.append(Problem('absent', ', '.join(roles), '', str(source.list), words))
+
+
+def _first_name(source: Source) -> str:
+    """Whose name comes first, where a reader of the table may wonder."""
+    if not source.label_ids.reduce_zero_label:
+        return ''
+    return f' (reduce_zero_label: the first name, {source.classes[0]}, is that of id 1)'
+
+
+def _by_roles(
+    looks: list[Look], splits: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], list[Look]]]:
+    """Splits that read the same, together, and what they read; empty ones are left out."""
+    groups: dict[tuple[int, ...], tuple[str, ...]] = {}
+    for role in splits:
+        read = tuple(i for i, look in enumerate(looks) if role in look.source.roles and look.ids)
+        groups[read] = (*groups.get(read, ()), role)
+    for read, roles in groups.items():
+        if read:
+            yield roles, [looks[i] for i in read]
+
+
+def leaks(looks: list[Look]) -> Iterator[Problem]:
+    """Images to train on that also score, and images that a split has twice."""
+    seen: dict[tuple[str, str], str] = {}
+    for look in looks:
+        roles = look.source.roles
+        if 'train' in roles and len(roles) > 1:
+            others = ' and '.join(role for role in roles if role != 'train')
+            words = f'train and {others} read the same list'
+            yield Problem('leak', look.source.role, '', str(look.source.list), words)
+        for name, sample in look.samples.items():
+            for role in roles if sample.digest else ():
+                first = seen.setdefault((role, sample.digest), name)
+                if first != name:
+                    words = f'the same image as {first}'
+                    path = str(look.source.image(name))
+                    yield Problem('same-content', role, name, path, words)
+    for look in looks:
+        if 'train' in look.source.roles:
+            continue
+        for name, sample in look.samples.items():
+            twin = seen.get(('train', sample.digest)) if sample.digest else None
+            if twin is not None:
+                words = f'the same image as {twin} of train'
+                yield Problem('leak', look.source.role, name, str(look.source.image(name)), words)

@@ -1,0 +1,130 @@
+"""Look at one image and its mask: everything about them that does not depend on the classes."""
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.datasets.image_io import (
+    Header,
+    check_size,
+    decode_image,
+    decode_mask,
+    decode_pixels,
+    read_bytes,
+)
+from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import histogram
+
+LARGE = 2**25
+SMALLEST_SIDE = 4
+COLOURS_KEPT = 300  # of a mask in colour: enough for 256 ids and to show that there are others
+_SUFFIXES = {'JPEG': ('.jpg', '.jpeg', '.jpe', '.mpo'), 'TIFF': ('.tif', '.tiff')}
+
+
+@dataclass
+class Sample:
+    """What was found; JSON can hold it.
+
+    Attributes:
+        faults: (kind, 'image' or 'mask', words).
+        digest: SHA-256 of the image's bytes.
+        counts: Pixels of each id of the mask, by the id as text.
+        colours: Pixels of the most frequent colours of a mask in colour, by 'R,G,B'.
+        turn: EXIF orientation of the image, 1 for none.
+    """
+
+    faults: list[list[str]] = field(default_factory=list)
+    digest: str = ''
+    counts: dict[str, int] = field(default_factory=dict)
+    colours: dict[str, int] = field(default_factory=dict)
+    turn: int = 1
+
+    def record(self) -> dict:
+        return asdict(self)
+
+
+def look_at(image: Path, mask: Path) -> Sample:
+    """Read both files as training does."""
+    sample = Sample()
+    size = None
+    try:
+        size = _look_at_image(sample, image)
+    except UserError as error:
+        _add(sample, error, 'image')
+    try:
+        _look_at_mask(sample, mask, image, size)
+    except UserError as error:
+        _add(sample, error, 'mask')
+    return sample
+
+
+def _look_at_image(sample: Sample, path: Path) -> tuple[int, int]:
+    data = read_bytes(path, 'image')
+    sample.digest = hashlib.sha256(data).hexdigest()
+    header, pixels = decode_image(data, path)
+    sample.turn = header.orientation
+    _note_format(sample, header, path, 'image')
+    if header.mode != 'RGB':
+        words = f'the image {path} is a {header.mode} {header.format}, read as 8-bit RGB'
+        sample.faults.append(['converted', 'image', words])
+    height, width = pixels.shape[:2]
+    if height * width > LARGE:
+        sample.faults.append(['large', 'image', f'the image {path} is {width}x{height}'])
+    if min(height, width) < SMALLEST_SIDE:
+        sample.faults.append(['tiny', 'image', f'the image {path} is {width}x{height}'])
+    return height, width
+
+
+def _look_at_mask(sample: Sample, path: Path, image: Path, size: tuple[int, int] | None) -> None:
+    data = read_bytes(path, 'mask')
+    try:
+        header, ids = decode_mask(data, path)
+    except UserError as error:
+        if error.kind == 'colour-mask':
+            sample.colours = count_colours(decode_pixels(data, path))
+        raise
+    _note_format(sample, header, path, 'mask')
+    sample.counts = count_ids(ids)
+    if size is not None:
+        check_size(ids, size, path, image)
+        if sample.turn != 1:
+            words = f'the image {image} has the EXIF orientation {sample.turn}'
+            sample.faults.append(['turned', 'image', words])
+
+
+def _note_format(sample: Sample, header: Header, path: Path, what: str) -> None:
+    usual = _SUFFIXES.get(header.format, (f'.{header.format.lower()}',))
+    if path.suffix.lower() not in usual:
+        words = f'the {what} {path} is a {header.format}'
+        sample.faults.append(['mistyped', what, words])
+
+
+def _add(sample: Sample, error: UserError, what: str) -> None:
+    sample.faults.append([error.kind, what, str(error)])
+
+
+def count_ids(ids: np.ndarray) -> dict[str, int]:
+    """Pixels of each id of a mask (H, W), exact for every size."""
+    if ids.dtype == np.uint8:
+        counts = histogram(ids)
+        values = np.flatnonzero(counts)
+        counts = counts[values]
+    else:
+        values, counts = np.unique(ids, return_counts=True)
+    return {str(int(v)): int(n) for v, n in zip(values, counts, strict=True)}
+
+
+def count_colours(pixels: np.ndarray) -> dict[str, int]:
+    """Pixels of the most frequent colours of (H, W, channels); alpha does not count."""
+    if pixels.ndim == 2:
+        return {}
+    channels = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., [0, 0, 0]]
+    packed = channels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    values, counts = np.unique(packed, return_counts=True)
+    order = np.argsort(-counts, kind='stable')[:COLOURS_KEPT]
+    return {
+        f'{int(v) >> 16},{int(v) >> 8 & 255},{int(v) & 255}': int(n)
+        for v, n in zip(values[order], counts[order], strict=True)
+    }

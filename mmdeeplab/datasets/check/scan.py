@@ -1,0 +1,114 @@
+"""Look at all samples of a source in a pool of processes, with progress."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import cv2
+
+from mmdeeplab.command_names import tool
+from mmdeeplab.console import progress
+from mmdeeplab.datasets.check.cache import Cache
+from mmdeeplab.datasets.check.sample import Sample, look_at
+from mmdeeplab.datasets.check.sources import Source, source_of
+from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.file_stamp import stamp
+
+FEW = 32  # below, a pool takes longer to start than to work
+CHUNK = 8
+
+
+def default_workers() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def scan(
+    source: Source,
+    ids: Iterable[str],
+    workers: int | None = None,
+    beat: Callable[[], None] = lambda: None,
+    quiet: bool = False,
+) -> dict[str, Sample]:
+    """Look at the image and the mask of each id, or remember it.
+
+    Args:
+        source: Where the files lie.
+        ids: Names; repeated ones are looked at once.
+        workers: Processes; 0 or 1 for none but this one; by default one a core.
+        beat: Called for each sample whose files are compared, and for each that is looked at.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: A process died, most likely for want of memory.
+    """
+    cache = Cache(source.key)
+    found: dict[str, Sample] = {}
+    fresh: dict[str, list[list[int]]] = {}
+    names = list(dict.fromkeys(ids))
+    told = f'comparing {source.split} with before'
+    for name in names if quiet else progress(names, told, len(names), 'images'):
+        beat()
+        stamps = [stamp(source.image(name)), stamp(source.mask(name))]
+        known = cache.get(name, stamps)
+        if known is None:
+            fresh[name] = stamps
+        else:
+            found[name] = known
+    pairs = [(source.image(name), source.mask(name)) for name in fresh]
+    looks = _looks(pairs, default_workers() if workers is None else workers)
+    title = f'checking {source.role or source.split}'
+    bar = looks if quiet else progress(looks, title, len(pairs), 'images')
+    for (name, stamps), sample in zip(fresh.items(), bar, strict=True):
+        found[name] = sample
+        cache.put(name, stamps, sample)
+        beat()
+    if fresh:
+        cache.save()
+    return found
+
+
+def classes_present(dataset: VOCFolderDataset) -> list[list[int]]:
+    """Ids of the classes in each sample's mask, in the order of the data set.
+
+    Raises:
+        UserError: A mask cannot be read.
+    """
+    names = [dataset.get_data_info(i)['id'] for i in range(len(dataset))]
+    samples = scan(source_of(dataset), names, quiet=True)
+    present: list[list[int]] = []
+    for name in names:
+        faults = [words for _, what, words in samples[name].faults if what == 'mask']
+        if faults and not samples[name].counts:
+            raise UserError(faults[0])
+        labels = map(int, dataset.label_ids.of_counts(samples[name].counts))
+        present.append(sorted(label for label in labels if label != VOID))
+    return present
+
+
+def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[Sample]:
+    if workers <= 1 or len(pairs) < FEW:
+        yield from (look_at(*pair) for pair in pairs)
+        return
+    method = 'fork' if sys.platform == 'linux' else 'spawn'
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(workers, context, _alone) as pool:
+        try:
+            yield from pool.map(look_at, *zip(*pairs, strict=True), chunksize=CHUNK)
+        except BrokenProcessPool as error:
+            raise UserError(
+                'a process that checked the data died, most likely for want of memory: '
+                f'{tool("check_dataset")} CONFIG --workers 1 needs the least'
+            ) from error
+
+
+def _alone() -> None:
+    cv2.setNumThreads(0)  # the pool has the cores; and OpenCV's threads do not survive a fork

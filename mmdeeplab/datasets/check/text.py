@@ -1,0 +1,144 @@
+"""The report in words: the table of problems, the frequencies, the sentence that stops a run."""
+
+from collections import Counter
+from pathlib import Path
+
+from prettytable import PrettyTable
+
+from mmdeeplab.config.class_weight import METHODS
+from mmdeeplab.datasets.check.class_frequency import Counts
+from mmdeeplab.datasets.check.kinds import WARNING, Problem
+from mmdeeplab.datasets.check.report import Report
+
+WARNINGS_SHOWN = 20  # of a kind; a grey data set has thousands
+NAMED = 3  # offenders in the sentence
+_WIDTH = 40
+
+
+def problem_table(report: Report, root: Path | None = None) -> str:
+    """All errors and the first warnings of each kind, a row each; paths relative to ``root``."""
+    table = PrettyTable(['split', 'id', 'kind', 'file', 'what is wrong', 'what to do'])
+    table.align = 'l'
+    table.max_width = _WIDTH
+    shown: Counter[str] = Counter()
+    for problem in report.problems:
+        shown[problem.kind] += 1
+        warning = report.severity(problem) == WARNING
+        if warning and shown[problem.kind] > WARNINGS_SHOWN:
+            continue
+        file = _relative(problem.path, root)
+        kind = f'{problem.kind} (warning)' if warning else problem.kind
+        words = _short(problem, root)
+        table.add_row([problem.split, problem.id, kind, file, words, problem.advice])
+    lines = [table.get_string()] if report.problems else []
+    kinds = {problem.kind for problem in report.warnings}
+    lines += [
+        f'and {count - WARNINGS_SHOWN} more of the kind "{kind}"; --json FILE has all'
+        for kind, count in shown.items()
+        if kind in kinds and count > WARNINGS_SHOWN
+    ]
+    return '\n'.join(lines)
+
+
+def _short(problem: Problem, root: Path | None) -> str:
+    """The words without the path, which has a column of its own."""
+    words = problem.words.replace(f' {problem.path}', '')
+    words = words.replace(problem.path, Path(problem.path).name) if problem.path else words
+    return words.replace(f'{root}/', '') if root else words
+
+
+def _relative(path: str, root: Path | None) -> str:
+    return path.removeprefix(f'{root}/') if root else path
+
+
+def summary(report: Report) -> str:
+    """One line: how many images, errors and warnings."""
+    images = ', '.join(f'{counts.images} {role}' for role, counts in report.counts.items())
+    if not report.problems:
+        return f'{images} images, nothing wrong'
+    kinds = Counter(problem.kind for problem in report.problems)
+    listed = ', '.join(f'{count} {kind}' for kind, count in kinds.items())
+    counted = f'{_amount(len(report.errors), "error")}, {_amount(len(report.warnings), "warning")}'
+    return f'{images or "no"} images: {counted} ({listed})'
+
+
+def sentence(report: Report, command: str) -> str:
+    """What stops a run: the first offenders, and the command that lists all."""
+    errors = report.errors
+    first = []
+    for problem in errors[:NAMED]:
+        path = '' if problem.path in problem.words else f'{problem.path}: '
+        first.append(f'{problem.split}: {path}{problem.words} [{problem.kind}]')
+    more = f'; and {len(errors) - NAMED} more' if len(errors) > NAMED else ''
+    return f'{_amount(len(errors), "error")} in the data: {"; ".join(first)}{more}. All: {command}'
+
+
+def frequency_table(report: Report) -> str:
+    """Share of the labelled pixels and number of images with the class, by class and split."""
+    together: dict[int, list[str]] = {}
+    for role, counts in report.counts.items():
+        together.setdefault(id(counts), []).append(role)
+    blocks = []
+    for classes in dict.fromkeys(report.classes.values()):
+        groups = [roles for roles in together.values() if report.classes[roles[0]] == classes]
+        heads = [f'{", ".join(roles)}: {column}' for roles in groups for column in _COLUMNS]
+        table = PrettyTable(['id', 'class', *heads], align='r')
+        table.align['class'] = 'l'
+        for i, name in enumerate(classes):
+            cells = [cell for roles in groups for cell in _cells(report.counts[roles[0]], i)]
+            table.add_row([i, name, *cells])
+        blocks.append(table.get_string())
+    return '\n'.join(blocks)
+
+
+_COLUMNS = ('% of pixels', 'images')
+
+
+def _cells(counts: Counts, label: int) -> tuple[str, str]:
+    total = int(counts.pixels.sum())
+    if not counts.pixels[label]:
+        return 'absent', '0'
+    return f'{100 * counts.pixels[label] / total:.3f}', str(counts.present[label])
+
+
+def weight_lines(counts: Counts) -> str:
+    """Both kinds of class weights, ready to paste into a loss."""
+    return '\n'.join(
+        f'class_weight={counts.weights(method)},  # {name}; or class_weight={method!r}'
+        for method, name in METHODS.items()
+    )
+
+
+def as_json(report: Report) -> dict:
+    """Everything, for programs."""
+    return dict(
+        errors=len(report.errors),
+        warnings=len(report.warnings),
+        problems=[
+            dict(
+                severity=report.severity(p),
+                kind=p.kind,
+                split=p.split,
+                id=p.id,
+                path=p.path,
+                words=p.words,
+                fix=p.advice,
+            )
+            for p in report.problems
+        ],
+        splits={
+            role: dict(
+                images=counts.images,
+                void_pixels=counts.void,
+                classes=list(report.classes[role]),
+                pixels=counts.pixels.tolist(),
+                images_with_class=counts.present.tolist(),
+                class_weight={name: counts.weights(name) for name in METHODS},
+            )
+            for role, counts in report.counts.items()
+        },
+    )
+
+
+def _amount(number: int, thing: str) -> str:
+    return f'{number} {thing}' + ('' if number == 1 else 's')

@@ -1,0 +1,125 @@
+"""How a folder of images and masks is laid out, and which of them train."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmdeeplab.datasets.discovery.pairs import Pairs, pair
+from mmdeeplab.datasets.files_by_id import FilesById
+from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import is_regular, is_system_folder, list_files
+
+IMAGES = ('JPEGImages', 'images', 'image', 'imgs', 'img', 'photos', 'leftImg8bit')
+MASKS = (
+    'SegmentationClass', 'masks', 'mask', 'labels', 'label', 'annotations', 'annotation',
+    'segmentations', 'gt', 'gtFine',
+)  # fmt: skip
+TRAIN = ('train', 'training')
+VAL = ('val', 'valid', 'validation', 'test', 'testing')
+SUPPORTED = (
+    'JPEGImages/ and SegmentationClass/ with ImageSets/Segmentation/{train,val}.txt; images/ and '
+    'masks/, with or without train/ and val/ in both; train/ and val/ with images/ and masks/ in '
+    'both; or everything in one folder as NAME.jpg and NAME.png or NAME_mask.png'
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What was found.
+
+    Attributes:
+        root: The folder.
+        how: In words.
+        train: Pairs to train on.
+        val: Pairs to watch.
+        listed: The lists of both are in the folder, where the data set looks for them.
+    """
+
+    root: Path
+    how: str
+    train: Pairs
+    val: Pairs
+    listed: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out."""
+        return (*self.train.notes, *self.val.notes)
+
+
+def find_layout(root: Path, val_share: float = 0.2) -> Layout:
+    """Look at a folder.
+
+    Args:
+        root: The folder.
+        val_share: Share of the pairs to watch, where the folder does not say which.
+
+    Raises:
+        UserError: No such folder, or none of the layouts that are known.
+    """
+    if not root.is_dir():
+        raise UserError(f'--data: no folder at {root}')
+    images, masks = child(root, IMAGES), child(root, MASKS)
+    train, val = child(root, TRAIN), child(root, VAL)
+    if images and masks:
+        return two_folders(root, images, masks, val_share)
+    if train and val:
+        how = f'{train.name}/ and {val.name}/ with images and masks'
+        return Layout(root, how, pair(*inside(train)), pair(*inside(val)))
+    if list_files(root).names:
+        found = pair(root, root)
+        return Layout(root, 'images and masks in one folder', *divide(found, val_share))
+    here = ', '.join(sorted(path.name for path in root.iterdir())[:8]) or 'nothing'
+    raise UserError(f'{root} holds {here}; known are: {SUPPORTED}')
+
+
+def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layout:
+    """A folder of images and one of masks."""
+    how = f'{images.name}/ and {masks.name}/'
+    lists = [root / 'ImageSets' / 'Segmentation' / f'{split}.txt' for split in ('train', 'val')]
+    if all(is_regular(path, 'list') for path in lists):
+        found = pair(images, masks)
+        known = FilesById(images, found.image_suffixes)
+        train, val = (
+            replace(found, ids=tuple(read_split(path, known)), notes=()) for path in lists
+        )
+        return Layout(root, f"{how} with VOC's lists", train, val, listed=True)
+    inner = [child(folder, names) for names in (TRAIN, VAL) for folder in (images, masks)]
+    folders = [folder for folder in inner if folder]
+    if len(folders) == len(inner):
+        how = f'{how} with train and val in both'
+        return Layout(root, how, pair(*folders[:2]), pair(*folders[2:]))
+    return Layout(root, how, *divide(pair(images, masks), val_share))
+
+
+def child(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The first subfolder with one of the names, upper and lower case alike."""
+    here = {
+        path.name.lower(): path
+        for path in folder.iterdir()
+        if path.is_dir() and not is_system_folder(path.name)
+    }
+    return next((here[name.lower()] for name in names if name.lower() in here), None)
+
+
+def inside(folder: Path) -> tuple[Path, Path]:
+    """The folders of images and masks in ``train/`` or ``val/``: itself if there are none."""
+    images, masks = child(folder, IMAGES), child(folder, MASKS)
+    return (images, masks) if images and masks else (folder, folder)
+
+
+def divide(found: Pairs, val_share: float) -> tuple[Pairs, Pairs]:
+    """Split at random, always the same way: by the hash of an id.
+
+    Raises:
+        UserError: Less than two pairs, or a share outside 0..1.
+    """
+    if len(found.ids) < 2:
+        raise UserError(f'{found.images} has {len(found.ids)} image with a mask; at least 2 needed')
+    if not 0 < val_share < 1:
+        raise UserError(f'--val-share lies between 0 and 1, got {val_share}')
+    order = sorted(found.ids, key=lambda name: hashlib.sha256(name.encode()).digest())
+    count = min(max(1, round(val_share * len(order))), len(order) - 1)
+    val, train = sorted(order[:count]), sorted(order[count:])
+    return replace(found, ids=tuple(train)), replace(found, ids=tuple(val), notes=())

@@ -1,0 +1,100 @@
+"""Masks whose values are grey levels or have soft edges: the class ids that are likely meant."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mmdeeplab.datasets.check.levels import grey_values, has_holes, ids_by_rank
+from mmdeeplab.datasets.check.report import Look
+from mmdeeplab.datasets.image_io import decode_pixels, read_bytes
+from mmdeeplab.errors import UserError
+
+MASKS_READ = 200  # to tell flat values from edges
+MANY = 64  # values; more are looked at, even without holes
+FLAT_SHARE = 0.1  # of a value's pixels, in the middle of 3x3 equal ones
+FLAT_LEAST = 2e-4  # of all flat pixels
+NOISE = 8  # values so near to a more frequent one are its noise
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What the values of masks mean.
+
+    Attributes:
+        ids: Class id, or 255 for void, of each value that stands for a class.
+        edges: Number of other values, which only the edges between the classes have.
+    """
+
+    ids: Mapping[int, int]
+    edges: int = 0
+
+    @property
+    def as_they_are(self) -> bool:
+        """The values are class ids already."""
+        return not self.edges and all(value == i for value, i in self.ids.items())
+
+    def __str__(self) -> str:
+        """``0 -> 0, 128 -> 1``."""
+        listed = [f'{value} -> {i}' for value, i in self.ids.items()]
+        return ', '.join(listed[:SHOWN]) + (', ...' if len(listed) > SHOWN else '')
+
+
+def guess_levels(looks: Iterable[Look]) -> Levels | None:
+    """What the values of all masks together mean; None for masks in colour, or without values."""
+    looks = list(looks)
+    samples = [sample for look in looks for sample in look.samples.values()]
+    values: Counter[int] = Counter()
+    for sample in samples:
+        values.update({int(i): n for i, n in sample.counts.items()})
+        for colour, n in sample.colours.items():
+            red, green, blue = map(int, colour.split(','))
+            if not red == green == blue:
+                return None
+            values[red] += n
+    if values and not has_holes(values) and len(values) <= MANY:
+        return Levels(ids_by_rank(sorted(values)))
+    flat, seen = _flat_pixels(looks)
+    values = values or seen
+    areas = _areas(seen, flat)
+    edges = len(values) - len(areas)
+    if not areas or edges < max(4, len(areas)):
+        return Levels(ids_by_rank(sorted(values))) if values else None
+    return Levels(ids_by_rank(_apart(areas) or sorted({min(seen), max(seen)})), edges)
+
+
+def _flat_pixels(looks: list[Look]) -> tuple[Counter[int], Counter[int]]:
+    """Pixels by value in the middle of 3x3 equal ones, and all, of a number of masks."""
+    flat: Counter[int] = Counter()
+    seen: Counter[int] = Counter()
+    paths = [look.source.mask(name) for look in looks for name in look.samples]
+    for path in paths[:: max(1, len(paths) // MASKS_READ)]:
+        try:
+            values = grey_values(decode_pixels(read_bytes(path, 'mask'), path), path)
+        except UserError:  # told by the check
+            continue
+        window = np.ones((3, 3), np.uint8)
+        small = values.astype(np.float32)
+        equal = cv2.erode(small, window) == cv2.dilate(small, window)
+        for counter, chosen in ((flat, values[equal]), (seen, values)):
+            found, counts = np.unique(chosen, return_counts=True)
+            counter.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+    return flat, seen
+
+
+def _areas(seen: Counter[int], flat: Counter[int]) -> list[int]:
+    """Values that areas have, not only edges; the widest areas first."""
+    least = FLAT_LEAST * flat.total()
+    return [v for v, n in flat.most_common() if n >= max(least, FLAT_SHARE * seen[v])]
+
+
+def _apart(areas: list[int]) -> list[int]:
+    """Without the noise beside wider areas; nothing where only one is left."""
+    kept: list[int] = []
+    for value in areas:
+        if all(abs(value - other) > NOISE for other in kept):
+            kept.append(value)
+    return sorted(kept) if len(kept) > 1 else []

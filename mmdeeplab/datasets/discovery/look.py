@@ -1,0 +1,160 @@
+"""What is in the images and masks: sizes, ids, names of the classes."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.datasets.check.levels import has_holes
+from mmdeeplab.datasets.check.report import Look
+from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.scan import scan
+from mmdeeplab.datasets.check.sources import Source
+from mmdeeplab.datasets.discovery.layout import Layout
+from mmdeeplab.datasets.discovery.levels import Levels, guess_levels
+from mmdeeplab.datasets.discovery.pairs import Pairs
+from mmdeeplab.datasets.files_by_id import FilesById
+from mmdeeplab.datasets.image_io import VOID, read_bytes, read_header
+from mmdeeplab.datasets.voc_folder import read_classes
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import is_regular
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
+
+SIZES_READ = 100  # headers; enough for the middle
+
+
+def source(root: Path, pairs: Pairs, role: str, classes: tuple[str, ...] = ()) -> Source:
+    """The pairs as the check of data sets knows them."""
+    return Source(
+        root=root,
+        split=role,
+        images=pairs.images,
+        masks=pairs.masks,
+        image_suffixes=pairs.image_suffixes,
+        mask_suffixes=pairs.mask_suffixes,
+        classes=classes,
+        roles=(role,),
+    )
+
+
+def look(layout: Layout, workers: int | None = None) -> list[Look]:
+    """Read every pair, or remember it (:mod:`mmdeeplab.datasets.check.scan`)."""
+    looks = []
+    for role, pairs in (('train', layout.train), ('val', layout.val)):
+        where = source(layout.root, pairs, role)
+        looks.append(Look(where, list(pairs.ids), scan(where, pairs.ids, workers)))
+    return looks
+
+
+def typical_size(pairs: Pairs) -> tuple[int, int]:
+    """Median (H, W) of images, upright."""
+    step = max(1, len(pairs.ids) // SIZES_READ)
+    sizes = []
+    files = FilesById(pairs.images, pairs.image_suffixes)
+    for name in pairs.ids[::step]:
+        path = files.path(name)
+        header = read_header(read_bytes(path, 'image'), path, 'image')
+        turned = header.orientation >= 5
+        sizes.append((header.width, header.height) if turned else (header.height, header.width))
+    height, width = np.median(sizes, axis=0).astype(int).tolist()
+    return height, width
+
+
+def ids_of(looks: list[Look], named: bool) -> set[int]:
+    """Every id of the masks but void.
+
+    Args:
+        looks: What was seen of the masks.
+        named: The user names the classes, so that some may never occur.
+
+    Raises:
+        UserError: The masks tell no classes: colours, grey levels, 0 and 255 only, or a single id.
+    """
+    samples = [sample for one in looks for sample in one.samples.values()]
+    ids = {int(i) for sample in samples for i in sample.counts}
+    masks = looks[0].source.masks
+    if not ids:
+        raise UserError(_why_none(looks, samples))
+    if ids <= {0, VOID} and VOID in ids:
+        raise UserError(
+            f'the masks in {masks} hold 0 and {VOID} only, and {VOID} means "not '
+            f'labelled": --mend writes copies with 1 for {VOID}'
+        )
+    found = ids - {VOID}
+    if len(found) < 2:
+        raise UserError(
+            f'the masks in {masks} hold the id {min(found, default=VOID)} only; '
+            'there must be two classes to tell apart'
+        )
+    levels = None if named and max(found) < VOID else guess_levels(looks)
+    if levels and not levels.as_they_are:
+        raise UserError(_why_no_ids(masks, ids, levels))
+    return found
+
+
+def is_named(root: Path, wish: str, looks: list[Look]) -> bool:
+    """Whether somebody names the classes: ``--classes``, ``classes.txt``, or VOC's all occur."""
+    ids = {int(i) for one in looks for sample in one.samples.values() for i in sample.counts}
+    voc = (root / 'JPEGImages').is_dir() and max(ids - {VOID}, default=0) + 1 == len(VOC_CLASSES)
+    return bool(wish) or os.path.lexists(root / 'classes.txt') or voc
+
+
+def _why_no_ids(masks: Path, ids: Iterable[int], levels: Levels) -> str:
+    way = (
+        f'--mend writes copies with {levels}; --map OLD=NEW says it otherwise, and --classes A,B,C '
+        'names every id if some classes just do not occur'
+    )
+    if levels.edges:
+        values = ', '.join(map(str, levels.ids))
+        return (
+            f'the masks in {masks} have soft edges (from scaling, smoothing or JPEG): areas of '
+            f'{values}, and {levels.edges} values between that are no classes; {way}'
+        )
+    listed = sorted(ids)
+    values = ', '.join(map(str, listed[:8])) + (', ...' if len(listed) > 8 else '')
+    return f'the masks in {masks} hold {values}: grey levels, as ids have no holes; {way}'
+
+
+def _why_none(looks: list[Look], samples: list[Sample]) -> str:
+    masks = looks[0].source.masks
+    if levels := guess_levels(looks):
+        return (
+            f'the masks in {masks} are saved in colour, as JPEG or as fractions, but hold grey '
+            f'values: --mend writes copies with {levels}; --map OLD=NEW says it otherwise'
+        )
+    coloured = [sample for sample in samples if sample.colours]
+    if not coloured:
+        faults = [words for sample in samples for _, _, words in sample.faults]
+        return f'no mask can be read: {faults[0] if faults else "they are empty"}'
+    colours = {colour for sample in coloured for colour in sample.colours}
+    named = ', '.join(f'({colour.replace(",", ", ")})' for colour in sorted(colours)[:4])
+    return (
+        f'the masks in {masks} are pictures in colour ({named}), not class ids: '
+        '--mend with --colours FILE writes ids, "R G B NAME" a line'
+    )
+
+
+def class_names(root: Path, wish: str, ids: set[int]) -> tuple[str, ...]:
+    """Names in id order: those given, classes.txt, VOC's where its last id occurs, or numbers.
+
+    Raises:
+        UserError: Fewer names than ids.
+    """
+    count = max(ids) + 1
+    if wish:
+        names = tuple(name.strip() for name in wish.split(','))
+        where = '--classes'
+    elif is_regular(root / 'classes.txt', 'list of classes'):
+        names, where = read_classes(root / 'classes.txt'), str(root / 'classes.txt')
+    elif (root / 'JPEGImages').is_dir() and count == len(VOC_CLASSES):
+        return VOC_CLASSES
+    else:
+        return tuple(f'class_{i}' for i in range(count))
+    if len(names) < count or len(set(names)) < len(names):
+        raise UserError(
+            f'{where} names {", ".join(names)}; the masks hold ids up to {max(ids)}, so there are '
+            f'at least {count} different names'
+            + (' (or grey levels, for which --mend writes ids)' if has_holes(ids) else '')
+        )
+    return names

@@ -1,0 +1,68 @@
+"""Copies of masks that hold class ids, where the originals hold colours or grey levels."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mmdeeplab.datasets.check.colours import Colour
+from mmdeeplab.datasets.check.fix import as_png, write_masks
+from mmdeeplab.datasets.check.report import Look, Report
+from mmdeeplab.datasets.discovery.layout import Layout
+from mmdeeplab.datasets.discovery.levels import Levels, guess_levels
+from mmdeeplab.datasets.discovery.pairs import Pairs
+from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.errors import UserError
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
+
+
+def mend(
+    layout: Layout,
+    looks: list[Look],
+    out: Path,
+    colours: dict[Colour, int] | None,
+    renamed: Mapping[int, int],
+) -> Layout:
+    """Write every mask, mended or as it is, to ``out/SPLIT/FOLDER``.
+
+    Args:
+        layout: The data.
+        looks: What was seen of it.
+        out: The folder.
+        colours: Ids of colours; VOC's where they are not named and the masks are in colour.
+        renamed: Ids of grey values where they are not the ones that :func:`guess_levels` finds.
+
+    Returns:
+        The layout with the new masks, and a note of what was written for what.
+
+    Raises:
+        UserError: Some cannot be mended; the first ones are named.
+    """
+    levels = None if colours else guess_levels(looks)
+    if levels:
+        levels = replace(levels, ids={**levels.ids, **renamed})
+    ids = levels.ids.values() if levels else (colours or {}).values()
+    count = max((i for i in ids if i != VOID), default=len(VOC_CLASSES) - 1) + 1
+    names = VOC_CLASSES if count == len(VOC_CLASSES) else tuple(map(str, range(count)))
+    parts: list[Pairs] = []
+    for one, pairs in zip(looks, (layout.train, layout.val), strict=True):
+        known = Look(replace(one.source, classes=names), one.ids, one.samples)
+        folder = out / one.source.role
+        _, failed = write_masks(
+            Report(looks=[known]),
+            folder,
+            colours,
+            {} if levels else renamed,
+            levels.ids if levels else None,
+        )
+        if failed:
+            more = f'; and {len(failed) - 1} more' if len(failed) > 1 else ''
+            raise UserError(f'--mend: {failed[0]}{more}')
+        suffixes = tuple(dict.fromkeys(map(as_png, pairs.mask_suffixes)))
+        parts.append(replace(pairs, masks=folder / pairs.masks.name, mask_suffixes=suffixes))
+    notes = (*parts[0].notes, *([_note(levels)] if levels else []))
+    return replace(layout, train=replace(parts[0], notes=notes), val=parts[1])
+
+
+def _note(levels: Levels) -> str:
+    edges = f', {levels.edges} values of edges by their neighbours' if levels.edges else ''
+    return f'mended: {levels}{edges}; --map OLD=NEW says it otherwise'

@@ -1,0 +1,135 @@
+"""Which image belongs to which mask, by their names."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mmdeeplab.datasets.discovery.match import Match, match_names
+from mmdeeplab.datasets.files_by_id import file_name
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import Listing, list_files
+
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Images and masks of one split.
+
+    Attributes:
+        images: Folder of the images.
+        masks: Folder of the masks.
+        image_suffixes: What stands behind an id in the name of an image: ``('.jpg', '.JPG')``.
+        mask_suffixes: The same of masks, e.g. ``('_mask.png', 'mask_*.png')``.
+        ids: Sorted; both files of each are there.
+        notes: What was left out.
+    """
+
+    images: Path
+    masks: Path
+    image_suffixes: tuple[str, ...]
+    mask_suffixes: tuple[str, ...]
+    ids: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def pair(images: Path, masks: Path) -> Pairs:
+    """Match the files of two folders, which may be the same one, and of their sub-folders.
+
+    The combination of suffixes and usual affixes that matches most files goes first, masks rather
+    PNG; what is left is matched by the next one.
+
+    Raises:
+        UserError: No image has a mask, two files have one name but for the suffix, or a name cannot
+            stand in a list.
+    """
+    same = images == masks
+    listings = tuple(list_files(folder, recurse=not same) for folder in (images, masks))
+    image_names, mask_names = listings[0].names, listings[1].names
+    match = match_names(image_names, mask_names, same)
+    if not match.pairs:
+        raise UserError(
+            f'no image of {images} ({_some(image_names)}) has a mask in {masks} '
+            f'({_some(mask_names)}): both are called alike, e.g. street1.jpg and street1.png'
+        )
+    image_suffixes, mask_suffixes = match.suffixes
+    _refuse_twins(match, 0, image_names, image_suffixes, images, same)
+    _refuse_twins(match, 1, mask_names, mask_suffixes, masks, same)
+    _refuse_unwritable(match.pairs)
+    return Pairs(
+        images,
+        masks,
+        tuple(image_suffixes),
+        tuple(mask_suffixes),
+        tuple(sorted(match.pairs)),
+        tuple(_notes(match, images, masks, listings)),
+    )
+
+
+def _refuse_twins(
+    match: Match, side: int, names: Iterable[str], suffixes: list[str], folder: Path, same: bool
+) -> None:
+    """Refuse another file that could as well be the image or mask of an id.
+
+    Raises:
+        UserError: At the first one; both are named.
+    """
+    pairs = match.pairs.values()
+    used = {file for files in pairs for file in (files if same else files[side : side + 1])}
+    left = {name: _without_suffix(name) for name in names if name not in used}
+    stems = {_without_suffix(files[side]): files for files in pairs} if left else {}
+    twins = [(name, stems[stem][side]) for name, stem in left.items() if stem in stems]
+    for name, files in match.pairs.items() if left else ():
+        others = (file_name(name, suffix) for suffix in suffixes)
+        twins += [(other, files[side]) for other in others if other in left]
+    if twins:
+        shown = '; '.join(f'{second} and {first}' for first, second in twins[:NAMED])
+        more = f'; and {len(twins) - NAMED} more' if len(twins) > NAMED else ''
+        what = ('image', 'mask')[side]
+        raise UserError(
+            f'{folder}: which {what} is meant? {shown}{more}: move or rename one of the two'
+        )
+
+
+def _without_suffix(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(''))
+
+
+def _refuse_unwritable(names: Iterable[str]) -> None:
+    """Refuse ids that a list of one UTF-8 line each cannot hold.
+
+    Raises:
+        UserError: At the first one.
+    """
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f'the name {name!a} is not UTF-8: rename the file') from None
+        if '\n' in name or '\r' in name:
+            raise UserError(f'the name {name!r} has an end of a line in it: rename the file')
+
+
+def _notes(match: Match, images: Path, masks: Path, listings: tuple[Listing, ...]) -> Iterator[str]:
+    """What was left out, with numbers."""
+    used = {file for files in match.pairs.values() for file in files}
+    used_images = used if images == masks else {files[0] for files in match.pairs.values()}
+    used_masks = used if images == masks else {files[1] for files in match.pairs.values()}
+    if left := set(listings[0].names) - used_images:
+        yield f'left out, without a mask of the same name: {_count(left, "image")}'
+    if images != masks and (left := set(listings[1].names) - used_masks):
+        yield f'left out, masks without an image or beside another one: {_count(left, "mask")}'
+    system = {*listings[0].system, *listings[1].system}
+    if system:
+        yield f"passed over, the system's or hidden: {_count(system, 'file')}"
+
+
+def _count(names: Iterable[str], what: str) -> str:
+    listed = sorted(names)
+    return f'{len(listed)} {what}{"s" * (len(listed) > 1)} ({_some(listed)})'
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = f' and {len(listed) - NAMED} more' if len(listed) > NAMED else ''
+    return ', '.join(listed[:NAMED]) + more if listed else 'no picture'

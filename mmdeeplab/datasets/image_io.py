@@ -1,0 +1,219 @@
+"""Bytes to pictures: images and masks, each fault told by the file's name.
+
+Training and the check of a data set (:mod:`mmdeeplab.datasets.check`) read by these functions, so
+what the check lets through, training can read. Every error carries the ``kind`` of fault that
+:data:`mmdeeplab.datasets.check.kinds.KINDS` lists.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mmdeeplab.command_names import tool
+from mmdeeplab.datasets import fast_headers
+from mmdeeplab.errors import UserError, fault
+from mmdeeplab.fileio import input_files
+
+VOID = 255
+MAX_PIXELS = 2**27
+"""Larger pictures (134 million pixels) are refused by their header, before they fill the memory."""
+
+MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
+_ORIENTATION = 0x0112
+_LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end was cut
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its picture: format, PIL mode, size as stored, EXIF orientation (1-8)."""
+
+    format: str
+    mode: str
+    width: int
+    height: int
+    orientation: int
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """(H, W, 3) uint8, BGR, turned as its EXIF tag asks; grey, CMYK, 16 bits... are converted.
+
+    Raises:
+        UserError: The file is missing, empty, cut, too large or no picture.
+    """
+    return decode_image(read_bytes(path, 'image'), path)[1]
+
+
+def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
+    """The header and (H, W, 3) uint8, BGR, of a file's bytes."""
+    header = read_header(data, path, 'image')
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise fault(
+            'unreadable',
+            f'the image {path} is broken: {len(data)} bytes that start as {header.format} and '
+            'cannot be decoded',
+        )
+    return header, image
+
+
+def read_bands(path: str | Path, bands: int) -> np.ndarray:
+    """(H, W, bands) uint8 as the file stores them, the first three BGR, not turned.
+
+    Raises:
+        UserError: The file is broken, has other bands, or more than 8 bits.
+    """
+    data = read_bytes(path, 'image')
+    read_header(data, path, 'image')
+    return decode_bands(data, bands, path)
+
+
+def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
+    """(H, W, bands) uint8 of a file's bytes, see :func:`read_bands`."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise fault('unreadable', f'the image {name} is broken and cannot be decoded')
+    image = image.reshape(*image.shape[:2], -1)
+    if image.shape[2] != bands or image.dtype != np.uint8:
+        raise UserError(
+            f'the image {name} has {image.shape[2]} bands of {image.dtype}; the network takes '
+            f'{bands} of uint8'
+        )
+    return image
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """(H, W) ids as the file stores them: palette indices or grey values, 8 or 16 bits.
+
+    Raises:
+        UserError: The file is missing, empty, cut, too large, no picture, in colour or lossy.
+    """
+    return decode_mask(read_bytes(path, 'mask'), path)[1]
+
+
+def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
+    """The header and (H, W) ids of a mask's bytes."""
+    plain = fast_headers.png_ids(data)
+    if plain is not None:
+        mode, ids = plain
+        return Header('PNG', mode, ids.shape[1], ids.shape[0], 1), ids
+    header = read_header(data, path, 'mask')
+    if header.format == 'JPEG':
+        raise fault(
+            'lossy-mask', f'the mask {path} is a JPEG, whose compression changes ids; use PNG'
+        )
+    if header.mode not in MASK_MODES:
+        raise fault(
+            'colour-mask',
+            f'the mask {path} is a {header.mode} picture; a mask holds one class id a pixel (a '
+            f'palette or grey PNG); {tool("check_dataset")} CONFIG --fix OUT writes such ones',
+        )
+    ids = decode_pixels(data, path)
+    if header.orientation != 1:
+        raise fault(
+            'orientation', f'the mask {path} has an EXIF tag that turns it; save it without one'
+        )
+    return header, ids
+
+
+def decode_pixels(data: bytes, path: str | Path) -> np.ndarray:
+    """A mask's pixels as stored, (H, W) or (H, W, channels)."""
+    try:
+        with _quietly_opened(data) as picture:
+            return np.array(picture)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise fault('unreadable', f'the mask {path} is broken ({error})') from error
+
+
+def read_bytes(path: str | Path, what: str) -> bytes:
+    """A file's content; ``what`` is 'image' or 'mask'."""
+    data = input_files.read_bytes(path, what)
+    if not data:
+        raise fault('empty-file', f'the {what} {path} is empty: it has 0 bytes')
+    return data
+
+
+def read_header(data: bytes, path: str | Path, what: str) -> Header:
+    """What the file's first bytes tell, and whether its last ones are there."""
+    header = _header(data, path, what)
+    if header.width * header.height > MAX_PIXELS:
+        raise fault(
+            'too-large',
+            f'the {what} {path} is too large: {header.width}x{header.height} pixels, at most '
+            f'{MAX_PIXELS:,} are decoded',
+        )
+    if data.rfind(_LAST_BYTES.get(header.format, b'')) < 0:
+        raise fault(
+            'truncated', f'the {what} {path} is cut: {len(data)} bytes, the end of it is missing'
+        )
+    return header
+
+
+def _header(data: bytes, path: str | Path, what: str) -> Header:
+    if (found := fast_headers.jpeg_size(data)) is not None:
+        return Header('JPEG', *found, 1)
+    try:
+        with _quietly_opened(data) as picture:
+            kind = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
+            tagged = kind in ('JPEG', 'TIFF') or 'exif' in picture.info
+            turn = picture.getexif().get(_ORIENTATION, 1) if tagged else 1
+            return Header(kind, picture.mode, *picture.size, turn if turn in range(1, 9) else 1)
+    except Image.DecompressionBombError as error:
+        raise fault('too-large', f'the {what} {path} is too large: {error}') from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        text = data[:200].lstrip().lower()
+        guess = ' but a web page' if text.startswith((b'<!doctype', b'<html', b'<?xml')) else ''
+        raise fault(
+            'unreadable', f'the {what} {path} is not a picture{guess} ({len(data)} bytes)'
+        ) from error
+
+
+def _quietly_opened(data: bytes) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', Image.DecompressionBombWarning)  # MAX_PIXELS decides
+        return Image.open(io.BytesIO(data))
+
+
+def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path: object) -> None:
+    """Refuse a mask that is not as high and wide as its image, ``size`` = (H, W)."""
+    if mask.shape == tuple(size):
+        return
+    turned = mask.shape == (size[1], size[0])
+    raise fault(
+        'orientation' if turned else 'size',
+        f'the mask {path} is {mask.shape[1]}x{mask.shape[0]}, its image {image_path} is '
+        f'{size[1]}x{size[0]}'
+        + (': one of them is transposed, or turned by an EXIF tag' if turned else ''),
+    )
+
+
+def check_ids(
+    mask: np.ndarray, num_classes: int, path: str | Path, stored: np.ndarray | None = None
+) -> None:
+    """Refuse ids that are neither a class (0 .. num_classes - 1) nor void (255).
+
+    Args:
+        mask: (H, W) class ids.
+        num_classes: How many classes there are.
+        path: The mask's file, for the message.
+        stored: (H, W) ids as the file has them, where they differ.
+
+    Raises:
+        UserError: Naming the file and its ids.
+    """
+    if mask.dtype == np.uint8 and (mask + np.uint8(1)).max(initial=0) <= num_classes:
+        return  # void is 0 here
+    wrong = ((mask < 0) | (mask >= num_classes)) & (mask != VOID)
+    bad = np.unique((mask if stored is None else stored)[wrong])
+    if bad.size:
+        values = ', '.join(map(str, bad[:5].tolist())) + (', ...' if bad.size > 5 else '')
+        raise fault(
+            '16-bit' if bad[-1] > VOID else 'ids',
+            f'label {values} in {path} is outside the {num_classes} classes '
+            f'(0..{num_classes - 1}, and 255 for void); mend the mask, or add the class to '
+            'classes.txt and to model.decode_head.num_classes',
+        )

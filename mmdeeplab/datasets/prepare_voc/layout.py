@@ -1,0 +1,56 @@
+"""Where everything lies below VOC2012, and whether it is all there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmdeeplab.datasets.prepare_voc.sources import Counts
+from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.errors import UserError
+
+SHOWN = 5  # offenders that an error spells out
+VOC_FOLDER = 'VOCdevkit/VOC2012'
+IMAGES, MASKS, AUG_MASKS = 'JPEGImages', 'SegmentationClass', 'SegmentationClassAug'
+LISTS = 'ImageSets/Segmentation'
+MASK_FOLDERS = {'train': MASKS, 'val': MASKS, 'trainaug': AUG_MASKS}
+
+
+def list_path(voc: Path, split: str) -> Path:
+    """The list of a split's ids."""
+    return voc / LISTS / f'{split}.txt'
+
+
+def fault(voc: Path, counts: Counts, splits: Iterable[str]) -> str:
+    """What is missing or wrong in these splits, in words; empty when they are complete."""
+    seen: dict[str, set[str]] = {}
+    for split in splits:
+        path, wanted = list_path(voc, split), getattr(counts, split)
+        if not path.is_file():
+            return f'there is no {path}'
+        try:
+            ids = read_split(path)
+        except UserError as error:
+            return str(error)
+        seen[split] = set(ids)
+        if len(ids) != wanted or len(seen[split]) != wanted:
+            return f'{path} names {len(seen[split]):,} images in {len(ids):,} lines, not {wanted:,}'
+        for folder, suffix in ((IMAGES, '.jpg'), (MASK_FOLDERS[split], '.png')):
+            missing = sorted(seen[split] - stems(voc / folder, suffix))
+            if missing:
+                names = ', '.join(missing[:SHOWN])
+                return f'{len(missing):,} files of {path} are not in {voc / folder}: {names}'
+    return overlap(seen)
+
+
+def overlap(ids: dict[str, set[str]]) -> str:
+    """Which validation images are among the training ones, in words."""
+    for split in set(ids) - {'val'}:
+        if both := sorted(ids[split] & ids.get('val', set())):
+            return f'{len(both):,} images of val are in {split}, too: {", ".join(both[:SHOWN])}'
+    return ''
+
+
+def stems(folder: Path, suffix: str) -> set[str]:
+    """Names without suffix of the files of a folder that have the suffix."""
+    if not folder.is_dir():
+        return set()
+    return {path.stem for path in folder.iterdir() if path.suffix == suffix}

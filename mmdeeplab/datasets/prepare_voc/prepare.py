@@ -1,0 +1,193 @@
+"""The steps, each of which leaves alone what is there already."""
+
+import shutil
+import sys
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from mmdeeplab.datasets.prepare_voc.layout import (
+    AUG_MASKS,
+    IMAGES,
+    LISTS,
+    MASKS,
+    SHOWN,
+    VOC_FOLDER,
+    fault,
+    list_path,
+    stems,
+)
+from mmdeeplab.datasets.prepare_voc.sbd import labels, masks, save
+from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Counts, Source, obtain
+from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive import extract
+from mmdeeplab.fileio.whole_files import placing
+
+OWN = ('train', 'val')  # the lists that VOC brings
+ALL = (*OWN, 'trainaug')
+
+
+class Prepared(NamedTuple):
+    """Where the data are, and whether anything had to be done."""
+
+    folder: Path
+    changed: bool
+
+
+def prepare(
+    root: Path,
+    archives: Path,
+    *,
+    unverified: bool = False,
+    quiet: bool = False,
+    voc_source: Source = VOC,
+    sbd_source: Source = SBD,
+    counts: Counts = Counts(),
+) -> Prepared:
+    """Make ``root/VOCdevkit/VOC2012`` what the VOC configs read.
+
+    Nothing that is there is overwritten, a broken run is gone on with, and a complete folder is
+    left as it is. ``SegmentationClassAug`` gets the masks of trainaug: VOC's own, with their void
+    borders, for the images of train, and SBD's for the others.
+
+    Args:
+        root: Folder above ``VOCdevkit``.
+        archives: Folder of the archives; missing ones are fetched into it.
+        unverified: Take archives that are there whatever their checksum.
+        quiet: Show no progress.
+        voc_source: Tests use another.
+        sbd_source: Tests use another.
+        counts: Images that the lists must name; tests use fewer.
+
+    Raises:
+        UserError: An archive is missing, broken or another one; files of the user stand in the
+            way; or the lists are not what they should be.
+    """
+    voc = root / VOC_FOLDER
+    if not fault(voc, counts, ALL):
+        return Prepared(voc, False)
+    if fault(voc, counts, OWN):
+        archive = obtain(voc_source, archives, unverified, quiet)
+        extract(archive, root, wanted=_is_used, quiet=quiet)
+        require(voc, counts, OWN)
+    archive = obtain(sbd_source, archives, unverified, quiet)
+    train, val = (set(read_split(list_path(voc, split))) for split in OWN)
+    hidden = True if quiet else None
+    with tqdm(total=counts.trainaug, desc='masks', unit='mask', disable=hidden) as bar:
+        other = copy_masks(voc, train, bar)
+        extra, others = convert_masks(voc, archive, train | val, bar)
+    if kept := sorted(other | others):
+        print(
+            f'warning: {len(kept):,} masks in {voc / AUG_MASKS} differ from those of VOC and SBD '
+            f'and are kept: {", ".join(kept[:SHOWN])}; move them away to have them made again',
+            file=sys.stderr,
+        )
+    write_list(list_path(voc, 'trainaug'), train | extra)
+    require(voc, counts, ALL)
+    return Prepared(voc, True)
+
+
+def _is_used(name: PurePosixPath) -> bool:
+    """Whether a member of VOC's archive is needed: images, masks of the classes, their lists."""
+    folder = name.parent.as_posix()
+    return folder in {f'{VOC_FOLDER}/{part}' for part in (IMAGES, MASKS, LISTS)}
+
+
+def require(voc: Path, counts: Counts, splits: tuple[str, ...]) -> None:
+    """Fail when the splits are not complete.
+
+    Raises:
+        UserError: With what is missing.
+    """
+    if text := fault(voc, counts, splits):
+        raise UserError(f'{voc} is not complete: {text}')
+
+
+def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> set[str]:
+    """Give VOC's masks of ``ids`` to ``SegmentationClassAug``; return which it has otherwise."""
+    here = stems(voc / AUG_MASKS, '.png')
+    other = set()
+    for i in sorted(ids):
+        source, target = voc / MASKS / f'{i}.png', voc / AUG_MASKS / f'{i}.png'
+        if i not in here:
+            with placing(target) as partial:
+                shutil.copyfile(source, partial)
+        elif source.read_bytes() != target.read_bytes():
+            other.add(i)
+        bar.update()
+    return other
+
+
+def convert_masks(
+    voc: Path, archive: Path, without: set[str], bar: tqdm
+) -> tuple[set[str], set[str]]:
+    """Write SBD's masks of all images but those ``without``.
+
+    Returns:
+        Whose masks they are, and of which images another mask is there already.
+
+    Raises:
+        UserError: A mask does not fit its image.
+    """
+    here = stems(voc / AUG_MASKS, '.png')
+    ids, other = set(), set()
+    for i, body in masks(archive):
+        if i in without:
+            continue
+        ids.add(i)
+        mask = labels(body, f'{i}.mat of {archive}')
+        target = voc / AUG_MASKS / f'{i}.png'
+        if i not in here:
+            check_size(mask, voc / IMAGES / f'{i}.jpg')
+            with placing(target) as partial:
+                save(mask, partial)
+        elif not holds(target, mask):
+            other.add(i)
+        bar.update()
+    return ids, other
+
+
+def holds(path: Path, mask: np.ndarray) -> bool:
+    """Whether a file is a picture of the ids of ``mask`` (H, W)."""
+    try:
+        with Image.open(path) as opened:
+            return np.array_equal(np.asarray(opened), mask)
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def check_size(mask: np.ndarray, image: Path) -> None:
+    """Fail when a mask (H, W) is not as large as its image.
+
+    Raises:
+        UserError: Or when there is no such image.
+    """
+    try:
+        with Image.open(image) as opened:
+            width, height = opened.size
+    except (OSError, UnidentifiedImageError) as error:
+        raise UserError(
+            f'{image}, which has a mask in SBD, is missing or broken: {error}'
+        ) from error
+    if mask.shape != (height, width):
+        raise UserError(f'{image} is {height} x {width}, its mask in SBD {mask.shape}')
+
+
+def write_list(path: Path, ids: set[str]) -> None:
+    """Write the sorted ids; a list that names the same images in any order is kept.
+
+    Raises:
+        UserError: The list that is there names other images.
+    """
+    if not path.exists():
+        with placing(path) as partial:
+            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
+    elif other := ids ^ set(read_split(path)):
+        raise UserError(
+            f'{path} differs from VOC and SBD in {len(other):,} images; move it away, it is not '
+            'overwritten'
+        )

@@ -1,0 +1,1 @@
+"""Loading, scaling, cropping, colours, packing: the steps of a training pipeline."""
