@@ -141,7 +141,7 @@ def peers(args: argparse.Namespace) -> None:
         UserError: pip failed.
     """
     from benchmarks.machine import PACKAGES, version
-    from mmdeeplab.weights.peers import FOLDER
+    from mmdeeplab.weights.reference_models import FOLDER
 
     if any(version(name) == 'missing' for name in PACKAGES):
         pip = [sys.executable, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']

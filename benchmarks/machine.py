@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from mmdeeplab.weights.peers import FOLDER
+from mmdeeplab.weights.reference_models import FOLDER
 
 TELLING = ('avx2', 'avx512f', 'avx512_bf16', 'avx512_vnni', 'amx_bf16', 'amx_int8')
 PACKAGES = {

@@ -20,7 +20,7 @@ from benchmarks.case import Skip, Work
 from mmdeeplab.config.shipped import config_path
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.segmentation import Segmentation
-from mmdeeplab.weights import peers
+from mmdeeplab.weights import reference_models
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 LIMITS = {'bf16': 'bf16', 'int8': 'int8'}
@@ -70,7 +70,7 @@ def require(name: str) -> ModuleType:
         Skip: It is not installed.
     """
     try:
-        return peers.load(name)
+        return reference_models.load(name)
     except ImportError as error:
         raise Skip(f'{error}: python -m benchmarks peers') from error
 

@@ -29,7 +29,7 @@ def predictions(config: str, side: int, count: int, scale: Scale) -> Work:
 
 def _begin(config: str, side: int) -> None:
     global _call
-    from mmdeeplab.weights.peers import FOLDER
+    from mmdeeplab.weights.reference_models import FOLDER
 
     # Inherited; a torchvision for another torch would be imported from there.
     sys.path[:] = [path for path in sys.path if path != str(FOLDER)]

@@ -73,7 +73,7 @@ def convert_weights(args: argparse.Namespace) -> None:
     if output.suffix not in ('.safetensors', '.pth'):
         raise UserError(f'OUT must end in .safetensors or .pth, got {args.output}')
     quiet_imports()
-    importer = importlib.import_module(f'mmdeeplab.weights.{args.source}')
+    importer = importlib.import_module(f'mmdeeplab.weights.converters.{args.source}')
     arrays = importer.read(path, **trust(args))
     table = importer.table_for(arrays)
     named = importer.config_for(arrays) if hasattr(importer, 'config_for') else None
@@ -92,7 +92,7 @@ def convert_weights(args: argparse.Namespace) -> None:
     for what, names in table.sort_out(arrays).items():
         print(f'ignored: {len(names)} {what}')
     if args.check is not None:
-        from mmdeeplab.weights.check import report
+        from mmdeeplab.weights.parity import report
 
         for line in report(args.source, cfg, arrays, path, state, table.part, args.check or None):
             print(line)

@@ -80,8 +80,8 @@ def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]
     Raises:
         UserError: No weights for a config, a backbone's name, or an unknown name.
     """
-    from mmdeeplab.weights.catalogue import Cache, find, load
-    from mmdeeplab.weights.catalogue.ready import config_of, ready
+    from mmdeeplab.weights.model_zoo import Cache, find, load
+    from mmdeeplab.weights.model_zoo.ready import config_of, ready
 
     rows = load()
     if wish not in [row.name for row in rows]:
@@ -144,7 +144,7 @@ def find_checkpoint(wish: str) -> Path:
         refuse_address(wish)
     path = Path(wish)
     if not path.exists() and path.name == wish:
-        from mmdeeplab.weights.catalogue import Cache, load
+        from mmdeeplab.weights.model_zoo import Cache, load
 
         if cached := Cache().verified(wish):
             return cached

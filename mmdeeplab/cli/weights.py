@@ -15,7 +15,7 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
-    from mmdeeplab.weights.catalogue import Cache, Checkpoint, Result
+    from mmdeeplab.weights.model_zoo import Cache, Checkpoint, Result
 
 FILTERS = ('version', 'backbone', 'dataset', 'importer')
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def weights(args: argparse.Namespace) -> None:
     """List, show or get."""
-    from mmdeeplab.weights.catalogue import Cache, find, load
+    from mmdeeplab.weights.model_zoo import Cache, find, load
 
     rows, cache = load(args.catalogue), Cache(args.cache)
     if args.action == 'list':
@@ -118,7 +118,7 @@ def show(row: Checkpoint, cache: Cache) -> None:
 def get(row: Checkpoint, cache: Cache, args: argparse.Namespace) -> None:
     """Bring a checkpoint into the cache; only its path goes to standard output."""
     from mmdeeplab.fileio.whole_files import placing
-    from mmdeeplab.weights.catalogue.ready import config_of, ready
+    from mmdeeplab.weights.model_zoo.ready import config_of, ready
 
     beside = args.catalogue.parent if args.catalogue else None
     path = ready(row, cache, beside, refresh=args.refresh)

@@ -8,7 +8,7 @@ import pytest
 from mmdeeplab.datasets.check.cache import Cache as Seen
 from mmdeeplab.doctor.facts import look_at_machine
 from mmdeeplab.fileio.cache_dir import cache_folder
-from mmdeeplab.weights.catalogue import Cache as Weights
+from mmdeeplab.weights.model_zoo import Cache as Weights
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from mmdeeplab.inference.video import frames
 from mmdeeplab.report.compare import read_metrics
 from mmdeeplab.serve.examples import from_folder
 from mmdeeplab.serve.limits import Limits
-from mmdeeplab.weights import caffe, tf, tflite
+from mmdeeplab.weights.converters import caffe, tf, tflite
 
 NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     'named pipe': (os.mkfifo, 'a named pipe'),

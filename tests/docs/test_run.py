@@ -15,7 +15,7 @@ from places import ROOT
 from play import runs
 
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.weights.catalogue import Cache, find, load
+from mmdeeplab.weights.model_zoo import Cache, find, load
 
 pytestmark = pytest.mark.slow
 HERE = [page for page in PAGES if any(map(runs, blocks(page)))]

@@ -14,7 +14,7 @@ from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.load import load_weights
 from mmdeeplab.torture.tiny import Toy, tiny_runner
-from mmdeeplab.weights.torch_file import read_tensors
+from mmdeeplab.weights.readers.torch_file import read_tensors
 
 PREFIXES = (
     *('module.', '_orig_mod.', 'model.', 'net.', 'network.', 'ema.', 'ema_model.'),

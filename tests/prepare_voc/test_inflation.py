@@ -19,7 +19,7 @@ from mmdeeplab.datasets.image_io import decode_image
 from mmdeeplab.datasets.prepare_voc.sbd import LARGEST, labels
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import UNPACKED_FREELY
-from mmdeeplab.weights.npz import read_npz
+from mmdeeplab.weights.readers.npz import read_npz
 
 ZEROS = 400 << 20
 PEAK = 100 << 20  # bytes that may be held while a bomb is refused

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights import caffe
-from mmdeeplab.weights.caffe_start import from_classification
+from mmdeeplab.weights.converters import caffe
+from mmdeeplab.weights.converters.caffe_start import from_classification
 from mmdeeplab.weights.table import convert
 
 WIDTH = 4  # of fc6 and fc7 here; 1024 published

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights import caffe
+from mmdeeplab.weights.converters import caffe
 from mmdeeplab.weights.table import convert
 
 # letters and numbers of the units of blocks 2 to 5, their stride and rate

@@ -10,8 +10,8 @@ from peer_weights import randomise
 from safetensors.torch import save_file
 from torch import nn
 
-from mmdeeplab.weights import hf
-from mmdeeplab.weights.peers import load
+from mmdeeplab.weights.converters import hf
+from mmdeeplab.weights.reference_models import load
 from mmdeeplab.weights.table import convert
 
 

@@ -15,7 +15,7 @@ from places import ROOT
 from torch import Tensor, nn
 
 from mmdeeplab.cli.convert_weights import main
-from mmdeeplab.weights import mmseg as importer
+from mmdeeplab.weights.converters import mmseg as importer
 from mmdeeplab.weights.table import convert
 
 THEIRS = Path(mmseg.__file__).parent / '.mim' / 'configs'

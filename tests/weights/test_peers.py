@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from mmdeeplab.cli.convert_weights import main
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights import smp, timm, torchvision
-from mmdeeplab.weights.check import differences
-from mmdeeplab.weights.peers import SIZES, Peer, load
-from mmdeeplab.weights.peers.torchvision import features
+from mmdeeplab.weights.converters import smp, timm, torchvision
+from mmdeeplab.weights.parity import differences
+from mmdeeplab.weights.reference_models import SIZES, Peer, load
+from mmdeeplab.weights.reference_models.torchvision import features
 from mmdeeplab.weights.table import convert
 
 EXACT = 1e-4
@@ -228,8 +228,8 @@ def test_an_encoder_that_we_do_not_have_is_named(peers: Peers) -> None:
 
 
 def test_every_module_of_peers_has_its_importer() -> None:
-    names = [p.stem for p in (ROOT / 'mmdeeplab/weights/peers').glob('[a-z]*.py')]
+    names = [p.stem for p in (ROOT / 'mmdeeplab/weights/reference_models').glob('[a-z]*.py')]
     assert len(names) >= 4
     for name in names:
-        assert callable(importlib.import_module(f'mmdeeplab.weights.peers.{name}').build)
-        assert callable(importlib.import_module(f'mmdeeplab.weights.{name}').table_for)
+        assert callable(importlib.import_module(f'mmdeeplab.weights.reference_models.{name}').build)
+        assert callable(importlib.import_module(f'mmdeeplab.weights.converters.{name}').table_for)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights import tf
+from mmdeeplab.weights.converters import tf
 from mmdeeplab.weights.table import convert
 
 CONFIG = 'deeplabv3plus_xception_voc'

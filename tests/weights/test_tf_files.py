@@ -15,7 +15,7 @@ from tiny_tf import make
 from torch import nn
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights import tf
+from mmdeeplab.weights.converters import tf
 from mmdeeplab.weights.table import convert
 
 TINY = Path(make.__file__).parent

@@ -8,7 +8,7 @@ from tf_graph import Graph, hard_sigmoid, hard_swish, resize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.weights import tf
+from mmdeeplab.weights.converters import tf
 from mmdeeplab.weights.table import convert
 
 # MobileNetV2: channels of the 17 blocks, and those that have stride 2

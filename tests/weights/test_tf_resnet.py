@@ -8,7 +8,7 @@ import torch
 from tf_resnet_graph import Graph, Network
 from torch import nn
 
-from mmdeeplab.weights import tf
+from mmdeeplab.weights.converters import tf
 from mmdeeplab.weights.table import convert
 
 AS_RELEASED = {'model.backbone.multi_grid': (1, 1, 1), 'model.neck.separable': True}

@@ -11,9 +11,9 @@ from PIL import Image
 from torch import nn
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights import tflite
+from mmdeeplab.weights.converters import tflite
+from mmdeeplab.weights.readers.tflite_graph import Graph, Layer
 from mmdeeplab.weights.table import convert
-from mmdeeplab.weights.tflite_graph import Graph, Layer
 
 BIRD = 3
 

@@ -14,7 +14,7 @@ from test_mmseg import peer
 from torch import nn
 
 from mmdeeplab.cli.convert_weights import SOURCES, main
-from mmdeeplab.weights.peers import load
+from mmdeeplab.weights.reference_models import load
 
 PAGE = (ROOT / 'docs' / 'weights.md').read_text()
 COMMANDS = re.findall(rf'`tools/convert_weights\.py ((?:{"|".join(SOURCES)}) .+?)`', PAGE)
@@ -126,7 +126,7 @@ def test_a_missing_peer_is_said(
     def missing(name: str) -> None:
         raise ModuleNotFoundError(f'No module named {name!r}')
 
-    monkeypatch.setattr('mmdeeplab.weights.peers.smp.load', missing)
+    monkeypatch.setattr('mmdeeplab.weights.reference_models.smp.load', missing)
     assert main(['smp', str(path), str(tmp_path / 'ours.safetensors'), '--check']) == 2
     printed = capsys.readouterr().err
     assert 'no peer installed for smp' in printed

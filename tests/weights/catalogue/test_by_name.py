@@ -13,7 +13,7 @@ from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.inference import find_model
 from mmdeeplab.cli.predict import main
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights import catalogue as rows
+from mmdeeplab.weights import model_zoo as rows
 
 CONFIG = 'deeplabv3_mobilenetv2-dm05_voc'
 

@@ -13,8 +13,8 @@ from https_server import Server
 from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.download import Patience
-from mmdeeplab.weights.catalogue import Cache, Checkpoint
-from mmdeeplab.weights.catalogue.obtain import obtain
+from mmdeeplab.weights.model_zoo import Cache, Checkpoint
+from mmdeeplab.weights.model_zoo.obtain import obtain
 
 BODY = b'weights' * 30_000
 SHA = hashlib.sha256(BODY).hexdigest()

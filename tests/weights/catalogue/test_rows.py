@@ -13,7 +13,7 @@ from places import ROOT
 from mmdeeplab.cli.convert_weights import SOURCES
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
-from mmdeeplab.weights.catalogue import find, load
+from mmdeeplab.weights.model_zoo import find, load
 
 ROWS = load()
 BY_NAME = {row.name: row for row in ROWS}

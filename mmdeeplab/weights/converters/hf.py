@@ -8,8 +8,8 @@ rates, epsilon 1e-3 in the backbone and 1e-5 in the head. Names from
 import re
 from collections.abc import Iterator, Mapping
 
+from mmdeeplab.weights.converters.torch_layout import conv, conv_norm, read_arrays
 from mmdeeplab.weights.table import Array, Rule, Table, at
-from mmdeeplab.weights.torch_layout import conv, conv_norm, read_arrays
 
 read = read_arrays
 LICENCE = 'Apache-2.0'

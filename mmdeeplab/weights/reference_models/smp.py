@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmdeeplab.weights import smp as importer
-from mmdeeplab.weights.peers import Peer, load
+from mmdeeplab.weights.converters import smp as importer
+from mmdeeplab.weights.reference_models import Peer, load
 from mmdeeplab.weights.table import Array
 
 ENCODERS = {

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.table import Array, Rule, Table, at
-from mmdeeplab.weights.timm import xception_depth, xception_rules
-from mmdeeplab.weights.torch_layout import (
+from mmdeeplab.weights.converters.timm import xception_depth, xception_rules
+from mmdeeplab.weights.converters.torch_layout import (
     aspp_rules,
     conv,
     conv_norm,
@@ -23,6 +22,7 @@ from mmdeeplab.weights.torch_layout import (
     resnet_rules,
     separable,
 )
+from mmdeeplab.weights.table import Array, Rule, Table, at
 
 LICENCE = 'unknown'  # its users' weights; none for DeepLab are published
 NAMES_CLASSES = False  # there is no data set whose names could be told from their number

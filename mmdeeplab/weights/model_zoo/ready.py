@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.catalogue.cache import Cache
-from mmdeeplab.weights.catalogue.obtain import Convert, obtain
-from mmdeeplab.weights.catalogue.rows import Checkpoint
+from mmdeeplab.weights.model_zoo.cache import Cache
+from mmdeeplab.weights.model_zoo.obtain import Convert, obtain
+from mmdeeplab.weights.model_zoo.rows import Checkpoint
 
 
 def ready(

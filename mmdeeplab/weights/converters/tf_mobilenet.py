@@ -6,8 +6,8 @@ Names from `research/slim/nets/mobilenet/{mobilenet,conv_blocks}.py` and `deepla
 import re
 from collections.abc import Iterator
 
+from mmdeeplab.weights.converters.tf_layout import biased, scope
 from mmdeeplab.weights.table import Rule, at
-from mmdeeplab.weights.tf_layout import biased, scope
 
 # What checkpoints of ImageNet have behind the backbone.
 CLASSIFICATION = re.compile(

@@ -14,8 +14,8 @@ from mmdeeplab.fileio.archive import extract
 from mmdeeplab.fileio.archive_formats import Limits
 from mmdeeplab.fileio.download import Patience, fetch
 from mmdeeplab.fileio.whole_files import writing
-from mmdeeplab.weights.catalogue.cache import Cache, converter_version
-from mmdeeplab.weights.catalogue.rows import LONGEST_DIGEST, OWN, Checkpoint
+from mmdeeplab.weights.model_zoo.cache import Cache, converter_version
+from mmdeeplab.weights.model_zoo.rows import LONGEST_DIGEST, OWN, Checkpoint
 
 LIMITS = Limits(size=4 << 30, files=1_000)
 Convert = Callable[[Checkpoint, Path, Path], None]

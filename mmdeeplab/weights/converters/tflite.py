@@ -13,9 +13,9 @@ import numpy as np
 from mmdeeplab.fileio.input_files import is_regular, read_bytes
 from mmdeeplab.models.backbones.inverted_residual import MOBILE_NORM
 from mmdeeplab.models.layers.conv import HEAD_NORM
-from mmdeeplab.weights import tf
+from mmdeeplab.weights.converters import tf
+from mmdeeplab.weights.readers.tflite_graph import Graph, Layer, UnreadableError
 from mmdeeplab.weights.table import Array, Table
-from mmdeeplab.weights.tflite_graph import Graph, Layer, UnreadableError
 
 BLOCKS = 17
 POOLING = {'AVERAGE_POOL_2D', 'MEAN'}

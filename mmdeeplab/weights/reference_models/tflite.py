@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from mmdeeplab.weights.peers import Peer
+from mmdeeplab.weights.reference_models import Peer
 from mmdeeplab.weights.table import Array
 
 INSTALL = 'pip install ai-edge-litert'

@@ -8,7 +8,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmdeeplab.weights.peers import Peer
+from mmdeeplab.weights.reference_models import Peer
 from mmdeeplab.weights.table import Array
 
 NORM = dict(type='BN')

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
-from mmdeeplab.weights.npz import read_npz
+from mmdeeplab.weights.converters.tf_layout import biased, scope
+from mmdeeplab.weights.converters.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
+from mmdeeplab.weights.readers.npz import read_npz
+from mmdeeplab.weights.readers.tf_bundle import read_bundle
+from mmdeeplab.weights.readers.tf_graph_def import read_graph
 from mmdeeplab.weights.table import Array, Rule, Table, at
-from mmdeeplab.weights.tf_bundle import read_bundle
-from mmdeeplab.weights.tf_graph_def import read_graph
-from mmdeeplab.weights.tf_layout import biased, scope
-from mmdeeplab.weights.tf_mobilenet import CLASSIFICATION, lraspp_rules, mobilenet_rules
 
 LICENCE = 'Apache-2.0'
 

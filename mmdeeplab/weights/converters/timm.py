@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.backbones.xception import ENTRY_FLOW, MIDDLE_UNITS
+from mmdeeplab.weights.converters.torch_layout import conv_norm, read_arrays
 from mmdeeplab.weights.table import Array, Rule, Table
-from mmdeeplab.weights.torch_layout import conv_norm, read_arrays
 
 read = read_arrays
 LICENCE = 'Apache-2.0'

@@ -9,7 +9,7 @@ where in the data files the tensor's bytes lie. After `core/lib/io/format.cc`,
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmdeeplab.weights.protobuf import DamagedError, Message, numbers, shaped
+from mmdeeplab.weights.readers.protobuf import DamagedError, Message, numbers, shaped
 from mmdeeplab.weights.table import Array
 
 FOOTER, MAGIC = 48, 0xDB4775248B80FB57

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmdeeplab.fileio.input_files import read_bytes
-from mmdeeplab.weights.protobuf import Message, shaped
+from mmdeeplab.weights.readers.protobuf import Message, shaped
 from mmdeeplab.weights.table import Array
 
 # fields of NetParameter; of LayerParameter and V1LayerParameter: name, type, blobs

@@ -14,7 +14,7 @@ from mmdeeplab import __version__
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.whole_files import placing
-from mmdeeplab.weights.catalogue.rows import Checkpoint
+from mmdeeplab.weights.model_zoo.rows import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,13 @@ class Record:
     converter: str = ''
 
 
+PARTS = ('', 'converters/', 'readers/')  # of mmdeeplab.weights, on whose code a file depends
+
+
 def converter_version() -> str:
     """Version and code of the importers, on which a converted file depends, too."""
-    sources = sorted(Path(__file__).parents[1].glob('*.py'))
+    weights = Path(__file__).parents[1]
+    sources = sorted(path for room in PARTS for path in weights.glob(f'{room}*.py'))
     return f'{__version__}-{digest(*sources)[:12]}'
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmdeeplab.weights.peers import Peer, load
+from mmdeeplab.weights.converters.timm import xception_depth
+from mmdeeplab.weights.reference_models import Peer, load
 from mmdeeplab.weights.table import Array
-from mmdeeplab.weights.timm import xception_depth
 
 
 def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.weights.readers.torch_file import read_tensors
 from mmdeeplab.weights.table import Array, Module, Rule, at
-from mmdeeplab.weights.torch_file import read_tensors
 
 LEAVES = r'(?P<leaf>weight|bias|running_mean|running_var)'
 WRAPPERS = ('module.', 'model.')  # DataParallel's and Lightning's

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab.fileio.input_files import read_bytes
-from mmdeeplab.weights.protobuf import DamagedError, Message, numbers, shaped
+from mmdeeplab.weights.readers.protobuf import DamagedError, Message, numbers, shaped
 from mmdeeplab.weights.table import Array
 
 NODE, NAME, OP, ATTR, KEY, VALUE, TENSOR = 1, 1, 2, 5, 1, 2, 8

@@ -8,10 +8,10 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from mmdeeplab.weights import torchvision as importer
-from mmdeeplab.weights.peers import Peer, load
+from mmdeeplab.weights.converters import torchvision as importer
+from mmdeeplab.weights.converters.torch_layout import resnet_depth
+from mmdeeplab.weights.reference_models import Peer, load
 from mmdeeplab.weights.table import Array
-from mmdeeplab.weights.torch_layout import resnet_depth
 
 
 def network(source: Mapping[str, Array]) -> nn.Module:

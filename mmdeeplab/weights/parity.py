@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import read_bytes
-from mmdeeplab.weights import peers
-from mmdeeplab.weights.peers import Peer
+from mmdeeplab.weights import reference_models
+from mmdeeplab.weights.reference_models import Peer
 from mmdeeplab.weights.table import Array
 
 TOLERANCE = 1e-4  # of the largest logit, or of 1 if that is less
@@ -55,7 +55,7 @@ def load_peer(source: str, arrays: Mapping[str, Array], path: Path, cfg: Config)
     Raises:
         UserError: The peer is not installed, or the source has none.
     """
-    name = f'mmdeeplab.weights.peers.{source}'
+    name = f'mmdeeplab.weights.reference_models.{source}'
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -69,7 +69,7 @@ def load_peer(source: str, arrays: Mapping[str, Array], path: Path, cfg: Config)
     except ImportError as error:
         raise UserError(
             f'--check: no peer installed for {source} ({error}): '
-            + getattr(module, 'INSTALL', peers.INSTALL)
+            + getattr(module, 'INSTALL', reference_models.INSTALL)
         ) from error
 
 

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
-from mmdeeplab.weights.caffe_start import OLD, cut_for
-from mmdeeplab.weights.caffemodel import read_blobs
-from mmdeeplab.weights.npz import read_npz
-from mmdeeplab.weights.protobuf import DamagedError
+from mmdeeplab.weights.converters.caffe_start import OLD, cut_for
+from mmdeeplab.weights.readers.caffemodel import read_blobs
+from mmdeeplab.weights.readers.npz import read_npz
+from mmdeeplab.weights.readers.protobuf import DamagedError
 from mmdeeplab.weights.table import Array, Rule, Table, at
 
 LEAVES = {'weights': 'weight', 'biases': 'bias', 'mean': 'running_mean', 'variance': 'running_var'}

@@ -36,8 +36,8 @@ def from_classification(
         seed: Of the choice of filters and of the classifier.
 
     Returns:
-        Arrays for the table of :mod:`mmdeeplab.weights.caffe`; the old classifier's keep their
-        names behind ``imagenet/``.
+        Arrays for the table of :mod:`mmdeeplab.weights.converters.caffe`; the old classifier's keep
+        their names behind ``imagenet/``.
 
     Raises:
         ValueError: A kernel that no decimation of 7x7 gives, or more channels than there are.

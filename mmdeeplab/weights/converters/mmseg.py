@@ -8,14 +8,14 @@ too: our configs for these checkpoints have it.
 import re
 from collections.abc import Iterator, Mapping
 
-from mmdeeplab.weights.table import Array, Rule, Table, at
-from mmdeeplab.weights.torch_layout import (
+from mmdeeplab.weights.converters.torch_layout import (
     conv,
     conv_norm,
     read_arrays,
     resnet_depth,
     resnet_rules,
 )
+from mmdeeplab.weights.table import Array, Rule, Table, at
 
 read = read_arrays
 LICENCE = 'Apache-2.0'

@@ -7,8 +7,7 @@ Names from `models/segmentation/{deeplabv3,lraspp}.py`, `models/resnet.py`,
 import re
 from collections.abc import Iterator, Mapping
 
-from mmdeeplab.weights.table import Array, Rule, Table, at
-from mmdeeplab.weights.torch_layout import (
+from mmdeeplab.weights.converters.torch_layout import (
     aspp_rules,
     conv,
     conv_norm,
@@ -18,6 +17,7 @@ from mmdeeplab.weights.torch_layout import (
     resnet_depth,
     resnet_rules,
 )
+from mmdeeplab.weights.table import Array, Rule, Table, at
 
 read = read_arrays
 LICENCE = 'BSD-3-Clause'

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.weights.peers import Peer, load
+from mmdeeplab.weights.reference_models import Peer, load
 from mmdeeplab.weights.table import Array
 
 
