@@ -21,8 +21,8 @@ from mmdeeplab.engine.fast_hook import LOWER, training_pictures
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.evaluation.scores import scores
-from mmdeeplab.fast.calibrate import Calibration
-from mmdeeplab.fast.engines import ENGINES, LEVELS, Engine, able, measured
+from mmdeeplab.inference.accelerate.calibrate import Calibration
+from mmdeeplab.inference.accelerate.engines import ENGINES, LEVELS, Engine, able, measured
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.registry import DATASETS
 

@@ -13,7 +13,7 @@ from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.kinds import CALIBRATION, KINDS
+from mmdeeplab.inference.save_formats import CALIBRATION, KINDS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,7 @@ PICTURES = 16  # of the training split, by which int8 and bf16 are corrected
 
 @HOOKS.register_module()
 class FastHook(Hook):
-    """Evaluate by :func:`mmdeeplab.fast.accelerate`.
+    """Evaluate by :func:`mmdeeplab.inference.accelerate.accelerate`.
 
     Predictions have no logits then, so that the loss is not measured.
 
@@ -30,7 +30,7 @@ class FastHook(Hook):
         self.fast, self.keep_logits = fast, keep_logits
 
     def before_test(self, runner: Runner) -> None:
-        from mmdeeplab.fast import accelerate
+        from mmdeeplab.inference.accelerate import accelerate
 
         pictures = self._calibration(runner)
         runner.model = accelerate(runner.model.eval(), self.fast, self.keep_logits, pictures)

@@ -13,9 +13,9 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
-from mmdeeplab.inference.kinds import KINDS
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.inference.save_formats import KINDS
 
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 

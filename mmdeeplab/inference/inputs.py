@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files
-from mmdeeplab.inference.kinds import KINDS, RECORD
+from mmdeeplab.inference.save_formats import KINDS, RECORD
 
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 KNOWN = (*PICTURE_SUFFIXES, '.gif', *VIDEOS)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.finite import refuse
-from mmdeeplab.inference.borders import Resize, border_labels, kind_for
+from mmdeeplab.inference.boundary_argmax import Resize, border_labels, kind_for
 
 
 def makes_labels(model: object) -> bool:
@@ -54,7 +54,7 @@ def label_map(
     """Class of the largest logit after resizing bilinearly to ``padded``, cutting, and to ``size``.
 
     Identical to resizing every class. Where classes have areas, only the borders between them are
-    computed (:func:`mmdeeplab.inference.borders.border_labels`).
+    computed (:func:`mmdeeplab.inference.boundary_argmax.border_labels`).
 
     Args:
         logits: (C, h, w).

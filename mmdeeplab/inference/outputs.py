@@ -15,7 +15,7 @@ from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.fileio.input_files import is_regular, read_text
 from mmdeeplab.fileio.whole_files import placing, writing
-from mmdeeplab.inference.kinds import CALIBRATION, KINDS, RECORD, suffix
+from mmdeeplab.inference.save_formats import CALIBRATION, KINDS, RECORD, suffix
 from mmdeeplab.inference.segmentation import Segmentation
 
 MADE_FROM = 'predict.jsonl'
@@ -52,7 +52,7 @@ class Outputs:
 
     Args:
         folder: Made when missing.
-        kinds: What to write, of :data:`mmdeeplab.inference.kinds.KINDS`.
+        kinds: What to write, of :data:`mmdeeplab.inference.save_formats.KINDS`.
         settings: What the predictions depend on: model, weights, options.
         overwrite: Make everything anew.
 

@@ -106,7 +106,7 @@ class DeepLabPredictor:
         self.bands = input_channels(unwrap(self.model))
         self.keep_logits = not fast if keep_logits is None else keep_logits
         if fast:
-            from mmdeeplab.fast import accelerate
+            from mmdeeplab.inference.accelerate import accelerate
 
             network = self.model
             batches = (prepared(network, self.read(image)) for image in calibration)

@@ -12,7 +12,7 @@ from mmdeeplab.engine.masks import palette_picture
 from mmdeeplab.engine.pictures import colour
 from mmdeeplab.errors import choose
 from mmdeeplab.fileio.whole_files import placing
-from mmdeeplab.inference.kinds import KINDS, suffix
+from mmdeeplab.inference.save_formats import KINDS, suffix
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,9 +13,9 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import require_regular
 from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.inference.inputs import Input
-from mmdeeplab.inference.kinds import KINDS
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.inference.save_formats import KINDS
 
 FILMED = ('color', 'overlay')  # one video each; the other kinds are one file a frame
 

@@ -11,7 +11,7 @@ from benchmarks.__main__ import main
 from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.page import page, read, section
 from mmdeeplab.errors import UserError
-from mmdeeplab.fast import vino
+from mmdeeplab.inference.accelerate import vino
 
 NAMES = run.names()
 

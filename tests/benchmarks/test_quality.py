@@ -31,7 +31,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A small network that has learned nothing, a data set of three pictures to judge it by."""
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr('benchmarks.measure.SHORTEST', 0.0)
-    monkeypatch.setattr('mmdeeplab.fast.vino.installed', lambda: '')
+    monkeypatch.setattr('mmdeeplab.inference.accelerate.vino.installed', lambda: '')
     monkeypatch.setattr(run.limits, 'limits', lambda scale: {'matmul fp32': 1.0})
     root, config, weights = (tmp_path / name for name in ('voc', 'small.py', 'w.pth'))
     generate(root, MiniVoc(train=2, val=3, size=64), quiet=True)

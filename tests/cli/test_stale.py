@@ -13,9 +13,9 @@ from torch.nn import Linear
 from mmdeeplab.datasets.check import cache as seen
 from mmdeeplab.datasets.decoded_cache import through_cache
 from mmdeeplab.datasets.image_io import read_image
-from mmdeeplab.fast import choices
-from mmdeeplab.fast.choices import Choices
 from mmdeeplab.fileio.file_stamp import stamp
+from mmdeeplab.inference.accelerate import choices
+from mmdeeplab.inference.accelerate.choices import Choices
 from mmdeeplab.models.cpu_kernels.build import is_whole, with_checksum
 
 Change = Callable[[Path, bytes], None]

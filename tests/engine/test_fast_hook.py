@@ -13,7 +13,7 @@ from mmdeeplab.cli.common import open_config, set_data_root
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine import FastHook, fast_hook
 from mmdeeplab.engine.fast_hook import training_pictures
-from mmdeeplab.fast import FastSegmentor
+from mmdeeplab.inference.accelerate import FastSegmentor
 
 CONFIG = 'deeplabv3plus_mobilenetv2_voc'
 SPLIT = ['train_dataloader.dataset.split=train',

@@ -20,13 +20,13 @@ from mmdeeplab.cli.common import open_config
 from mmdeeplab.cli.predict import main
 from mmdeeplab.cli.test import what_ran
 from mmdeeplab.errors import UserError
-from mmdeeplab.fast import FastSegmentor, accelerate, engines, engines_used
-from mmdeeplab.fast.calibrate import Calibration, best_range, byte_error
-from mmdeeplab.fast.graph import Convolution
-from mmdeeplab.fast.int8 import ByteConv, scale_of
-from mmdeeplab.fast.lower import PackedConv, Plan
-from mmdeeplab.fast.passes import optimise
-from mmdeeplab.fast.record import record
+from mmdeeplab.inference.accelerate import FastSegmentor, accelerate, engines, engines_used
+from mmdeeplab.inference.accelerate.calibrate import Calibration, best_range, byte_error
+from mmdeeplab.inference.accelerate.graph import Convolution
+from mmdeeplab.inference.accelerate.int8 import ByteConv, scale_of
+from mmdeeplab.inference.accelerate.lower import PackedConv, Plan
+from mmdeeplab.inference.accelerate.passes import optimise
+from mmdeeplab.inference.accelerate.record import record
 from mmdeeplab.models.cpu_kernels import depthwise, library, rounding
 from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 from mmdeeplab.report.page import facts

@@ -7,7 +7,7 @@ import pytest
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.convert_weights import main as convert
-from mmdeeplab.fast import engines
+from mmdeeplab.inference.accelerate import engines
 
 PICTURES = 6
 TIE = 1e-3  # between the two best scores, which reach 16

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.config.shipped import config_path
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.borders import Resize, border_labels, contenders
+from mmdeeplab.inference.boundary_argmax import Resize, border_labels, contenders
 from mmdeeplab.inference.labels import label_map, makes_labels, predict_labels
 from mmdeeplab.inference.predictor import DeepLabPredictor
 

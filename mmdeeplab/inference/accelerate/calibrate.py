@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.fast.graph import Convolution, Graph, Node
-from mmdeeplab.fast.int8 import ByteConv, scale_of
-from mmdeeplab.fast.kernel_conv import has_kernel
-from mmdeeplab.fast.lower import Plan, lowered
+from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.int8 import ByteConv, scale_of
+from mmdeeplab.inference.accelerate.kernel_conv import has_kernel
+from mmdeeplab.inference.accelerate.lower import Plan, lowered
 from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 
 LEAST = 10.0  # decibels of a layer's output over its error, below which it stays in float

@@ -5,8 +5,8 @@ Only the order of floating-point sums changes, so results differ in their last b
 
 from torch import Tensor
 
-from mmdeeplab.fast.graph import Convolution, Graph, Node
-from mmdeeplab.fast.kernel_conv import has_kernel
+from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.kernel_conv import has_kernel
 
 
 def optimise(graph: Graph) -> Graph:

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.fast.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
 
 aten = torch.ops.aten
 NORMS = (aten.native_batch_norm.default, aten._native_batch_norm_legit_no_training.default)

@@ -9,14 +9,14 @@ from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.fast import vino
-from mmdeeplab.fast.calibrate import Calibration
-from mmdeeplab.fast.choices import Choices
-from mmdeeplab.fast.graph import Graph
-from mmdeeplab.fast.int8 import BytePlan, with_bytes
-from mmdeeplab.fast.lower import Plan
-from mmdeeplab.fast.passes import optimise
-from mmdeeplab.fast.record import record
+from mmdeeplab.inference.accelerate import vino
+from mmdeeplab.inference.accelerate.calibrate import Calibration
+from mmdeeplab.inference.accelerate.choices import Choices
+from mmdeeplab.inference.accelerate.graph import Graph
+from mmdeeplab.inference.accelerate.int8 import BytePlan, with_bytes
+from mmdeeplab.inference.accelerate.lower import Plan
+from mmdeeplab.inference.accelerate.passes import optimise
+from mmdeeplab.inference.accelerate.record import record
 from mmdeeplab.processor import has_bf16, has_vnni
 
 Engine = Callable[[Tensor], Tensor]
@@ -30,8 +30,9 @@ def fastest(
 ) -> tuple[str, Engine]:
     """Name and engine that take the least time on this machine, for inputs of the size of ``x``.
 
-    Measured once, in turns, printed, and kept (:class:`mmdeeplab.fast.choices.Choices`). Away from
-    CPUs there is one, bfloat16 by autocast.
+    Measured once, in turns, printed, and kept
+    (:class:`mmdeeplab.inference.accelerate.choices.Choices`). Away from CPUs there is one, bfloat16
+    by autocast.
     """
     if x.device.type != 'cpu':
         return AUTOCAST, autocast_bf16(network)

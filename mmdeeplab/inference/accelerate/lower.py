@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.fast.graph import Convolution, Graph, Node
-from mmdeeplab.fast.kernel_conv import KernelConv, has_kernel, wants_kernel
+from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.kernel_conv import KernelConv, has_kernel, wants_kernel
 from mmdeeplab.models.cpu_kernels.memory import keep_memory
 from mmdeeplab.models.layers.separable import FAR
 
@@ -75,7 +75,7 @@ class Plan:
     """A graph that can be called: values in numbered places, emptied when nobody reads them more.
 
     Args:
-        graph: After :func:`mmdeeplab.fast.passes.optimise`.
+        graph: After :func:`mmdeeplab.inference.accelerate.passes.optimise`.
         dtype: Of weights and maps. The outermost convolutions, and what lies outside of them, are
             float32 always: pixels and scores would suffer most.
     """

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
-from mmdeeplab.fast.calibrate import Calibration
-from mmdeeplab.fast.engines import Engine, fastest, ran_as, require_precision
 from mmdeeplab.finite import refuse
+from mmdeeplab.inference.accelerate.calibrate import Calibration
+from mmdeeplab.inference.accelerate.engines import Engine, fastest, ran_as, require_precision
 from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmdeeplab.fast.graph import Convolution, Graph, Node
-from mmdeeplab.fast.kernel_conv import has_kernel
-from mmdeeplab.fast.lower import CL, Plan
+from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.kernel_conv import has_kernel
+from mmdeeplab.inference.accelerate.lower import CL, Plan
 from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 
 onednn = torch.ops.onednn
@@ -83,7 +83,7 @@ def with_bytes(graph: Graph, ranges: dict[Node, tuple[float, float]], kept: set[
     Depthwise convolutions that have a kernel of ours stay in float and write bytes.
 
     Args:
-        graph: After :func:`mmdeeplab.fast.passes.optimise`; changed in place.
+        graph: After :func:`mmdeeplab.inference.accelerate.passes.optimise`; changed in place.
         ranges: Least and largest value of what convolutions read.
         kept: Convolutions that stay in float.
     """

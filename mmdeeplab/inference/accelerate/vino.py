@@ -11,8 +11,8 @@ import torch
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor, nn
 
-from mmdeeplab.fast.calibrate import Calibration, best_range, some
-from mmdeeplab.fast.int8 import scale_of
+from mmdeeplab.inference.accelerate.calibrate import Calibration, best_range, some
+from mmdeeplab.inference.accelerate.int8 import scale_of
 
 CONVOLUTIONS = {'Convolution': 1, 'GroupConvolution': 2}
 """Kinds of nodes, and how many leading axes of their weights tell the output channel."""

@@ -5,7 +5,7 @@ from math import inf
 import torch
 from torch import Tensor
 
-from mmdeeplab.fast.graph import Convolution, Node
+from mmdeeplab.inference.accelerate.graph import Convolution, Node
 from mmdeeplab.models.cpu_kernels.depthwise import Depthwise, available
 from mmdeeplab.models.layers.separable import FAR
 
