@@ -17,7 +17,7 @@ from benchmarks.case import Comparison, Scale, Skip, Trained, Variant, Within, W
 from benchmarks.cases.inference import FAST
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.cli.common import open_config, require_data, set_data_root
-from mmdeeplab.engine.fast_hook import LOWER, training_pictures
+from mmdeeplab.engine.hooks.accelerate import LOWER, training_pictures
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.evaluation.scores import scores

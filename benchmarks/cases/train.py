@@ -17,9 +17,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import networks
 from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.cases.inference import SMALL, XCEPTION
-from mmdeeplab.engine.amp import AutocastOptimWrapper
-from mmdeeplab.engine.economy import economise
-from mmdeeplab.engine.non_finite import guarded
+from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
+from mmdeeplab.engine.optim.memory_format import economise
+from mmdeeplab.engine.optim.non_finite import guarded
 
 # Less memory than half of smp's in float32.
 HALF = (

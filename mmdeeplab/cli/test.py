@@ -84,7 +84,7 @@ def test(args: argparse.Namespace) -> None:
     from mmengine import dist
 
     from mmdeeplab.config.protocols import find_protocols, set_protocol
-    from mmdeeplab.engine.data_check import with_check
+    from mmdeeplab.engine.hooks.data_check import with_check
 
     with_check(cfg)
     names = find_protocols(cfg, args.protocol)

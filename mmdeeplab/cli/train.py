@@ -73,8 +73,8 @@ def run(cfg: Config, args: argparse.Namespace, notices: list[str]) -> None:
     preflight = dict(type='mmdeeplab.PreflightHook')
     hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook != preflight]
     cfg.custom_hooks = hooks if args.no_preflight else [*hooks, preflight]  # a dump has it already
-    from mmdeeplab.engine.data_check import prepare_data, with_check
-    from mmdeeplab.engine.lost_rank import explained
+    from mmdeeplab.engine.distributed.lost_rank import explained
+    from mmdeeplab.engine.hooks.data_check import prepare_data, with_check
     from mmdeeplab.engine.runner import DeepLabRunner
     from mmdeeplab.engine.trackers import require_trackers
 

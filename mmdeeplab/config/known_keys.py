@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcesso
 from torch.utils.data import DataLoader
 
 from mmdeeplab.config.registered import arguments, find_class, parameter, place
-from mmdeeplab.engine.recipe import ROWS
+from mmdeeplab.engine.hooks.recipe import ROWS
 from mmdeeplab.inference.crf import DenseCRF
 
 HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')

@@ -1,20 +1,20 @@
 """What runs a model: the runner, its hooks, mixed precision, checkpoints."""
 
-from mmdeeplab.engine.amp import AutocastOptimWrapper
-from mmdeeplab.engine.checkpoint_hook import CheckpointHook
-from mmdeeplab.engine.data_check import DataCheckHook
-from mmdeeplab.engine.data_share import DataShareHook
-from mmdeeplab.engine.early_stopping import EarlyStopping
-from mmdeeplab.engine.fast_hook import FastHook
+from mmdeeplab.engine.hooks.accelerate import FastHook
+from mmdeeplab.engine.hooks.checkpoint_hook import CheckpointHook
+from mmdeeplab.engine.hooks.data_check import DataCheckHook
+from mmdeeplab.engine.hooks.data_time import DataShareHook
+from mmdeeplab.engine.hooks.degenerate_rates import RateCheckHook
+from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
+from mmdeeplab.engine.hooks.heartbeat import PulseHook
+from mmdeeplab.engine.hooks.masks import MaskHook
+from mmdeeplab.engine.hooks.pictures import PictureHook
+from mmdeeplab.engine.hooks.preflight import PreflightHook
+from mmdeeplab.engine.hooks.progress import ProgressHook
+from mmdeeplab.engine.hooks.recipe import RecipeHook
 from mmdeeplab.engine.log_files import LocalVisBackend
 from mmdeeplab.engine.loops import EpochBasedTrainLoop
-from mmdeeplab.engine.masks import MaskHook
-from mmdeeplab.engine.pictures import PictureHook
-from mmdeeplab.engine.preflight import PreflightHook
-from mmdeeplab.engine.progress import ProgressHook
-from mmdeeplab.engine.pulse import PulseHook
-from mmdeeplab.engine.rate_check import RateCheckHook
-from mmdeeplab.engine.recipe import RecipeHook
+from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
 from mmdeeplab.engine.runner import DeepLabRunner
 
 __all__ = [

@@ -25,17 +25,17 @@ from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.config.diff import differences, settings
 from mmdeeplab.datasets.samplers import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
+from mmdeeplab.engine.hooks.heartbeat import PulseHook
+from mmdeeplab.engine.hooks.resumed_validation import VALIDATED, ResumedValidationHook
+from mmdeeplab.engine.hooks.shared_buffers import SharedBuffersHook
+from mmdeeplab.engine.hooks.step_seed import StepSeedHook
 from mmdeeplab.engine.loops import counts_epochs, is_complete, position
-from mmdeeplab.engine.pulse import PulseHook
 from mmdeeplab.engine.resume import (
     kinds,
     restore_gradients,
     restore_schedule,
     unfinished_gradients,
 )
-from mmdeeplab.engine.resumed_validation import VALIDATED, ResumedValidationHook
-from mmdeeplab.engine.shared_buffers import SharedBuffersHook
-from mmdeeplab.engine.step_seed import StepSeedHook
 from mmdeeplab.engine.triggered import TriggeredRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.diff import settings
-from mmdeeplab.engine.param_groups import parameter_order, regrouped
+from mmdeeplab.engine.optim.param_groups import parameter_order, regrouped
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:

@@ -45,14 +45,14 @@ from mmdeeplab.engine.batches import (
     whole_batches,
 )
 from mmdeeplab.engine.building import building
-from mmdeeplab.engine.early_stopping import early_stopping
-from mmdeeplab.engine.economy import economise
+from mmdeeplab.engine.distributed.lost_worker import FetchDeathsHook, loader_explained
+from mmdeeplab.engine.distributed.ranks import join_ranks
+from mmdeeplab.engine.hooks.early_stopping import early_stopping
+from mmdeeplab.engine.hooks.preemption import PreemptionHook
 from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
-from mmdeeplab.engine.lost_worker import FetchDeathsHook, loader_explained
-from mmdeeplab.engine.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
-from mmdeeplab.engine.param_groups import MergingOptimWrapperConstructor
-from mmdeeplab.engine.preemption import PreemptionHook
-from mmdeeplab.engine.ranks import join_ranks
+from mmdeeplab.engine.optim.memory_format import economise
+from mmdeeplab.engine.optim.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
+from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.engine.resume import take_own_weights
 from mmdeeplab.engine.trackers import start_backends, with_backends

@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmdeeplab.engine.pictures import VOID_COLOUR, colour, seen
+from mmdeeplab.engine.hooks.pictures import VOID_COLOUR, colour, seen
 from mmdeeplab.evaluation.per_image import short_names
 
 SIDE = 420  # pixels of a panel's long side at most

@@ -5,7 +5,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.masks import SERVER_FOLDER
+from mmdeeplab.engine.hooks.masks import SERVER_FOLDER
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
 from mmdeeplab.report.page import write_report
 from mmdeeplab.report.pictures import draw_examples

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.find import newest_valid
-from mmdeeplab.engine.lost_rank import explained
+from mmdeeplab.engine.distributed.lost_rank import explained
 from mmdeeplab.randomness import derive
 from mmdeeplab.torture.tiny import fingerprint, run_state, tiny_runner
 

@@ -15,8 +15,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.find import newest_valid, read_summary
-from mmdeeplab.engine.preemption import SIGNALS
-from mmdeeplab.engine.signal_watch import ECHO
+from mmdeeplab.engine.distributed.signal_watch import ECHO
+from mmdeeplab.engine.hooks.preemption import SIGNALS
 from mmdeeplab.torture import Outcome
 from mmdeeplab.torture.tiny import fork, tiny_runner, wait, warm
 

@@ -12,7 +12,7 @@ from mmdeeplab.datasets import VOCFolderDataset
 from mmdeeplab.datasets.check.kinds import ERROR, KINDS
 from mmdeeplab.datasets.check.report import Report, examine
 from mmdeeplab.datasets.image_io import read_image
-from mmdeeplab.engine.data_check import prepare_data
+from mmdeeplab.engine.hooks.data_check import prepare_data
 from mmdeeplab.errors import UserError
 
 BOTH = pytest.mark.parametrize('split', ['train', 'val'])

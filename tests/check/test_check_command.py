@@ -30,7 +30,7 @@ from mmdeeplab.cli.check_dataset import main
 from mmdeeplab.datasets.check import cache as cache_module
 from mmdeeplab.datasets.check import scan as scan_module
 from mmdeeplab.datasets.check.report import examine
-from mmdeeplab.engine import ranks
+from mmdeeplab.engine.distributed import ranks
 from mmdeeplab.errors import UserError
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 

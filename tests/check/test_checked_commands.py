@@ -11,7 +11,7 @@ from PIL import Image
 from mmdeeplab.cli import check_dataset, train
 from mmdeeplab.cli import test as test_command
 from mmdeeplab.cli.common import open_config
-from mmdeeplab.engine.data_check import with_check
+from mmdeeplab.engine.hooks.data_check import with_check
 from mmdeeplab.torture.mini import CONFIG, OPTIONS, call, draw
 
 EMA = "custom_hooks=[{'type':'EMAHook'}]"

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmdeeplab.engine import amp
-from mmdeeplab.engine.amp import AutocastOptimWrapper
+from mmdeeplab.engine.optim import amp
+from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
 
 
 @pytest.mark.parametrize('supported', [True, False])

@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.logging import MessageHub
 
-from mmdeeplab.engine.data_share import DataShareHook
+from mmdeeplab.engine.hooks.data_time import DataShareHook
 
 
 def train(waits: list[float], name: str) -> tuple[list[float], list[str]]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from mmengine.logging import MessageHub
 
-from mmdeeplab.engine.early_stopping import EarlyStopping, early_stopping
+from mmdeeplab.engine.hooks.early_stopping import EarlyStopping, early_stopping
 from mmdeeplab.errors import UserError
 
 

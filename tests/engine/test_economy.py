@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from mmdeeplab.engine.economy import economise, recompute
+from mmdeeplab.engine.optim.memory_format import economise, recompute
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.norms.fused import FusedBatchNorm2d
 

@@ -11,8 +11,9 @@ from torch import nn
 
 from mmdeeplab.cli.common import open_config, set_data_root
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.engine import FastHook, fast_hook
-from mmdeeplab.engine.fast_hook import training_pictures
+from mmdeeplab.engine import FastHook
+from mmdeeplab.engine.hooks import accelerate
+from mmdeeplab.engine.hooks.accelerate import training_pictures
 from mmdeeplab.inference.accelerate import FastSegmentor
 
 CONFIG = 'deeplabv3plus_mobilenetv2_voc'
@@ -23,7 +24,7 @@ SPLIT = ['train_dataloader.dataset.split=train',
 def test_the_training_split_corrects_lower_precision_alone(
     tmp_path: Path, build: Callable[..., nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fast_hook, 'PICTURES', 2)
+    monkeypatch.setattr(accelerate, 'PICTURES', 2)
     generate(tmp_path / 'voc', MiniVoc(train=5, val=1, size=48), quiet=True)
     cfg = open_config(CONFIG, SPLIT)
     set_data_root(cfg, str(tmp_path / 'voc'))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from torch.utils.data import get_worker_info
 
-from mmdeeplab.engine.lost_worker import explain
+from mmdeeplab.engine.distributed.lost_worker import explain
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import Count, Noise, Trace, tiny_runner
 

@@ -19,8 +19,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from mmdeeplab.engine.amp import AutocastOptimWrapper
-from mmdeeplab.engine.non_finite import guarded
+from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
+from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import all_finite, broken, ids, refuse, refuse_logits
 from mmdeeplab.torture import nonfinite

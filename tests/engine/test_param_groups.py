@@ -7,7 +7,7 @@ import torch
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
-from mmdeeplab.engine.param_groups import (
+from mmdeeplab.engine.optim.param_groups import (
     MergingOptimWrapperConstructor,
     parameter_order,
     regrouped,

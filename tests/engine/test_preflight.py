@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdeeplab.engine import preflight
-from mmdeeplab.engine.preflight import PreflightHook
+from mmdeeplab.engine.hooks import preflight
+from mmdeeplab.engine.hooks.preflight import PreflightHook
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import BATCH, Noise, Toy, Trace, fingerprint, run_state, tiny_runner
 

@@ -9,7 +9,15 @@ from mmengine.config import Config
 from mmengine.optim import PolyLR
 from places import ROOT
 
-from mmdeeplab.engine.recipe import UNKNOWN, RecipeHook, compare, crop, effective, schedule, table
+from mmdeeplab.engine.hooks.recipe import (
+    UNKNOWN,
+    RecipeHook,
+    compare,
+    crop,
+    effective,
+    schedule,
+    table,
+)
 from mmdeeplab.models.norms.policy import Plan
 
 LEAVES = sorted((ROOT / 'configs').glob('*_voc.py'))

@@ -11,9 +11,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch.nn.functional import cross_entropy
 
-from mmdeeplab.engine import recipe
-from mmdeeplab.engine.early_stopping import EarlyStopping
-from mmdeeplab.engine.preflight import PreflightHook
+from mmdeeplab.engine.hooks import recipe
+from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
+from mmdeeplab.engine.hooks.preflight import PreflightHook
 from mmdeeplab.errors import UserError
 from mmdeeplab.torture.tiny import Toy, Trace, on_ranks, tiny_runner
 

@@ -13,7 +13,7 @@ from mmseg.registry import DATASETS
 from mmdeeplab.datasets import VOCFolderDataset
 from mmdeeplab.datasets.check import scan
 from mmdeeplab.datasets.check.report import examine
-from mmdeeplab.engine.data_check import check_classes, root_of
+from mmdeeplab.engine.hooks.data_check import check_classes, root_of
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.errors import UserError
 

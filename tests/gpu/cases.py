@@ -110,7 +110,7 @@ def sync_norm(folder: Path) -> int:
     import torch
     from torch import nn
 
-    from mmdeeplab.engine.group import join
+    from mmdeeplab.engine.distributed.process_group import join
     from mmdeeplab.models.norms.sync_batch_norm import SyncBatchNorm
 
     if not torch.distributed.is_initialized():

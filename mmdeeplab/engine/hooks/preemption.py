@@ -13,9 +13,9 @@ from mmengine import dist
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
+from mmdeeplab.engine.distributed.ranks import TIMEOUT
+from mmdeeplab.engine.distributed.signal_watch import LIMITS, SignalWatch
 from mmdeeplab.engine.loops import resumes_anywhere
-from mmdeeplab.engine.ranks import TIMEOUT
-from mmdeeplab.engine.signal_watch import LIMITS, SignalWatch
 
 SIGNALS = tuple(LIMITS)
 
@@ -27,7 +27,7 @@ class PreemptionHook(Hook):
     whichever of them got the signal. During validation the weights of the last step are saved; the
     resumed run makes that validation anew. A second signal ends the process at once with its own
     code, and a step that does not end for waiting is given up
-    (:mod:`mmdeeplab.engine.signal_watch`).
+    (:mod:`mmdeeplab.engine.distributed.signal_watch`).
     """
 
     priority = 'LOWEST'  # when everything else has seen the step
@@ -92,7 +92,7 @@ class PreemptionHook(Hook):
 
     def save(self, runner: Runner, done: int) -> str:
         """Save the state after ``done`` iterations; why not, where it cannot be."""
-        from mmdeeplab.engine.checkpoint_hook import LAST, CheckpointHook
+        from mmdeeplab.engine.hooks.checkpoint_hook import LAST, CheckpointHook
 
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
         if not hooks or not resumes_anywhere(runner.train_loop):

@@ -16,7 +16,7 @@ from mmdeeplab.config.class_weight import fill_in, wanted
 from mmdeeplab.datasets.check.report import Report, allowed_kinds, examine
 from mmdeeplab.datasets.check.sources import sources
 from mmdeeplab.datasets.check.text import sentence, summary
-from mmdeeplab.engine.ranks import join_ranks, on_first_rank
+from mmdeeplab.engine.distributed.ranks import join_ranks, on_first_rank
 from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
 

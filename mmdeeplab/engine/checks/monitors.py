@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.early_stopping import EarlyStopping
-from mmdeeplab.engine.schedule_check import schedules
+from mmdeeplab.engine.checks.schedules import schedules
+from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
 from mmdeeplab.errors import UserError, did_you_mean
 
 

@@ -15,7 +15,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import BaseLoop, Runner, TestLoop, ValLoop
 from torch.utils import data
 
-from mmdeeplab.engine.preemption import PreemptionHook
+from mmdeeplab.engine.hooks.preemption import PreemptionHook
 from mmdeeplab.errors import UserError
 
 LOADING = str(Path(data.__file__).parent)

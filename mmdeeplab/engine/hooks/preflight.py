@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader
 
 from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, unwrap
 from mmdeeplab.engine.batches import is_infinite
-from mmdeeplab.engine.loss_terms import check_terms
-from mmdeeplab.engine.monitors import check_has_validation, check_scores
-from mmdeeplab.engine.run_checks import check_custom_keys, check_lengths
-from mmdeeplab.engine.schedule_check import misfits
+from mmdeeplab.engine.checks.lengths import check_custom_keys, check_lengths
+from mmdeeplab.engine.checks.loss_terms import check_terms
+from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
+from mmdeeplab.engine.checks.schedules import misfits
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.evaluator import collision
 from mmdeeplab.finite import all_finite, ids, listed, refuse_logits

@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from mmdeeplab.engine.masks import image_names
+from mmdeeplab.engine.hooks.masks import image_names
 from mmdeeplab.evaluation.confusion import class_ids
 from mmdeeplab.registry import HOOKS
 

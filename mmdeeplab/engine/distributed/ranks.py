@@ -9,7 +9,7 @@ import torch
 import torch.distributed
 from mmengine import dist
 
-from mmdeeplab.engine.group import join
+from mmdeeplab.engine.distributed.process_group import join
 from mmdeeplab.errors import UserError
 
 BEAT = 5.0

@@ -20,8 +20,8 @@ from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.checkpoint.store import snapshot
 from mmdeeplab.command_names import tool
 from mmdeeplab.engine.building import building
+from mmdeeplab.engine.hooks.resumed_validation import VALIDATED
 from mmdeeplab.engine.loops import counts_epochs
-from mmdeeplab.engine.resumed_validation import VALIDATED
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import NotSaved, probe, replacing, sweep
 from mmdeeplab.registry import HOOKS

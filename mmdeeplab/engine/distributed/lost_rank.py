@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.pulse import PulseHook
+from mmdeeplab.engine.hooks.heartbeat import PulseHook
 
 # How gloo and NCCL begin to say that another process does not answer.
 SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', 'gloo/transport',

@@ -15,7 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.distributed import PrefixStore, Store, TCPStore
 
-from mmdeeplab.engine.ranks import TIMEOUT
+from mmdeeplab.engine.distributed.ranks import TIMEOUT
 from mmdeeplab.registry import HOOKS
 
 PERIOD = 1.0  # seconds between two signs of life

@@ -1,0 +1,1 @@
+"""Several processes: how they meet, wait for each other, answer signals and die."""
