@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mmdeeplab.cli.doctor.facts import look_at_machine
 from mmdeeplab.datasets.check.cache import Cache as Seen
-from mmdeeplab.doctor.facts import look_at_machine
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.weights.model_zoo import Cache as Weights
 

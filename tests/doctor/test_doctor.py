@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdeeplab.doctor.facts import (
+from mmdeeplab.cli.doctor.facts import (
     GIB,
     Facts,
     Machine,
@@ -22,11 +22,11 @@ from mmdeeplab.doctor.facts import (
     usable_cores,
     versions,
 )
-from mmdeeplab.doctor.finding import ERROR, WARNING
-from mmdeeplab.doctor.kernel_probe import kernel_facts
-from mmdeeplab.doctor.kernels import Kernels, try_kernels
-from mmdeeplab.doctor.packages import numbers
-from mmdeeplab.doctor.report import describe, judge, render
+from mmdeeplab.cli.doctor.finding import ERROR, WARNING
+from mmdeeplab.cli.doctor.kernel_probe import kernel_facts
+from mmdeeplab.cli.doctor.kernels import Kernels, try_kernels
+from mmdeeplab.cli.doctor.packages import numbers
+from mmdeeplab.cli.doctor.report import describe, judge, render
 
 PYTHON = '/a b/bin/python'
 NEEDS = ('torch>=2.4', 'numpy>=1.26', 'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6',

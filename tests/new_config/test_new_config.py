@@ -13,11 +13,11 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 
 from mmdeeplab.cli.new_config import main
+from mmdeeplab.cli.new_config.network import available, find_network
+from mmdeeplab.cli.new_config.plan import make_plan
 from mmdeeplab.datasets.discovery.layout import divide, find_layout
 from mmdeeplab.datasets.discovery.pairs import Pairs, pair
 from mmdeeplab.errors import UserError
-from mmdeeplab.new_config.network import available, find_network
-from mmdeeplab.new_config.plan import make_plan
 
 COLOURS = {0: (0, 0, 0), 1: (200, 10, 10), 2: (10, 10, 200), 255: (255, 255, 255)}
 

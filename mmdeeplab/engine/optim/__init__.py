@@ -1,1 +1,1 @@
-"""Steps of the optimiser: precision, memory, groups of parameters, gradients that are not finite."""
+"""The optimiser's side of a step: precision, memory, groups of parameters, NaN in gradients."""

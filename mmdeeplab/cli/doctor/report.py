@@ -1,9 +1,9 @@
 """The doctor's report in words."""
 
-from mmdeeplab.doctor.facts import Facts, title
-from mmdeeplab.doctor.finding import ERROR, Finding
-from mmdeeplab.doctor.machine import in_gib, judge_machine
-from mmdeeplab.doctor.packages import OPENCV, ORIGINALS, judge_packages, pip
+from mmdeeplab.cli.doctor.facts import Facts, title
+from mmdeeplab.cli.doctor.finding import ERROR, Finding
+from mmdeeplab.cli.doctor.machine import in_gib, judge_machine
+from mmdeeplab.cli.doctor.packages import OPENCV, ORIGINALS, judge_packages, pip
 
 
 def judge(facts: Facts) -> list[Finding]:

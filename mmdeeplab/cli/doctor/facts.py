@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 
 from mmdeeplab import __version__
+from mmdeeplab.cli.doctor.ask import ask
+from mmdeeplab.cli.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.config.shipped import HOME
-from mmdeeplab.doctor.ask import ask
-from mmdeeplab.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.fileio.cache_dir import cache_folder
 
 GIB = 2**30
@@ -191,4 +191,4 @@ def can_write(folder: Path) -> bool:
 
 
 def title() -> str:
-    return f'mmdeeplab {__version__} in {Path(__file__).resolve().parents[1]}'
+    return f'mmdeeplab {__version__} in {Path(__file__).resolve().parents[2]}'

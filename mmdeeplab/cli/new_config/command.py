@@ -15,10 +15,10 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
+    from mmdeeplab.cli.new_config.network import Network
+    from mmdeeplab.cli.new_config.plan import Plan
     from mmdeeplab.datasets.check.report import Report
     from mmdeeplab.datasets.discovery.layout import Layout
-    from mmdeeplab.new_config.network import Network
-    from mmdeeplab.new_config.plan import Plan
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,10 +60,10 @@ def new_config(args: argparse.Namespace) -> None:
     beside = out.with_name(f'{out.stem}_data').resolve()
     require_free(out, beside, args.force)
     quiet_imports()
+    from mmdeeplab.cli.new_config.network import find_network
+    from mmdeeplab.cli.new_config.plan import make_plan
+    from mmdeeplab.cli.new_config.text import config_text, data_root
     from mmdeeplab.datasets.discovery.look import class_names, ids_of, is_named, look, typical_size
-    from mmdeeplab.new_config.network import find_network
-    from mmdeeplab.new_config.plan import make_plan
-    from mmdeeplab.new_config.text import config_text, data_root
 
     network = find_network(args.version, args.backbone)
     weights = find_checkpoint(args.weights).resolve() if args.weights else None

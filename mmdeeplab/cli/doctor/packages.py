@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterator, Sequence
 
-from mmdeeplab.doctor.facts import Facts, Requirement
-from mmdeeplab.doctor.finding import ERROR, WARNING, Finding
+from mmdeeplab.cli.doctor.facts import Facts, Requirement
+from mmdeeplab.cli.doctor.finding import ERROR, WARNING, Finding
 
 PYTHON = (3, 10)
 ORIGINALS = {

@@ -20,9 +20,9 @@ def doctor(args: argparse.Namespace) -> None:
     Raises:
         UserError: Something is wrong; warnings alone are not.
     """
-    from mmdeeplab.doctor.facts import gather
-    from mmdeeplab.doctor.finding import ERROR
-    from mmdeeplab.doctor.report import describe, judge, render
+    from mmdeeplab.cli.doctor.facts import gather
+    from mmdeeplab.cli.doctor.finding import ERROR
+    from mmdeeplab.cli.doctor.report import describe, judge, render
 
     facts = gather()
     findings = judge(facts)

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdeeplab.doctor.ask import ask
+from mmdeeplab.cli.doctor.ask import ask
 
 
 @dataclass(frozen=True)

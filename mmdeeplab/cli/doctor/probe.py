@@ -1,6 +1,6 @@
 """Import the stack in a process of its own, which may crash, and print a JSON line a finding.
 
-Run as a file by :mod:`mmdeeplab.doctor.facts`; imports nothing of ours.
+Run as a file by :mod:`mmdeeplab.cli.doctor.facts`; imports nothing of ours.
 """
 
 import importlib
@@ -29,7 +29,7 @@ def probe() -> None:
 
 
 def torch_facts() -> dict:
-    """What :class:`mmdeeplab.doctor.facts.Torch` holds."""
+    """What :class:`mmdeeplab.cli.doctor.facts.Torch` holds."""
     import torch
 
     available = torch.cuda.is_available()

@@ -1,6 +1,6 @@
 """Compile and load the C kernels in a process of its own, and print a JSON line of how that went.
 
-Run as a file by :mod:`mmdeeplab.doctor.kernels`.
+Run as a file by :mod:`mmdeeplab.cli.doctor.kernels`.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def kernel_facts() -> dict:
-    """What :class:`mmdeeplab.doctor.kernels.Kernels` holds."""
+    """What :class:`mmdeeplab.cli.doctor.kernels.Kernels` holds."""
     import torch
 
     from mmdeeplab.models.cpu_kernels import build
@@ -35,5 +35,5 @@ def kernel_facts() -> dict:
 
 
 if __name__ == '__main__':
-    sys.path[0] = str(Path(__file__).resolve().parents[2])  # in the place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])  # in the place of this folder
     print(json.dumps(dict(kernels=kernel_facts())))

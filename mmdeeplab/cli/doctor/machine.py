@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from mmdeeplab.doctor.facts import GIB, Facts
-from mmdeeplab.doctor.finding import ERROR, WARNING, Finding
-from mmdeeplab.doctor.packages import pip
+from mmdeeplab.cli.doctor.facts import GIB, Facts
+from mmdeeplab.cli.doctor.finding import ERROR, WARNING, Finding
+from mmdeeplab.cli.doctor.packages import pip
 
 COMPILER = 'apt install gcc libc6-dev'  # Debian's names
 WHEELS = 'https://download.pytorch.org/whl'

@@ -1,1 +1,0 @@
-"""Looks at an installation and says what is wrong with it; works where the stack does not."""

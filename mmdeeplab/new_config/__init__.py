@@ -1,1 +1,0 @@
-"""From a folder of images and masks to a config that trains on it."""
