@@ -13,7 +13,19 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
     return Registry(name, parent=parent, scope='mmdeeplab', locations=list(locations))
 
 
-MODELS = _child('model', root.MODELS, 'mmdeeplab.models')
+MODELS = _child(
+    'model',
+    root.MODELS,
+    'mmdeeplab.models.backbones',
+    'mmdeeplab.models.necks',
+    'mmdeeplab.models.decode_heads',
+    'mmdeeplab.models.losses',
+    'mmdeeplab.models.segmentors',
+    'mmdeeplab.models.data_preprocessor',
+    'mmdeeplab.inference.multi_scale',
+    'mmdeeplab.inference.sliding',
+    'mmdeeplab.inference.crf_model',
+)
 DATASETS = _child('dataset', root.DATASETS, 'mmdeeplab.datasets')
 DATA_SAMPLERS = _child('data sampler', root.DATA_SAMPLERS, 'mmdeeplab.datasets')
 TRANSFORMS = _child('transform', root.TRANSFORMS, 'mmdeeplab.datasets')

@@ -261,7 +261,9 @@ def quiet_imports() -> None:
     """Import the stack without its notices about parts that we do not use."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        import mmdeeplab.datasets
-        import mmdeeplab.models  # noqa: F401
+        from mmdeeplab.registry import DATASETS, MODELS
+
+        for registry in (DATASETS, MODELS):
+            registry.import_from_location()
     warnings.filterwarnings('ignore', category=DeprecationWarning)
     warnings.filterwarnings('ignore', category=FutureWarning)

@@ -13,7 +13,7 @@ from mmseg.registry import MODELS as MMSEG
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import mmdeeplab.models  # noqa: F401  registers the losses
+import mmdeeplab.models.losses  # noqa: F401  registers them
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.losses.replace import OTHER_TARGETS, WHY, replace_losses
 from mmdeeplab.registry import MODELS

@@ -7,6 +7,7 @@ from typing import Any
 from mmseg.models import segmentors as mmseg
 from torch import Tensor
 
+from mmdeeplab.checkpoint import mmengine_loader  # noqa: F401  MMEngine reads our checkpoints by it
 from mmdeeplab.checkpoint.key_prefixes import unwrapped
 from mmdeeplab.checkpoint.load import check_fit
 from mmdeeplab.models.losses import replace_losses
