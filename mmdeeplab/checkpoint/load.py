@@ -10,17 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseTTAModel, is_model_wrapper
-from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.key_prefixes import held
 from mmdeeplab.checkpoint.mismatch import describe
 from mmdeeplab.command_names import tool
-from mmdeeplab.engine.window import Window
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import require_bounded_zip
 from mmdeeplab.fileio.input_files import require_regular
@@ -134,49 +131,6 @@ def check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             if broken := archive.testzip():
                 raise ValueError(f'{broken} inside does not fit its checksum')
-
-
-class PlainHistoryHook(Hook):
-    """Keep the history of logged values as tensors in checkpoints, and keep it short.
-
-    MMEngine's own objects hold a million values of every scalar and copy them at each step; the
-    windows of the log need far fewer (:class:`~mmdeeplab.engine.window.Window`).
-
-    Args:
-        length: Values kept of every scalar.
-    """
-
-    priority = 'VERY_LOW'
-
-    def __init__(self, length: int = 10_000) -> None:
-        self.length = length
-
-    def after_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        scalars = runner.message_hub.log_scalars
-        for key, buffer in scalars.items():
-            if type(buffer) is HistoryBuffer:
-                scalars[key] = Window(buffer, self.length)
-
-    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        hub = checkpoint['message_hub']
-        plain = {
-            key: [*map(torch.from_numpy, buffer.data), buffer.max_length]
-            for key, buffer in hub['log_scalars'].items()
-        }
-        known = {*plain, *hub['runtime_info']}
-        resumed = {key: value for key, value in hub['resumed_keys'].items() if key in known}
-        checkpoint['message_hub'] = {**hub, 'log_scalars': plain, 'resumed_keys': resumed}
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        for key, value in checkpoint.get('message_hub', {}).get('log_scalars', {}).items():
-            if isinstance(value, HistoryBuffer):  # in MMEngine's own files
-                continue
-            history, counts, length = value
-            buffer = HistoryBuffer(history.tolist(), counts.tolist(), length)
-            checkpoint['message_hub']['log_scalars'][key] = buffer
-        if hub := checkpoint.get('message_hub'):  # MMEngine tells of every other key
-            known = {*hub['log_scalars'], *hub['runtime_info']}
-            hub['resumed_keys'] = {k: v for k, v in hub['resumed_keys'].items() if k in known and v}
 
 
 def unwrap(model: Any) -> Any:

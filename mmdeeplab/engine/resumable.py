@@ -36,12 +36,11 @@ from mmdeeplab.engine.resume import (
     restore_schedule,
     unfinished_gradients,
 )
-from mmdeeplab.engine.triggered import TriggeredRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
 
 
-class ResumableRunner(TriggeredRunner):
+class ResumableRunner(Runner):
     """Saves by :mod:`mmdeeplab.checkpoint` and restores everything that a run depends on.
 
     Nothing found in a checkpoint is executed (MMEngine's ``resume`` runs the configuration text).

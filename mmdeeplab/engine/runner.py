@@ -25,13 +25,7 @@ import mmdeeplab
 from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
 from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, transfer
 from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
-from mmdeeplab.checkpoint.load import (
-    PlainHistoryHook,
-    check_fit,
-    read_checkpoint,
-    require_weights,
-    unwrap,
-)
+from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights, unwrap
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.config.ignore_index import unify_ignore_index
 from mmdeeplab.config.registered import find_class
@@ -48,6 +42,7 @@ from mmdeeplab.engine.building import building
 from mmdeeplab.engine.distributed.lost_worker import FetchDeathsHook, loader_explained
 from mmdeeplab.engine.distributed.ranks import join_ranks
 from mmdeeplab.engine.hooks.early_stopping import early_stopping
+from mmdeeplab.engine.hooks.plain_history import PlainHistoryHook
 from mmdeeplab.engine.hooks.preemption import PreemptionHook
 from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
 from mmdeeplab.engine.optim.memory_format import economise

@@ -10,7 +10,8 @@ from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 from torch import nn
 
-from mmdeeplab.checkpoint.load import PlainHistoryHook, check_fit, read_checkpoint, require_weights
+from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights
+from mmdeeplab.engine.hooks.plain_history import PlainHistoryHook
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
 
