@@ -24,16 +24,16 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Fill the page of the commands from their own parsers."""
     if MARK not in markdown:
         return markdown
-    from mmdeeplab.cli.main import commands
+    from mmdeeplab.cli.main import COMMANDS
 
-    return markdown.replace(MARK, '\n'.join(section(*pair) for pair in commands().items()))
+    return markdown.replace(MARK, '\n'.join(map(section, COMMANDS)))
 
 
-def section(name: str, sentence: str) -> str:
+def section(name: str) -> str:
     """Heading, sentence and a table of arguments of one command and its own commands."""
     module = importlib.import_module(f'mmdeeplab.cli.{name.replace("-", "_")}')
     parser = module._parser()
-    return f'## {name}\n\n{sentence}\n\n' + table(parser) + '\n' + below(name, parser)
+    return f'## {name}\n\n{parser.description}\n\n' + table(parser) + '\n' + below(name, parser)
 
 
 def below(name: str, parser: argparse.ArgumentParser) -> str:

@@ -5,7 +5,7 @@ import sys
 
 import _env  # noqa: F401
 
-from mmdeeplab.cli.ablate import main
+from benchmarks.ablation.command import main
 
 if __name__ == '__main__':
     sys.exit(main())

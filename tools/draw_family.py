@@ -3,9 +3,11 @@
 
 import sys
 
-import _env  # noqa: F401
+import _env
 
-from mmdeeplab.cli.draw_family import main
+sys.path.insert(1, str(_env.ROOT / 'docs'))  # in a checkout only
+
+from figures.command import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -3,9 +3,11 @@
 
 import sys
 
-import _env  # noqa: F401
+import _env
 
-from mmdeeplab.cli.torture import main
+sys.path.insert(1, str(_env.ROOT / 'tests'))  # in a checkout only
+
+from robustness.command import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import importlib
 import sys
-from pathlib import Path
 
 from mmdeeplab import __version__
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import did_you_mean
 
-
-def commands() -> dict[str, str]:
-    """Name -> sentence of each command: the modules beside this one with a parser and a main.
-
-    They are read, not imported, so that help is there at once.
-    """
-    found = {}
-    for path in sorted(Path(__file__).parent.glob('[a-z]*.py')):
-        tree = ast.parse(path.read_text(encoding='utf-8'))
-        names = {name for node in tree.body for name in _defined(node)}
-        if {'_parser', 'main'} <= names:
-            sentence = (ast.get_docstring(tree) or '').partition('\n\n')[0]
-            found[path.stem.replace('_', '-')] = ' '.join(sentence.split())
-    return found
-
-
-def _defined(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef):
-        return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+# ``NAME-OF-ONE`` is ``mmdeeplab.cli.name_of_one``, which is imported when it is called.
+COMMANDS = {
+    'analyze': 'Print what a network costs and sees',
+    'check-dataset': "Check every list, image and mask of a config's data",
+    'compare-runs': 'Compare two evaluations of the same images',
+    'configs': 'List the configs that come with the package',
+    'convert-weights': 'Bring weights of another project into a model of ours',
+    'doctor': 'Say what is installed, what is wrong with it, and the command that mends it',
+    'export': 'Export a trained network',
+    'make-mini-voc': 'Draw a miniature data set in the layout of PASCAL VOC 2012',
+    'new-config': 'Write a config that trains on a folder of images and masks of your own',
+    'predict': 'Segment images and videos',
+    'prepare-voc': "Make PASCAL VOC 2012 with SBD's masks ready",
+    'serve': 'A page to try a network in a browser',
+    'test': 'Evaluate a checkpoint',
+    'train': 'Train a segmentation network from a config file',
+    'weights': 'The published checkpoints of the DeepLab family',
+}
 
 
-def _parser(known: dict[str, str]) -> argparse.ArgumentParser:
-    width = max(map(len, known))
-    lines = [f'  {name:<{width}}  {sentence}' for name, sentence in known.items()]
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    lines = [f'  {name:<{width}}  {sentence}' for name, sentence in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog='mmdeeplab',
         usage='mmdeeplab COMMAND [ARGUMENTS]',
@@ -57,15 +52,14 @@ def dispatch(argv: list[str] | None = None) -> int:
         Its exit status; 2 where there is no such command.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    known = commands()
-    parser = _parser(known)
+    parser = _parser()
     if not arguments:
         parser.print_help()
         return 2
     wish = parser.parse_args(arguments[:1]).command
     name = wish.removesuffix('.py').replace('_', '-')
-    if name not in known:
-        hint = did_you_mean(name, known) or '; `mmdeeplab --help` lists them'
+    if name not in COMMANDS:
+        hint = did_you_mean(name, COMMANDS) or '; `mmdeeplab --help` lists them'
         print(f'error: no command is called {one_line(wish)}{hint}', file=sys.stderr)
         return 2
     module = importlib.import_module(f'mmdeeplab.cli.{name.replace("-", "_")}')

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.lock import NAME, training_lock
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import fork, in_child, on_ranks, tiny_runner, wait, warm
+from robustness.tiny import fork, in_child, on_ranks, tiny_runner, wait, warm
 
 REFUSED = 2
 

@@ -19,7 +19,7 @@ from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.checkpoint.store import load, save, snapshot
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk, NotSaved, probe, replacing, sweep
-from mmdeeplab.torture.tiny import fingerprint
+from robustness.tiny import fingerprint
 
 TREE = {
     'state_dict': OrderedDict(

@@ -10,11 +10,19 @@ import pytest
 from blocks import PAGES, TITLE, all_lines, blocks, inline, words
 from places import ROOT
 
-from mmdeeplab.cli.main import commands
+from mmdeeplab.cli.main import COMMANDS
 
 FOREIGN = {'cd', 'cp', 'export', 'git', 'mkdir', 'source', 'srun', 'tensorboard', '[', 'curl'}
 STANDS_FOR = {'N': '2', 'SOURCE': 'tf'}
 WITH_COMMANDS = [page for page in PAGES if all_lines(page)]
+
+
+IN_A_CHECKOUT = {
+    'torture': 'robustness.command',
+    'ablate': 'benchmarks.ablation.command',
+    'draw_family': 'figures.command',
+}
+KNOWN = {*COMMANDS, *(name.replace('_', '-') for name in IN_A_CHECKOUT)}
 
 
 def plain(words: list[str]) -> list[str]:
@@ -28,8 +36,9 @@ def plain(words: list[str]) -> list[str]:
 
 def parser_of(name: str) -> argparse.ArgumentParser:
     """The parser of ``train`` or ``new_config``."""
-    assert name.replace('_', '-') in commands(), f'there is no command {name}'
-    return importlib.import_module(f'mmdeeplab.cli.{name.replace("-", "_")}')._parser()
+    name = name.replace('-', '_')
+    assert name.replace('_', '-') in KNOWN, f'there is no command {name}'
+    return importlib.import_module(IN_A_CHECKOUT.get(name, f'mmdeeplab.cli.{name}'))._parser()
 
 
 def parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
@@ -120,7 +129,7 @@ def test_commands_in_sentences(page: str) -> None:
                 list(ROOT.glob(first)) or first.isupper() or 'NAME' in first or ('COMMAND' in first)
             ), f'{page}: {text}'
         name = rest[0] if first == 'mmdeeplab' else re.sub(r'tools/(dist_)?|\.\w+$', '', first)
-        if name.replace('_', '-') in commands():
+        if name.replace('_', '-') in KNOWN:
             options = re.findall(r'(?<!\S)--[a-z][\w-]*', ' '.join(rest))
             known = str(options_of(parser_of(name)))
             assert [o for o in options if f"'{o}'" not in known and o != '--help'] == [], text

@@ -12,11 +12,11 @@ from PIL import Image
 from places import ROOT
 from torch import nn
 
-from mmdeeplab.cli.draw_family import main
-from mmdeeplab.drawings import DRAWINGS
-from mmdeeplab.drawings.compositions import CONFIGS, VERSIONS, compose
-from mmdeeplab.drawings.kernels import effective_kernel, reached, taps
-from mmdeeplab.drawings.pyramids import PIXEL, SIDE
+from figures import DRAWINGS
+from figures.command import main
+from figures.compositions import CONFIGS, VERSIONS, compose
+from figures.kernels import effective_kernel, reached, taps
+from figures.pyramids import PIXEL, SIDE
 from mmdeeplab.models.atrous import scale_rates
 
 PAGE = ROOT / 'docs' / 'family.md'

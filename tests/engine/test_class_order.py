@@ -22,8 +22,8 @@ from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.samples import read_samples
 from mmdeeplab.serve.answers import describe
-from mmdeeplab.torture.tiny import Noise, tiny_runner
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
+from robustness.tiny import Noise, tiny_runner
 
 NAME = 'deeplabv3plus_mobilenetv2_mini-voc'
 ORDER = [0, *range(20, 0, -1)]  # where each class goes

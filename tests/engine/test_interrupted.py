@@ -18,13 +18,7 @@ from mmdeeplab.checkpoint.store import load
 from mmdeeplab.engine import runner as runner_module
 from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.report.history import read_history
-from mmdeeplab.torture.tiny import (
-    Noise,
-    fingerprint,
-    in_child,
-    run_state,
-    tiny_runner,
-)
+from robustness.tiny import Noise, fingerprint, in_child, run_state, tiny_runner
 
 LENGTH, VALIDATE = 8, 2
 

@@ -16,7 +16,7 @@ from mmdeeplab.checkpoint.store import load
 from mmdeeplab.datasets.samplers import ExactSampler
 from mmdeeplab.engine.loops import choose_loop
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import BATCH, SIZE, Count, Noise, Trace, in_child, on_ranks, tiny_runner
+from robustness.tiny import BATCH, SIZE, Count, Noise, Trace, in_child, on_ranks, tiny_runner
 
 EPOCHS, STEPS = 3, SIZE // BATCH
 HOOK = dict(type='mmdeeplab.CheckpointHook', max_keep_ckpts=9)

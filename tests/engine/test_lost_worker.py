@@ -15,7 +15,7 @@ from torch.utils.data import get_worker_info
 
 from mmdeeplab.engine.distributed.lost_worker import explain
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import Count, Noise, Trace, tiny_runner
+from robustness.tiny import Count, Noise, Trace, tiny_runner
 
 
 def raising(error: BaseException) -> Callable[[], None]:

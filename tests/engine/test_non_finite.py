@@ -23,8 +23,8 @@ from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
 from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import all_finite, broken, ids, refuse, refuse_logits
-from mmdeeplab.torture import nonfinite
-from mmdeeplab.torture.tiny import fingerprint, tiny_runner
+from robustness import nonfinite
+from robustness.tiny import fingerprint, tiny_runner
 
 
 def network() -> nn.Module:

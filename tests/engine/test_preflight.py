@@ -12,7 +12,7 @@ import torch
 from mmdeeplab.engine.hooks import preflight
 from mmdeeplab.engine.hooks.preflight import PreflightHook
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import BATCH, Noise, Toy, Trace, fingerprint, run_state, tiny_runner
+from robustness.tiny import BATCH, Noise, Toy, Trace, fingerprint, run_state, tiny_runner
 
 ITERS = 4
 

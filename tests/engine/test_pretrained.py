@@ -10,7 +10,7 @@ from torch import nn
 
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture import wrong_checkpoints as suite
+from robustness import wrong_checkpoints as suite
 
 
 class Part(BaseModule):

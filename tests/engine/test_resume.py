@@ -24,7 +24,7 @@ from mmdeeplab.datasets import samplers
 from mmdeeplab.engine.resume import scale_changed
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
-from mmdeeplab.torture.tiny import Count, Noise, Trace, in_child, tiny_runner
+from robustness.tiny import Count, Noise, Trace, in_child, tiny_runner
 
 
 def train(folder: Path, iters: int, **options: Any) -> Runner:

@@ -15,7 +15,7 @@ from mmdeeplab.engine.hooks import recipe
 from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
 from mmdeeplab.engine.hooks.preflight import PreflightHook
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import Toy, Trace, on_ranks, tiny_runner
+from robustness.tiny import Toy, Trace, on_ranks, tiny_runner
 
 ITERS, EPOCHS = 100, 5
 POLY, STEPS = dict(type='PolyLR', power=0.9), dict(type='MultiStepLR', milestones=[60, 90])

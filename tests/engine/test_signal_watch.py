@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from mmdeeplab.engine.distributed import signal_watch
 from mmdeeplab.engine.distributed.signal_watch import LIMITS, SignalWatch
 from mmdeeplab.engine.hooks.heartbeat import PERIOD, PulseHook
-from mmdeeplab.torture.tiny import fork, tiny_runner, wait, warm
+from robustness.tiny import fork, tiny_runner, wait, warm
 
 linux = pytest.mark.skipif(sys.platform != 'linux', reason='a mutex of the size that glibc has')
 

@@ -12,7 +12,7 @@ from mmdeeplab import DeepLabPredictor
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.cli.common import open_config
 from mmdeeplab.errors import UserError
-from mmdeeplab.torture.tiny import tiny_runner
+from robustness.tiny import tiny_runner
 
 CONFIG = 'lraspp_mobilenetv3-small_voc'
 

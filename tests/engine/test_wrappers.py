@@ -13,8 +13,8 @@ from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.load import load_weights
-from mmdeeplab.torture.tiny import Toy, tiny_runner
 from mmdeeplab.weights.readers.torch_file import read_tensors
+from robustness.tiny import Toy, tiny_runner
 
 PREFIXES = (
     *('module.', '_orig_mod.', 'model.', 'net.', 'network.', 'ema.', 'ema_model.'),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdeeplab.export import pt2, torchscript
-from mmdeeplab.torture.tiny import in_child
+from robustness.tiny import in_child
 
 SIZE = 300_000  # bytes that a file may have
 

@@ -18,7 +18,7 @@ from tools_conftest import SMALL
 from mmdeeplab.cli.common import load_config
 from mmdeeplab.config.registered import arguments
 from mmdeeplab.errors import UserError, edits, nearest
-from mmdeeplab.torture import typos
+from robustness import typos
 
 LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs').glob('ablation/*.py')])
 MINI = ROOT / 'configs/deeplabv3plus_xception_mini-voc.py'
