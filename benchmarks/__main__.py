@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     from benchmarks.case import Scale, Skip
     from benchmarks.page import section
     from benchmarks.run import names, run_case
-    from mmdeeplab.cli.common import quiet_imports
+    from mmdeeplab.config.load import quiet_imports
 
     known = names()
     if args.name not in (*known, 'all'):

@@ -34,7 +34,7 @@ def _begin(config: str, side: int) -> None:
     # Inherited; a torchvision for another torch would be imported from there.
     sys.path[:] = [path for path in sys.path if path != str(FOLDER)]
     from benchmarks.networks import ours
-    from mmdeeplab.cli.common import quiet_imports
+    from mmdeeplab.config.load import quiet_imports
 
     warnings.filterwarnings('ignore')
     torch.set_num_threads(1)

@@ -4,7 +4,7 @@ Importing the package loads nothing else; the registries in :mod:`mmdeeplab.regi
 parts when a config first names one.
 """
 
-__version__ = '0.1.0'
+from mmdeeplab.version import __version__
 
 TYPE_CHECKING = False  # what type checkers know by name; typing takes longer to load than this
 if TYPE_CHECKING:

@@ -1,8 +1,10 @@
-"""Counting in maps of ids, whose pixels come in runs of equal ones."""
+"""Maps of class ids: which id is void, and counting in maps whose pixels come in runs."""
 
 import cv2
 import numpy as np
 
+IGNORE_INDEX = 255
+"""Label id of the void border, which takes part in neither loss nor score."""
 FEW = 2**14  # pixels that are counted as they come
 SHORT = 8  # pixels; where runs are shorter on average a histogram is faster
 

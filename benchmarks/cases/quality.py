@@ -16,7 +16,9 @@ from benchmarks import networks
 from benchmarks.case import Comparison, Scale, Skip, Trained, Variant, Within, Work
 from benchmarks.cases.inference import FAST
 from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.cli.common import open_config, require_data, set_data_root
+from mmdeeplab.cli.common import require_data
+from mmdeeplab.config.data import set_data_root
+from mmdeeplab.config.load import open_config
 from mmdeeplab.engine.hooks.accelerate import LOWER, training_pictures
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.confusion import confusion_matrix

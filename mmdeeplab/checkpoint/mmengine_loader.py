@@ -45,7 +45,7 @@ def load_from_safetensors(filename: str, map_location: str | None = None) -> dic
 def _names(checkpoint: dict, state: Mapping[str, Tensor]) -> dict:
     """``dataset_meta``: of the file, or, where it names no classes, as our commands name them."""
     from mmdeeplab.checkpoint.fine_tune import class_names
-    from mmdeeplab.inference.predictor import default_names, palette_of
+    from mmdeeplab.visualization.voc_palette import default_names, palette_of
 
     names = class_names(checkpoint)
     if names is None and CLASSIFIER in state:

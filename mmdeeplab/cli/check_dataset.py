@@ -8,12 +8,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import SPLITS, add_config_options, command, load_config, require_data
+from mmdeeplab.cli.common import add_config_options, command, load_config, require_data
+from mmdeeplab.config.data import SPLITS
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
     from mmdeeplab.datasets.check.report import Report
-    from mmdeeplab.datasets.check.sources import Source
+    from mmdeeplab.datasets.check.source import Source
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def compare_runs(args: argparse.Namespace) -> None:
     """Print the table and write the page."""
-    from mmdeeplab.cli.common import quiet_imports
+    from mmdeeplab.config.load import quiet_imports
 
     quiet_imports()
     from mmdeeplab.fileio.whole_files import placing

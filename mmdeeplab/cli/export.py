@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command, load_config
-from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights.resolve import find_checkpoint
 
 if TYPE_CHECKING:
     from mmdeeplab.export.run import Order, Outcome

@@ -7,19 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import load_config, newest_checkpoint
-from mmdeeplab.command_names import tool
-from mmdeeplab.config.shipped import config_names
-from mmdeeplab.errors import UserError
-from mmdeeplab.fileio.input_files import is_regular
+from mmdeeplab.cli.common import load_config
+from mmdeeplab.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
     from mmdeeplab.inference.images import Picture
     from mmdeeplab.inference.predictor import DeepLabPredictor
-
-BACKBONE = 'backbone'  # version of the catalogue's rows that do not segment
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
@@ -71,43 +66,16 @@ def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
         enable_crf(cfg)
 
 
-def find_model(wish: str, checkpoint: str | None) -> tuple[str, list[str], Path]:
-    """What ``--model CONFIG --checkpoint FILE`` or ``--model NAME`` of the catalogue stands for.
-
-    Returns:
-        A config (file or name of ours), the settings that make it fit, and its weights.
-
-    Raises:
-        UserError: No weights for a config, a backbone's name, or an unknown name.
-    """
-    from mmdeeplab.weights.model_zoo import Cache, find, load
-    from mmdeeplab.weights.model_zoo.ready import config_of, ready
-
-    rows = load()
-    if wish not in [row.name for row in rows]:
-        if checkpoint:
-            return wish, [], find_checkpoint(checkpoint)
-        if Path(wish).suffix or Path(wish).exists() or wish in config_names():
-            raise UserError(
-                f'{wish} is a config, which needs a checkpoint; `{tool("weights")} list` names '
-                'models that bring theirs'
-            )
-    row = find(wish, rows)
-    if row.version == BACKBONE:
-        raise UserError(f'{wish} is a backbone of {row.dataset}, not a model that segments')
-    path = find_checkpoint(checkpoint) if checkpoint else ready(row, Cache())
-    return str(config_of(row)), list(row.cfg_options), path
-
-
 def load_model(args: argparse.Namespace) -> tuple[Config, Path]:
     """The config and the weights that ``args.model`` and ``args.checkpoint`` stand for.
 
     Afterwards ``args.model`` is the config, and ``args.cfg_options`` starts with what makes it fit.
 
     Raises:
-        UserError: As :func:`find_model` and :func:`mmdeeplab.cli.common.load_config`.
+        UserError: As :func:`mmdeeplab.weights.resolve.resolve` and
+            :func:`mmdeeplab.cli.common.load_config`.
     """
-    args.model, options, checkpoint = find_model(args.model, args.checkpoint)
+    args.model, options, checkpoint = resolve(args.model, args.checkpoint)
     args.cfg_options = [*options, *args.cfg_options]
     return load_config(args.model, args), checkpoint
 
@@ -130,30 +98,3 @@ def make_predictor(
         calibration=calibration,
         **inference_options(args),
     )
-
-
-def find_checkpoint(wish: str) -> Path:
-    """A checkpoint file, the newest one of a folder, or a name that ``weights.py get`` has fetched.
-
-    Raises:
-        UserError: There is none.
-    """
-    if '://' in wish:
-        from mmdeeplab.checkpoint.load import refuse_address
-
-        refuse_address(wish)
-    path = Path(wish)
-    if not path.exists() and path.name == wish:
-        from mmdeeplab.weights.model_zoo import Cache, load
-
-        if cached := Cache().verified(wish):
-            return cached
-        if wish in [row.name for row in load()]:
-            raise UserError(f'{wish} is not here yet: {tool("weights")} get {wish}')
-    found = newest_checkpoint(path) if path.is_dir() else path
-    if found is None or not is_regular(found, 'checkpoint'):
-        raise UserError(
-            f'no checkpoint at {wish}; training writes work_dirs/NAME/iter_N.safetensors, '
-            f'{tool("convert_weights")} imports published ones'
-        )
-    return found

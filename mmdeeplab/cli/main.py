@@ -6,9 +6,9 @@ import argparse
 import importlib
 import sys
 
-from mmdeeplab import __version__
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import did_you_mean
+from mmdeeplab.version import __version__
 
 # ``NAME-OF-ONE`` is ``mmdeeplab.cli.name_of_one``, which is imported when it is called.
 COMMANDS = {

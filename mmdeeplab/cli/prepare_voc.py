@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def prepare_voc(args: argparse.Namespace) -> None:
     """Unpack, convert, check, and say what to do next."""
-    from mmdeeplab.cli.common import quiet_imports
+    from mmdeeplab.config.load import quiet_imports
 
     quiet_imports()
     from mmdeeplab.datasets.prepare_voc import Counts, prepare

@@ -7,8 +7,9 @@ import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command, quiet_imports
+from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
+from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import Limits
 

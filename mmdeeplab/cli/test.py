@@ -16,13 +16,9 @@ from mmdeeplab.cli.common import (
     require_data,
     set_work_dir,
 )
-from mmdeeplab.cli.inference import (
-    add_inference_options,
-    find_checkpoint,
-    inference_options,
-    wrap_for_inference,
-)
+from mmdeeplab.cli.inference import add_inference_options, inference_options, wrap_for_inference
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights.resolve import find_checkpoint
 
 if TYPE_CHECKING:
     from mmengine.config import Config

@@ -8,15 +8,13 @@ what they are told to ignore instead is a setting of the data sets.
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from mmdeeplab.cli.common import SPLITS, datasets
-from mmdeeplab.datasets import VOCFolderDataset
-from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.config.data import SPLITS, datasets, is_voc_folder
 from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-OURS = (VOCFolderDataset, 'mmdeeplab.VOCFolderDataset', 'VOCFolderDataset')
 KEY, REDUCE = 'ignore_index', 'reduce_zero_label'
 FILLS = ('seg_pad_val', 'seg_fill_in', 'seg')  # what a preprocessor or transform writes as void
 Found = list[tuple[str, MutableMapping[str, Any], str]]
@@ -33,11 +31,11 @@ def unify_ignore_index(cfg: 'Config') -> None:
     Raises:
         UserError: Two places name two values.
     """
-    data = [node for role in SPLITS for node in datasets(cfg, role) if node.get('type') in OURS]
+    data = [node for role in SPLITS for node in datasets(cfg, role) if is_voc_folder(node)]
     if not data:
         return
     found = list(_settings((), cfg._cfg_dict, (KEY, REDUCE, *FILLS)))
-    for key, usual in ((KEY, VOID), (REDUCE, False)):
+    for key, usual in ((KEY, IGNORE_INDEX), (REDUCE, False)):
         value = _one_value([entry for entry in found if entry[2] == key], usual)
         for node in data if value is not None else []:
             node.setdefault(key, value)
@@ -45,7 +43,7 @@ def unify_ignore_index(cfg: 'Config') -> None:
     for _, settings, key in found:
         elsewhere = not any(settings is node for node in data)
         if key != REDUCE and elsewhere and settings[key] in void:
-            settings[key] = VOID
+            settings[key] = IGNORE_INDEX
 
 
 def _one_value(found: Found, usual: object) -> Any:
@@ -54,8 +52,8 @@ def _one_value(found: Found, usual: object) -> Any:
     Raises:
         UserError: Another value than that of the data sets is named elsewhere.
     """
-    own = {path: node[key] for path, node, key in found if node.get('type') in OURS}
-    others = {path: node[key] for path, node, key in found if node.get('type') not in OURS}
+    own = {path: node[key] for path, node, key in found if is_voc_folder(node)}
+    others = {path: node[key] for path, node, key in found if not is_voc_folder(node)}
     others = {path: value for path, value in others.items() if value not in (usual, None)}
     named = list(dict.fromkeys([*own.values(), *others.values()]))
     if others and len(named) > 1:

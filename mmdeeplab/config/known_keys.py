@@ -11,8 +11,6 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcesso
 from torch.utils.data import DataLoader
 
 from mmdeeplab.config.registered import arguments, find_class, parameter, place
-from mmdeeplab.engine.hooks.recipe import ROWS
-from mmdeeplab.inference.crf import DenseCRF
 
 HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 # Keys of a config that the Runner or a command reads besides the Runner's own arguments.
@@ -50,8 +48,13 @@ PARAMWISE = (
     *('flat_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate'),
 )
 CLIP = _of(torch.nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_value_) - {'parameters'}
-# One of these replaces what a base says: mmdeeplab.engine.loops.choose_loop.
+# One of these replaces what a base says: mmdeeplab.config.loops.choose_loop.
 LENGTHS = ('by_epoch', 'max_epochs', 'max_iters')
+CRF = ('bi_w', 'bi_xy_std', 'bi_rgb_std', 'pos_w', 'pos_xy_std', 'iterations')
+PUBLISHED = (
+    *('batch', 'crop', 'lr', 'schedule', 'iters', 'output_stride', 'bn', 'split', 'images'),
+    *('val_images', 'pretrained', 'protocol'),
+)
 # Dicts without a ``type``: a pattern of their whole path, and their keys.
 PLACES: Sequence[tuple[str, frozenset[str]]] = [
     (pattern, frozenset(keys))
@@ -80,13 +83,13 @@ PLACES: Sequence[tuple[str, frozenset[str]]] = [
         (r'(.*\.)?metainfo', {'classes', 'palette', 'dataset_type', 'task_name', 'label_map'}),
         (r'(.*\.)?data_prefix', {'img_path', 'img_path2', 'seg_map_path', 'depth_map_path'}),
         (r'compile', _of(torch.compile) - {'model'}),
-        (r'crf', {'published', *DenseCRF.__dataclass_fields__}),
+        (r'crf', {'published', *CRF}),
         (r'non_finite', {'patience'}),
         (r'finetune', {'min_backbone'}),
         (r'check_data', {'allow'}),
         (r'early_stopping', {'monitor', 'patience', 'min_delta'}),
         (r'protocols\.[^.]*', {'pipeline', 'test_size'}),
-        (r'published', {*ROWS, 'mIoU', 'protocol', 'source'}),
+        (r'published', {*PUBLISHED, 'mIoU', 'source'}),
     )
 ]
 # What reads some of them, for the kinds of their values.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdeeplab import __version__
 from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.version import __version__
 
 
 def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarray]) -> np.ndarray:

@@ -18,8 +18,8 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.datasets import fast_headers
 from mmdeeplab.errors import UserError, fault
 from mmdeeplab.fileio import input_files
+from mmdeeplab.label_map import IGNORE_INDEX
 
-VOID = 255
 MAX_PIXELS = 2**27
 """Larger pictures (134 million pixels) are refused by their header, before they fill the memory."""
 
@@ -207,12 +207,12 @@ def check_ids(
     """
     if mask.dtype == np.uint8 and (mask + np.uint8(1)).max(initial=0) <= num_classes:
         return  # void is 0 here
-    wrong = ((mask < 0) | (mask >= num_classes)) & (mask != VOID)
+    wrong = ((mask < 0) | (mask >= num_classes)) & (mask != IGNORE_INDEX)
     bad = np.unique((mask if stored is None else stored)[wrong])
     if bad.size:
         values = ', '.join(map(str, bad[:5].tolist())) + (', ...' if bad.size > 5 else '')
         raise fault(
-            '16-bit' if bad[-1] > VOID else 'ids',
+            '16-bit' if bad[-1] > IGNORE_INDEX else 'ids',
             f'label {values} in {path} is outside the {num_classes} classes '
             f'(0..{num_classes - 1}, and 255 for void); mend the mask, or add the class to '
             'classes.txt and to model.decode_head.num_classes',

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdeeplab.datasets.image_io import VOID
 from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import IGNORE_INDEX
 
 BYTES = 256
 
@@ -25,7 +25,7 @@ class LabelIds:
         UserError: ``ignore_index`` is no whole number, or ``reduce_zero_label`` no bool.
     """
 
-    ignore_index: int = VOID
+    ignore_index: int = IGNORE_INDEX
     reduce_zero_label: bool = False
 
     def __post_init__(self) -> None:
@@ -40,7 +40,7 @@ class LabelIds:
     @property
     def label_map(self) -> dict[int, int] | None:
         """What mmsegmentation's ``LoadAnnotations`` replaces after it reduced the zero."""
-        return None if self.ignore_index == VOID else {self.ignore_index: VOID}
+        return None if self.ignore_index == IGNORE_INDEX else {self.ignore_index: IGNORE_INDEX}
 
     def of_counts(self, counts: Mapping[str, int]) -> dict[str, int]:
         """Pixels by class id as text, from those by the files' id as text."""
@@ -66,8 +66,8 @@ def class_ids(
         return ids
     table = np.arange(BYTES)
     if reduce_zero_label:
-        table[:VOID] -= 1
-        table[0] = VOID
+        table[:IGNORE_INDEX] -= 1
+        table[0] = IGNORE_INDEX
     if ids.dtype != np.uint8:
         known = (ids >= 0) & (ids < BYTES)
         reduced = np.where(known, table[np.where(known, ids, 0)], ids)

@@ -2,21 +2,23 @@
 
 import os
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 from pathlib import Path
 
 from mmseg.datasets import BaseSegDataset
 
-from mmdeeplab.command_names import tool
+from mmdeeplab.datasets.check.classes_present import classes_present
+from mmdeeplab.datasets.check.source import Source
+from mmdeeplab.datasets.class_names import check_class_names, check_palette, read_classes
 from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
-from mmdeeplab.datasets.image_io import VOID, fault
+from mmdeeplab.datasets.folders import check_backend, check_indices, missing_folder, missing_root
+from mmdeeplab.datasets.image_io import fault
 from mmdeeplab.datasets.label_ids import LabelIds
 from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
 from mmdeeplab.datasets.symlinks import check_list_name, refuse_links_out
-from mmdeeplab.errors import UserError, did_you_mean
-from mmdeeplab.fileio.input_files import read_text
+from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.registry import DATASETS
-from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 SHOWN = 5  # offenders that an error spells out
 
@@ -73,7 +75,7 @@ class VOCFolderDataset(BaseSegDataset):
         test_mode: bool = False,
         follow_links: bool = False,
         metainfo: dict | None = None,
-        ignore_index: int = VOID,
+        ignore_index: int = IGNORE_INDEX,
         reduce_zero_label: bool = False,
         indices: int | Sequence[int] | None = None,
         serialize_data: bool = True,
@@ -120,7 +122,8 @@ class VOCFolderDataset(BaseSegDataset):
         lists = Path(self.ann_file)
         if not self.follow_links and os.path.lexists(lists):
             refuse_links_out(lists.parent, [lists.name], Path(self.data_root))
-        image_files, mask_files = self.files()
+        source = self.source()
+        image_files, mask_files = source.image_files, source.mask_files
         ids = read_split(lists, image_files)
         check_indices(self._indices, len(ids), lists)
         images = self._find(image_files, ids, 'image')
@@ -148,23 +151,22 @@ class VOCFolderDataset(BaseSegDataset):
             UserError: A mask cannot be read; the message names it.
         """
         if self._classes_present is None:
-            from mmdeeplab.datasets.check.scan import (
-                classes_present,  # which reads data by this package
-            )
-
-            self._classes_present = classes_present(self)
+            ids = [self.get_data_info(i)['id'] for i in range(len(self))]
+            self._classes_present = classes_present(self.source(), ids)
         return self._classes_present[idx]
 
-    def files(self) -> tuple[FilesById, FilesById]:
-        """The images and the masks by the ids of the list."""
-        return (
-            FilesById(
-                Path(self.data_prefix['img_path']), as_suffixes(self.img_suffix, 'img_suffix')
-            ),
-            FilesById(
-                Path(self.data_prefix['seg_map_path']),
-                as_suffixes(self.seg_map_suffix, 'seg_map_suffix'),
-            ),
+    def source(self) -> Source:
+        """The list, the folders and the classes that this data set reads."""
+        return Source(
+            root=Path(self.data_root),
+            split=self.split,
+            images=Path(self.data_prefix['img_path']),
+            masks=Path(self.data_prefix['seg_map_path']),
+            image_suffixes=as_suffixes(self.img_suffix, 'img_suffix'),
+            mask_suffixes=as_suffixes(self.seg_map_suffix, 'seg_map_suffix'),
+            classes=tuple(self.metainfo['classes']),
+            follow_links=self.follow_links,
+            label_ids=self.label_ids,
         )
 
     def _find(self, files: FilesById, ids: Sequence[str], what: str) -> list[Path]:
@@ -189,107 +191,3 @@ class VOCFolderDataset(BaseSegDataset):
         if not self.follow_links:
             refuse_links_out(files.folder, found, Path(self.data_root))
         return [files.folder / name for name in found]
-
-
-def check_palette(palette: Sequence | None, classes: int) -> None:
-    """A palette has one colour a class.
-
-    Raises:
-        UserError: It has more or fewer.
-    """
-    if palette is not None and len(palette) != classes:
-        raise UserError(
-            f'metainfo.palette has {len(palette)} colours, there are {classes} classes; leave it '
-            "out for VOC's colours"
-        )
-
-
-def check_indices(indices: int | Sequence[int] | None, count: int, path: Path) -> None:
-    """Places in a list must be places of the list.
-
-    Raises:
-        UserError: One is not.
-    """
-    if indices is None or (isinstance(indices, int) and not isinstance(indices, bool)):
-        return
-    listed = isinstance(indices, Sequence) and not isinstance(indices, str)
-    places: Sequence = list(indices) if isinstance(indices, Sequence) and listed else [indices]
-    bad = [i for i in places if not listed or not isinstance(i, int) or not -count <= i < count]
-    if bad:
-        raise UserError(
-            f'indices of a data set: {bad[0]!r} is no place in {path}, which has {count} ids; a '
-            'number takes so many from its start, a list those at its places'
-        )
-
-
-def check_backend(backend_args: dict | None) -> None:
-    """Files are read from disks, as links, sizes and times of change are looked at, too.
-
-    Raises:
-        UserError: Another file backend of MMEngine is asked for.
-    """
-    if backend_args and (backend := backend_args.get('backend')) not in ('local', 'disk'):
-        raise UserError(
-            f'backend_args of a data set: files are read from disks only, got backend={backend!r}; '
-            'copy the data to a folder, or mount them there, and leave backend_args out'
-        )
-
-
-def missing_folder(folder: Path, split: str) -> str:
-    """What to tell when a folder of images or masks is not there; empty when it is."""
-    if folder.is_dir():
-        return ''
-    return f'no folder {folder}, wanted for the split "{split}"' + (
-        "; the augmented masks are SBD's. To train on VOC's own 1,464 images: "
-        '--cfg-options train_dataloader.dataset.split=train '
-        'train_dataloader.dataset.mask_dir=SegmentationClass'
-        if folder.name.endswith('Aug')
-        else ''
-    )
-
-
-def missing_root(root: Path, split: str) -> str:
-    """What to tell when there is no folder ``root``; empty when there is one."""
-    if root.is_dir():
-        return ''
-    if 'mini' in root.name:
-        return f'no data at {root}; draw them: {tool("make_mini_voc")} --out {root}'
-    return (
-        f'no data at {root} (wanted for the split "{split}"). Name your folder with '
-        '--data-root DIR: it holds JPEGImages, SegmentationClass and '
-        'ImageSets/Segmentation. VOC 2012 unpacks to VOCdevkit/VOC2012. To try without a '
-        f'download: {tool("make_mini_voc")} --out data/mini-voc, then '
-        'configs/deeplabv3plus_xception_mini-voc.py'
-    )
-
-
-def read_classes(path: Path) -> tuple[str, ...]:
-    """Class names, one a line in id order; VOC's where there is no file.
-
-    Raises:
-        UserError: A name occurs twice, there are none, or the file cannot be read.
-    """
-    if not os.path.lexists(path):
-        return VOC_CLASSES
-    names = [line.strip() for line in read_text(path, 'list of classes').splitlines()]
-    names = [name for name in names if name]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if not names or doubled:
-        what = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
-        raise UserError(f'{path} {what}; it holds one class name a line, in id order')
-    return tuple(names)
-
-
-def check_class_names(given: Sequence[str], classes: Sequence[str], root: Path) -> None:
-    """Class names of a config must be the data's, in the same order.
-
-    Raises:
-        UserError: At the first that is not.
-    """
-    for number, (name, own) in enumerate(zip_longest(given, classes)):
-        if name != own:
-            hint = did_you_mean(str(name), classes) if name not in classes else ''
-            raise UserError(
-                f'metainfo.classes: class {number} is {name!r}, but {own!r} in {root} (its '
-                f"classes.txt, or VOC's 21 without one){hint}"
-            )

@@ -17,7 +17,6 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-import mmdeeplab
 from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.find import age, candidates, checkpoint_folder, newest_valid, read_summary
 from mmdeeplab.checkpoint.lock import training_lock
@@ -38,6 +37,7 @@ from mmdeeplab.engine.resume import (
 )
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
+from mmdeeplab.version import __version__
 
 
 class ResumableRunner(Runner):
@@ -151,7 +151,7 @@ class ResumableRunner(Runner):
             settings=settings(self),
             experiment_name=self.experiment_name,
             time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
-            mmdeeplab_version=mmdeeplab.__version__,
+            mmdeeplab_version=__version__,
             mmengine_version=mmengine.__version__,
             dataset_meta=getattr(dataset, 'metainfo', None),
         )

@@ -1,33 +1,28 @@
 """MMEngine's Runner, readable on the console, distributed on CPUs too, strict about weights."""
 
 import copy
-import inspect
 import logging
-import os
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine import dist
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator as MMEngineEvaluator
-from mmengine.hooks import EMAHook, LoggerHook
+from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, LogProcessor
 from mmengine.visualization import Visualizer
 from torch import nn
-from tqdm import tqdm
 
-import mmdeeplab
 from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
 from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, transfer
 from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
 from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights, unwrap
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.config.ignore_index import unify_ignore_index
+from mmdeeplab.config.loops import by_epoch, choose_loop
 from mmdeeplab.config.registered import find_class
 from mmdeeplab.console import printable_record
 from mmdeeplab.engine.batches import (
@@ -39,12 +34,13 @@ from mmdeeplab.engine.batches import (
     whole_batches,
 )
 from mmdeeplab.engine.building import building
+from mmdeeplab.engine.console_handler import ConsoleHandler
 from mmdeeplab.engine.distributed.lost_worker import FetchDeathsHook, loader_explained
 from mmdeeplab.engine.distributed.ranks import join_ranks
 from mmdeeplab.engine.hooks.early_stopping import early_stopping
 from mmdeeplab.engine.hooks.plain_history import PlainHistoryHook
 from mmdeeplab.engine.hooks.preemption import PreemptionHook
-from mmdeeplab.engine.loops import by_epoch, choose_loop, counts_epochs, own_loop
+from mmdeeplab.engine.loops import counts_epochs, own_loop
 from mmdeeplab.engine.optim.memory_format import economise
 from mmdeeplab.engine.optim.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
 from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
@@ -60,31 +56,6 @@ from mmdeeplab.models.norms.unfold import folded_norms, unfold_on
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
-
-# Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
-OWN_VOICES = (str(Path(mmdeeplab.__file__).parent) + os.sep, inspect.getfile(LoggerHook))
-NOISE = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:')  # MMEngine on itself
-
-
-class ConsoleHandler(logging.StreamHandler):
-    """Print notices of the run above any progress bar, in one short line each.
-
-    MMEngine's own notices (environment, the whole config, the order of hooks) go to the log file
-    only; warnings are shown whoever gives them.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(sys.stdout)  # MMEngine's MLflow backend looks at handlers' streams
-        self.setFormatter(logging.Formatter('%(asctime)s  %(message)s', '%H:%M:%S'))
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if str(record.msg).startswith(NOISE):
-            return False
-        return record.levelno >= logging.WARNING or record.pathname.startswith(OWN_VOICES)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stdout)
-        sys.stdout.flush()
 
 
 @RUNNERS.register_module()

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.config import Config
 
-from mmdeeplab import __version__
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
@@ -18,7 +17,8 @@ from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.samples import Sample, of_every_parity
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.whole_files import writing
-from mmdeeplab.inference.predictor import default_names, palette_of
+from mmdeeplab.version import __version__
+from mmdeeplab.visualization.voc_palette import default_names, palette_of
 
 
 class Order(NamedTuple):

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmdeeplab.checkpoint.class_order import require_order
-from mmdeeplab.cli.common import datasets
+from mmdeeplab.config.data import datasets
 from mmdeeplab.datasets.transforms.load import LoadMask
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.config.load import open_config
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import refuse_logits
 from mmdeeplab.inference.foreground import two_classes
@@ -27,7 +28,8 @@ from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.load import load_weights
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.tf32 import set_tf32
-from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
+from mmdeeplab.visualization.voc_palette import default_names, palette_of
+from mmdeeplab.weights.resolve import find_checkpoint, resolve
 
 
 class DeepLabPredictor:
@@ -84,9 +86,6 @@ class DeepLabPredictor:
         calibration: Iterable[Picture] = (),
         allow_tf32: bool | None = None,
     ) -> None:
-        from mmdeeplab.cli.common import open_config
-        from mmdeeplab.cli.inference import find_checkpoint, find_model
-
         if isinstance(model, Config):
             if checkpoint is None:
                 raise UserError('a config needs a checkpoint')
@@ -94,7 +93,7 @@ class DeepLabPredictor:
             weights = find_checkpoint(str(checkpoint))
         else:
             wish = None if checkpoint is None else str(checkpoint)
-            name, options, weights = find_model(str(model), wish)
+            name, options, weights = resolve(str(model), wish)
             cfg = open_config(name, options)
         in_config = (cfg.get('env_cfg') or {}).get('allow_tf32')
         set_tf32(in_config if allow_tf32 is None else allow_tf32)
@@ -206,14 +205,3 @@ def prepared(model: BaseModel, picture: np.ndarray) -> Tensor:
 def as_input(picture: np.ndarray) -> Tensor:
     """A picture (H, W, C) with RGB first as the pipelines give it: (C, H, W) with BGR first."""
     return torch.from_numpy(np.ascontiguousarray(swapped(picture).transpose(2, 0, 1)))
-
-
-def default_names(count: int) -> Sequence[str]:
-    """VOC's for 21 classes, otherwise numbers."""
-    return VOC_CLASSES if count == len(VOC_CLASSES) else [f'class {i}' for i in range(count)]
-
-
-def palette_of(checkpoint: dict, count: int) -> Sequence[Sequence[int]]:
-    """Colours of the checkpoint's data set, or VOC's."""
-    meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-    return meta.get('palette') or voc_palette(count)

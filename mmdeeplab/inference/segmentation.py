@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmdeeplab.engine.hooks.masks import palette_picture
-from mmdeeplab.engine.hooks.pictures import colour
 from mmdeeplab.errors import choose
 from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.inference.save_formats import KINDS, suffix
+from mmdeeplab.visualization.colorize import colour, palette_picture
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import mmdeeplab
 from mmdeeplab.report import sections
 from mmdeeplab.report.history import History, read_history
 from mmdeeplab.report.html import page
 from mmdeeplab.report.pictures import Example
 from mmdeeplab.report.tables import write_tables
+from mmdeeplab.version import __version__
 
 FILES = (
     'Every number is in <code>metrics.json</code>, <code>per_class.csv</code> and '
@@ -91,6 +91,6 @@ def facts(metrics: dict) -> dict[str, object]:
         'Dense CRF': 'yes' if metrics.get('crf') else 'no',
         'Precision': precision(metrics),
         'Options': ' '.join(metrics.get('cfg_options') or []),
-        'Software': f'mmdeeplab {mmdeeplab.__version__}, PyTorch {torch.__version__}, '
+        'Software': f'mmdeeplab {__version__}, PyTorch {torch.__version__}, '
         f'Python {platform.python_version()}',
     }

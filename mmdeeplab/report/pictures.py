@@ -11,8 +11,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmdeeplab.engine.hooks.pictures import VOID_COLOUR, colour, seen
 from mmdeeplab.evaluation.per_image import short_names
+from mmdeeplab.visualization.colorize import VOID_COLOUR, colour, seen
 
 SIDE = 420  # pixels of a panel's long side at most
 WRONG = (214, 48, 58)

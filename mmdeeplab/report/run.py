@@ -5,11 +5,12 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.hooks.masks import SERVER_FOLDER
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
 from mmdeeplab.report.page import write_report
 from mmdeeplab.report.pictures import draw_examples
 
+# Where VOC's evaluation server looks; comp6 is segmentation with any training data.
+SERVER_FOLDER = Path('results/VOC2012/Segmentation/comp6_test_cls')
 WIDTHS = (1, 2, 3, 5, 8, 12, 20, 40)  # pixels; the bands of the page's boundary curve
 
 

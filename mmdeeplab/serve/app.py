@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-import mmdeeplab
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.segmentation import Segmentation
@@ -25,6 +24,7 @@ from mmdeeplab.serve.examples import Example
 from mmdeeplab.serve.headers import SafeHeaders
 from mmdeeplab.serve.limits import Limits, Refusal
 from mmdeeplab.serve.pictures import open_picture, readable, unpack
+from mmdeeplab.version import __version__
 
 PAGE = Path(__file__).parent / 'page'
 PICTURES = {
@@ -59,7 +59,7 @@ class Service:
                 status='ready',
                 model=self.name,
                 device=str(next(self.predictor.model.parameters()).device),
-                version=mmdeeplab.__version__,
+                version=__version__,
                 unfinished=self.desk.unfinished,
                 formats=readable(),
                 max_bytes=limits.max_bytes,

@@ -1,4 +1,6 @@
-"""Class names and colours of PASCAL VOC 2012 segmentation."""
+"""Class names and colours: those of PASCAL VOC 2012, and of checkpoints."""
+
+from collections.abc import Sequence
 
 VOC_CLASSES: tuple[str, ...] = (
     'background',
@@ -24,7 +26,6 @@ VOC_CLASSES: tuple[str, ...] = (
     'tvmonitor',
 )
 
-IGNORE_INDEX = 255
 """Label id of the void border, which takes part in neither loss nor score."""
 
 
@@ -50,3 +51,14 @@ def voc_palette(num_classes: int = 256) -> list[tuple[int, int, int]]:
     if not 0 <= num_classes <= 256:
         raise ValueError(f'num_classes must lie in 0..256, got {num_classes}')
     return [_colour(index) for index in range(num_classes)]
+
+
+def default_names(count: int) -> Sequence[str]:
+    """VOC's for 21 classes, otherwise numbers."""
+    return VOC_CLASSES if count == len(VOC_CLASSES) else [f'class {i}' for i in range(count)]
+
+
+def palette_of(checkpoint: dict, count: int) -> Sequence[Sequence[int]]:
+    """Colours of the checkpoint's data set, or VOC's."""
+    meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    return meta.get('palette') or voc_palette(count)

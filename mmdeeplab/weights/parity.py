@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import read_bytes
 from mmdeeplab.weights import reference_models
+from mmdeeplab.weights.convert import Converted
 from mmdeeplab.weights.reference_models import Peer
 from mmdeeplab.weights.table import Array
 
@@ -25,20 +26,21 @@ TOLERANCE = 1e-4  # of the largest logit, or of 1 if that is less
 
 
 def report(
-    source: str,
-    cfg: Config,
-    arrays: Mapping[str, Array],
-    path: Path,
-    state: Mapping[str, Tensor],
-    part: str,
-    image: str | None,
+    converted: Converted, source: str, path: Path, image: str | None = None
 ) -> Iterator[str]:
     """A sentence a size of picture: how far the two networks are apart.
+
+    Args:
+        converted: Our weights and the arrays that they came from.
+        source: Where they come from, see :data:`mmdeeplab.weights.convert.SOURCES`.
+        path: The file that was converted.
+        image: A picture; noise by default.
 
     Raises:
         UserError: The peer is missing, or further away than rounding explains.
     """
-    peer = load_peer(source, arrays, path, cfg)
+    cfg, state, part = converted.cfg, converted.state, converted.part
+    peer = load_peer(source, converted.arrays, path, cfg)
     for (height, width), gap, scale in differences(cfg, state, part, peer, image):
         what = f'{source} beside ours at {height} x {width}'
         if peer.labels:

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmseg.utils import get_classes
 
-from mmdeeplab.datasets.voc_folder import read_classes
+from mmdeeplab.datasets.class_names import read_classes
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.weights.table import Array, Table, shape_of

@@ -7,12 +7,12 @@ import pytest
 from mmengine.config import Config
 from networks import random_checkpoint
 from PIL import Image
+from robustness.mini import CONFIG, OPTIONS, call, draw
 
 from mmdeeplab.cli import check_dataset, train
 from mmdeeplab.cli import test as test_command
-from mmdeeplab.cli.common import open_config
+from mmdeeplab.config.load import open_config
 from mmdeeplab.engine.hooks.data_check import with_check
-from robustness.mini import CONFIG, OPTIONS, call, draw
 
 EMA = "custom_hooks=[{'type':'EMAHook'}]"
 DROPPED = ['custom_hooks=[]', 'custom_hooks=None', EMA]

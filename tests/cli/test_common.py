@@ -10,7 +10,9 @@ import pytest
 from mmengine.config import Config
 from places import ROOT
 
-from mmdeeplab.cli.common import open_config, override, sentence, set_data_root
+from mmdeeplab.cli.common import sentence
+from mmdeeplab.config.data import set_data_root
+from mmdeeplab.config.load import open_config, override
 from mmdeeplab.errors import UserError
 
 

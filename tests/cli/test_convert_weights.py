@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdeeplab.cli.convert_weights import write
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights.convert import write
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])

@@ -97,7 +97,7 @@ def test_a_decoded_picture_that_is_cut_is_made_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize('change', CHANGES)
 def test_what_the_check_has_seen(change: Change, tmp_path: Path) -> None:
     from mmdeeplab.datasets.check.scan import scan
-    from mmdeeplab.datasets.check.sources import Source
+    from mmdeeplab.datasets.check.source import Source
 
     image, mask = tmp_path / 'a.bmp', tmp_path / 'a.png'
     image.write_bytes(picture(1))

@@ -8,7 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 from places import ROOT
 
-from mmdeeplab.engine.loops import choose_loop
+from mmdeeplab.config.loops import choose_loop
 
 CONFIGS = ROOT / 'configs'
 LEAVES = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablation/*.py')])

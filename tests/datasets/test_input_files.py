@@ -10,13 +10,12 @@ from broken import bind_socket, sparse
 from PIL import Image
 
 from mmdeeplab.checkpoint.load import read_checkpoint
-from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.config.read import chain
 from mmdeeplab.config.shipped import find_config
 from mmdeeplab.datasets.check.colour_list import read_colours
+from mmdeeplab.datasets.class_names import read_classes
 from mmdeeplab.datasets.discovery.look import class_names
 from mmdeeplab.datasets.split_list import read_split
-from mmdeeplab.datasets.voc_folder import read_classes
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files, read_bytes
 from mmdeeplab.inference.files import readable
@@ -28,6 +27,7 @@ from mmdeeplab.report.compare import read_metrics
 from mmdeeplab.serve.examples import from_folder
 from mmdeeplab.serve.limits import Limits
 from mmdeeplab.weights.converters import caffe, tf, tflite
+from mmdeeplab.weights.resolve import find_checkpoint
 
 NO_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     'named pipe': (os.mkfifo, 'a named pipe'),

@@ -147,7 +147,7 @@ def main(folder: Path, pages: list[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from mmdeeplab.cli.common import quiet_imports
+    from mmdeeplab.config.load import quiet_imports
 
     with redirect_stdout(sys.stderr):
         quiet_imports()

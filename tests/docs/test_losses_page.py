@@ -16,7 +16,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from places import ROOT
 
-from mmdeeplab.cli.common import open_config
+from mmdeeplab.config.load import open_config
 from mmdeeplab.engine.trackers import with_backends
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.losses.replace import OTHER_TARGETS, WHY

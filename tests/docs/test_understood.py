@@ -96,7 +96,7 @@ def understand_python(first: str, rest: list[str]) -> None:
 
 def check_configs(args: argparse.Namespace) -> argparse.Namespace:
     """Configs of ours that are named are there, and take the options given."""
-    from mmdeeplab.cli.common import open_config
+    from mmdeeplab.config.load import open_config
 
     for value in vars(args).values():
         path = value if isinstance(value, str) else ''

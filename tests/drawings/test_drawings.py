@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from PIL import Image
-from places import ROOT
-from torch import nn
-
 from figures import DRAWINGS
 from figures.command import main
 from figures.compositions import CONFIGS, VERSIONS, compose
 from figures.kernels import effective_kernel, reached, taps
 from figures.pyramids import PIXEL, SIDE
+from mmengine.config import Config
+from PIL import Image
+from places import ROOT
+from torch import nn
+
 from mmdeeplab.models.atrous import scale_rates
 
 PAGE = ROOT / 'docs' / 'family.md'

@@ -12,18 +12,18 @@ from mmengine.runner import Runner
 from networks import random_checkpoint
 from PIL import Image
 from places import ROOT
+from robustness.tiny import Noise, tiny_runner
 from safetensors.torch import save_file
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.checkpoint.class_order import by_name, in_order, require_order
-from mmdeeplab.cli.common import open_config
+from mmdeeplab.config.load import open_config
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.samples import read_samples
 from mmdeeplab.serve.answers import describe
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
-from robustness.tiny import Noise, tiny_runner
 
 NAME = 'deeplabv3plus_mobilenetv2_mini-voc'
 ORDER = [0, *range(20, 0, -1)]  # where each class goes

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from mmdeeplab.cli.common import open_config, set_data_root
+from mmdeeplab.config.data import set_data_root
+from mmdeeplab.config.load import open_config
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine import FastHook
 from mmdeeplab.engine.hooks import accelerate

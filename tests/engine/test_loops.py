@@ -9,14 +9,14 @@ import pytest
 from mmengine.hooks import Hook
 from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
+from robustness.tiny import BATCH, SIZE, Count, Noise, Trace, in_child, on_ranks, tiny_runner
 from torch.utils.data import Sampler
 
 from mmdeeplab.checkpoint.find import newest_valid
 from mmdeeplab.checkpoint.store import load
+from mmdeeplab.config.loops import choose_loop
 from mmdeeplab.datasets.samplers import ExactSampler
-from mmdeeplab.engine.loops import choose_loop
 from mmdeeplab.errors import UserError
-from robustness.tiny import BATCH, SIZE, Count, Noise, Trace, in_child, on_ranks, tiny_runner
 
 EPOCHS, STEPS = 3, SIZE // BATCH
 HOOK = dict(type='mmdeeplab.CheckpointHook', max_keep_ckpts=9)

@@ -6,7 +6,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from mmdeeplab.engine.hooks.pictures import LARGEST, seen
+from mmdeeplab.visualization.colorize import LARGEST, seen
 
 
 def sample(height: int, width: int) -> SegDataSample:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from robustness.tiny import tiny_runner
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.cli.common import open_config
+from mmdeeplab.config.load import open_config
 from mmdeeplab.errors import UserError
-from robustness.tiny import tiny_runner
 
 CONFIG = 'lraspp_mobilenetv3-small_voc'
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend, LocalVisBackend, Visualizer
 
-from mmdeeplab.engine.runner import ConsoleHandler
+from mmdeeplab.engine.console_handler import ConsoleHandler
 from mmdeeplab.engine.trackers import PACKAGES, require_trackers, start_backends, with_backends
 from mmdeeplab.errors import UserError
 

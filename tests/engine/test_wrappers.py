@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.model import BaseModule
+from robustness.tiny import Toy, tiny_runner
 from torch import Tensor, nn
 
 from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
@@ -14,7 +15,6 @@ from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.load import load_weights
 from mmdeeplab.weights.readers.torch_file import read_tensors
-from robustness.tiny import Toy, tiny_runner
 
 PREFIXES = (
     *('module.', '_orig_mod.', 'model.', 'net.', 'network.', 'ema.', 'ema_model.'),

@@ -13,8 +13,8 @@ from places import ROOT
 from torch import nn
 from torch.nn import functional as F
 
-from mmdeeplab.cli.common import open_config
 from mmdeeplab.cli.export import FORMAT_NAMES, main
+from mmdeeplab.config.load import open_config
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab import DeepLabPredictor
-from mmdeeplab.cli.common import open_config
 from mmdeeplab.cli.predict import main
 from mmdeeplab.cli.test import what_ran
+from mmdeeplab.config.load import open_config
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.accelerate import FastSegmentor, accelerate, engines, engines_used
 from mmdeeplab.inference.accelerate.calibrate import Calibration, best_range, byte_error

@@ -14,7 +14,7 @@ from PIL import Image
 from places import ROOT
 
 from mmdeeplab import DeepLabPredictor
-from mmdeeplab.cli.common import open_config
+from mmdeeplab.config.load import open_config
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
 from mmdeeplab.inference.files import done, segment_files

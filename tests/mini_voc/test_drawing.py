@@ -14,7 +14,8 @@ from mmdeeplab.datasets.mini_voc.scene import draw_sample, scene_classes
 from mmdeeplab.datasets.mini_voc.shapes import box, coverage, cut
 from mmdeeplab.datasets.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.datasets.mini_voc.textures import PATTERNS
-from mmdeeplab.visualization.voc_palette import IGNORE_INDEX, VOC_CLASSES, voc_palette
+from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 # The published colour table of VOC 2012.
 VOC_COLOURS = (

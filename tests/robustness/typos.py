@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmdeeplab.cli.common import load_config, quiet_imports
+from mmdeeplab.cli.common import load_config
+from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
 from robustness import Outcome

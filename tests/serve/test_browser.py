@@ -18,7 +18,7 @@ from playwright import sync_api as playwright
 from serving import CLASSES, LIMITS, Serve, truth
 from test_http import encoded
 
-from mmdeeplab.engine.hooks.masks import palette_picture
+from mmdeeplab.visualization.colorize import palette_picture
 from mmdeeplab.visualization.voc_palette import voc_palette
 
 CHROMIUM = os.environ.get('CHROMIUM') or shutil.which('chromium') or shutil.which('google-chrome')

@@ -19,8 +19,8 @@ pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
 
 from test_http import ask, encoded
 
-from mmdeeplab.cli.common import open_config
 from mmdeeplab.cli.serve import is_loopback, main
+from mmdeeplab.config.load import open_config
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.examples import MOST, from_folder
 from mmdeeplab.serve.limits import Limits

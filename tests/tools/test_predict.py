@@ -16,7 +16,7 @@ def test_masks_are_what_evaluation_predicts(
     """Also: an unreadable file is named at the end, and the others are done."""
     from mmengine.config import Config
 
-    from mmdeeplab.cli.common import override
+    from mmdeeplab.config.load import override
     from mmdeeplab.inference.predictor import load_segmentor
 
     folder = tmp_path / 'in'

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from test_mmseg import peer
 from torch import nn
 
-from mmdeeplab.cli.convert_weights import SOURCES, main
+from mmdeeplab.cli.convert_weights import main
+from mmdeeplab.weights.convert import SOURCES
 from mmdeeplab.weights.reference_models import load
 
 PAGE = (ROOT / 'docs' / 'weights.md').read_text()

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from mmdeeplab import __version__
 from mmdeeplab.cli.doctor.ask import ask
 from mmdeeplab.cli.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.config.shipped import HOME
 from mmdeeplab.fileio.cache_dir import cache_folder
+from mmdeeplab.version import __version__
 
 GIB = 2**30
 _REQUIREMENT = re.compile(

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.check_dataset import read_map
-from mmdeeplab.cli.common import command, load_config, quiet_imports
-from mmdeeplab.cli.inference import find_checkpoint
+from mmdeeplab.cli.common import command, load_config
 from mmdeeplab.command_names import tool
+from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.errors import UserError
+from mmdeeplab.weights.resolve import find_checkpoint
 
 if TYPE_CHECKING:
     from mmdeeplab.cli.new_config.network import Network

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from mmdeeplab.cli.new_config.network import Network
 from mmdeeplab.cli.new_config.plan import Plan
+from mmdeeplab.datasets.class_names import read_classes
 from mmdeeplab.datasets.discovery.layout import Layout
 from mmdeeplab.datasets.discovery.pairs import Pairs
-from mmdeeplab.datasets.voc_folder import read_classes
 
 WIDTH = 100
 USUAL = dict(image_dir='JPEGImages', mask_dir='', img_suffix='.jpg', seg_map_suffix='.png')

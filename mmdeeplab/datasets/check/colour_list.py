@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmdeeplab.datasets.check.colours import Colour
-from mmdeeplab.datasets.image_io import VOID
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import read_text
+from mmdeeplab.label_map import IGNORE_INDEX
 
 _GAP = r'[\s,;:=]+'
 _NUMBERS = r'(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)'
@@ -46,7 +46,7 @@ def read_colours(path: Path) -> dict[Colour, int]:
         if colour in colours:
             raise UserError(f'{path}, {where}: the colour {colour} occurs twice')
         void = name.strip().lower() == 'void'
-        colours[colour] = VOID if void else label
+        colours[colour] = IGNORE_INDEX if void else label
         label += not void
     if not colours:
         raise UserError(f'{path} names no colour; a line is {EXAMPLE}')

@@ -1,6 +1,6 @@
 """From the colours of a mask to class ids."""
 
-from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 Colour = tuple[int, int, int]
@@ -11,7 +11,7 @@ def voc_colours(classes: tuple[str, ...]) -> dict[Colour, int]:
     if classes != VOC_CLASSES:
         return {}
     palette = voc_palette()
-    return {palette[i]: i for i in (*range(len(classes)), VOID)}
+    return {palette[i]: i for i in (*range(len(classes)), IGNORE_INDEX)}
 
 
 def mapping(
@@ -34,6 +34,6 @@ def mapping(
     strange = [colour for colour in colours if colour not in known]
     if not strange:
         return {colour: known[colour] for colour in colours}, []
-    if all(r == g == b and (r < classes or r == VOID) for r, g, b in colours):
+    if all(r == g == b and (r < classes or r == IGNORE_INDEX) for r, g, b in colours):
         return {colour: colour[0] for colour in colours}, []
     return {colour: known[colour] for colour in colours if colour in known}, strange

@@ -15,7 +15,6 @@ from mmdeeplab.datasets.check.report import Look, Report
 from mmdeeplab.datasets.check.sample import Sample
 from mmdeeplab.datasets.image_io import (
     MASK_MODES,
-    VOID,
     check_ids,
     check_size,
     decode_pixels,
@@ -25,6 +24,7 @@ from mmdeeplab.datasets.image_io import (
 )
 from mmdeeplab.datasets.label_ids import PLAIN
 from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import voc_palette
 
 _TURNS = {
@@ -90,7 +90,7 @@ def as_png(name: str) -> str:
 def _binary(look: Look) -> dict[int, int]:
     masks = [set(sample.counts) for sample in look.samples.values() if sample.counts]
     plain = len(look.source.classes) == 2 and look.source.label_ids == PLAIN
-    return {VOID: 1} if plain and only_0_and_255(masks) else {}
+    return {IGNORE_INDEX: 1} if plain and only_0_and_255(masks) else {}
 
 
 def _write(

@@ -9,11 +9,11 @@ from mmdeeplab.datasets.check.colours import mapping, voc_colours
 from mmdeeplab.datasets.check.kinds import Problem
 from mmdeeplab.datasets.check.levels import has_holes, ids_by_rank
 from mmdeeplab.datasets.check.sample import Sample
-from mmdeeplab.datasets.check.sources import Source
-from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.datasets.check.source import Source
+from mmdeeplab.datasets.folders import missing_folder
 from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
 from mmdeeplab.datasets.split_list import SplitList, several_files, why_missing
-from mmdeeplab.datasets.voc_folder import missing_folder
+from mmdeeplab.label_map import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from mmdeeplab.datasets.check.colours import Colour
@@ -77,20 +77,24 @@ def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterato
     stored = np.array([int(text) for text in sample.counts], np.int64)
     pixels = np.array(list(sample.counts.values()), np.int64)
     ids = label_ids(stored)
-    wrong = ((ids < 0) | (ids >= classes)) & (ids != VOID)
+    wrong = ((ids < 0) | (ids >= classes)) & (ids != IGNORE_INDEX)
     if wrong.any():
         bad = list(zip(stored[wrong].tolist(), pixels[wrong].tolist(), strict=True))
         listed = ', '.join(f'{i} ({n:,} pixels)' for i, n in bad[:_SHOWN])
         more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
-        kind = '16-bit' if stored[wrong].max() > VOID else 'ids'
+        kind = '16-bit' if stored[wrong].max() > IGNORE_INDEX else 'ids'
         first = int(label_ids.reduce_zero_label)
         named = f'{classes} classes, {first}..{classes - 1 + first}'
         yield kind, f'holds ids {listed}{more}; there are {named}'
-    if ids.size and (ids == VOID).all():
+    if ids.size and (ids == IGNORE_INDEX).all():
         yield 'void', f'is void ({" and ".join(map(str, stored.tolist()))}) all over'
     counts = dict(zip(ids.tolist(), pixels.tolist(), strict=True))
-    if label_ids == PLAIN and set(counts) == {0, VOID} and counts[VOID] > counts[0] / 9:
-        share = 100 * counts[VOID] / sum(counts.values())  # borders of void are thin
+    if (
+        label_ids == PLAIN
+        and set(counts) == {0, IGNORE_INDEX}
+        and counts[IGNORE_INDEX] > counts[0] / 9
+    ):
+        share = 100 * counts[IGNORE_INDEX] / sum(counts.values())  # borders of void are thin
         yield 'only-0-and-255', f'holds 0 and 255 only, {share:.0f} % of it 255, which is void'
 
 
@@ -98,7 +102,7 @@ def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]
     """Masks that are void, or 0 and 255, one and all."""
     masks = [set(sample.counts) for sample in samples.values() if sample.counts]
     read = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
-    if masks and all(ids == {str(VOID)} for ids in read):
+    if masks and all(ids == {str(IGNORE_INDEX)} for ids in read):
         words = f'all {len(masks)} masks are void'
         yield Problem('all-void', source.role, '', str(source.masks), words)
     elif source.label_ids == PLAIN and only_0_and_255(masks):
@@ -115,17 +119,17 @@ def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]
 def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:
     """Ids by grey value where the values of all masks are too large, but no more than classes."""
     values = sorted({int(text) for mask in masks for text in mask})
-    found = [value for value in values if value != VOID]
+    found = [value for value in values if value != IGNORE_INDEX]
     if not found or max(found) < classes or not has_holes(found) or len(found) > classes:
         return {}
     ids = ids_by_rank(values)
-    return ids if max(i for i in ids.values() if i != VOID) < classes else {}
+    return ids if max(i for i in ids.values() if i != IGNORE_INDEX) < classes else {}
 
 
 def only_0_and_255(masks: Iterable[set[str]]) -> bool:
     """Whether masks, given by their ids as text, use 255 as if it were a class."""
     together: set[str] = set().union(*masks)
-    return together == {'0', str(VOID)}
+    return together == {'0', str(IGNORE_INDEX)}
 
 
 def advise_on_colours(source: Source, sample: Sample, colours: 'dict[Colour, int] | None') -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdeeplab.datasets.image_io import VOID
 from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import IGNORE_INDEX
 
 EVEN = 2  # grey levels that divide 0..255 evenly may differ by
 REACH = 5  # side of the window in which an edge pixel looks for its class
@@ -15,7 +15,7 @@ REACH = 5  # side of the window in which an edge pixel looks for its class
 
 def has_holes(values: Iterable[int]) -> bool:
     """Whether ids below the largest one, void apart, do not occur."""
-    ids = {value for value in values if value != VOID}
+    ids = {value for value in values if value != IGNORE_INDEX}
     return bool(ids) and ids != set(range(len(ids)))
 
 
@@ -23,13 +23,13 @@ def ids_by_rank(values: list[int]) -> dict[int, int]:
     """By rank; 255 is void unless the values divide 0..255 evenly."""
     count = len(values)
     even = count > 1 and all(
-        abs(value - VOID * i / (count - 1)) <= EVEN for i, value in enumerate(values)
+        abs(value - IGNORE_INDEX * i / (count - 1)) <= EVEN for i, value in enumerate(values)
     )
-    if max(values) > VOID or even:
+    if max(values) > IGNORE_INDEX or even:
         return {value: i for i, value in enumerate(values)}
-    classes = [value for value in values if value != VOID]
+    classes = [value for value in values if value != IGNORE_INDEX]
     ids = {value: i for i, value in enumerate(classes)}
-    return ids | ({VOID: VOID} if VOID in values else {})
+    return ids | ({IGNORE_INDEX: IGNORE_INDEX} if IGNORE_INDEX in values else {})
 
 
 def grey_values(pixels: np.ndarray, path: Path) -> np.ndarray:

@@ -10,11 +10,12 @@ from mmdeeplab.datasets.check.judge import judge_list, judge_names, judge_sample
 from mmdeeplab.datasets.check.kinds import ERROR, KINDS, WARNING, Problem
 from mmdeeplab.datasets.check.sample import Sample
 from mmdeeplab.datasets.check.scan import scan
-from mmdeeplab.datasets.check.sources import Source, sources, taken
-from mmdeeplab.datasets.image_io import VOID
+from mmdeeplab.datasets.check.source import Source
+from mmdeeplab.datasets.check.sources import sources, taken
 from mmdeeplab.datasets.split_list import parse_split
 from mmdeeplab.datasets.symlinks import WAY_OUT, links_out, refuse_links_out
 from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -147,7 +148,9 @@ def _count(report: Report, splits: tuple[str, ...]) -> None:
         for look in looks:
             for name in look.ids:
                 if look.samples[name].counts:
-                    counts.add(look.source.label_ids.of_counts(look.samples[name].counts), VOID)
+                    counts.add(
+                        look.source.label_ids.of_counts(look.samples[name].counts), IGNORE_INDEX
+                    )
         for role in roles:
             report.counts[role], report.classes[role] = counts, source.classes
         names = zip(source.classes, counts.pixels, strict=True)

@@ -14,9 +14,7 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.check.cache import Cache
 from mmdeeplab.datasets.check.sample import Sample, look_at
-from mmdeeplab.datasets.check.sources import Source, source_of
-from mmdeeplab.datasets.image_io import VOID
-from mmdeeplab.datasets.voc_folder import VOCFolderDataset
+from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.file_stamp import stamp
 
@@ -74,24 +72,6 @@ def scan(
     if fresh:
         cache.save()
     return found
-
-
-def classes_present(dataset: VOCFolderDataset) -> list[list[int]]:
-    """Ids of the classes in each sample's mask, in the order of the data set.
-
-    Raises:
-        UserError: A mask cannot be read.
-    """
-    names = [dataset.get_data_info(i)['id'] for i in range(len(dataset))]
-    samples = scan(source_of(dataset), names, quiet=True)
-    present: list[list[int]] = []
-    for name in names:
-        faults = [words for _, what, words in samples[name].faults if what == 'mask']
-        if faults and not samples[name].counts:
-            raise UserError(faults[0])
-        labels = map(int, dataset.label_ids.of_counts(samples[name].counts))
-        present.append(sorted(label for label in labels if label != VOID))
-    return present
 
 
 def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[Sample]:

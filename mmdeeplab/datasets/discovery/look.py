@@ -10,15 +10,16 @@ from mmdeeplab.datasets.check.levels import has_holes
 from mmdeeplab.datasets.check.report import Look
 from mmdeeplab.datasets.check.sample import Sample
 from mmdeeplab.datasets.check.scan import scan
-from mmdeeplab.datasets.check.sources import Source
+from mmdeeplab.datasets.check.source import Source
+from mmdeeplab.datasets.class_names import read_classes
 from mmdeeplab.datasets.discovery.layout import Layout
 from mmdeeplab.datasets.discovery.levels import Levels, guess_levels
 from mmdeeplab.datasets.discovery.pairs import Pairs
 from mmdeeplab.datasets.files_by_id import FilesById
-from mmdeeplab.datasets.image_io import VOID, read_bytes, read_header
-from mmdeeplab.datasets.voc_folder import read_classes
+from mmdeeplab.datasets.image_io import read_bytes, read_header
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
+from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 SIZES_READ = 100  # headers; enough for the middle
@@ -76,18 +77,18 @@ def ids_of(looks: list[Look], named: bool) -> set[int]:
     masks = looks[0].source.masks
     if not ids:
         raise UserError(_why_none(looks, samples))
-    if ids <= {0, VOID} and VOID in ids:
+    if ids <= {0, IGNORE_INDEX} and IGNORE_INDEX in ids:
         raise UserError(
-            f'the masks in {masks} hold 0 and {VOID} only, and {VOID} means "not '
-            f'labelled": --mend writes copies with 1 for {VOID}'
+            f'the masks in {masks} hold 0 and {IGNORE_INDEX} only, and {IGNORE_INDEX} means "not '
+            f'labelled": --mend writes copies with 1 for {IGNORE_INDEX}'
         )
-    found = ids - {VOID}
+    found = ids - {IGNORE_INDEX}
     if len(found) < 2:
         raise UserError(
-            f'the masks in {masks} hold the id {min(found, default=VOID)} only; '
+            f'the masks in {masks} hold the id {min(found, default=IGNORE_INDEX)} only; '
             'there must be two classes to tell apart'
         )
-    levels = None if named and max(found) < VOID else guess_levels(looks)
+    levels = None if named and max(found) < IGNORE_INDEX else guess_levels(looks)
     if levels and not levels.as_they_are:
         raise UserError(_why_no_ids(masks, ids, levels))
     return found
@@ -96,7 +97,9 @@ def ids_of(looks: list[Look], named: bool) -> set[int]:
 def is_named(root: Path, wish: str, looks: list[Look]) -> bool:
     """Whether somebody names the classes: ``--classes``, ``classes.txt``, or VOC's all occur."""
     ids = {int(i) for one in looks for sample in one.samples.values() for i in sample.counts}
-    voc = (root / 'JPEGImages').is_dir() and max(ids - {VOID}, default=0) + 1 == len(VOC_CLASSES)
+    voc = (root / 'JPEGImages').is_dir() and max(ids - {IGNORE_INDEX}, default=0) + 1 == len(
+        VOC_CLASSES
+    )
     return bool(wish) or os.path.lexists(root / 'classes.txt') or voc
 
 

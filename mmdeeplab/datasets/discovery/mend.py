@@ -10,8 +10,8 @@ from mmdeeplab.datasets.check.report import Look, Report
 from mmdeeplab.datasets.discovery.layout import Layout
 from mmdeeplab.datasets.discovery.levels import Levels, guess_levels
 from mmdeeplab.datasets.discovery.pairs import Pairs
-from mmdeeplab.datasets.image_io import VOID
 from mmdeeplab.errors import UserError
+from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 
@@ -41,7 +41,7 @@ def mend(
     if levels:
         levels = replace(levels, ids={**levels.ids, **renamed})
     ids = levels.ids.values() if levels else (colours or {}).values()
-    count = max((i for i in ids if i != VOID), default=len(VOC_CLASSES) - 1) + 1
+    count = max((i for i in ids if i != IGNORE_INDEX), default=len(VOC_CLASSES) - 1) + 1
     names = VOC_CLASSES if count == len(VOC_CLASSES) else tuple(map(str, range(count)))
     parts: list[Pairs] = []
     for one, pairs in zip(looks, (layout.train, layout.val), strict=True):

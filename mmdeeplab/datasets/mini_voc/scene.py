@@ -11,7 +11,7 @@ from mmdeeplab.datasets.mini_voc.classes import LOOKS, Look, object_colours
 from mmdeeplab.datasets.mini_voc.shapes import FloatMap, Points, coverage
 from mmdeeplab.datasets.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.datasets.mini_voc.textures import pattern, value_noise
-from mmdeeplab.visualization.voc_palette import IGNORE_INDEX
+from mmdeeplab.label_map import IGNORE_INDEX
 
 Label = NDArray[np.uint8]
 Owner = NDArray[np.int16]

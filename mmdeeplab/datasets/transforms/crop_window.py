@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmdeeplab.datasets.image_io import VOID
 from mmdeeplab.datasets.transforms.resize import Window
-from mmdeeplab.label_map import histogram
+from mmdeeplab.label_map import IGNORE_INDEX, histogram
 
 TRIES = 10  # for a crop that no class fills, as in mmseg
 
@@ -57,6 +56,6 @@ def _draw(size: tuple[int, ...], crop: tuple[int, ...]) -> Window:
 def is_mixed(mask: np.ndarray, cat_max_ratio: float) -> bool:
     """Two classes at least, and none has ``cat_max_ratio`` of the labelled pixels."""
     counts = histogram(mask)
-    counts[VOID] = 0
+    counts[IGNORE_INDEX] = 0
     most = counts.max()
     return bool(np.count_nonzero(counts) > 1 and most / counts.sum() < cat_max_ratio)

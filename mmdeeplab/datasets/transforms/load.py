@@ -4,11 +4,12 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmdeeplab.datasets.decoded_cache import through_cache
-from mmdeeplab.datasets.image_io import VOID, check_ids, check_size, read_image, read_mask
+from mmdeeplab.datasets.image_io import check_ids, check_size, read_image, read_mask
 from mmdeeplab.datasets.label_ids import class_ids
+from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.registry import TRANSFORMS
 
-__all__ = ['VOID', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', 'read_mask']
+__all__ = ['IGNORE_INDEX', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', 'read_mask']
 
 
 # What mmseg's `MMSegInferencer` and `inference_model` look for in a pipeline and put in its place;
@@ -70,7 +71,7 @@ class LoadMask(BaseTransform):
         check_size(stored, results['ori_shape'], path, results['img_path'])
         reduces = results.get('reduce_zero_label', False)
         mask = class_ids(stored, reduces, results.get('label_map'))
-        check_ids(mask, results.get('num_classes', VOID), path, stored)
+        check_ids(mask, results.get('num_classes', IGNORE_INDEX), path, stored)
         results['gt_seg_map'] = mask.astype(np.uint8, copy=False)
         results['seg_fields'].append('gt_seg_map')
         return results

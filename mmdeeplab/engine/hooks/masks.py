@@ -3,19 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from PIL import Image
 
 from mmdeeplab.evaluation.confusion import class_ids
 from mmdeeplab.evaluation.per_image import short_names
 from mmdeeplab.registry import HOOKS
-from mmdeeplab.visualization.voc_palette import voc_palette
-
-# Where VOC's evaluation server looks; comp6 is segmentation with any training data.
-SERVER_FOLDER = Path('results/VOC2012/Segmentation/comp6_test_cls')
+from mmdeeplab.visualization.colorize import palette_picture
 
 
 @HOOKS.register_module()
@@ -52,10 +47,3 @@ def image_names(dataset: BaseDataset) -> dict[str, str]:
     images of one name in two folders are told apart."""
     paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
     return dict(zip(paths, short_names(paths), strict=True))
-
-
-def palette_picture(labels: np.ndarray) -> Image.Image:
-    """(H, W) ids below 256 as a picture in VOC's colours whose pixels are the ids."""
-    picture = Image.fromarray(labels.astype(np.uint8))
-    picture.putpalette([value for rgb in voc_palette() for value in rgb])
-    return picture

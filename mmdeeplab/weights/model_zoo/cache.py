@@ -10,10 +10,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmdeeplab import __version__
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.version import __version__
 from mmdeeplab.weights.model_zoo.rows import Checkpoint
 
 

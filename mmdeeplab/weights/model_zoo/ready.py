@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
 from pathlib import Path
 
@@ -28,26 +26,30 @@ def ready(
     Raises:
         UserError: It cannot be fetched, is not the expected file, or does not fit its config.
     """
-    with contextlib.redirect_stdout(sys.stderr):
-        return obtain(row, cache, converter(beside), refresh=refresh)
+    return obtain(row, cache, converter(beside), refresh=refresh)
 
 
 def converter(beside: Path | None) -> Convert:
-    """What converts the file of a row: the code behind ``tools/convert_weights.py``."""
+    """What converts the file of a row into the model of its config."""
 
-    def convert(row: Checkpoint, source: Path, output: Path) -> None:
-        from mmdeeplab.cli.convert_weights import _parser as parser
-        from mmdeeplab.cli.convert_weights import convert_weights
+    def convert_row(row: Checkpoint, source: Path, output: Path) -> None:
+        from mmdeeplab.config.load import quiet_imports
+        from mmdeeplab.weights.convert import Conversion, convert, write
 
-        options = ['--cfg-options', *row.cfg_options] if row.cfg_options else []
-        words = [row.importer, source, output, '--config', config_of(row, beside), *options]
-        args = parser().parse_args([str(word) for word in words])
-        args.licence = row.licence
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            convert_weights(args)
-        print(said.getvalue().replace(str(output), row.name), end='')
+        quiet_imports()
+        converted = convert(
+            Conversion(
+                source=str(row.importer),
+                input=source,
+                config=str(config_of(row, beside)),
+                cfg_options=row.cfg_options,
+                licence=row.licence,
+            )
+        )
+        write(output, converted.state, converted.metadata)
+        print('\n'.join(converted.summary(row.name)), file=sys.stderr)
 
-    return convert
+    return convert_row
 
 
 def config_of(row: Checkpoint, beside: Path | None = None) -> Path:

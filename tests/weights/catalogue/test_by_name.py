@@ -10,10 +10,10 @@ from PIL import Image
 from test_weights_command import catalogue, zoo  # noqa: F401
 
 from mmdeeplab import DeepLabPredictor
-from mmdeeplab.cli.inference import find_model
 from mmdeeplab.cli.predict import main
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights import model_zoo as rows
+from mmdeeplab.weights.resolve import resolve
 
 CONFIG = 'deeplabv3_mobilenetv2-dm05_voc'
 
@@ -53,23 +53,23 @@ def test_masks_by_name_alone(
 def test_a_config_needs_weights(known: None) -> None:
     for wish in (CONFIG, f'configs/{CONFIG}.py'):
         with pytest.raises(UserError, match='is a config, which needs a checkpoint'):
-            find_model(wish, None)
+            resolve(wish, None)
 
 
 def test_a_mistyped_name_is_told_the_nearest(known: None) -> None:
     with pytest.raises(UserError, match='lab_mobilenetv2'):
-        find_model('lab_mobilnetv2', None)
+        resolve('lab_mobilnetv2', None)
 
 
 def test_a_backbone_does_not_segment() -> None:
     backbone = next(row.name for row in rows.load() if row.version == 'backbone')
     with pytest.raises(UserError, match=f'{backbone} is a backbone'):
-        find_model(backbone, None)
+        resolve(backbone, None)
 
 
 def test_weights_of_ones_own_for_a_published_network(known: None, tmp_path: Path) -> None:
     own = tmp_path / 'own.pth'
     own.touch()
-    config, options, path = find_model('lab_mobilenetv2', str(own))
+    config, options, path = resolve('lab_mobilenetv2', str(own))
     assert Path(config).name == f'{CONFIG}.py'
     assert (options, path) == (['model.decode_head.num_classes=19'], own)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from https_server import Server
 
-from mmdeeplab.cli.inference import find_checkpoint
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.download import Patience
 from mmdeeplab.weights.model_zoo import Cache, Checkpoint
 from mmdeeplab.weights.model_zoo.obtain import obtain
+from mmdeeplab.weights.resolve import find_checkpoint
 
 BODY = b'weights' * 30_000
 SHA = hashlib.sha256(BODY).hexdigest()

@@ -10,9 +10,9 @@ import yaml
 from mmengine.config import Config
 from places import ROOT
 
-from mmdeeplab.cli.convert_weights import SOURCES
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.weights.convert import SOURCES
 from mmdeeplab.weights.model_zoo import find, load
 
 ROWS = load()

@@ -1,0 +1,69 @@
+"""How long a run is by its config: one loop and one length, iterations or epochs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+
+from mmdeeplab.config.registered import find_class
+from mmdeeplab.errors import UserError
+
+LENGTHS = {True: 'max_epochs', False: 'max_iters'}  # by whether epochs are counted
+KINDS = {True: EpochBasedTrainLoop, False: IterBasedTrainLoop}
+WAYS = (
+    "epochs: train_cfg=dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3), "
+    "iterations: train_cfg=dict(_delete_=True, type='IterBasedTrainLoop', max_iters=2000, "
+    'val_interval=200)'
+)
+
+
+def choose_loop(
+    train_cfg: Mapping[str, Any], inherited: Callable[[str], bool] = lambda key: False
+) -> dict[str, Any]:
+    """``train_cfg`` with one loop and one length.
+
+    ``by_epoch`` chooses where there are both lengths, as in a child that adds ``by_epoch=True,
+    max_epochs=3`` to the iterations of its base; so does ``type`` where the other length is
+    ``inherited``. An interval of validation longer than such a run was the base's.
+
+    Raises:
+        UserError: Two lengths and no choice, none, or one that is not at least 1.
+    """
+    loop = dict(train_cfg)
+    chosen = loop.pop('by_epoch', None)
+    if chosen not in (None, True, False):
+        raise UserError(f'train_cfg.by_epoch must be True or False, got {chosen!r}')
+    lengths = [key for key in LENGTHS.values() if loop.get(key) is not None]
+    cls: Any = find_class(loop['type'], ('train_cfg',)) if loop.get('type') else None
+    kind = chosen if chosen is not None else _kind(cls, lengths)
+    if chosen is None and kind is not None and len(lengths) == 2 and inherited(LENGTHS[not kind]):
+        chosen = kind
+    if kind is None:  # a loop of another make
+        return loop
+    if LENGTHS[kind] not in lengths or (len(lengths) == 2 and chosen is None):
+        has = ' and '.join(f'{key}={loop[key]}' for key in lengths) or 'no length'
+        what = f'type={loop["type"]!r}' if chosen is None and cls else f'by_epoch={chosen}'
+        raise UserError(f'train_cfg has {what} and {has}; write for {WAYS}')
+    for key in (LENGTHS[kind], 'val_interval'):
+        value = loop.get(key, 1)
+        if not isinstance(value, (int, float)) or value != int(value) or value < 1:
+            raise UserError(f'train_cfg.{key} must be a whole number of at least 1, got {value}')
+    if chosen is not None:
+        if loop.pop(LENGTHS[not kind], None) and loop.get('val_interval', 1) > loop[LENGTHS[kind]]:
+            loop.pop('val_interval')
+        if cls is None or not issubclass(cls, KINDS[kind]):
+            loop['type'] = KINDS[kind].__name__
+    loop.setdefault('type', KINDS[kind].__name__)
+    return loop
+
+
+def _kind(cls: Any, lengths: list[str]) -> bool | None:
+    """Whether a loop counts epochs, by its class or else its length; None where neither tells."""
+    if cls is None:
+        return 'max_epochs' in lengths
+    return next((by_epoch for by_epoch, base in KINDS.items() if issubclass(cls, base)), None)
+
+
+def by_epoch(loop: Mapping[str, Any]) -> bool:
+    """Whether what :func:`choose_loop` gave counts epochs."""
+    return bool(_kind(find_class(loop['type'], ('train_cfg',)), []))

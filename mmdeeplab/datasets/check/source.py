@@ -1,0 +1,70 @@
+"""One list of samples and the folders of their images and masks."""
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from mmdeeplab.datasets.files_by_id import FilesById
+from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
+
+
+@dataclass(frozen=True)
+class Source:
+    """One list and its folders.
+
+    Attributes:
+        root: The data root.
+        split: Name of the list.
+        images: Folder of the images.
+        masks: Folder of the masks.
+        image_suffixes: What may stand behind an id in the name of its image.
+        mask_suffixes: The same of masks.
+        classes: Names in id order.
+        follow_links: Take single files that are links out of the root.
+        label_ids: What the ids of the masks mean.
+        indices: Which samples of the list are taken, as in MMEngine's data sets; None: all.
+        roles: The splits of the config that read it: train, val, test.
+    """
+
+    root: Path
+    split: str
+    images: Path
+    masks: Path
+    image_suffixes: tuple[str, ...]
+    mask_suffixes: tuple[str, ...]
+    classes: tuple[str, ...]
+    follow_links: bool = False
+    label_ids: LabelIds = PLAIN
+    indices: int | tuple[int, ...] | None = None
+    roles: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def list(self) -> Path:
+        return self.root / 'ImageSets' / 'Segmentation' / f'{self.split}.txt'
+
+    @property
+    def role(self) -> str:
+        return ', '.join(self.roles)
+
+    @property
+    def key(self) -> str:
+        """What the look at a file depends on besides its name."""
+        folders = map(os.path.realpath, (self.images, self.masks))
+        return '\n'.join((*folders, '|'.join(self.image_suffixes), '|'.join(self.mask_suffixes)))
+
+    @cached_property
+    def image_files(self) -> FilesById:
+        """The images by id."""
+        return FilesById(self.images, self.image_suffixes)
+
+    @cached_property
+    def mask_files(self) -> FilesById:
+        """The masks by id."""
+        return FilesById(self.masks, self.mask_suffixes)
+
+    def image(self, name: str) -> Path:
+        return self.image_files.path(name)
+
+    def mask(self, name: str) -> Path:
+        return self.mask_files.path(name)

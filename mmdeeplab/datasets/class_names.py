@@ -1,0 +1,55 @@
+"""Names and colours of the classes of a data set: ``classes.txt``, or VOC's."""
+
+import os
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.fileio.input_files import read_text
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Class names, one a line in id order; VOC's where there is no file.
+
+    Raises:
+        UserError: A name occurs twice, there are none, or the file cannot be read.
+    """
+    if not os.path.lexists(path):
+        return VOC_CLASSES
+    names = [line.strip() for line in read_text(path, 'list of classes').splitlines()]
+    names = [name for name in names if name]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if not names or doubled:
+        what = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
+        raise UserError(f'{path} {what}; it holds one class name a line, in id order')
+    return tuple(names)
+
+
+def check_class_names(given: Sequence[str], classes: Sequence[str], root: Path) -> None:
+    """Class names of a config must be the data's, in the same order.
+
+    Raises:
+        UserError: At the first that is not.
+    """
+    for number, (name, own) in enumerate(zip_longest(given, classes)):
+        if name != own:
+            hint = did_you_mean(str(name), classes) if name not in classes else ''
+            raise UserError(
+                f'metainfo.classes: class {number} is {name!r}, but {own!r} in {root} (its '
+                f"classes.txt, or VOC's 21 without one){hint}"
+            )
+
+
+def check_palette(palette: Sequence | None, classes: int) -> None:
+    """A palette has one colour a class.
+
+    Raises:
+        UserError: It has more or fewer.
+    """
+    if palette is not None and len(palette) != classes:
+        raise UserError(
+            f'metainfo.palette has {len(palette)} colours, there are {classes} classes; leave it '
+            "out for VOC's colours"
+        )

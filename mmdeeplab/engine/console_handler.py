@@ -1,0 +1,35 @@
+"""What of the log a person sees on the console."""
+
+import inspect
+import logging
+import os
+import sys
+from pathlib import Path
+
+from mmengine.hooks import LoggerHook
+from tqdm import tqdm
+
+# Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
+CONSOLE_SOURCES = (str(Path(__file__).parents[1]) + os.sep, inspect.getfile(LoggerHook))
+NOISE = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:')  # MMEngine on itself
+
+
+class ConsoleHandler(logging.StreamHandler):
+    """Print notices of the run above any progress bar, in one short line each.
+
+    MMEngine's own notices (environment, the whole config, the order of hooks) go to the log file
+    only; warnings are shown whoever gives them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.stdout)  # MMEngine's MLflow backend looks at handlers' streams
+        self.setFormatter(logging.Formatter('%(asctime)s  %(message)s', '%H:%M:%S'))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith(NOISE):
+            return False
+        return record.levelno >= logging.WARNING or record.pathname.startswith(CONSOLE_SOURCES)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stdout)
+        sys.stdout.flush()

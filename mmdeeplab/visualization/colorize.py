@@ -1,0 +1,70 @@
+"""Labels in colours, and pictures of what a model sees: image, truth, prediction side by side."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from mmseg.structures import SegDataSample
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from mmdeeplab.evaluation.confusion import class_ids
+from mmdeeplab.visualization.voc_palette import voc_palette
+
+GAP, HEADER = 8, 20
+LARGEST = 2048  # of a panel's sides; larger images are shown by every n-th pixel
+VOID_COLOUR = (224, 224, 192)
+
+
+def seen(sample: SegDataSample, inputs: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What was evaluated: image (H, W, 3) RGB, truth and prediction (H, W).
+
+    A protocol may resize or crop the image, so it is taken from what the network got and brought
+    to the size of the labels. Of large ones every n-th pixel is kept.
+
+    Args:
+        sample: A prediction with its truth.
+        inputs: (3, h, w) uint8, BGR.
+    """
+    truth = sample.gt_sem_seg.data[0].cpu().numpy()
+    prediction = class_ids(sample.pred_sem_seg.data[0]).cpu().numpy()
+    image = inputs.permute(1, 2, 0).cpu().numpy()[..., ::-1]
+    if image.shape[:2] != truth.shape:
+        image = cv2.resize(np.ascontiguousarray(image), truth.shape[::-1])
+    step = -(-max(truth.shape) // LARGEST)
+    image, truth, prediction = (
+        np.ascontiguousarray(each[::step, ::step]) for each in (image, truth, prediction)
+    )
+    return image, truth, prediction
+
+
+def colour(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """(H, W) class ids -> (H, W, 3) uint8 colours; void and unknown ids are pale."""
+    table = np.full((256, 3), VOID_COLOUR, np.uint8)
+    table[: len(palette)] = palette
+    return table[labels.astype(np.uint8)]
+
+
+def side_by_side(panels: dict[str, np.ndarray]) -> Image.Image:
+    """Panels (H, W, 3) of one size, left to right, each under its name; small ones enlarged."""
+    height, width = next(iter(panels.values())).shape[:2]
+    zoom = max(1, round(256 / max(height, width)))
+    height, width = height * zoom, width * zoom
+    canvas = Image.new(
+        'RGB', (len(panels) * (width + GAP) + GAP, height + HEADER + GAP), (255, 255, 255)
+    )
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(13)
+    for i, (name, panel) in enumerate(panels.items()):
+        x = GAP + i * (width + GAP)
+        draw.text((x, 2), name, (64, 64, 64), font)
+        picture = Image.fromarray(np.ascontiguousarray(panel))
+        canvas.paste(picture.resize((width, height), Image.Resampling.NEAREST), (x, HEADER))
+    return canvas
+
+
+def palette_picture(labels: np.ndarray) -> Image.Image:
+    """(H, W) ids below 256 as a picture in VOC's colours whose pixels are the ids."""
+    picture = Image.fromarray(labels.astype(np.uint8))
+    picture.putpalette([value for rgb in voc_palette() for value in rgb])
+    return picture

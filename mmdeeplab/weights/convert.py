@@ -1,0 +1,210 @@
+"""Weights of another project into a model of ours, by the strict table of their source."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+from mmdeeplab.config.shipped import CONFIGS
+from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import Tensor
+
+    from mmdeeplab.weights.table import Array, Table
+
+PICKLED = ('torchvision', 'timm', 'smp', 'mmseg', 'hf')  # whose files can hold code
+SOURCES = ('tf', 'tflite', 'caffe', *PICKLED)
+STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
+DEFAULT = 'deeplabv3plus_xception_voc'  # where the arrays do not say which network they are of
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What is converted, and into what.
+
+    Attributes:
+        source: One of :data:`SOURCES`.
+        input: The file, or the prefix of a TensorFlow checkpoint.
+        config: The model to fill; without it the one that the weights are of.
+        cfg_options: ``KEY=VALUE`` settings of the config.
+        output_stride: 8, 16 or 32 in the place of the config's.
+        classes: A file with one name a line, or a data set that mmseg knows.
+        licence: Of the weights, where their source does not tell.
+        trust: Unpickle a file without restrictions, which runs what it holds.
+    """
+
+    source: str
+    input: Path
+    config: str | None = None
+    cfg_options: Sequence[str] = ()
+    output_stride: int | None = None
+    classes: str | None = None
+    licence: str | None = None
+    trust: bool = False
+
+
+class Converted(NamedTuple):
+    """Weights for a model of ours, and what is known of them.
+
+    Attributes:
+        state: The state dict, of the model or of a part.
+        metadata: What the file says of itself.
+        config: The config's file.
+        cfg: The config, with the settings that the weights need.
+        options: Those of these settings that nobody asked for.
+        part: ``'model'`` or ``'backbone'``.
+        arrays: The source's own, by its names.
+        ignored: What of the source has no use here: kind -> names.
+    """
+
+    state: dict[str, Tensor]
+    metadata: dict[str, object]
+    config: str
+    cfg: Config
+    options: dict[str, object]
+    part: str
+    arrays: Mapping[str, Array]
+    ignored: Mapping[str, Sequence[str]]
+
+    def summary(self, name: str) -> list[str]:
+        """What was converted, a line each; ``name`` is what the file is called."""
+        part = '' if self.part == 'model' else f' of the {self.part}'
+        count = sum(v.numel() for k, v in self.state.items() if not k.endswith(STATISTICS))
+        tensors = f'{len(self.state)} tensors{part}'
+        return [
+            f'{name}: {tensors}, {count:,} trainable values, {self.config}',
+            *(f'with {key}={value}' for key, value in self.options.items()),
+            *(f'ignored: {len(names)} {what}' for what, names in self.ignored.items()),
+        ]
+
+
+def convert(request: Conversion) -> Converted:
+    """Read a file of another project and fill a model of ours; nothing is written or printed.
+
+    Raises:
+        UserError: The file is unreadable, or does not fit; every tensor in question is named.
+    """
+    importer = importlib.import_module(f'mmdeeplab.weights.converters.{request.source}')
+    arrays = importer.read(request.input, **(dict(trust=True) if request.trust else {}))
+    table = importer.table_for(arrays)
+    named = importer.config_for(arrays) if hasattr(importer, 'config_for') else None
+    config, cfg, options = choose_config(request, arrays, table, named)
+    model = _state_dict(cfg)
+    if hasattr(importer, 'adapt'):
+        arrays = importer.adapt(arrays, model)
+        table = importer.table_for(arrays)
+    state = _fill(model, arrays, table, _hint(named, options))
+    ignored = table.sort_out(arrays)
+    metadata = _metadata(request, importer, config, cfg, options, table.part)
+    return Converted(state, metadata, config, cfg, options, table.part, arrays, ignored)
+
+
+def choose_config(
+    request: Conversion, arrays: Mapping[str, Array], table: Table, named: str | None
+) -> tuple[str, Config, dict[str, object]]:
+    """The config to fill, and what has to be set in it for the source's classes.
+
+    A config that the request names is taken as it is; the settings are then a hint.
+
+    Returns:
+        Its file, the config, and the settings.
+    """
+    from mmdeeplab.config.load import open_config
+    from mmdeeplab.config.output_stride import set_output_stride
+    from mmdeeplab.weights.provenance import config_options
+
+    local = Path('configs', f'{named or DEFAULT}.py')
+    config = request.config or str(local if local.is_file() else CONFIGS / local.name)
+    cfg = open_config(config, request.cfg_options)
+    if request.output_stride is not None:
+        set_output_stride(cfg, request.output_stride)
+    options = config_options(arrays, table, cfg)
+    if request.config is None:
+        cfg.merge_from_dict(options)
+    return config, cfg, options
+
+
+def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
+    """Weights and metadata: as JSON in a ``.safetensors``, under `meta` in a ``.pth``.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    import torch
+    from safetensors.torch import save
+
+    from mmdeeplab.fileio.whole_files import placing
+
+    with placing(output) as partial, partial.open('wb') as file:
+        if output.suffix == '.pth':
+            torch.save(dict(state_dict=state, meta=metadata), file)
+        else:
+            file.write(
+                save(dict(state), {key: json.dumps(value) for key, value in metadata.items()})
+            )
+
+
+def _hint(named: str | None, options: Mapping[str, object]) -> str:
+    """What to give instead of a config that does not fit."""
+    if named is None:
+        return ''
+    wanted = ''.join(f' {key}={value}' for key, value in options.items())
+    return f'\nThese weights are of --config configs/{named}.py' + (
+        f' --cfg-options{wanted}' if wanted else ''
+    )
+
+
+def _state_dict(cfg: Config) -> dict[str, Tensor]:
+    """The state dict of the config's model, to be filled."""
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import MODELS
+
+    init_default_scope(cfg.default_scope)
+    return MODELS.build(cfg.model).state_dict()
+
+
+def _fill(
+    model: dict[str, Tensor], arrays: dict[str, Array], table: Table, advice: str
+) -> dict[str, Tensor]:
+    """The state dict for the model; an error ends with ``advice``."""
+    from mmdeeplab.weights.table import convert as by_table
+
+    try:
+        return by_table(arrays, table, model)
+    except UserError as error:
+        raise UserError(f'{error}{advice}') from error
+
+
+def _metadata(
+    request: Conversion,
+    importer: ModuleType,
+    config: str,
+    cfg: Config,
+    options: Mapping[str, object],
+    part: str,
+) -> dict[str, object]:
+    """What the file says of itself."""
+    from mmdeeplab.config.data import datasets
+    from mmdeeplab.weights.provenance import class_names, input_digest
+
+    count = cfg.model.decode_head.num_classes if part == 'model' else None
+    known = getattr(importer, 'NAMES_CLASSES', True)
+    root = next((dataset.data_root for dataset in datasets(cfg, 'test')), None) if known else None
+    return dict(
+        source=request.source,
+        input=request.input.name,
+        sha256=input_digest(request.input),
+        config=Path(config).name,
+        cfg_options=[*request.cfg_options, *(f'{key}={value}' for key, value in options.items())],
+        part=part,
+        num_classes=count,
+        classes=None if count is None else class_names(request.classes, root, count),
+        licence=request.licence or getattr(importer, 'LICENCE', 'unknown'),
+    )
