@@ -38,8 +38,8 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='mmdeeplab.DataCheckHook'),
-    dict(type='mmdeeplab.RateCheckHook'),
-    dict(type='mmdeeplab.DataShareHook'),
+    dict(type='mmdeeplab.DegenerateRateHook'),
+    dict(type='mmdeeplab.DataTimeHook'),
     dict(type='mmdeeplab.RecipeHook'),
     dict(type='mmdeeplab.ProgressHook'),
 ]

@@ -3,10 +3,10 @@
 from mmdeeplab.engine.hooks.accelerate import FastHook
 from mmdeeplab.engine.hooks.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.hooks.data_check import DataCheckHook
-from mmdeeplab.engine.hooks.data_time import DataShareHook
-from mmdeeplab.engine.hooks.degenerate_rates import RateCheckHook
+from mmdeeplab.engine.hooks.data_time import DataTimeHook
+from mmdeeplab.engine.hooks.degenerate_rates import DegenerateRateHook
 from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
-from mmdeeplab.engine.hooks.heartbeat import PulseHook
+from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
 from mmdeeplab.engine.hooks.masks import MaskHook
 from mmdeeplab.engine.hooks.pictures import PictureHook
 from mmdeeplab.engine.hooks.preflight import PreflightHook
@@ -21,17 +21,17 @@ __all__ = [
     'AutocastOptimWrapper',
     'CheckpointHook',
     'DataCheckHook',
-    'DataShareHook',
+    'DataTimeHook',
     'DeepLabRunner',
+    'DegenerateRateHook',
     'EarlyStopping',
     'EpochBasedTrainLoop',
     'FastHook',
+    'HeartbeatHook',
     'LocalVisBackend',
     'MaskHook',
     'PictureHook',
     'PreflightHook',
     'ProgressHook',
-    'PulseHook',
-    'RateCheckHook',
     'RecipeHook',
 ]

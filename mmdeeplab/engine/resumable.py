@@ -24,7 +24,7 @@ from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.config.diff import differences, settings
 from mmdeeplab.datasets.samplers import ExactSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
-from mmdeeplab.engine.hooks.heartbeat import PulseHook
+from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
 from mmdeeplab.engine.hooks.resumed_validation import VALIDATED, ResumedValidationHook
 from mmdeeplab.engine.hooks.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.hooks.step_seed import StepSeedHook
@@ -53,7 +53,7 @@ class ResumableRunner(Runner):
         super().register_hooks(*args, **kwargs)
         self.register_hook(StepSeedHook())
         self.register_hook(SharedBuffersHook())
-        self.register_hook(PulseHook())
+        self.register_hook(HeartbeatHook())
         self.register_hook(ResumedValidationHook())
 
     @staticmethod

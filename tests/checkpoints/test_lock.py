@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from robustness.tiny import fork, in_child, on_ranks, tiny_runner, wait, warm
 
 from mmdeeplab.checkpoint.lock import NAME, training_lock
 from mmdeeplab.errors import UserError
-from robustness.tiny import fork, in_child, on_ranks, tiny_runner, wait, warm
 
 REFUSED = 2
 

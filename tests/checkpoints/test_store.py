@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from robustness.tiny import fingerprint
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -19,7 +20,6 @@ from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.checkpoint.store import load, save, snapshot
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk, NotSaved, probe, replacing, sweep
-from robustness.tiny import fingerprint
 
 TREE = {
     'state_dict': OrderedDict(

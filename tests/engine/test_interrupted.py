@@ -12,13 +12,13 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from robustness.tiny import Noise, fingerprint, in_child, run_state, tiny_runner
 
 from mmdeeplab.checkpoint.find import newest_valid
 from mmdeeplab.checkpoint.store import load
 from mmdeeplab.engine import runner as runner_module
 from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.report.history import read_history
-from robustness.tiny import Noise, fingerprint, in_child, run_state, tiny_runner
 
 LENGTH, VALIDATE = 8, 2
 

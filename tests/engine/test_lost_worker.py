@@ -11,11 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from robustness.tiny import Count, Noise, Trace, tiny_runner
 from torch.utils.data import get_worker_info
 
 from mmdeeplab.engine.distributed.lost_worker import explain
 from mmdeeplab.errors import UserError
-from robustness.tiny import Count, Noise, Trace, tiny_runner
 
 
 def raising(error: BaseException) -> Callable[[], None]:

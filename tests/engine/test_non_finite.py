@@ -17,14 +17,14 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from robustness import nonfinite
+from robustness.tiny import fingerprint, tiny_runner
 from torch import nn
 
 from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
 from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import all_finite, broken, ids, refuse, refuse_logits
-from robustness import nonfinite
-from robustness.tiny import fingerprint, tiny_runner
 
 
 def network() -> nn.Module:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from robustness.tiny import BATCH, Noise, Toy, Trace, fingerprint, run_state, tiny_runner
 
 from mmdeeplab.engine.hooks import preflight
 from mmdeeplab.engine.hooks.preflight import PreflightHook
 from mmdeeplab.errors import UserError
-from robustness.tiny import BATCH, Noise, Toy, Trace, fingerprint, run_state, tiny_runner
 
 ITERS = 4
 

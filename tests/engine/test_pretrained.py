@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.model import BaseModule
+from robustness import wrong_checkpoints as suite
 from torch import nn
 
 from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
 from mmdeeplab.errors import UserError
-from robustness import wrong_checkpoints as suite
 
 
 class Part(BaseModule):

@@ -15,6 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from robustness.tiny import Count, Noise, Trace, in_child, tiny_runner
 
 from mmdeeplab.checkpoint.find import read_summary
 from mmdeeplab.checkpoint.store import load, save
@@ -24,7 +25,6 @@ from mmdeeplab.datasets import samplers
 from mmdeeplab.engine.resume import scale_changed
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
-from robustness.tiny import Count, Noise, Trace, in_child, tiny_runner
 
 
 def train(folder: Path, iters: int, **options: Any) -> Runner:

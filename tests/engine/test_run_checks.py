@@ -9,13 +9,13 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from robustness.tiny import Toy, Trace, on_ranks, tiny_runner
 from torch.nn.functional import cross_entropy
 
 from mmdeeplab.engine.hooks import recipe
 from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
 from mmdeeplab.engine.hooks.preflight import PreflightHook
 from mmdeeplab.errors import UserError
-from robustness.tiny import Toy, Trace, on_ranks, tiny_runner
 
 ITERS, EPOCHS = 100, 5
 POLY, STEPS = dict(type='PolyLR', power=0.9), dict(type='MultiStepLR', milestones=[60, 90])

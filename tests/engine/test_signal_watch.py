@@ -12,11 +12,11 @@ from types import SimpleNamespace
 import pytest
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from robustness.tiny import fork, tiny_runner, wait, warm
 
 from mmdeeplab.engine.distributed import signal_watch
 from mmdeeplab.engine.distributed.signal_watch import LIMITS, SignalWatch
-from mmdeeplab.engine.hooks.heartbeat import PERIOD, PulseHook
-from robustness.tiny import fork, tiny_runner, wait, warm
+from mmdeeplab.engine.hooks.heartbeat import PERIOD, HeartbeatHook
 
 linux = pytest.mark.skipif(sys.platform != 'linux', reason='a mutex of the size that glibc has')
 
@@ -135,9 +135,9 @@ def test_signals_of_forked_processes_are_their_own(short: None, tmp_path: Path) 
 @pytest.mark.parametrize('limit', [10, 60, 300, 1800])
 def test_a_frozen_rank_is_found_before_exchanges_are_given_up(limit: int) -> None:
     runner = SimpleNamespace(rank=0, world_size=1, timeout=limit)
-    hook = PulseHook()
+    hook = HeartbeatHook()
     hook.before_train(runner)  # type: ignore[arg-type]
     assert limit / 2 < hook.timeout < limit - PERIOD
-    chosen = PulseHook(7)
+    chosen = HeartbeatHook(7)
     chosen.before_train(runner)  # type: ignore[arg-type]
     assert chosen.timeout == 7

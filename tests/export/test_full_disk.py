@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from robustness.tiny import in_child
 from torch import Tensor, nn
 
 from mmdeeplab.export import pt2, torchscript
-from robustness.tiny import in_child
 
 SIZE = 300_000  # bytes that a file may have
 

@@ -13,12 +13,12 @@ from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.hooks import EMAHook
 from mmseg.models import FCNHead, TIMMBackbone
 from places import ROOT
+from robustness import typos
 from tools_conftest import SMALL
 
 from mmdeeplab.cli.common import load_config
 from mmdeeplab.config.registered import arguments
 from mmdeeplab.errors import UserError, edits, nearest
-from robustness import typos
 
 LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs').glob('ablation/*.py')])
 MINI = ROOT / 'configs/deeplabv3plus_xception_mini-voc.py'

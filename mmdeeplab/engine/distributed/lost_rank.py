@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from mmengine.runner import Runner
 
-from mmdeeplab.engine.hooks.heartbeat import PulseHook
+from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
 
 # How gloo and NCCL begin to say that another process does not answer.
 SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', 'gloo/transport',
@@ -30,6 +30,6 @@ def explained(runner: Runner) -> Iterator[None]:
             flush=True,
         )
         for hook in runner.hooks:
-            if isinstance(hook, PulseHook):
+            if isinstance(hook, HeartbeatHook):
                 hook.blame()
         os._exit(1)

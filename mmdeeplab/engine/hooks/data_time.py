@@ -7,7 +7,7 @@ from mmdeeplab.registry import HOOKS
 
 
 @HOOKS.register_module()
-class DataShareHook(Hook):
+class DataTimeHook(Hook):
     """Log ``data_share``, waiting for a batch over the time of the iteration, and warn once.
 
     The share is that of the iterations since the last log line. The first line does not count:

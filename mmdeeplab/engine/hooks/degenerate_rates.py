@@ -10,7 +10,7 @@ from mmdeeplab.registry import HOOKS
 
 
 @HOOKS.register_module()
-class RateCheckHook(Hook):
+class DegenerateRateHook(Hook):
     """Warn of 3x3 convolutions whose outer taps all lie in the padding: they became 1x1."""
 
     priority = 'VERY_HIGH'

@@ -26,7 +26,7 @@ SHARE = 0.8
 
 
 @HOOKS.register_module()
-class PulseHook(Hook):
+class HeartbeatHook(Hook):
     """Every rank gives a sign of life each second; a rank that gives none is named and ended.
 
     Rank 0 watches the others, rank 1 watches rank 0. A frozen process (a stopped node, a dead
@@ -51,14 +51,14 @@ class PulseHook(Hook):
         self._sign(0)
         watched = range(1, self.world_size) if self.rank == 0 else range(self.rank == 1)
         self.last = {rank: ('', time.monotonic()) for rank in watched}
-        threading.Thread(target=self._beat, name='pulse', daemon=True).start()
+        threading.Thread(target=self._beat, name='heartbeat', daemon=True).start()
 
     def _connect(self) -> Store:
         address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
         store = TCPStore(address, port, None, False, timedelta(seconds=60))
         life = torch.tensor(time.time_ns())  # the store may outlive this process
         dist.broadcast(life, 0)
-        return PrefixStore(f'pulse/{int(life)}', store)
+        return PrefixStore(f'heartbeat/{int(life)}', store)
 
     def after_train(self, runner: Runner) -> None:
         self.stop.set()

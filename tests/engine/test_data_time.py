@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.logging import MessageHub
 
-from mmdeeplab.engine.hooks.data_time import DataShareHook
+from mmdeeplab.engine.hooks.data_time import DataTimeHook
 
 
 def train(waits: list[float], name: str) -> tuple[list[float], list[str]]:
@@ -21,7 +21,7 @@ def train(waits: list[float], name: str) -> tuple[list[float], list[str]]:
         train_dataloader=SimpleNamespace(num_workers=3),
         iter=0,
     )
-    hook, shares = DataShareHook(), []
+    hook, shares = DataTimeHook(), []
     hook.before_train(runner)
     for runner.iter, wait in enumerate(waits):
         hub.update_scalar('train/data_time', wait)
