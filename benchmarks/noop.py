@@ -65,7 +65,7 @@ def runner_of(kind: type[Runner], folder: Path, iterations: int, own: bool) -> R
     if own:
         hooks['checkpoint']['type'] = 'mmdeeplab.CheckpointHook'
     hooks['checkpoint']['save_last'] = False
-    sampler = 'mmdeeplab.ExactSampler' if own else 'InfiniteSampler'
+    sampler = 'mmdeeplab.ResumableSampler' if own else 'InfiniteSampler'
     cfg = Config(
         dict(
             model=dict(type='NoNetwork'),

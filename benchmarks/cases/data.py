@@ -163,7 +163,7 @@ def workers(root: Path, crop: int) -> Comparison:
             split='train',
             pipeline=mmseg_pipeline(crop) if theirs else own_pipeline(crop),
         )
-        sampler = 'InfiniteSampler' if theirs else 'mmdeeplab.ExactSampler'
+        sampler = 'InfiniteSampler' if theirs else 'mmdeeplab.ResumableSampler'
         loader = (Runner if theirs else ResumableRunner).build_dataloader(
             dict(
                 batch_size=4,

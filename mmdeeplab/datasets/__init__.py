@@ -9,7 +9,7 @@ with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     warnings.simplefilter('ignore')
     import mmseg.datasets  # noqa: F401
 
-from mmdeeplab.datasets.samplers import ExactSampler
+from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.datasets.transforms.crop import RandomResizeCrop, RandomScaleCrop
 from mmdeeplab.datasets.transforms.load import LoadImage, LoadMask
 from mmdeeplab.datasets.transforms.pack import PackTraining, RandomFlip
@@ -19,7 +19,6 @@ from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 
 __all__ = [
     'CentreCrop',
-    'ExactSampler',
     'LoadImage',
     'LoadMask',
     'PackTraining',
@@ -28,5 +27,6 @@ __all__ = [
     'RandomResizeCrop',
     'RandomScale',
     'RandomScaleCrop',
+    'ResumableSampler',
     'VOCFolderDataset',
 ]

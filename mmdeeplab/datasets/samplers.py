@@ -12,23 +12,23 @@ from mmdeeplab.randomness import derive, seed_all
 from mmdeeplab.registry import DATA_SAMPLERS
 
 
-class Place(int):
+class SampleIndex(int):
     """An index into a data set that knows its position in the stream of samples."""
 
     position: int
     seed: int
 
-    def __new__(cls, index: int, position: int = 0, seed: int = 0) -> 'Place':
-        place = super().__new__(cls, index)
-        place.position, place.seed = position, seed
-        return place
+    def __new__(cls, index: int, position: int = 0, seed: int = 0) -> 'SampleIndex':
+        sample = super().__new__(cls, index)
+        sample.position, sample.seed = position, seed
+        return sample
 
     def __reduce__(self) -> tuple:
-        return Place, (int(self), self.position, self.seed)
+        return SampleIndex, (int(self), self.position, self.seed)
 
 
 @DATA_SAMPLERS.register_module()
-class ExactSampler(Sampler):
+class ResumableSampler(Sampler):
     """A stream of samples in which position p is a function of the seed and p.
 
     Epoch e is one permutation made of (seed, e); iteration i of all ranks together takes the
@@ -62,17 +62,17 @@ class ExactSampler(Sampler):
         self.infinite, self.drop_last = infinite, drop_last
         self.epoch = self.start = 0
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[SampleIndex]:
         stream = self._stream(self.epoch * self.size + self.start * self.world_size + self.rank)
         return stream if self.infinite else islice(stream, len(self) - self.start)
 
-    def _stream(self, position: int) -> Iterator[Place]:
+    def _stream(self, position: int) -> Iterator[SampleIndex]:
         epoch, order = -1, [0]
         while True:
             if position // self.size != epoch:
                 epoch = position // self.size
                 order = self.order(epoch).tolist()
-            yield Place(order[position % self.size], position, self.seed)
+            yield SampleIndex(order[position % self.size], position, self.seed)
             position += self.world_size
 
     def order(self, epoch: int) -> torch.Tensor:
@@ -107,10 +107,10 @@ class SeededDataset(Dataset):
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
 
-    def __getitem__(self, place: int) -> Any:
-        if isinstance(place, Place):
-            seed_all(derive('sample', place.seed, place.position))
-        return self.dataset[int(place)]
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(index, SampleIndex):
+            seed_all(derive('sample', index.seed, index.position))
+        return self.dataset[int(index)]
 
     def __len__(self) -> int:
         return len(self.dataset)

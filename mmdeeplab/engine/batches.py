@@ -10,10 +10,12 @@ from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
 from mmdeeplab.config.registered import find_class
-from mmdeeplab.datasets.samplers import ExactSampler
+from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.errors import UserError
 
-WAY_OUT = 'take sampler=dict(type="mmdeeplab.ExactSampler") or sampler=dict(type="DefaultSampler")'
+WAY_OUT = (
+    'take sampler=dict(type="mmdeeplab.ResumableSampler") or sampler=dict(type="DefaultSampler")'
+)
 
 
 def whole_batches(loader: dict) -> dict:
@@ -35,7 +37,7 @@ def require_batches(loader: DataLoader) -> None:
         raise UserError(
             f'{len(images)} training images make no batch of {loader.batch_size} on each of '
             f'{dist.get_world_size()} processes: lower train_dataloader.batch_size, or train by '
-            'iterations with sampler=dict(type="mmdeeplab.ExactSampler")'
+            'iterations with sampler=dict(type="mmdeeplab.ResumableSampler")'
         )
 
 
@@ -45,9 +47,11 @@ def is_infinite(sampler: object) -> bool:
 
 
 def one_epoch(loader: Any) -> Any:
-    """A loader whose :class:`ExactSampler`, if it has one, ends with the epoch."""
+    """A loader whose :class:`ResumableSampler`, if it has one, ends with the epoch."""
     sampler = loader.get('sampler') if isinstance(loader, dict) else None
-    if not isinstance(sampler, dict) or find_class(sampler['type'], ('sampler',)) != ExactSampler:
+    if not isinstance(sampler, dict):
+        return loader
+    if find_class(sampler['type'], ('sampler',)) != ResumableSampler:
         return loader
     ends = dict(infinite=False, drop_last=loader.get('drop_last', False))
     return {**loader, 'sampler': {**ends, **sampler}}

@@ -8,7 +8,7 @@ from mmengine.runner import BaseLoop, IterBasedTrainLoop
 from mmengine.runner import EpochBasedTrainLoop as MMEngineEpochBasedTrainLoop
 
 from mmdeeplab.config.registered import find_class
-from mmdeeplab.datasets.samplers import ExactSampler
+from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.registry import LOOPS
 
 
@@ -16,8 +16,8 @@ from mmdeeplab.registry import LOOPS
 class EpochBasedTrainLoop(MMEngineEpochBasedTrainLoop):
     """MMEngine's, which a run that was interrupted within an epoch enters where it left.
 
-    With :class:`~mmdeeplab.datasets.samplers.ExactSampler` the batches are then bit for bit those
-    of the run that was never interrupted; other samplers give the same images.
+    With :class:`~mmdeeplab.datasets.samplers.ResumableSampler` the batches are then bit for bit
+    those of the run that was never interrupted; other samplers give the same images.
     """
 
     def run_epoch(self) -> None:
@@ -33,7 +33,7 @@ class EpochBasedTrainLoop(MMEngineEpochBasedTrainLoop):
     def _batches(self, done: int) -> Iterable[Any]:
         """The batches of this epoch behind the first ``done``."""
         sampler = self.dataloader.sampler
-        if isinstance(sampler, ExactSampler) and self.dataloader.batch_size:
+        if isinstance(sampler, ResumableSampler) and self.dataloader.batch_size:
             sampler.set_epoch(self._epoch)
             sampler.skip(done * self.dataloader.batch_size)
             return self.dataloader

@@ -22,7 +22,7 @@ from mmdeeplab.checkpoint.find import age, candidates, checkpoint_folder, newest
 from mmdeeplab.checkpoint.lock import training_lock
 from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.config.diff import differences, settings
-from mmdeeplab.datasets.samplers import ExactSampler, SeededDataset
+from mmdeeplab.datasets.samplers import ResumableSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
 from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
 from mmdeeplab.engine.hooks.resumed_validation import VALIDATED, ResumedValidationHook
@@ -60,7 +60,7 @@ class ResumableRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As MMEngine's, with samples seeded by position under an :class:`ExactSampler`."""
+        """As MMEngine's, with samples seeded by position under a :class:`ResumableSampler`."""
         if isinstance(dataloader, DataLoader):
             return dataloader
         cfg = copy.deepcopy(dataloader)
@@ -68,8 +68,8 @@ class ResumableRunner(Runner):
             cfg['dataset'] = DATASETS.build(cfg['dataset'])
             if hasattr(cfg['dataset'], 'full_init'):
                 cfg['dataset'].full_init()
-        exact = (cfg.get('sampler') or {}).get('type') in (ExactSampler, 'mmdeeplab.ExactSampler')
-        if exact:
+        sampler = (cfg.get('sampler') or {}).get('type')
+        if sampler in (ResumableSampler, 'mmdeeplab.ResumableSampler'):
             cfg['dataset'] = SeededDataset(cfg['dataset'])
         if seed is not None and cfg.get('num_workers') and 'worker_init_fn' not in cfg:
             shield_workers()

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.datasets.samplers import ExactSampler
+from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.engine.batches import require_batches, whole_batches
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.load import load_weights
@@ -172,7 +172,7 @@ def test_a_loader_without_a_batch_is_refused() -> None:
         return DataLoader(data, 4, sampler=sampler(data), drop_last=True)
 
     require_batches(loader(InfiniteSampler))
-    require_batches(loader(ExactSampler))
+    require_batches(loader(ResumableSampler))
     with pytest.raises(UserError, match='3 training images make no batch of 4'):
         require_batches(loader(DefaultSampler))
 

@@ -149,7 +149,7 @@ def live(folder: Path, interval: int, patience: int, hooks: list, disk: Disk, re
     by_epoch = interval < 0
     length = dict(type='IterBasedTrainLoop', max_iters=LENGTH, val_interval=VALIDATE)
     training = dict(
-        batch_size=4, dataset=Noise(), sampler=dict(type='mmdeeplab.ExactSampler'),
+        batch_size=4, dataset=Noise(), sampler=dict(type='mmdeeplab.ResumableSampler'),
         collate_fn=dict(type='default_collate'),
     )  # fmt: skip
     if by_epoch:

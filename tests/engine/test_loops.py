@@ -15,7 +15,7 @@ from torch.utils.data import Sampler
 from mmdeeplab.checkpoint.find import newest_valid
 from mmdeeplab.checkpoint.store import load
 from mmdeeplab.config.loops import choose_loop
-from mmdeeplab.datasets.samplers import ExactSampler
+from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.errors import UserError
 
 EPOCHS, STEPS = 3, SIZE // BATCH
@@ -97,7 +97,7 @@ def by_epochs(folder: Path, **options: Any) -> Runner:
 
 
 ENDS = {
-    'mmdeeplab.ExactSampler': '',
+    'mmdeeplab.ResumableSampler': '',
     'DefaultSampler': '',
     'Backwards': '',
     'InfiniteSampler': 'InfiniteSampler does not end',
@@ -131,7 +131,7 @@ def test_every_sampler_ends_in_every_loop_or_is_refused_by_name(
         assert runner.epoch == 2
 
 
-@pytest.mark.parametrize('sampler', ['mmdeeplab.ExactSampler', 'InfiniteSampler', 'ForEver'])
+@pytest.mark.parametrize('sampler', ['mmdeeplab.ResumableSampler', 'InfiniteSampler', 'ForEver'])
 def test_runs_by_iterations_take_samplers_without_an_end(tmp_path: Path, sampler: str) -> None:
     runner = tiny_runner(tmp_path, STEPS + 2, train_dataloader=loader(sampler))
     runner.train()
@@ -164,7 +164,7 @@ def test_a_loader_without_a_sampler_is_named(tmp_path: Path, split: str) -> None
 @pytest.mark.parametrize('drop_last', [True, False])
 def test_an_epoch_is_a_permutation(tmp_path: Path, drop_last: bool) -> None:
     dataset, rates = Remembering(), Rates()
-    data = loader('mmdeeplab.ExactSampler', dataset=dataset, drop_last=drop_last)
+    data = loader('mmdeeplab.ResumableSampler', dataset=dataset, drop_last=drop_last)
     runner = by_epochs(tmp_path, hooks=[rates], train_dataloader=data)
     runner.train()
     steps = EPOCHS * (STEPS if drop_last else STEPS + 1)
@@ -187,7 +187,7 @@ def test_ranks_share_an_epoch(
     shares, places = [], []
     for rank in range(ranks):
         monkeypatch.setattr('mmdeeplab.datasets.samplers.get_dist_info', lambda r=rank: (r, ranks))
-        sampler = ExactSampler(range(size), seed=1, infinite=False, drop_last=drop_last)
+        sampler = ResumableSampler(range(size), seed=1, infinite=False, drop_last=drop_last)
         sampler.set_epoch(2)
         shares.append(list(sampler))
         places += [place.position for place in shares[-1]]
@@ -242,7 +242,7 @@ def test_a_run_by_epochs_left_anywhere_goes_on_bit_for_bit(
     hook = HOOK | dict(by_epoch=by_epoch, interval=1 if by_epoch is None else 5)
     hooks = dict(checkpoint=hook, logger=dict(type='LoggerHook', interval=10**9))
     run = StopAndTrace(tmp_path, default_hooks=hooks, **VALIDATE)
-    data = [loader('mmdeeplab.ExactSampler', num_workers=n, drop_last=True) for n in workers]
+    data = [loader('mmdeeplab.ResumableSampler', num_workers=n, drop_last=True) for n in workers]
     assert run('whole', ranks=ranks) == [0] * ranks
     # within an epoch, at its last step, at its first, and in the last epoch
     for stop in (6,) if ranks > 1 else (4, STEPS, STEPS + 1, EPOCHS * STEPS - 1):
@@ -290,7 +290,7 @@ def test_a_run_goes_on_with_another_loop_or_batch(
         def before_train(self, runner: Runner) -> None:
             places.append((runner.epoch, runner.iter))
 
-    data = loader('mmdeeplab.ExactSampler', batch_size=batch)
+    data = loader('mmdeeplab.ResumableSampler', batch_size=batch)
     runner = by_epochs(
         tmp_path, train_cfg=after, resume=True, train_dataloader=data, hooks=[Start()]
     )

@@ -48,7 +48,7 @@ class Faulty(Noise):
         return super().__getitem__(index)
 
 
-def loader(dataset: Noise, sampler: str = 'mmdeeplab.ExactSampler', **options: Any) -> dict:
+def loader(dataset: Noise, sampler: str = 'mmdeeplab.ResumableSampler', **options: Any) -> dict:
     return dict(
         batch_size=4,
         num_workers=1,

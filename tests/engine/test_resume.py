@@ -280,7 +280,7 @@ def test_another_batch_goes_on_at_its_own_position(tmp_path: Path, batch: int) -
     loader = dict(
         batch_size=batch,
         dataset=Noise(),
-        sampler=dict(type='mmdeeplab.ExactSampler'),
+        sampler=dict(type='mmdeeplab.ResumableSampler'),
         collate_fn=dict(type='default_collate'),
     )
     train(tmp_path, 3)
@@ -463,11 +463,11 @@ def test_any_number_of_processes_goes_on_at_its_position(
     batch, whole = 4, []
     for rank in range(world):
         monkeypatch.setattr(samplers, 'get_dist_info', lambda rank=rank: (rank, world))
-        sampler = samplers.ExactSampler(Noise(), seed=5)
+        sampler = samplers.ResumableSampler(Noise(), seed=5)
         sampler.skip(done * batch)
         whole.append(list(islice(sampler, batch)))
     monkeypatch.setattr(samplers, 'get_dist_info', lambda: (0, 1))
-    alone = samplers.ExactSampler(Noise(), seed=5)
+    alone = samplers.ResumableSampler(Noise(), seed=5)
     start = done * batch * world
     expected = list(islice(alone, start, start + batch * world))
     together = [place for places in zip(*whole, strict=True) for place in places]

@@ -81,7 +81,7 @@ def test_every_wrapper_is_checked_and_feeds_the_sampler(root: Path, name: str) -
     assert report.counts['train'].pixels[20] > 0
     loader = dict(
         batch_size=2,
-        sampler=dict(type='mmdeeplab.ExactSampler'),
+        sampler=dict(type='mmdeeplab.ResumableSampler'),
         dataset=cfg.train_dataloader.dataset,
         collate_fn=dict(type='pseudo_collate'),
     )

@@ -83,7 +83,7 @@ def run(n: int, folder: Path) -> Outcome:
 def attempt(folder: Path, kind: str, value: float, step: int, lasting: bool, **options: Any) -> str:
     """One run; what went wrong, or nothing."""
     hook = Inject(kind, value, step, ITERS if lasting else step)
-    data = dict(batch_size=4, dataset=Named(), sampler=dict(type='mmdeeplab.ExactSampler'))
+    data = dict(batch_size=4, dataset=Named(), sampler=dict(type='mmdeeplab.ResumableSampler'))
     runner = tiny_runner(
         folder,
         ITERS,

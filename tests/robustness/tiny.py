@@ -186,7 +186,7 @@ def tiny_runner(
             num_workers=workers,
             persistent_workers=workers > 0,
             dataset=Noise(),
-            sampler=dict(type='mmdeeplab.ExactSampler'),
+            sampler=dict(type='mmdeeplab.ResumableSampler'),
             collate_fn=dict(type='default_collate'),
         ),
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=iters, val_interval=validate or 10**9),

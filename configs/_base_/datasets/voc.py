@@ -49,7 +49,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='mmdeeplab.ExactSampler', shuffle=True),
+    sampler=dict(type='mmdeeplab.ResumableSampler', shuffle=True),
     dataset=dict(
         type='mmdeeplab.VOCFolderDataset',
         data_root=data_root,
