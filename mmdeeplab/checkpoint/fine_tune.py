@@ -16,38 +16,38 @@ COUNTER = 'num_batches_tracked'
 RGB = 3
 
 
-class Names:
+class ClassNames:
     """The classes of a checkpoint and those of the network, in id order; None where unknown."""
 
-    def __init__(self, source: Sequence[str] | None, own: Sequence[str] | None) -> None:
-        self.source = None if source is None else [name.casefold() for name in source]
-        self.own = None if own is None else [name.casefold() for name in own]
+    def __init__(self, checkpoint: Sequence[str] | None, model: Sequence[str] | None) -> None:
+        self.checkpoint = None if checkpoint is None else [name.casefold() for name in checkpoint]
+        self.model = None if model is None else [name.casefold() for name in model]
 
-    def differ(self, found: Tensor, value: Tensor) -> bool:
-        """Whether a classifier's tensor cannot be taken as it is."""
-        if found.shape[1:] != value.shape[1:]:
+    def differ(self, saved: Tensor, initial: Tensor) -> bool:
+        """Whether a classifier's tensor of the checkpoint cannot be taken as it is."""
+        if saved.shape[1:] != initial.shape[1:]:
             return False
-        known = self.source is not None and self.own is not None
-        return found.shape != value.shape or (known and self.source != self.own)
+        named = self.checkpoint is not None and self.model is not None
+        return saved.shape != initial.shape or (named and self.checkpoint != self.model)
 
     def shared(self) -> dict[int, int]:
-        """Index of a class here -> its index in the checkpoint."""
-        there = {name: i for i, name in enumerate(self.source or ())}
-        return {i: there[name] for i, name in enumerate(self.own or ()) if name in there}
+        """Index of a class in the network -> its index in the checkpoint, where both have it."""
+        indices = {name: i for i, name in enumerate(self.checkpoint or ())}
+        return {i: indices[name] for i, name in enumerate(self.model or ()) if name in indices}
 
-    def copy_rows(self, found: Tensor, value: Tensor) -> Tensor:
-        """``value`` with the rows of the classes that both know."""
-        rows = value.clone()
-        for here, there in self.shared().items():
-            rows[here] = found[there].to(rows)
+    def copy_rows(self, saved: Tensor, initial: Tensor) -> Tensor:
+        """The network's tensor with the checkpoint's rows for the classes that both have."""
+        rows = initial.clone()
+        for to, source in self.shared().items():
+            rows[to] = saved[source].to(rows)
         return rows
 
-    def sentence(self, found: Tensor, value: Tensor) -> str:
-        """What became of the classifier."""
-        text = f'classifier re-made {len(found)} -> {len(value)}'
-        if self.source is None or self.own is None:
+    def sentence(self, saved: Tensor, initial: Tensor) -> str:
+        """How a classifier was made of the checkpoint's, in words."""
+        text = f'classifier re-made {len(saved)} -> {len(initial)}'
+        if self.checkpoint is None or self.model is None:
             return f'{text}, no class copied (the file does not name its classes)'
-        names = [self.own[i] for i in self.shared()]
+        names = [self.model[i] for i in self.shared()]
         if not names:
             return f'{text}, no class has a name in common'
         return f'{text}; {len(names)} class{"es"[: 2 * (len(names) > 1)]} copied by name: ' + (
@@ -55,7 +55,7 @@ class Names:
         )
 
 
-class Transfer(NamedTuple):
+class FineTuned(NamedTuple):
     """A full state dict for the network, and where its tensors came from."""
 
     state: dict[str, Tensor]
@@ -63,19 +63,19 @@ class Transfer(NamedTuple):
     notes: list[str]
 
     def sentence(self, path: object) -> str:
-        """What was done, in one line."""
+        """How many tensors were loaded and what was not, in one line."""
         return '; '.join([f'loaded {self.loaded} tensors from {path}', *self.notes])
 
 
-def transfer(
+def fine_tune(
     source: Mapping[str, Tensor],
-    own: Mapping[str, Tensor],
+    initial: Mapping[str, Tensor],
     path: object,
     classifiers: Collection[str] = (),
     source_classes: Sequence[str] | None = None,
-    own_classes: Sequence[str] | None = None,
+    model_classes: Sequence[str] | None = None,
     min_backbone: float = MIN_BACKBONE,
-) -> Transfer:
+) -> FineTuned:
     """Fit the weights of a checkpoint into a network that may differ behind the backbone.
 
     A tensor of equal name and shape is taken. A classifier for other classes keeps its random rows,
@@ -85,40 +85,40 @@ def transfer(
 
     Args:
         source: The checkpoint's state dict.
-        own: The network's state dict, initialised.
+        initial: The network's state dict, initialised.
         path: The checkpoint, for messages.
         classifiers: Keys of tensors with a row a class, see :func:`classifier_keys`.
         source_classes: Names of the checkpoint's classes in id order, None if unknown.
-        own_classes: Names of the network's classes, None if unknown.
+        model_classes: Names of the network's classes, None if unknown.
         min_backbone: Least share of the backbone's tensors that must be found, 0 to 1.
 
     Raises:
         UserError: Less of the backbone fits; every tensor in question is named.
     """
-    names = Names(source_classes, own_classes)
+    names = ClassNames(source_classes, model_classes)
     result: dict[str, Tensor] = {}
     remade: list[str] = []
     notes: list[str] = []
-    for key, value in own.items():
-        found = source.get(key)
-        if found is None or key.endswith(COUNTER):
+    for key, value in initial.items():
+        saved = source.get(key)
+        if saved is None or key.endswith(COUNTER):
             continue
-        if key in classifiers and names.differ(found, value):
-            result[key] = names.copy_rows(found, value)
+        if key in classifiers and names.differ(saved, value):
+            result[key] = names.copy_rows(saved, value)
             remade.append(key)
-        elif found.shape == value.shape:
-            result[key] = found
-        elif key.startswith(BACKBONE) and _is_first_kernel(found, value):
-            result[key] = fit_channels(found, value.shape[1])
+        elif saved.shape == value.shape:
+            result[key] = saved
+        elif key.startswith(BACKBONE) and _is_first_kernel(saved, value):
+            result[key] = fit_channels(saved, value.shape[1])
             notes.append(f'first kernel fitted from {RGB} to {value.shape[1]} channels')
-    _require_backbone(source, own, result, min_backbone, path)
+    _require_backbone(source, initial, result, min_backbone, path)
     if remade:
-        notes.insert(0, names.sentence(source[remade[0]], own[remade[0]]))
-    unset = [key for key in own if key not in result and not key.endswith(COUNTER)]
-    unused = [key for key in source if key not in own]
+        notes.insert(0, names.sentence(source[remade[0]], initial[remade[0]]))
+    unset = [key for key in initial if key not in result and not key.endswith(COUNTER)]
+    unused = [key for key in source if key not in initial]
     notes += [f'left as initialised: {_places(unset)}'] if unset else []
     notes += [f'not used: {_places(unused)}'] if unused else []
-    return Transfer({**own, **result}, len(result), notes)
+    return FineTuned({**initial, **result}, len(result), notes)
 
 
 def classifier_keys(model: nn.Module, num_classes: int) -> set[str]:
@@ -155,24 +155,24 @@ def fit_channels(kernel: Tensor, channels: int) -> Tensor:
     return torch.cat(parts, 1) * (RGB / channels)
 
 
-def _is_first_kernel(found: Tensor, value: Tensor) -> bool:
+def _is_first_kernel(saved: Tensor, initial: Tensor) -> bool:
     return (
-        value.ndim == 4
-        and found.ndim == 4
-        and found.shape[1] == RGB
-        and found.shape[0] == value.shape[0]
-        and found.shape[2:] == value.shape[2:]
+        initial.ndim == 4
+        and saved.ndim == 4
+        and saved.shape[1] == RGB
+        and saved.shape[0] == initial.shape[0]
+        and saved.shape[2:] == initial.shape[2:]
     )
 
 
 def _require_backbone(
     source: Mapping[str, Tensor],
-    own: Mapping[str, Tensor],
+    initial: Mapping[str, Tensor],
     result: Mapping[str, Tensor],
     least: float,
     path: object,
 ) -> None:
-    keys = [key for key in own if key.startswith(BACKBONE) and not key.endswith(COUNTER)]
+    keys = [key for key in initial if key.startswith(BACKBONE) and not key.endswith(COUNTER)]
     unset = [key for key in keys if key not in result]
     share = 1 - len(unset) / max(len(keys), 1)
     if share >= least:
@@ -180,7 +180,7 @@ def _require_backbone(
     faults = {
         'missing from the file': [key for key in unset if key not in source],
         'of another shape': [
-            f'{key}: file {tuple(source[key].shape)}, model {tuple(own[key].shape)}'
+            f'{key}: file {tuple(source[key].shape)}, model {tuple(initial[key].shape)}'
             for key in unset
             if key in source
         ],
@@ -189,7 +189,7 @@ def _require_backbone(
         f'load_from: {share:.0%} of the {len(keys)} tensors of the backbone are in {path}, '
         f'at least {least:.0%} must be (finetune.min_backbone): another backbone, or weights to '
         f'bring over by {tool("convert_weights")}\n'
-        + describe(str(path), {kind: texts for kind, texts in faults.items() if texts})
+        + describe(str(path), {fault: keys for fault, keys in faults.items() if keys})
     )
 
 

@@ -18,7 +18,7 @@ CLASSIFIERS = ('fc.', 'head.', 'classifier.', 'last_linear.')
 COUNTER = 'num_batches_tracked'
 
 
-class Wish(NamedTuple):
+class PretrainedSpec(NamedTuple):
     """A part of a network and the file that its config starts it from."""
 
     name: str
@@ -27,19 +27,19 @@ class Wish(NamedTuple):
     prefix: str
 
 
-def take_wishes(model: nn.Module) -> list[Wish]:
+def pop_pretrained_cfg(model: nn.Module) -> list[PretrainedSpec]:
     """Take every ``Pretrained`` out of the modules' ``init_cfg``, so that MMEngine finds none."""
-    return [wish for name, module in model.named_modules() for wish in _take(name, module)]
+    return [spec for name, module in model.named_modules() for spec in _pop(name, module)]
 
 
-def _take(name: str, module: nn.Module) -> Iterator[Wish]:
+def _pop(name: str, module: nn.Module) -> Iterator[PretrainedSpec]:
     cfgs = getattr(module, 'init_cfg', None)
     if not cfgs:
         return
     rest = []
     for cfg in [cfgs] if isinstance(cfgs, dict) else cfgs:
-        kind = cfg.get('type')
-        if getattr(kind, '__name__', str(kind)).rpartition('.')[2] not in (
+        initializer = cfg.get('type')
+        if getattr(initializer, '__name__', str(initializer)).rpartition('.')[2] not in (
             'Pretrained',
             'PretrainedInit',
         ):
@@ -48,32 +48,32 @@ def _take(name: str, module: nn.Module) -> Iterator[Wish]:
         prefix = cfg.get('prefix') or ''
         if prefix and not prefix.endswith('.'):
             prefix += '.'
-        yield Wish(name or 'model', module, cfg['checkpoint'], prefix)
+        yield PretrainedSpec(name or 'model', module, cfg['checkpoint'], prefix)
     module.init_cfg = rest  # type: ignore[assignment]
 
 
-def fulfil(wish: Wish) -> str:
-    """Load the file; return what was done.
+def load_pretrained(spec: PretrainedSpec) -> str:
+    """Load a part of a network from its file; return a sentence that says so.
 
     Raises:
         UserError: Its tensors are not the module's.
     """
-    own = wish.module.state_dict()
-    state = read_checkpoint(wish.checkpoint)['state_dict']
-    state = unwrapped(state, [f'{wish.prefix}{key}' for key in own], wish.checkpoint)
-    require_weights(state, wish.checkpoint)
-    cut = {k[len(wish.prefix) :]: v for k, v in state.items() if k.startswith(wish.prefix)}
-    kept = {k: v for k, v in cut.items() if k in own or not k.startswith(CLASSIFIERS)}
-    counters = {k: v for k, v in own.items() if k.endswith(COUNTER)}
+    initial = spec.module.state_dict()
+    state = read_checkpoint(spec.checkpoint)['state_dict']
+    state = unwrapped(state, [f'{spec.prefix}{key}' for key in initial], spec.checkpoint)
+    require_weights(state, spec.checkpoint)
+    cut = {k[len(spec.prefix) :]: v for k, v in state.items() if k.startswith(spec.prefix)}
+    kept = {k: v for k, v in cut.items() if k in initial or not k.startswith(CLASSIFIERS)}
+    counters = {k: v for k, v in initial.items() if k.endswith(COUNTER)}
     try:
-        check_fit({**counters, **kept}, wish.module, wish.checkpoint)
+        check_fit({**counters, **kept}, spec.module, spec.checkpoint)
     except UserError as error:
-        found = f'{wish.name}.'
+        part = f'{spec.name}.'
         hint = (
-            f" A whole network? Add prefix='{found}'."
-            if any(k.startswith(found) for k in cut)
+            f" A whole network? Add prefix='{part}'."
+            if any(k.startswith(part) for k in cut)
             else ''
         )
-        raise UserError(f'init_cfg of {wish.name}:{hint} {error}') from error
-    wish.module.load_state_dict({**counters, **kept})
-    return f'{wish.name} starts from {len(kept)} tensors of {wish.checkpoint}'
+        raise UserError(f'init_cfg of {spec.name}:{hint} {error}') from error
+    spec.module.load_state_dict({**counters, **kept})
+    return f'{spec.name} starts from {len(kept)} tensors of {spec.checkpoint}'

@@ -17,10 +17,10 @@ from mmengine.visualization import Visualizer
 from torch import nn
 
 from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
-from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, transfer
+from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, fine_tune
 from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
 from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights, unwrap
-from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
+from mmdeeplab.checkpoint.pretrained import load_pretrained, pop_pretrained_cfg
 from mmdeeplab.config.ignore_index import unify_ignore_index
 from mmdeeplab.config.loops import by_epoch, choose_loop
 from mmdeeplab.config.registered import find_class
@@ -52,7 +52,7 @@ from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.norms.norm_layers import match_norm, norm_layers, replace
 from mmdeeplab.models.norms.policy import BatchNormRecordHook, Plan, apply_policy
 from mmdeeplab.models.norms.sync_batch_norm import synchronised
-from mmdeeplab.models.norms.unfold import folded_norms, unfold_on
+from mmdeeplab.models.norms.unfold_batch_norm import folded_norms, unfold_batch_norm_on
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
@@ -239,10 +239,10 @@ class DeepLabRunner(ResumableRunner):
             return super().build_optim_wrapper(optim_wrapper)
 
     def _init_model_weights(self) -> None:
-        wishes = take_wishes(unwrap(self.model))
+        specs = pop_pretrained_cfg(unwrap(self.model))
         super()._init_model_weights()
-        for wish in [] if self._resume else wishes:
-            self.logger.info(fulfil(wish))
+        for spec in [] if self._resume else specs:
+            self.logger.info(load_pretrained(spec))
 
     def load_checkpoint(
         self,
@@ -267,7 +267,7 @@ class DeepLabRunner(ResumableRunner):
         if count := match_norm(unwrap(self.model), checkpoint['state_dict']):
             self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
-            return self._transfer(checkpoint, filename)
+            return self._fine_tune(checkpoint, filename)
         averaging = any(isinstance(hook, EMAHook) for hook in self.hooks)
         if self._resume and 'ema_state_dict' in checkpoint and not averaging:
             take_own_weights(checkpoint)
@@ -301,25 +301,25 @@ class DeepLabRunner(ResumableRunner):
         self.logger.warning(f'the classes of {path} stand in another order: mapped by name')
         return mapped
 
-    def _transfer(self, checkpoint: dict, path: str) -> dict:
+    def _fine_tune(self, checkpoint: dict, path: str) -> dict:
         model = unwrap(self.model)
         say = self.logger.warning
         state = in_backbone(checkpoint['state_dict'], model.state_dict(), path, say)
         dataset = self.train_loop.dataloader.dataset
-        result = transfer(
+        result = fine_tune(
             state,
             model.state_dict(),
             path,
-            classifier_keys(model, model.num_classes),
-            class_names(checkpoint),
-            dataset.metainfo.get('classes'),
+            classifiers=classifier_keys(model, model.num_classes),
+            source_classes=class_names(checkpoint),
+            model_classes=dataset.metainfo.get('classes'),
             **(self.cfg.get('finetune') or {}),
         )
         model.load_state_dict(result.state)
         self.logger.info(result.sentence(path))
         norms = folded_norms(model)
         if norms:
-            count = unfold_on(model, norms, dataset)
+            count = unfold_batch_norm_on(model, norms, dataset)
             self.logger.info(
                 f'{len(norms)} norms were folded into their convolutions: statistics taken from '
                 f'{count} training images'

@@ -10,7 +10,7 @@ from torch import Tensor
 KEPT = 2  # arrays; one a size of batch
 
 
-class Reused:
+class BufferPool:
     """Float32 tensors on the CPU without the kernel clearing new pages for each.
 
     A tensor made from an array holds it, and so does everything that shares the tensor's memory:
@@ -33,7 +33,7 @@ class Reused:
             return torch.from_numpy(array).view(shape)
 
     def __reduce__(self) -> tuple:
-        return Reused, ()  # copies of a model begin with none
+        return BufferPool, ()  # copies of a model begin with none
 
 
 def _holders(arrays: list[np.ndarray]) -> list[int]:

@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmdeeplab.models.atrous import aligned, corners_aligned
-from mmdeeplab.models.buffer_pool import Reused
+from mmdeeplab.models.buffer_pool import BufferPool
 from mmdeeplab.models.cpu_kernels.normalise import normalise
 from mmdeeplab.models.upload import staged, upload
 from mmdeeplab.registry import MODELS
@@ -57,7 +57,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         self.test_size = tuple(test_size or size)
         self.seg_pad_val = seg_pad_val
         self.bgr_to_rgb = bgr_to_rgb
-        self.memory = Reused()
+        self.pool = BufferPool()
         self.register_buffer('mean', _per_channel(mean), persistent=False)
         self.register_buffer('std', _per_channel(std), persistent=False)
 
@@ -149,7 +149,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
 
     def _empty(self, *shape: int) -> Tensor:
         plain = self.mean.device.type == 'cpu' and self.mean.dtype == torch.float32
-        return self.memory.empty(*shape) if plain else self.mean.new_empty(shape)
+        return self.pool.empty(*shape) if plain else self.mean.new_empty(shape)
 
     def _own(self, sample: SegDataSample, training: bool) -> SegDataSample:
         """A sample on the device that can be changed without changing the given one.

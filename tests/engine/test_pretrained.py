@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from robustness import wrong_checkpoints as suite
 from torch import nn
 
-from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
+from mmdeeplab.checkpoint.pretrained import load_pretrained, pop_pretrained_cfg
 from mmdeeplab.errors import UserError
 
 
@@ -35,10 +35,10 @@ def test_weights_arrive(tmp_path: Path, prefix: str) -> None:
     state = save(tmp_path / 'a.pth', dotted, **{f'{dotted}fc.weight': torch.ones(2)})
     cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'), prefix=prefix)
     model = network([dict(type='Constant', val=1, layer='Conv2d'), cfg])
-    (wish,) = take_wishes(model)
+    (spec,) = pop_pretrained_cfg(model)
     assert model['backbone'].init_cfg == [dict(type='Constant', val=1, layer='Conv2d')]
-    assert not take_wishes(model)
-    assert fulfil(wish) == f'backbone starts from 7 tensors of {tmp_path}/a.pth'
+    assert not pop_pretrained_cfg(model)
+    assert load_pretrained(spec) == f'backbone starts from 7 tensors of {tmp_path}/a.pth'
     own = model['backbone'].state_dict()
     assert all(torch.equal(own[key.removeprefix(dotted)], state[key]) for key in state)
 
@@ -46,16 +46,18 @@ def test_weights_arrive(tmp_path: Path, prefix: str) -> None:
 def test_a_whole_network_gets_the_hint(tmp_path: Path) -> None:
     save(tmp_path / 'a.pth', 'backbone.')
     cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))
-    (wish,) = take_wishes(network(cfg))
+    (spec,) = pop_pretrained_cfg(network(cfg))
     with pytest.raises(UserError, match=r"Add prefix='backbone\.'.*"):
-        fulfil(wish)
+        load_pretrained(spec)
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     save(tmp_path / 'a.pth', odd=torch.ones(1))
-    (wish,) = take_wishes(network(dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))))
+    (spec,) = pop_pretrained_cfg(
+        network(dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth')))
+    )
     with pytest.raises(UserError, match=r'init_cfg of backbone: .*a\.pth'):
-        fulfil(wish)
+        load_pretrained(spec)
 
 
 @pytest.mark.slow

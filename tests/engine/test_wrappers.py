@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
 from mmdeeplab.checkpoint.load import read_checkpoint
-from mmdeeplab.checkpoint.pretrained import fulfil, take_wishes
+from mmdeeplab.checkpoint.pretrained import load_pretrained, pop_pretrained_cfg
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.load import load_weights
 from mmdeeplab.weights.readers.torch_file import read_tensors
@@ -74,7 +74,7 @@ def test_what_starts_a_part(tmp_path: Path, prefix: str) -> None:
         model = nn.ModuleDict(
             dict(backbone=Part(dict(type='Pretrained', checkpoint=str(path), prefix=own)))
         )
-        fulfil(*take_wishes(model))
+        load_pretrained(*pop_pretrained_cfg(model))
         assert same(model['backbone'], state)
 
 
@@ -137,7 +137,10 @@ def test_a_backbone_alone(tmp_path: Path) -> None:
 )
 def test_addresses_are_refused_with_our_way(address: str) -> None:
     model = nn.ModuleDict(dict(backbone=Part(dict(type='Pretrained', checkpoint=address))))
-    for load in (lambda: fulfil(*take_wishes(model)), lambda: read_checkpoint(address)):
+    for load in (
+        lambda: load_pretrained(*pop_pretrained_cfg(model)),
+        lambda: read_checkpoint(address),
+    ):
         with pytest.raises(UserError, match=r'weights\.py list.*convert_weights\.py') as error:
             load()
         assert address in str(error.value)

@@ -52,7 +52,7 @@ class _Moments:
 
 
 @torch.no_grad()
-def unfold(
+def unfold_batch_norm(
     model: nn.Module, norms: Mapping[str, _BatchNorm], forward: Callable[[], object]
 ) -> None:
     """Give ``norms`` the statistics of what ``forward`` runs; the network's function stays.
@@ -82,10 +82,10 @@ def unfold(
         norm.bias.add_(mean)
 
 
-def unfold_on(
+def unfold_batch_norm_on(
     model: BaseModel, norms: Mapping[str, _BatchNorm], dataset: BaseDataset, images: int = IMAGES
 ) -> int:
-    """:func:`unfold` on images of a data set, spread evenly; return how many a process used."""
+    """:func:`unfold_batch_norm` on images spread evenly over a data set; return how many."""
     count = min(images, len(dataset))
 
     def forward() -> None:
@@ -96,5 +96,5 @@ def unfold_on(
             )
             model(**batch, mode='tensor')
 
-    unfold(model, norms, forward)
+    unfold_batch_norm(model, norms, forward)
     return count

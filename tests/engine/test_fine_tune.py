@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmdeeplab.checkpoint.fine_tune import Transfer, classifier_keys, fit_channels, transfer
+from mmdeeplab.checkpoint.fine_tune import FineTuned, classifier_keys, fine_tune, fit_channels
 from mmdeeplab.errors import UserError
 
 
@@ -22,9 +22,9 @@ class Network(nn.Module):
         )
 
 
-def run(source: nn.Module, own: nn.Module, classes: int, **kwargs: object) -> Transfer:
+def run(source: nn.Module, own: nn.Module, classes: int, **kwargs: object) -> FineTuned:
     keys = classifier_keys(own, classes)
-    return transfer(source.state_dict(), own.state_dict(), 'a.pth', keys, **kwargs)
+    return fine_tune(source.state_dict(), own.state_dict(), 'a.pth', keys, **kwargs)
 
 
 def test_rows_of_equal_names_are_copied_and_no_others() -> None:
@@ -34,7 +34,7 @@ def test_rows_of_equal_names_are_copied_and_no_others() -> None:
         own,
         4,
         source_classes=('sky', 'Car', 'cat'),
-        own_classes=('a', 'b', 'car', 'sky'),
+        model_classes=('a', 'b', 'car', 'sky'),
     )
     weight = result.state['decode_head.conv_seg.weight']
     there, here = (n.decode_head['conv_seg'].weight for n in (source, own))
@@ -52,14 +52,14 @@ def test_rows_of_equal_names_are_copied_and_no_others() -> None:
 
 def test_classes_in_another_order_follow_their_names() -> None:
     source, own = Network(2), Network(2)
-    result = run(source, own, 2, source_classes=('a', 'b'), own_classes=('b', 'a'))
+    result = run(source, own, 2, source_classes=('a', 'b'), model_classes=('b', 'a'))
     weight = source.decode_head['conv_seg'].weight
     assert torch.equal(result.state['decode_head.conv_seg.weight'], weight.flip(0))
 
 
 def test_equal_classes_are_taken_whole_and_without_a_note() -> None:
     source, own = Network(2), Network(2)
-    result = run(source, own, 2, source_classes=('a', 'b'), own_classes=('a', 'b'))
+    result = run(source, own, 2, source_classes=('a', 'b'), model_classes=('a', 'b'))
     assert all(torch.equal(v, source.state_dict()[k]) for k, v in result.state.items())
     assert result.notes == []
 
@@ -72,7 +72,7 @@ def test_a_layer_as_wide_as_the_classes_are_many_is_no_classifier() -> None:
     """``refine`` has 11 outputs, as the classifier has; renamed classes must not shuffle it."""
     source, own = Network(11), Network(11)
     names = tuple('abcdefghijk')
-    result = run(source, own, 11, source_classes=names, own_classes=names[::-1])
+    result = run(source, own, 11, source_classes=names, model_classes=names[::-1])
     taken = result.state['decode_head.refine.weight']
     assert torch.equal(taken, source.decode_head['refine'].weight)
 

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from mmdeeplab.models.norms.unfold import folded_norms, unfold
+from mmdeeplab.models.norms.unfold_batch_norm import folded_norms, unfold_batch_norm
 
 
 def folded(channels: int) -> nn.BatchNorm2d:
@@ -29,7 +29,7 @@ def test_the_function_stays_and_training_starts_from_it() -> None:
     model = network()
     before = copy.deepcopy(model)
     images = [torch.randn(2, 3, 9, 9, dtype=torch.float64) * 3 + 1 for _ in range(3)]
-    unfold(model, folded_norms(model), lambda: [model(x) for x in images])
+    unfold_batch_norm(model, folded_norms(model), lambda: [model(x) for x in images])
     torch.testing.assert_close(model(images[0]), before(images[0]))
     seen = torch.cat([before[0](x) for x in images])
     norm = model[1]

@@ -5,19 +5,19 @@ import pickle
 
 import torch
 
-from mmdeeplab.models.buffer_pool import KEPT, Reused
+from mmdeeplab.models.buffer_pool import KEPT, BufferPool
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
 
 def test_free_memory_is_taken_again() -> None:
-    memory = Reused()
-    place = memory.empty(2, 3, 5).data_ptr()
-    assert memory.empty(3, 10).data_ptr() == place
-    assert memory.empty(31).data_ptr() != place
+    pool = BufferPool()
+    place = pool.empty(2, 3, 5).data_ptr()
+    assert pool.empty(3, 10).data_ptr() == place
+    assert pool.empty(31).data_ptr() != place
 
 
 def test_memory_that_is_held_is_not() -> None:
-    memory = Reused()
+    pool = BufferPool()
     weight = torch.ones(30, requires_grad=True)
     holders = {
         'the tensor': lambda x: x,
@@ -28,20 +28,20 @@ def test_memory_that_is_held_is_not() -> None:
         'a list': lambda x: [dict(inputs=x)],
     }
     for name, hold in holders.items():
-        held = hold(memory.empty(30))
-        busy = memory.arrays[0].ctypes.data
-        assert memory.empty(30).data_ptr() != busy, name
+        held = hold(pool.empty(30))
+        busy = pool.arrays[0].ctypes.data
+        assert pool.empty(30).data_ptr() != busy, name
         del held
-        place = memory.arrays[0].ctypes.data
-        assert memory.empty(30).data_ptr() == place, name
+        place = pool.arrays[0].ctypes.data
+        assert pool.empty(30).data_ptr() == place, name
 
 
 def test_little_is_kept_and_nothing_copied() -> None:
-    memory = Reused()
+    pool = BufferPool()
     for size in range(9):
-        memory.empty(size)
-    assert len(memory.arrays) == KEPT
-    assert copy.deepcopy(memory).arrays == pickle.loads(pickle.dumps(memory)).arrays == []
+        pool.empty(size)
+    assert len(pool.arrays) == KEPT
+    assert copy.deepcopy(pool).arrays == pickle.loads(pickle.dumps(pool)).arrays == []
 
 
 def test_batches_do_not_share_memory_while_both_are_held() -> None:
