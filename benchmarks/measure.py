@@ -42,7 +42,7 @@ def interleave(works: Mapping[str, Work], rounds: int) -> dict[str, list[float]]
     gc.collect()
     gc.disable()
     try:
-        for number in range(rounds):
+        for number in range(rounds if works else 0):
             shift = number % len(order)
             for name in order[shift:] + order[:shift]:
                 seconds[name].append(once(works[name], repeats[name]))

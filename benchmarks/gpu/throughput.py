@@ -1,0 +1,162 @@
+"""Steps of training in turns, beside the peers', and what the card can do at most."""
+
+import gc
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from functools import partial
+from statistics import median
+
+import torch
+from mmengine.registry import init_default_scope
+
+from benchmarks.case import OURS, Comparison, Skip, Variant, Work
+from benchmarks.cases.inference import MMSEG_R50, MMSEG_SMALL, R50, SMALL, XCEPTION
+from benchmarks.gpu import steps
+from benchmarks.gpu.job import Job
+from benchmarks.run import record
+from mmdeeplab.models.tf32 import set_tf32
+
+GIGA = 1e9
+
+
+def rates(job: Job) -> None:
+    """The best of many: large matrix products in each number format, and a copy."""
+    side, bulk = job.of(8192, 64), job.of(2**28, 2**10)
+    a, b = torch.randn(2, side, side, device=job.device)
+    narrow = a.bfloat16(), b.bfloat16()
+    source, copy = torch.zeros(2, bulk, device=job.device)
+    work = 2.0 * side**3
+    tasks: dict[str, tuple[bool, Callable[[], object], float]] = {
+        'fp32': (False, lambda: a @ b, work),
+        'tf32': (True, lambda: a @ b, work),
+        'bf16': (False, lambda: narrow[0] @ narrow[1], work),
+        'copy': (False, lambda: copy.copy_(source), 8.0 * bulk),
+    }
+    for name, (tf32, call, amount) in tasks.items():
+        set_tf32(tf32)
+        seconds = best(job, call)
+        if job.rated:
+            unit = 'GB/s' if name == 'copy' else 'GFLOP/s'
+            value = amount / GIGA / seconds
+            job.keep(dict(what=name, found=f'{value:.0f} {unit}', wanted='', met=None, rate=value))
+        else:
+            job.note(name, 'ran')
+
+
+def best(job: Job, call: Callable[[], object]) -> float:
+    """The fewest seconds of a call, of several rounds of several calls."""
+    calls = job.of(10, 1)
+    found = []
+    for _ in range(job.of(10, 1)):
+        job.wait()
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        job.wait()
+        found.append((time.perf_counter() - start) / calls)
+    return min(found)
+
+
+def xception(job: Job) -> None:
+    """Xception-65 v3+ in each format, beside smp's."""
+    peer, own = smp_of(job), partial(steps.ours, job, SMALL if job.tiny else XCEPTION)
+    compare(
+        job,
+        'Xception-65 v3+',
+        {
+            'smp fp32': peer,
+            'smp bf16': partial(peer, amp=True),
+            'smp bf16, channels last': partial(peer, amp=True, channels_last=True),
+            'fp32': own,
+            'bf16': partial(own, amp=True),
+            'bf16, channels last': partial(own, amp=True, channels_last=True),
+        },
+    )
+
+
+def resnet(job: Job) -> None:
+    """ResNet-50 v3+ at output stride 8 in each format, beside mmseg's."""
+    peer = partial(steps.mmseg, job, MMSEG_SMALL if job.tiny else MMSEG_R50)
+    own = partial(steps.ours, job, SMALL if job.tiny else R50)
+    compare(
+        job,
+        'ResNet-50 v3+',
+        {
+            'mmseg fp32': peer,
+            'mmseg bf16': partial(peer, amp=True),
+            'fp32': own,
+            'bf16': partial(own, amp=True),
+            'bf16, channels last': partial(own, amp=True, channels_last=True),
+        },
+    )
+
+
+def compiled(job: Job) -> None:
+    """Backbone and neck compiled, and all of it by ``compile=True``, beside the same without."""
+    own = partial(steps.ours, job, SMALL if job.tiny else XCEPTION, amp=True, channels_last=True)
+    name = 'bf16, channels last'
+    ways = {
+        name: own,
+        f'{name}, compile=True': partial(own, compiled='step'),
+        f'{name}, backbone and neck compiled': partial(own, compiled='parts'),
+    }
+    compare(job, 'Xception-65 v3+', ways)
+
+
+def compiled_peer(job: Job) -> None:
+    """smp's network under ``torch.compile``."""
+    way = partial(smp_of(job), amp=True, channels_last=True, compiled=True)
+    compare(job, 'Xception-65 v3+', {'smp bf16, channels last, compiled': way})
+
+
+def smp_of(job: Job) -> Callable[..., Work]:
+    return partial(steps.smp, job, 'mobilenet_v2' if job.tiny else 'tu-xception65')
+
+
+def compare(job: Job, network: str, ways: Mapping[str, Callable[[], Work]]) -> None:
+    """Time the ways in turns; a first look at each is kept before."""
+    init_default_scope('mmseg')
+    names = list(ways)[:: job.of(1, max(len(ways) - 1, 1))]  # of a test: the first and the last
+    torch.backends.cudnn.benchmark = True  # as our configs have it, for the peers, too
+    variants = [
+        Variant(name, partial(prepared, job, name, ways[name]), origin(name)) for name in names
+    ]
+    found = record(Comparison(network, tuple(variants), names[0], unit='image'), job)
+    for row in found['rows']:
+        if 'skipped' in row:
+            job.note(row['name'], f'left out: {row["skipped"]}')
+        elif not job.rated:
+            job.note(row['name'], 'ran')
+        else:
+            milliseconds = median(row['times'])
+            words = f'{1e3 / milliseconds:.1f} images a second'
+            about = dict(what=row['name'], found=words, wanted='', met=None, network=network)
+            job.keep(row | about)
+
+
+def origin(name: str) -> str:
+    first = name.split()[0]
+    return first if first in ('smp', 'mmseg') else OURS
+
+
+def prepared(job: Job, name: str, way: Callable[[], Work]) -> Work:
+    """A way that has run once; what fails is left out with its error.
+
+    Raises:
+        Skip: It cannot run here.
+    """
+    try:
+        work = way()
+        start = time.perf_counter()
+        work.call()
+        seconds = (time.perf_counter() - start) / work.units
+    except Skip:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        gc.collect()
+        raise Skip(f'{type(error).__name__}: {" ".join(str(error).split())}'[:300]) from error
+    if job.rated:
+        job.note(f'{name}, a first look', f'{1 / seconds:.1f} images a second')
+    return work
