@@ -26,9 +26,9 @@ MODELS = _child(
     'mmdeeplab.inference.sliding',
     'mmdeeplab.inference.crf_model',
 )
-DATASETS = _child('dataset', root.DATASETS, 'mmdeeplab.datasets')
-DATA_SAMPLERS = _child('data sampler', root.DATA_SAMPLERS, 'mmdeeplab.datasets')
-TRANSFORMS = _child('transform', root.TRANSFORMS, 'mmdeeplab.datasets')
+DATASETS = _child('dataset', root.DATASETS, 'mmdeeplab.datasets.voc_folder')
+DATA_SAMPLERS = _child('data sampler', root.DATA_SAMPLERS, 'mmdeeplab.datasets.samplers')
+TRANSFORMS = _child('transform', root.TRANSFORMS, 'mmdeeplab.datasets.transforms')
 METRICS = _child('metric', root.METRICS, 'mmdeeplab.evaluation')
 HOOKS = _child('hook', root.HOOKS, 'mmdeeplab.engine')
 OPTIM_WRAPPERS = _child('optim_wrapper', root.OPTIM_WRAPPERS, 'mmdeeplab.engine')

@@ -18,7 +18,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def draw(args: argparse.Namespace) -> None:
     """Write every drawing to ``OUT/NAME.png``."""
-    from figures import DRAWINGS
+    from figures.drawings import DRAWINGS
 
     args.out.mkdir(parents=True, exist_ok=True)
     for name, make in DRAWINGS.items():

@@ -1,10 +1,11 @@
 """Any folder in the layout of PASCAL VOC 2012."""
 
+import contextlib
+import io
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from mmseg.datasets import BaseSegDataset
 
 from mmdeeplab.datasets.check.classes_present import classes_present
 from mmdeeplab.datasets.check.source import Source
@@ -19,6 +20,11 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.visualization.voc_palette import voc_palette
+
+with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    # mmcv without compiled ops and mmseg without OneDL announce both on import; we need neither.
+    warnings.simplefilter('ignore')
+    from mmseg.datasets import BaseSegDataset
 
 SHOWN = 5  # offenders that an error spells out
 

@@ -8,10 +8,10 @@ from broken import READS, ROWS, Folder, Row, config, draw, huge, ids_of, tiny
 from tools_conftest import CONFIG, SMALL, Tool
 
 from mmdeeplab.cli import train as train_command
-from mmdeeplab.datasets import VOCFolderDataset
 from mmdeeplab.datasets.check.kinds import ERROR, KINDS
 from mmdeeplab.datasets.check.report import Report, examine
 from mmdeeplab.datasets.image_io import read_image
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.engine.hooks.data_check import prepare_data
 from mmdeeplab.errors import UserError
 

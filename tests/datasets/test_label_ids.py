@@ -14,9 +14,10 @@ from mmseg.evaluation import IoUMetric
 from mmseg.structures import SegDataSample
 
 from mmdeeplab.config.ignore_index import unify_ignore_index
-from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
 from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.datasets.label_ids import LabelIds, class_ids
+from mmdeeplab.datasets.transforms import LoadImage, LoadMask
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation import SegMetric
 

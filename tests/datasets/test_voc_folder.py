@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from mmdeeplab.config.registered import arguments
-from mmdeeplab.datasets import LoadImage, LoadMask, VOCFolderDataset
 from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.datasets.transforms import LoadImage, LoadMask
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 

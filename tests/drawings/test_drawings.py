@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from figures import DRAWINGS
 from figures.command import main
 from figures.compositions import CONFIGS, VERSIONS, compose
+from figures.drawings import DRAWINGS
 from figures.kernels import effective_kernel, reached, taps
 from figures.pyramids import PIXEL, SIDE
 from mmengine.config import Config

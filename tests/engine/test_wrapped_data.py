@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from mmdeeplab.datasets import VOCFolderDataset
 from mmdeeplab.datasets.check import scan
 from mmdeeplab.datasets.check.report import examine
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.engine.hooks.data_check import check_classes, root_of
 from mmdeeplab.engine.resumable import ResumableRunner
 from mmdeeplab.errors import UserError

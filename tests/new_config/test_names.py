@@ -11,8 +11,8 @@ from PIL import Image
 
 from mmdeeplab.cli.check_dataset import main as check_dataset
 from mmdeeplab.cli.new_config import main
-from mmdeeplab.datasets import VOCFolderDataset
 from mmdeeplab.datasets.discovery.pairs import pair
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
 
 COUNT = 6

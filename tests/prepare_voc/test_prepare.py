@@ -30,8 +30,8 @@ from voc_archives import (
 
 import mmdeeplab.datasets.prepare_voc as package
 from mmdeeplab.cli.prepare_voc import main
-from mmdeeplab.datasets import VOCFolderDataset
 from mmdeeplab.datasets.prepare_voc import SBD, VOC, Counts, Prepared, Source, prepare
+from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
 
 Files = dict[str, bytes]
