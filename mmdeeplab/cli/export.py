@@ -13,7 +13,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
 if TYPE_CHECKING:
-    from mmdeeplab.export.run import Order, Outcome
+    from mmdeeplab.export.run import ExportSpec, Outcome
 
 FORMAT_NAMES = ('onnx', 'openvino', 'pt2', 'torchscript')
 
@@ -49,12 +49,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar='DATA',
         help='--int8: calibrate on its training split, or on pictures (what --verify takes)',
     )
-    gate = parser.add_argument_group('the gate: 0.1, 0.5 and 1 point of mIoU in float, half, int8')
-    gate.add_argument('--max-drop', type=float, metavar='POINTS', help='of mIoU')
-    gate.add_argument(
+    parity = parser.add_argument_group(
+        'the parity check: 0.1, 0.5 and 1 point of mIoU in float, half, int8'
+    )
+    parity.add_argument('--max-drop', type=float, metavar='POINTS', help='of mIoU')
+    parity.add_argument(
         '--min-agreement', type=float, metavar='SHARE', help='of labels (0.999, 0.99, 0.95)'
     )
-    gate.add_argument(
+    parity.add_argument(
         '--max-difference',
         type=float,
         metavar='PART',
@@ -65,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def export(args: argparse.Namespace) -> None:
-    """Write, judge, keep; exit with 1 when the gate is not passed."""
+    """Write, compare, keep; exit with 1 when the parity check is not passed."""
     cfg = load_config(args.config, args)
     checkpoint = find_checkpoint(args.checkpoint)
     from mmdeeplab.checkpoint.fine_tune import class_names
@@ -82,32 +84,32 @@ def export(args: argparse.Namespace) -> None:
         raise UserError('--calibrate needs --int8')
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
     height, width = preprocessor_of(model).test_size
-    order = read_order(args, (height, width))
+    spec = read_spec(args, (height, width))
     data = partial(
         read_samples, cfg, count=args.images, num_classes=model.num_classes,
         names=class_names(loaded), bands=input_channels(model),
     )  # fmt: skip
     samples = data(data=Path(args.verify))
     calibration = data(data=Path(args.calibrate), split='train') if args.calibrate else []
-    metadata = describe_network(cfg, args.config, checkpoint, loaded, model, order)
-    outcome = make(order, model, metadata, samples, calibration)
+    metadata = describe_network(cfg, args.config, checkpoint, loaded, model, spec)
+    outcome = make(spec, model, metadata, samples, calibration)
     report(outcome, FORMATS[args.format].runtime)
-    if outcome.verdict.faults:
-        for fault in outcome.verdict.faults:
-            print(f'gate not passed: {fault}', file=sys.stderr)
-        print(f'nothing was written to {order.out}', file=sys.stderr)
+    if outcome.parity.faults:
+        for fault in outcome.parity.faults:
+            print(f'parity check not passed: {fault}', file=sys.stderr)
+        print(f'nothing was written to {spec.out}', file=sys.stderr)
         raise SystemExit(1)
 
 
-def read_order(args: argparse.Namespace, padded: tuple[int, int]) -> Order:
+def read_spec(args: argparse.Namespace, padded: tuple[int, int]) -> ExportSpec:
     """What the options ask for.
 
     Raises:
         UserError: A size or a limit that makes no sense.
     """
     from mmdeeplab.export.formats import FORMATS
-    from mmdeeplab.export.gate import TOLERANCES
-    from mmdeeplab.export.run import Order
+    from mmdeeplab.export.parity import TOLERANCES
+    from mmdeeplab.export.run import ExportSpec
 
     precision = 'half' if args.half else 'int8' if args.int8 else 'float'
     given = dict(drop=args.max_drop, agreement=args.min_agreement, difference=args.max_difference)
@@ -120,7 +122,7 @@ def read_order(args: argparse.Namespace, padded: tuple[int, int]) -> Order:
     out = Path(args.out or Path(args.config).stem + suffix)
     if out.suffix != suffix:
         raise UserError(f'--out of {args.format} ends in {suffix}, got {out}')
-    return Order(
+    return ExportSpec(
         args.format,
         precision,
         None if args.dynamic else tuple(args.size or padded),
@@ -132,10 +134,10 @@ def read_order(args: argparse.Namespace, padded: tuple[int, int]) -> Order:
 
 def report(outcome: Outcome, runtime: str) -> None:
     """Print what was found and kept."""
-    from mmdeeplab.export.gate import describe
+    from mmdeeplab.export.parity import describe
 
-    print(describe(outcome.verdict, runtime))
-    if outcome.in_float and not outcome.verdict.faults:
+    print(describe(outcome.parity, runtime))
+    if outcome.in_float and not outcome.parity.faults:
         print(f'left in float, {len(outcome.in_float)} of {outcome.layers} layers:')
         print('\n'.join(f'  {layer}' for layer in outcome.in_float))
     for file in outcome.files:

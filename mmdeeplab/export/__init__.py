@@ -1,1 +1,1 @@
-"""A trained network as a file for another program, judged by that program before it is kept."""
+"""A trained network as a file for another program, which runs and confirms it before it is kept."""

@@ -1,36 +1,36 @@
-"""Which layers stay in float so that the gate is passed."""
+"""Which layers stay in float so that the parity check is passed."""
 
 from collections.abc import Callable
 
-from mmdeeplab.export.gate import Verdict
+from mmdeeplab.export.parity import ParityReport
 
 
 def fall_back(
-    attempt: Callable[[list[str]], Verdict], order: Callable[[], list[str]]
-) -> tuple[Verdict, list[str]]:
-    """Leave ever more layers in float until the gate is passed; then as few as can be.
+    attempt: Callable[[list[str]], ParityReport], by_harm: Callable[[], list[str]]
+) -> tuple[ParityReport, list[str]]:
+    """Leave ever more layers in float until the parity check is passed; then as few as can be.
 
     Args:
-        attempt: Makes and judges an artefact with these layers in float.
-        order: The layers, the most harmful first; asked for only where all in int8 fails.
+        attempt: Makes and compares an artefact with these layers in float.
+        by_harm: The layers, the most harmful first; asked for only where all in int8 fails.
 
     Returns:
-        The last verdict, and the layers left in float. Where the verdict has faults, all were.
+        The last report, and the layers left in float. Where the report has faults, all were.
     """
-    verdict = attempt([])
-    if not verdict.faults:
-        return verdict, []
-    layers = order()
+    report = attempt([])
+    if not report.faults:
+        return report, []
+    layers = by_harm()
     failed, passed = 0, 1
-    while (verdict := attempt(layers[:passed])).faults:
+    while (report := attempt(layers[:passed])).faults:
         if passed == len(layers):
-            return verdict, layers
+            return report, layers
         failed, passed = passed, min(2 * passed, len(layers))
     last = passed
     while passed - failed > 1:
         last = (passed + failed) // 2
-        verdict = attempt(layers[:last])
-        passed, failed = (passed, last) if verdict.faults else (last, failed)
+        report = attempt(layers[:last])
+        passed, failed = (passed, last) if report.faults else (last, failed)
     if last != passed:
-        verdict = attempt(layers[:passed])
-    return verdict, layers[:passed]
+        report = attempt(layers[:passed])
+    return report, layers[:passed]

@@ -14,11 +14,11 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.export.graph import Graph
 
 PRECISIONS = ('float', 'half', 'int8')
-METADATA = 'mmdeeplab'  # key or file name under which an artefact holds what is known of it
+METADATA = 'mmdeeplab'  # key or file name under which an artefact holds its metadata
 Run = Callable[[np.ndarray], np.ndarray]
 
 
-class Wish(NamedTuple):
+class ArtefactSpec(NamedTuple):
     """What is to be written.
 
     Attributes:
@@ -37,7 +37,7 @@ class Wish(NamedTuple):
 class Format(NamedTuple):
     """One format.
 
-    Its module has ``write(wish, path)``, ``open_run(path, precision)`` and ``metadata(path)``.
+    Its module has ``write(artefact, path)``, ``open_run(path, precision)`` and ``metadata(path)``.
     """
 
     suffix: str
@@ -101,8 +101,8 @@ def open_artefact(path: str | Path) -> tuple[Run, dict]:
     module = FORMATS[name].module(name)
     try:
         text = module.metadata(path)
-        known = json.loads(text) if text else {}
-        run = module.open_run(path, known['precision']) if known else None
+        described = json.loads(text) if text else {}
+        run = module.open_run(path, described['precision']) if described else None
     except Exception as error:  # every runtime has its own
         why = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
@@ -110,4 +110,4 @@ def open_artefact(path: str | Path) -> tuple[Run, dict]:
         ) from error
     if run is None:
         raise UserError(f'{path} was not written by {tool("export")}: it tells nothing of itself')
-    return run, known
+    return run, described

@@ -90,10 +90,10 @@ class PictureGraph(Graph):
 
     def lack(self, side: Any, least: int) -> Any:
         """How much the evaluation pads a side, perhaps an open one, at its end."""
-        wish: Any = aligned(side) if self.corners_aligned else side
+        artefact: Any = aligned(side) if self.corners_aligned else side
         if isinstance(side, Tensor):  # torch.jit.trace
-            return wish.clamp(min=least) - side
-        return torch.sym_max(wish, least) - side
+            return artefact.clamp(min=least) - side
+        return torch.sym_max(artefact, least) - side
 
     def example(self, size: Sequence[int] | None) -> Tensor:
         return torch.zeros(1 if size else 2, *(size or EXAMPLE), self.bands, dtype=torch.uint8)

@@ -49,7 +49,7 @@ class Quantiser:
         # layer -> names of its nodes: the convolution and the ReLU behind it
         self.layers = dict(layer_nodes(self.model))
 
-    def write(self, path: Path, known: dict, in_float: Sequence[str] = ()) -> None:
+    def write(self, path: Path, metadata: dict, in_float: Sequence[str] = ()) -> None:
         """Write all layers but some in int8."""
         left = {node for layer in in_float for node in self.layers[layer]}
         nodes = [node for names in self.layers.values() for node in names if node not in left]
@@ -70,7 +70,7 @@ class Quantiser:
         if nodes:
             quantiser.quantize_model()
         quantiser.model.save_model_to_file(str(path), False)
-        describe(path, known)
+        describe(path, metadata)
 
     @cached_property
     def by_harm(self) -> list[str]:

@@ -10,22 +10,22 @@ import onnx
 import onnxruntime
 import torch
 
-from mmdeeplab.export.formats import METADATA, Run, Wish
+from mmdeeplab.export.formats import METADATA, ArtefactSpec, Run
 from mmdeeplab.export.graph import INPUT
 from mmdeeplab.export.program import exported, writing_graph
 
 OPSET = 18
 
 
-def write(wish: Wish, path: Path) -> None:
+def write(artefact: ArtefactSpec, path: Path) -> None:
     """Write a graph into one file, BatchNorms folded into the convolutions before them.
 
     Raises:
         UserError: It cannot be exported.
     """
-    program = exported(wish)
+    program = exported(artefact)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
-    with writing_graph(wish), warnings.catch_warnings():
+    with writing_graph(artefact), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         converted = torch.onnx.export(
             program,
@@ -34,21 +34,21 @@ def write(wish: Wish, path: Path) -> None:
             verbose=False,
             opset_version=OPSET,
             input_names=[INPUT],
-            output_names=[wish.graph.output],
+            output_names=[artefact.graph.output],
         )
     assert converted is not None
     converted.save(str(path), external_data=False)
-    describe(path, wish.metadata)
+    describe(path, artefact.metadata)
 
 
-def describe(path: Path, known: dict) -> None:
+def describe(path: Path, contents: dict) -> None:
     """Put the metadata into a file, instead of those of the exporter."""
     model = onnx.load(path)
     del model.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]  # stack traces with the paths of this machine
         node.doc_string = ''
-    model.metadata_props.add(key=METADATA, value=json.dumps(known))
+    model.metadata_props.add(key=METADATA, value=json.dumps(contents))
     onnx.save(model, path)
 
 
@@ -66,6 +66,6 @@ def open_run(path: Path, precision: str) -> Run:
 
 
 def metadata(path: Path) -> str:
-    """What is known of it, as JSON."""
+    """The metadata of an artefact, as JSON."""
     props = onnx.load(path).metadata_props
     return next((row.value for row in props if row.key == METADATA), '')

@@ -8,25 +8,25 @@ import openvino
 import torch
 
 from mmdeeplab.export import onnx
-from mmdeeplab.export.formats import METADATA, Run, Wish
+from mmdeeplab.export.formats import METADATA, ArtefactSpec, Run
 
 
-def write(wish: Wish, path: Path) -> None:
+def write(artefact: ArtefactSpec, path: Path) -> None:
     """Write a graph; ``half`` stores its weights in float16.
 
     Raises:
         UserError: It cannot be exported.
     """
     source = path.with_suffix('.onnx')
-    onnx.write(wish, source)
-    convert(source, path, wish.metadata, half=wish.precision == 'half')
+    onnx.write(artefact, source)
+    convert(source, path, artefact.metadata, half=artefact.precision == 'half')
     source.unlink()
 
 
-def convert(source: Path, path: Path, known: dict, half: bool = False) -> None:
+def convert(source: Path, path: Path, contents: dict, half: bool = False) -> None:
     """Write an ONNX file in this form."""
     model = openvino.convert_model(str(source))
-    model.set_rt_info(json.dumps(known), [METADATA])
+    model.set_rt_info(json.dumps(contents), [METADATA])
     openvino.save_model(model, str(path), compress_to_fp16=half)
 
 
@@ -47,6 +47,6 @@ def open_run(path: Path, precision: str) -> Run:
 
 
 def metadata(path: Path) -> str:
-    """What is known of it, as JSON."""
+    """The metadata of an artefact, as JSON."""
     model = openvino.Core().read_model(str(path))
     return str(model.get_rt_info([METADATA]).value) if model.has_rt_info([METADATA]) else ''

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import torch
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.export.formats import Wish
+from mmdeeplab.export.formats import ArtefactSpec
 
 
 @contextlib.contextmanager
-def writing_graph(wish: Wish) -> Iterator[None]:
+def writing_graph(artefact: ArtefactSpec) -> Iterator[None]:
     """Say what an exporter could not take.
 
     Raises:
@@ -24,22 +24,22 @@ def writing_graph(wish: Wish) -> Iterator[None]:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         why = lines[0] if lines else type(error).__name__
         how = (
-            f'at the one size {wish.size[0]}x{wish.size[1]}'
-            if wish.size
+            f'at the one size {artefact.size[0]}x{artefact.size[1]}'
+            if artefact.size
             else 'with open sizes (--dynamic); without it, --size H W fixes one'
         )
         raise UserError(f'this network cannot be exported {how}: {why[:300]}') from error
 
 
-def exported(wish: Wish) -> torch.export.ExportedProgram:
+def exported(artefact: ArtefactSpec) -> torch.export.ExportedProgram:
     """The graph, with batch and sizes open where no size is given.
 
     Raises:
         UserError: An operation decides something by the size.
     """
-    example = wish.graph.example(wish.size)
-    axes = dict.fromkeys(wish.graph.axes(), torch.export.Dim.DYNAMIC)
-    with writing_graph(wish), torch.no_grad():
+    example = artefact.graph.example(artefact.size)
+    axes = dict.fromkeys(artefact.graph.axes(), torch.export.Dim.DYNAMIC)
+    with writing_graph(artefact), torch.no_grad():
         return torch.export.export(
-            wish.graph.eval(), (example,), dynamic_shapes=None if wish.size else (axes,)
+            artefact.graph.eval(), (example,), dynamic_shapes=None if artefact.size else (axes,)
         )

@@ -8,23 +8,23 @@ import numpy as np
 import torch
 
 from mmdeeplab.export.extra import read_extra as metadata
-from mmdeeplab.export.formats import METADATA, Run, Wish
+from mmdeeplab.export.formats import METADATA, ArtefactSpec, Run
 from mmdeeplab.export.program import exported
 
 __all__ = ['metadata', 'open_run', 'write']
 
 
-def write(wish: Wish, path: Path) -> None:
+def write(artefact: ArtefactSpec, path: Path) -> None:
     """Write a graph.
 
     Raises:
         UserError: It cannot be exported.
     """
-    program = exported(wish)
+    program = exported(artefact)
     for node in program.graph.nodes:
         node.meta.pop('stack_trace', None)  # paths of this machine
     file = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
-    torch.export.save(program, file, extra_files={METADATA: json.dumps(wish.metadata)})
+    torch.export.save(program, file, extra_files={METADATA: json.dumps(artefact.metadata)})
     path.write_bytes(file.getbuffer())
 
 

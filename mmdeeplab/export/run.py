@@ -1,4 +1,4 @@
-"""Export: build, write, run by the artefact's own runtime, judge, and only then keep."""
+"""Export: build, write, run by the artefact's own runtime, compare, and only then keep."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from mmengine.config import Config
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
-from mmdeeplab.export.formats import FORMATS, Wish
-from mmdeeplab.export.gate import Gate, Tolerance, Verdict
+from mmdeeplab.export.formats import FORMATS, ArtefactSpec
 from mmdeeplab.export.graph import build_graph
+from mmdeeplab.export.parity import ParityCheck, ParityReport, Tolerance
 from mmdeeplab.export.samples import Sample, of_every_parity
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.whole_files import writing
@@ -21,7 +21,7 @@ from mmdeeplab.version import __version__
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
 
 
-class Order(NamedTuple):
+class ExportSpec(NamedTuple):
     """What to make.
 
     Attributes:
@@ -29,7 +29,7 @@ class Order(NamedTuple):
         precision: ``float``, ``half`` or ``int8``.
         size: (H, W) of the input; None for any.
         processing: Photographs in, labels out.
-        tolerance: Of the gate.
+        tolerance: Of the parity check.
         out: The file.
     """
 
@@ -42,91 +42,95 @@ class Order(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The gate's verdict, files that were kept (none where it failed), and layers of int8."""
+    """The parity check's figures, files that were kept (none where it failed), layers of int8."""
 
-    verdict: Verdict
+    parity: ParityReport
     files: list[Path]
     in_float: list[str]
     layers: int
 
 
 def export(
-    order: Order,
+    spec: ExportSpec,
     model: Any,
     metadata: dict,
     samples: Sequence[Sample],
     calibration: Sequence[Sample] = (),
 ) -> Outcome:
-    """Make an artefact; it appears at ``order.out`` when it has passed the gate.
+    """Make an artefact; it appears at ``spec.out`` when it has passed the parity check.
 
     Args:
-        order: What to make.
+        spec: What to make.
         model: The trained network, on the CPU, in eval mode.
         metadata: See :func:`describe_network`.
-        samples: What the gate looks at.
+        samples: What the parity check looks at.
         calibration: What int8 is calibrated on; the samples, where there is nothing.
 
     Raises:
         UserError: A package is missing, the network or a picture does not fit, the disk is full.
     """
-    row = FORMATS[order.format]
-    row.module(order.format)
-    if order.precision not in row.precisions:
-        able = ' and '.join(name for name, r in FORMATS.items() if order.precision in r.precisions)
-        raise UserError(f'{order.format} has no --{order.precision}; {able} have')
+    row = FORMATS[spec.format]
+    row.module(spec.format)
+    if spec.precision not in row.precisions:
+        able = ' and '.join(name for name, r in FORMATS.items() if spec.precision in r.precisions)
+        raise UserError(f'{spec.format} has no --{spec.precision}; {able} have')
     least = tuple(model.data_preprocessor.test_size)
-    check_sizes([*samples, *calibration], order)
-    half = order.precision == 'half' and order.format != 'openvino'  # which shortens by itself
-    wish = Wish(
-        build_graph(model, order.processing, half), order.size, order.precision, dict(metadata)
+    check_sizes([*samples, *calibration], spec)
+    half = spec.precision == 'half' and spec.format != 'openvino'  # which shortens by itself
+    artefact = ArtefactSpec(
+        build_graph(model, spec.processing, half), spec.size, spec.precision, dict(metadata)
     )
-    sizes = [] if order.size else of_every_parity(samples[0], least)
-    padded = least if order.processing or not order.size else order.size
-    gate = Gate(model, samples, sizes, padded, order.processing, order.tolerance)
-    with writing(order.out):
-        order.out.parent.mkdir(parents=True, exist_ok=True)
-        work = tempfile.TemporaryDirectory(prefix='.exporting-', dir=order.out.parent)
-    with work as folder, writing(order.out):
-        path = Path(folder) / order.out.name
-        if order.precision == 'int8':
-            outcome = _int8(order, wish, gate, path, calibration or samples)
+    sizes = [] if spec.size else of_every_parity(samples[0], least)
+    padded = least if spec.processing or not spec.size else spec.size
+    check = ParityCheck(model, samples, sizes, padded, spec.processing, spec.tolerance)
+    with writing(spec.out):
+        spec.out.parent.mkdir(parents=True, exist_ok=True)
+        work = tempfile.TemporaryDirectory(prefix='.exporting-', dir=spec.out.parent)
+    with work as folder, writing(spec.out):
+        path = Path(folder) / spec.out.name
+        if spec.precision == 'int8':
+            outcome = _int8(spec, artefact, check, path, calibration or samples)
         else:
-            row.module(order.format).write(wish, path)
-            outcome = Outcome(_judged(order, gate, path), [], [], 0)
-        return outcome if outcome.verdict.faults else outcome._replace(files=_keep(path, order.out))
+            row.module(spec.format).write(artefact, path)
+            outcome = Outcome(_compared(spec, check, path), [], [], 0)
+        return outcome if outcome.parity.faults else outcome._replace(files=_keep(path, spec.out))
 
 
-def _judged(order: Order, gate: Gate, path: Path) -> Verdict:
-    module = FORMATS[order.format].module(order.format)
-    return gate.judge(module.open_run(path, order.precision))
+def _compared(spec: ExportSpec, check: ParityCheck, path: Path) -> ParityReport:
+    module = FORMATS[spec.format].module(spec.format)
+    return check.compare(module.open_run(path, spec.precision))
 
 
 def _int8(
-    order: Order, wish: Wish, gate: Gate, path: Path, calibration: Sequence[Sample]
+    spec: ExportSpec,
+    artefact: ArtefactSpec,
+    check: ParityCheck,
+    path: Path,
+    calibration: Sequence[Sample],
 ) -> Outcome:
     from mmdeeplab.export import onnx
     from mmdeeplab.export.int8 import Quantiser
 
     work = path.parent / 'int8'
     work.mkdir()
-    onnx.write(wish, work / 'float.onnx')
-    quantiser = Quantiser(work / 'float.onnx', [gate.input_of(sample) for sample in calibration])
+    onnx.write(artefact, work / 'float.onnx')
+    quantiser = Quantiser(work / 'float.onnx', [check.input_of(sample) for sample in calibration])
 
-    def attempt(in_float: list[str]) -> Verdict:
-        known = wish.metadata | dict(in_float=in_float)
-        quantised = path if order.format == 'onnx' else work / 'int8.onnx'
-        quantiser.write(quantised, known, in_float)
-        if order.format == 'openvino':
-            FORMATS['openvino'].module('openvino').convert(quantised, path, known)
-        verdict = _judged(order, gate, path)
-        done = 'fails' if verdict.faults else 'passes'
+    def attempt(in_float: list[str]) -> ParityReport:
+        metadata = artefact.metadata | dict(in_float=in_float)
+        quantised = path if spec.format == 'onnx' else work / 'int8.onnx'
+        quantiser.write(quantised, metadata, in_float)
+        if spec.format == 'openvino':
+            FORMATS['openvino'].module('openvino').convert(quantised, path, metadata)
+        report = _compared(spec, check, path)
+        done = 'fails' if report.faults else 'passes'
         print(f'int8, {len(in_float)} of {len(quantiser.layers)} layers in float: {done}')
-        return verdict
+        return report
 
-    verdict, in_float = fall_back(attempt, lambda: quantiser.by_harm)
+    report, in_float = fall_back(attempt, lambda: quantiser.by_harm)
     if len(in_float) == len(quantiser.layers):
-        verdict.faults.append('no layer can be int8 within the tolerance')
-    return Outcome(verdict, [], in_float, len(quantiser.layers))
+        report.faults.append('no layer can be int8 within the tolerance')
+    return Outcome(report, [], in_float, len(quantiser.layers))
 
 
 def _keep(path: Path, out: Path) -> list[Path]:
@@ -142,27 +146,27 @@ def _keep(path: Path, out: Path) -> list[Path]:
     return kept
 
 
-def check_sizes(samples: Sequence[Sample], order: Order) -> None:
+def check_sizes(samples: Sequence[Sample], spec: ExportSpec) -> None:
     """An artefact of one size takes pictures that are not larger, or exactly so large.
 
     Raises:
         UserError: A picture that does not fit.
     """
-    if order.size is None:
+    if spec.size is None:
         return
     for sample in samples:
         size = sample.picture.shape[:2]
-        larger = size[0] > order.size[0] or size[1] > order.size[1]
-        if larger or (order.processing and tuple(size) != order.size):
-            rule = 'exactly' if order.processing else 'up to'
+        larger = size[0] > spec.size[0] or size[1] > spec.size[1]
+        if larger or (spec.processing and tuple(size) != spec.size):
+            rule = 'exactly' if spec.processing else 'up to'
             raise UserError(
                 f'{sample.name} is {size[0]}x{size[1]}, this artefact takes pictures of {rule} '
-                f'{order.size[0]}x{order.size[1]}: choose --size H W, or --dynamic for any size'
+                f'{spec.size[0]}x{spec.size[1]}: choose --size H W, or --dynamic for any size'
             )
 
 
 def describe_network(
-    cfg: Config, config: str, checkpoint: Path, loaded: dict, model: Any, order: Order
+    cfg: Config, config: str, checkpoint: Path, loaded: dict, model: Any, spec: ExportSpec
 ) -> dict:
     """What an artefact tells of itself, as JSON has it."""
     given = model.data_preprocessor
@@ -180,8 +184,8 @@ def describe_network(
         mean=given.mean.flatten().tolist(),
         std=given.std.flatten().tolist(),
         channels='RGB' if given.bgr_to_rgb else 'BGR',
-        padded_to=list(given.test_size if order.processing else order.size or given.test_size),
-        size=order.size and list(order.size),
-        processing=order.processing,
-        precision=order.precision,
+        padded_to=list(given.test_size if spec.processing else spec.size or given.test_size),
+        size=spec.size and list(spec.size),
+        processing=spec.processing,
+        precision=spec.precision,
     )

@@ -1,4 +1,4 @@
-"""The pictures on which an artefact is judged and calibrated."""
+"""The pictures on which an artefact is compared and calibrated."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -9,25 +9,25 @@ import numpy as np
 import torch
 
 from mmdeeplab.export.extra import read_extra as metadata
-from mmdeeplab.export.formats import METADATA, Run, Wish
+from mmdeeplab.export.formats import METADATA, ArtefactSpec, Run
 from mmdeeplab.export.program import writing_graph
 
 __all__ = ['metadata', 'open_run', 'write']
 
 
-def write(wish: Wish, path: Path) -> None:
+def write(artefact: ArtefactSpec, path: Path) -> None:
     """Trace a graph; sizes that are read in it stay open.
 
     Raises:
         UserError: It cannot be traced.
     """
-    with writing_graph(wish), torch.no_grad(), warnings.catch_warnings():
+    with writing_graph(artefact), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # deprecation, and shapes compared with constants
         traced = torch.jit.trace(
-            wish.graph.eval(), wish.graph.example(wish.size), check_trace=False
+            artefact.graph.eval(), artefact.graph.example(artefact.size), check_trace=False
         )
         file = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
-        torch.jit.save(traced, file, _extra_files={METADATA: json.dumps(wish.metadata)})
+        torch.jit.save(traced, file, _extra_files={METADATA: json.dumps(artefact.metadata)})
     path.write_bytes(file.getbuffer())
 
 

@@ -19,9 +19,9 @@ from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.report.style import CSS
 from mmdeeplab.serve.answers import as_json, describe, png
 from mmdeeplab.serve.body import read_upload
-from mmdeeplab.serve.desk import Desk
 from mmdeeplab.serve.examples import Example
 from mmdeeplab.serve.headers import SafeHeaders
+from mmdeeplab.serve.inference_queue import InferenceQueue
 from mmdeeplab.serve.limits import Limits, Refusal
 from mmdeeplab.serve.pictures import open_picture, readable, unpack
 from mmdeeplab.version import __version__
@@ -49,7 +49,7 @@ class Service:
     ) -> None:
         self.predictor, self.name, self.limits = predictor, name, limits
         self.examples = examples
-        self.desk = Desk(limits)
+        self.queue = InferenceQueue(limits)
 
     async def health(self, request: Request) -> Response:
         """What runs here, and its limits."""
@@ -60,7 +60,7 @@ class Service:
                 model=self.name,
                 device=str(next(self.predictor.model.parameters()).device),
                 version=__version__,
-                unfinished=self.desk.unfinished,
+                unfinished=self.queue.unfinished,
                 formats=readable(),
                 max_bytes=limits.max_bytes,
                 max_pixels=limits.max_pixels,
@@ -80,10 +80,10 @@ class Service:
             raise Refusal(400, f'kind must be one of {", ".join(PICTURES)}, got {kind!r}')
         picture = open_picture(await read_upload(request, self.limits), self.limits)
         work = partial(self.answer, picture, kind)
-        return await self.desk.run(work, partial(disconnected, request))
+        return await self.queue.run(work, partial(disconnected, request))
 
     def answer(self, picture: Image.Image, kind: str | None) -> Response:
-        """The whole of a request's work, for the desk's thread."""
+        """The whole of a request's work, for the queue's thread."""
         start = time.perf_counter()
         try:
             result = self.predictor(unpack(picture))

@@ -19,9 +19,9 @@ from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
 from mmdeeplab.export.formats import FORMATS, open_artefact, require
-from mmdeeplab.export.gate import TOLERANCES, Tolerance, Verdict, faults
 from mmdeeplab.export.graph import build_graph
-from mmdeeplab.export.run import Order, describe_network, export
+from mmdeeplab.export.parity import TOLERANCES, ParityReport, Tolerance, faults
+from mmdeeplab.export.run import ExportSpec, describe_network, export
 from mmdeeplab.export.samples import Sample, of_every_parity, read_samples
 from mmdeeplab.inference.predictor import load_segmentor
 from mmdeeplab.models.backbones import mobilenet_v2
@@ -89,9 +89,9 @@ def expected(model: nn.Module, rgb: np.ndarray, padded: bool = True) -> torch.Te
     return y[0, :, :height, :width]
 
 
-def order(tmp_path: Path, name: str, **options: object) -> Order:
-    wish = dict(precision='float', size=None, processing=False, tolerance=TOLERANCES['float'])
-    return Order(format=name, out=tmp_path / f'net{FORMATS[name].suffix}', **(wish | options))
+def make_spec(tmp_path: Path, name: str, **options: object) -> ExportSpec:
+    spec = dict(precision='float', size=None, processing=False, tolerance=TOLERANCES['float'])
+    return ExportSpec(format=name, out=tmp_path / f'net{FORMATS[name].suffix}', **(spec | options))
 
 
 def installed(name: str) -> None:
@@ -145,15 +145,15 @@ def test_any_size(
 ) -> None:
     """Also: batches, and what the file tells of itself."""
     installed(name)
-    wish = order(tmp_path, name, processing=processing)
-    known = describe_network(cfg, CONFIG, checkpoint, {}, model, wish)
-    outcome = export(wish, model, known, samples)
-    assert outcome.verdict.faults == []
-    assert outcome.files == [wish.out]
-    assert [path.name for path in tmp_path.iterdir()] == [wish.out.name]
+    spec = make_spec(tmp_path, name, processing=processing)
+    known = describe_network(cfg, CONFIG, checkpoint, {}, model, spec)
+    outcome = export(spec, model, known, samples)
+    assert outcome.parity.faults == []
+    assert outcome.files == [spec.out]
+    assert [path.name for path in tmp_path.iterdir()] == [spec.out.name]
     if name != 'torchscript':  # which keeps the paths of the code that was traced
-        assert str(ROOT).encode() not in wish.out.read_bytes()
-    run, told = open_artefact(wish.out)
+        assert str(ROOT).encode() not in spec.out.read_bytes()
+    run, told = open_artefact(spec.out)
     assert told['classes'][15] == 'person'
     assert told['palette'][1] == [128, 0, 0]
     assert len(told['checkpoint_sha256']) == 64
@@ -184,10 +184,10 @@ def test_a_foreground_of_one_channel(
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
     plain = [Sample(sample.name, sample.picture) for sample in samples]  # masks are of 21 classes
     model.decode_head.conv_seg.bias.data -= expected(model, plain[0].picture).median()
-    wish = order(tmp_path, 'torchscript', processing=processing)
-    known = describe_network(cfg, CONFIG, checkpoint, loaded, model, wish)
-    assert export(wish, model, known, plain).verdict.faults == []
-    run, told = open_artefact(wish.out)
+    spec = make_spec(tmp_path, 'torchscript', processing=processing)
+    known = describe_network(cfg, CONFIG, checkpoint, loaded, model, spec)
+    assert export(spec, model, known, plain).parity.faults == []
+    run, told = open_artefact(spec.out)
     assert told['threshold'] == 0.3
     if processing:
         rgb = plain[0].picture
@@ -197,26 +197,26 @@ def test_a_foreground_of_one_channel(
 
 
 def test_pt2_at_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
-    wish = order(tmp_path, 'pt2', size=(SIDE, SIDE))
-    verdict = export(wish, model, dict(precision='float'), samples).verdict
-    assert verdict.faults == []
-    assert verdict.difference < 1e-4 * verdict.largest
-    assert open_artefact(wish.out)[0](np.zeros((1, 3, SIDE, SIDE), np.float32)).shape[-2:] == (
+    spec = make_spec(tmp_path, 'pt2', size=(SIDE, SIDE))
+    report = export(spec, model, dict(precision='float'), samples).parity
+    assert report.faults == []
+    assert report.difference < 1e-4 * report.largest
+    assert open_artefact(spec.out)[0](np.zeros((1, 3, SIDE, SIDE), np.float32)).shape[-2:] == (
         49,
         49,
     )
 
 
 def test_half_and_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
-    wish = order(
+    spec = make_spec(
         tmp_path, 'torchscript', precision='half', size=(SIDE, SIDE), tolerance=TOLERANCES['half']
     )
-    verdict = export(wish, model, {}, samples).verdict
-    assert 0 < verdict.difference < 0.05 * verdict.largest
+    report = export(spec, model, {}, samples).parity
+    assert 0 < report.difference < 0.05 * report.largest
     larger = [Sample('big.png', picture((60, 30)))]
     with pytest.raises(UserError, match=r'big\.png is 60x30, this artefact takes .* up to 49x49'):
-        export(wish, model, {}, larger)
-    exact = wish._replace(processing=True)
+        export(spec, model, {}, larger)
+    exact = spec._replace(processing=True)
     with pytest.raises(UserError, match='exactly'):
         export(exact, model, {}, [Sample('small.png', picture((20, 30)))])
 
@@ -228,11 +228,11 @@ def test_int8_leaves_in_float_what_costs_too_much(
 ) -> None:
     installed(name)
     wide = Tolerance(100, 0, None)
-    wish = order(tmp_path, name, precision='int8', size=(SIDE, SIDE), tolerance=wide)
-    outcome = export(wish, model, dict(precision='int8'), samples)
+    spec = make_spec(tmp_path, name, precision='int8', size=(SIDE, SIDE), tolerance=wide)
+    outcome = export(spec, model, dict(precision='int8'), samples)
     assert outcome.in_float == []
     assert outcome.layers == sum(isinstance(m, nn.Conv2d) for m in model.modules())
-    agreement = outcome.verdict.agreement
+    agreement = outcome.parity.agreement
     # Random weights; without VNNI the runtimes' sums of bytes saturate, too.
     assert (0.5 if has_vnni() else 0.35) < agreement < 1
     told = open_artefact(outcome.files[-1])[1]
@@ -240,11 +240,11 @@ def test_int8_leaves_in_float_what_costs_too_much(
     if name == 'onnx':
         import onnx
 
-        kinds = [node.op_type for node in onnx.load(wish.out).graph.node]
+        kinds = [node.op_type for node in onnx.load(spec.out).graph.node]
         assert kinds.count('QuantizeLinear') > kinds.count('Conv') / 2
-        stricter = wish._replace(tolerance=Tolerance(100, (1 + agreement) / 2, None))
+        stricter = spec._replace(tolerance=Tolerance(100, (1 + agreement) / 2, None))
         better = export(stricter, model, dict(precision='int8'), samples)
-        assert better.verdict.agreement > agreement
+        assert better.report.agreement > agreement
         assert 0 < len(better.in_float) < better.layers
         assert set(better.in_float) <= {n for n, m in model.named_modules()}
 
@@ -254,15 +254,17 @@ def test_as_few_layers_as_can_be_stay_in_float() -> None:
     for needed in (0, 1, 2, 3, 11, 39, 40, 41):
         tried: list[int] = []
 
-        def attempt(left: list[str], needed: int = needed, tried: list[int] = tried) -> Verdict:
+        def attempt(
+            left: list[str], needed: int = needed, tried: list[int] = tried
+        ) -> ParityReport:
             assert left == layers[: len(left)]
             tried.append(len(left))
             wrong = [] if len(left) >= needed else ['wrong']
-            return Verdict(1, None, None, 1, None, 1, (1, 1), wrong)
+            return ParityReport(1, None, None, 1, None, 1, (1, 1), wrong)
 
-        verdict, left = fall_back(attempt, lambda: layers)
+        report, left = fall_back(attempt, lambda: layers)
         assert len(left) == min(needed, 40)
-        assert bool(verdict.faults) == (needed > 40)
+        assert bool(report.faults) == (needed > 40)
         assert tried[-1] == len(left)
         assert len(tried) <= 14
 
@@ -280,8 +282,8 @@ def test_as_few_layers_as_can_be_stay_in_float() -> None:
     ],
 )
 def test_faults(after: float, agreement: float, difference: float | None, words: str) -> None:
-    verdict = Verdict(1, 60.0, after, agreement, difference, 10.0, (1, 1))
-    found = faults(verdict, Tolerance(1, 0.95, 0.2))
+    report = ParityReport(1, 60.0, after, agreement, difference, 10.0, (1, 1))
+    found = faults(report, Tolerance(1, 0.95, 0.2))
     assert len(found) == bool(words)
     if words:
         with pytest.raises(UserError, match=words):
@@ -356,7 +358,7 @@ def test_the_command(
     with pytest.raises(SystemExit) as end:
         main([*common, '--out', str(out), '--max-drop', '-1', *options])
     assert end.value.code == 1
-    assert 'gate not passed: mIoU falls by 0.00, more than -1' in capfd.readouterr().err
+    assert 'parity check not passed: mIoU falls by 0.00, more than -1' in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
     for wrong, words in [
         (['--out', 'net.onnx'], r'ends in .pt, got net.onnx'),

@@ -10,7 +10,7 @@ from mmdeeplab.serve.limits import Limits, Refusal
 Result = TypeVar('Result')
 
 
-class Desk:
+class InferenceQueue:
     """Runs jobs one after the other in a thread of its own.
 
     Args:

@@ -1,4 +1,4 @@
-"""The gate: an artefact gives what evaluation gives, or it is not kept."""
+"""The parity check: an artefact gives what evaluation gives, or it is not kept."""
 
 import time
 import warnings
@@ -44,8 +44,8 @@ TOLERANCES = {
 
 
 @dataclass
-class Verdict:
-    """What the gate found; ``faults`` is empty where it is passed.
+class ParityReport:
+    """What the parity check found; ``faults`` is empty where it is passed.
 
     ``before`` and ``after`` are mIoU in percent, None without masks; ``difference`` is None where
     the artefact gives labels only; times are medians in milliseconds a picture.
@@ -61,7 +61,7 @@ class Verdict:
     faults: list[str] = field(default_factory=list)
 
 
-class Gate:
+class ParityCheck:
     """Runs the network once and then any number of artefacts on the same samples.
 
     Args:
@@ -122,7 +122,7 @@ class Gate:
         finally:
             preprocessor.test_size = usual
 
-    def judge(self, run: Run) -> Verdict:
+    def compare(self, run: Run) -> ParityReport:
         """Run an artefact on every sample and compare.
 
         Raises:
@@ -139,7 +139,7 @@ class Gate:
             agreed += int((labels == self.labels[i]).sum())
             pixels += labels.numel()
             outputs.append(labels)
-        verdict = Verdict(
+        report = ParityReport(
             self.count,
             self.miou(self.labels),
             self.miou(outputs),
@@ -148,8 +148,8 @@ class Gate:
             self.largest,
             (1000 * median(self.times), 1000 * median(times)),
         )
-        verdict.faults = list(faults(verdict, self.tolerance))
-        return verdict
+        report.faults = list(faults(report, self.tolerance))
+        return report
 
     def _run(self, run: Run, sample: Sample) -> tuple[Tensor, Tensor | None, float]:
         image = self.input_of(sample)
@@ -183,20 +183,20 @@ class Gate:
         return scores(total.numpy(), [str(i) for i in range(classes)])['mIoU']
 
 
-def faults(verdict: Verdict, tolerance: Tolerance) -> list[str]:
+def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
     """What is beyond the tolerance, in words."""
     found = []
-    if verdict.before is not None and verdict.after is not None:
-        drop = verdict.before - verdict.after
+    if report.before is not None and report.after is not None:
+        drop = report.before - report.after
         if not drop <= tolerance.drop:
             found.append(f'mIoU falls by {drop:.2f}, more than {tolerance.drop:g} (--max-drop)')
-    if not verdict.agreement >= tolerance.agreement:
+    if not report.agreement >= tolerance.agreement:
         found.append(
-            f'{verdict.agreement:.3%} of the labels agree, fewer than {tolerance.agreement:g} '
+            f'{report.agreement:.3%} of the labels agree, fewer than {tolerance.agreement:g} '
             '(--min-agreement)'
         )
-    if verdict.difference is not None and tolerance.difference is not None:
-        part = verdict.difference / max(verdict.largest, 1e-30)
+    if report.difference is not None and tolerance.difference is not None:
+        part = report.difference / max(report.largest, 1e-30)
         if not part <= tolerance.difference:
             found.append(
                 f'scores differ by up to {part:.2g} of the largest, more than '
@@ -205,7 +205,7 @@ def faults(verdict: Verdict, tolerance: Tolerance) -> list[str]:
     return found
 
 
-def describe(verdict: Verdict, runtime: str) -> str:
+def describe(report: ParityReport, runtime: str) -> str:
     """The figures, in lines."""
 
     def points(value: float | None) -> str:
@@ -213,15 +213,15 @@ def describe(verdict: Verdict, runtime: str) -> str:
 
     difference = (
         'not told by labels'
-        if verdict.difference is None
-        else f'{verdict.difference:.3g} (the largest logit is {verdict.largest:.3g})'
+        if report.difference is None
+        else f'{report.difference:.3g} (the largest logit is {report.largest:.3g})'
     )
     return '\n'.join(
         [
-            f'on {verdict.images} picture{"s" * (verdict.images > 1)}, PyTorch -> {runtime}:',
-            f'  mIoU                      {points(verdict.before)} -> {points(verdict.after)}',
-            f'  labels that agree         {verdict.agreement:.4%}',
+            f'on {report.images} picture{"s" * (report.images > 1)}, PyTorch -> {runtime}:',
+            f'  mIoU                      {points(report.before)} -> {points(report.after)}',
+            f'  labels that agree         {report.agreement:.4%}',
             f'  largest logit difference  {difference}',
-            f'  median time, one picture  {verdict.times[0]:.0f} -> {verdict.times[1]:.0f} ms',
+            f'  median time, one picture  {report.times[0]:.0f} -> {report.times[1]:.0f} ms',
         ]
     )
