@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mmdeeplab.models import backbones
 from mmdeeplab.models.backbones import (
     AtrousResNet,
     AtrousVGG16,
@@ -152,6 +153,11 @@ def run(model: nn.Module, image: Tensor) -> tuple[Tensor, ...]:
 
 def test_rows_exist() -> None:
     assert len(BACKBONES) >= 3
+
+
+def test_every_backbone_has_a_row() -> None:
+    with torch.device('meta'):
+        assert {type(row[1]()).__name__ for row in BACKBONES} == {*backbones.__all__}
 
 
 @rows

@@ -13,8 +13,8 @@ from mmseg.registry import MODELS as MMSEG
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import mmdeeplab.models.losses  # noqa: F401  registers them
 from mmdeeplab.errors import UserError
+from mmdeeplab.models import losses  # also registers them
 from mmdeeplab.models.losses.replace import OTHER_TARGETS, WHY, replace_losses
 from mmdeeplab.registry import MODELS
 
@@ -150,6 +150,16 @@ def test_every_loss_of_mmseg_is_looked_at() -> None:
     assert len(found) == 10
     assert found == set(WHY) | set(OTHER_TARGETS)
     assert {cls.__name__ for cls in WHY} == set(FORMS)
+
+
+def test_every_loss_of_ours_is_looked_at() -> None:
+    names = [
+        {name for name, cls in MODELS.module_dict.items() if cls is getattr(losses, each)}
+        for each in losses.__all__
+        if each.endswith(('Loss', 'Entropy'))
+    ]
+    assert len(names) >= len(FORMS)
+    assert all(registered & FORMS.keys() for registered in names), names
 
 
 def works_in_mmseg(config: dict) -> bool:

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mmdeeplab.models import necks
 from mmdeeplab.models.layers.conv import conv3x3
-from mmdeeplab.models.necks import ASPPNeck
+from mmdeeplab.models.necks import ASPPNeck, LargeFOVNeck, SPPNeck
 
 NECKS = [
     ('aspp', lambda: ASPPNeck(32, 16, (1, 2, 3))),
@@ -16,13 +17,21 @@ NECKS = [
     ('aspp-refined', lambda: ASPPNeck(32, 16, (1, 2, 3), separable='bare', num_convs=1)),
     ('aspp-without-atrous', lambda: ASPPNeck(32, 16, ())),
     ('aspp-3x3-projection', lambda: ASPPNeck(32, 16, (1, 2, 3), projection_kernel=3)),
+    ('large-fov', lambda: LargeFOVNeck(32, 16, rates=(2,))),
+    ('aspp-of-v2', lambda: LargeFOVNeck(32, 8, rates=(1, 2))),
+    ('spp', lambda: SPPNeck(32, 16)),
 ]
+NO_NECK = {'SpatialPyramidPool'}  # gives a vector: tests/models/test_spp.py
 rows = pytest.mark.parametrize('make', [row[1] for row in NECKS], ids=[row[0] for row in NECKS])
 Make = Callable[[], nn.Module]
 
 
 def maps(batch: int = 2, side: int = 9) -> tuple:
     return torch.randn(batch, 8, 2 * side, 2 * side), torch.randn(batch, 32, side, side + 1)
+
+
+def test_every_neck_has_a_row() -> None:
+    assert {type(make()).__name__ for _, make in NECKS} == {*necks.__all__} - NO_NECK
 
 
 @rows

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ def test_rooms_are_few_and_none_is_crowded() -> None:
     folders = {path.parent for path in FILES.values()}
     assert len(folders) > 20
     assert {str(f): n for f in folders if (n := len(list(f.glob('*.py')))) > 20} == {}
+
+
+def test_contributing_has_a_line_for_every_package_in_this_order() -> None:
+    page = (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8')
+    table = page.split('\n## Map\n')[1].split('\n## ')[0]
+    names = re.findall(r'^\| `([\w/]+)` \| \S', table, re.M)
+    folders = {path.parent.relative_to(PACKAGE).as_posix() for path in FILES.values()}
+    assert len(names) == len(set(names)) > 30
+    assert set(names) == folders - {'.'}
+    assert [name for name in names if '/' not in name] == [name for name in ROOMS if name != GROUND]
 
 
 @pytest.mark.parametrize('name', ROOMS)
