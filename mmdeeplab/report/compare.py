@@ -69,8 +69,8 @@ def read_metrics(path: Path) -> dict:
 def compare(a: dict, b: dict, resamples: int = 1000) -> Comparison:
     """Compare two evaluations, each the content of a metrics.json.
 
-    Images are drawn with replacement, the same draws for both runs, so that what an image is hard
-    for both does not widen the interval (paired percentile bootstrap).
+    Images are weighed at random, with the same weights for both runs, so that what an image is hard
+    for both does not widen the interval (paired Bayesian bootstrap).
 
     Raises:
         UserError: The runs have other classes.

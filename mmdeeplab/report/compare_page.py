@@ -22,7 +22,7 @@ def build_comparison(result: Comparison, runs: Sequence[dict], names: Sequence[s
         images(runs),
         settings(runs, names),
     ]
-    footer = 'Intervals: percentile bootstrap, the same draws of images for both runs.'
+    footer = 'Intervals: Bayesian bootstrap, the same weights of images for both runs.'
     count = runs[0].get('num_images')
     subtitle = f'{count:,} images' if count else ''
     return page(f'{names[1]} against {names[0]}', 'Comparison of two runs', subtitle, body, footer)
