@@ -57,13 +57,13 @@ def evaluation(job: Job) -> None:
     picture = np.ascontiguousarray(large[:height])
     for what, options in list(WAYS.items())[: job.of(len(WAYS), 1)]:
         predictor = DeepLabPredictor(cfg, weights, job.device, **options)
-        told(job, what, best(job, lambda p=predictor: p(picture)))  # type: ignore[misc]
+        told(job, what, best(job, lambda p=predictor: p(picture), 3))  # type: ignore[misc]
     several = [np.ascontiguousarray(large[: height - 16 * i]) for i in range(job.of(8, 2))]
     cfg.model.data_preprocessor.test_size = (1, 1)
     predictor = DeepLabPredictor(cfg, weights, job.device, keep_logits=False)
     for search in (True, False):
         torch.backends.cudnn.benchmark = search
-        seconds = best(job, lambda: [predictor(one) for one in several]) / len(several)
+        seconds = best(job, lambda: [predictor(one) for one in several], 1) / len(several)
         told(job, f'{len(several)} sizes, not padded, cudnn_benchmark={search}', seconds)
 
 

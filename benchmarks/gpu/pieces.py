@@ -41,8 +41,8 @@ PIECES = (
           'throughput:rates'),
     Piece('throughput', "How fast is a step of Xception-65 v3+, beside smp's?", 180,
           'throughput:xception'),
-    Piece('profile', 'Where does the time of a step go?', 120, 'profile:profile'),
-    Piece('compile', 'What does torch.compile bring?', 240, 'throughput:compiled'),
+    Piece('profile', 'Where does the time of a step go?', 150, 'profile:profile'),
+    Piece('compile', 'What does compiling backbone and neck bring?', 200, 'throughput:compiled'),
     Piece('throughput-mmseg', "How fast is a step of ResNet-50 v3+, beside mmseg's?", 120,
           'throughput:resnet'),
     Piece('depthwise', 'How fast are depthwise convolutions, by rate, layout and format?', 60,
@@ -50,5 +50,6 @@ PIECES = (
     Piece('evaluation', 'How many images a second are segmented?', 60, 'layers:evaluation'),
     Piece('compile-peer', "What does torch.compile bring to smp's network?", 200,
           'throughput:compiled_peer'),
+    Piece('compile-step', 'What does compile=True bring?', 200, 'throughput:compiled_step'),
     Piece('tests', "Which of the project's tests fail on this machine?", 120, 'suite:tests'),
 )  # fmt: skip

@@ -80,11 +80,12 @@ def syncbn(job: Job) -> None:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
     ended = alone(two_ranks, job, port, log=job.folder / 'ranks.txt', limit=80)
-    if ended.status or ended.late:
-        raise RuntimeError(f'the ranks ended with {ended.status}: see ranks.txt of the piece')
-    for name, value in json.loads((job.folder / 'rank0.json').read_text()).items():
+    layer = job.folder / 'rank0.json'
+    for name, value in (json.loads(layer.read_text()) if layer.is_file() else {}).items():
         words = f'{value:.1e} of the largest'
         job.note(f'SyncBN beside BatchNorm: {name}', words, f'at most {NEAR}', value <= NEAR)
+    if ended.status or ended.late:
+        raise RuntimeError(f'the ranks ended with {ended.status}: see ranks.txt of the piece')
     losses = read_history(job.folder / 'work')['loss']
     words = f'{len(losses)} steps, loss {losses[-1][1]:.3f}'
     job.note('training of two ranks', words, 'ends', True)

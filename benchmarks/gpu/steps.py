@@ -130,7 +130,7 @@ def ready(
     job: Job, step: Callable[[], object], model: nn.Module, counted: int, amp: bool, base: float
 ) -> Work:
     """Several steps and the wait for them as one call, warmed up; the memory of a step is noted."""
-    batch, steps = shape(job)[0], job.of(5, 1)
+    batch, steps = shape(job)[0], job.of(4, 1)
 
     def call() -> None:
         for _ in range(steps):

@@ -44,11 +44,11 @@ def rates(job: Job) -> None:
             job.note(name, 'ran')
 
 
-def best(job: Job, call: Callable[[], object]) -> float:
-    """The fewest seconds of a call, of several rounds of several calls."""
-    calls = job.of(10, 1)
+def best(job: Job, call: Callable[[], object], calls: int = 10) -> float:
+    """The fewest seconds of a call, of five rounds of ``calls``."""
+    calls = job.of(calls, 1)
     found = []
-    for _ in range(job.of(10, 1)):
+    for _ in range(job.rounds):
         job.wait()
         start = time.perf_counter()
         for _ in range(calls):
@@ -93,14 +93,26 @@ def resnet(job: Job) -> None:
 
 
 def compiled(job: Job) -> None:
-    """Backbone and neck compiled, and all of it by ``compile=True``, beside the same without."""
+    """Backbone and neck compiled, beside the same without."""
+    beside_eager(job, 'backbone and neck compiled', 'parts')
+
+
+def compiled_step(job: Job) -> None:
+    """All of a step compiled, as ``compile=True`` asks for.
+
+    Raises:
+        Skip: At the sizes of a test, which its tracing outlasts.
+    """
+    if job.tiny:
+        raise Skip('at the sizes of a test tracing a step takes too long')
+    beside_eager(job, 'compile=True', 'step')
+
+
+def beside_eager(job: Job, words: str, compiled: str) -> None:
+    """Ours in bfloat16, channels last, compiled and not."""
     own = partial(steps.ours, job, SMALL if job.tiny else XCEPTION, amp=True, channels_last=True)
     name = 'bf16, channels last'
-    ways = {
-        name: own,
-        f'{name}, compile=True': partial(own, compiled='step'),
-        f'{name}, backbone and neck compiled': partial(own, compiled='parts'),
-    }
+    ways = {name: own, f'{name}, {words}': partial(own, compiled=compiled)}
     compare(job, 'Xception-65 v3+', ways)
 
 
