@@ -42,7 +42,10 @@ def _parser() -> argparse.ArgumentParser:
             '--cache', type=Path, metavar='DIR', help='($MMDEEPLAB_CACHE, else ~/.cache/mmdeeplab)'
         )
         one.add_argument(
-            '--catalogue', type=Path, metavar='FILE', help='JSON rows of your own; see the docs'
+            '--catalogue',
+            type=Path,
+            metavar='FILE',
+            help='a model zoo of your own (JSON)',
         )
     return parser
 

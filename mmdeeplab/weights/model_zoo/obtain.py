@@ -86,7 +86,7 @@ def _download(row: Checkpoint, cache: Cache, path: Path, patience: Patience, qui
     """
     first = cache.seen(row)
     if first and row.sha256 and not first.startswith(row.sha256):
-        first = None  # the catalogue knows better now
+        first = None  # the model zoo knows better now
     try:
         found = fetch(
             row.url,

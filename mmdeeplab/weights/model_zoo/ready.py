@@ -1,4 +1,4 @@
-"""A checkpoint of the catalogue, ready to use: its file converted into the model of its config."""
+"""A checkpoint of the model zoo, ready to use: its file converted into the model of its config."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ready(
     Args:
         row: Which one.
         cache: Where to keep it.
-        beside: Folder of the catalogue, for configs that lie there.
+        beside: Folder of the model zoo's file, for configs that lie there.
         refresh: Convert again, also when it is there.
 
     Raises:
@@ -53,7 +53,7 @@ def converter(beside: Path | None) -> Convert:
 
 
 def config_of(row: Checkpoint, beside: Path | None = None) -> Path:
-    """The config of a row: beside the catalogue, or in ``configs/``.
+    """The config of a row: beside the model zoo's file, or in ``configs/``.
 
     Raises:
         UserError: It is in neither.

@@ -1,6 +1,6 @@
-"""Rows of a catalogue: what a checkpoint is, where it is, and what was published of it.
+"""Rows of a model zoo: what a checkpoint is, where it is, and what was published of it.
 
-A catalogue is a JSON file: ``{"defaults": {...}, "checkpoints": [{...}, ...]}``, a row's keys being
+A model zoo is a JSON file: ``{"defaults": {...}, "checkpoints": [{...}, ...]}``, a row's keys being
 those of :class:`Checkpoint`, and ``file`` below ``base_url`` standing for ``url``.
 """
 
@@ -59,7 +59,7 @@ class Checkpoint:
         url: https address.
         importer: Module of :mod:`mmdeeplab.weights` that reads it; ``mmdeeplab`` for files of ours;
             None when the network is not built here.
-        config: Our config of the network, in ``configs/`` or beside the catalogue.
+        config: Our config of the network, in ``configs/`` or beside the model zoo's file.
         cfg_options: ``KEY=VALUE`` that make the config fit.
         member: Pattern of the file's name within the archive; None when the file is no archive.
         trained_on: Data.
@@ -110,7 +110,7 @@ class Checkpoint:
 
 
 def load(path: str | Path | None = None) -> list[Checkpoint]:
-    """The rows of a catalogue file; of the built-in ones by default.
+    """The rows of a model zoo's file; of the built-in ones by default.
 
     Raises:
         UserError: It cannot be read, or a row is wrong; the message names file, row and key.
@@ -131,7 +131,7 @@ def _load(path: Path) -> list[Checkpoint]:
     except UserError as error:
         raise UserError(f'{path}: {error}') from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f'{path} is not a catalogue: {error!r}') from error
+        raise UserError(f'{path} is not a model zoo: {error!r}') from error
 
 
 def _row(entry: dict[str, Any]) -> Checkpoint:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from https_server import Server
 from PIL import Image
-from test_weights_command import catalogue, zoo  # noqa: F401
+from test_weights_command import zoo, zoo_file  # noqa: F401
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.predict import main
@@ -19,9 +19,9 @@ CONFIG = 'deeplabv3_mobilenetv2-dm05_voc'
 
 
 @pytest.fixture
-def known(catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def known(zoo_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The rows of a server stand for the built-in ones."""
-    found = rows.load(catalogue)
+    found = rows.load(zoo_file)
     monkeypatch.setattr(rows, 'load', lambda: found)
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
 

@@ -1,4 +1,4 @@
-"""The rows: facts against other sources, and catalogues that are wrong."""
+"""The rows: facts against other sources, and model zoos that are wrong."""
 
 import json
 import re
@@ -154,10 +154,10 @@ def test_two_of_one_name_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{}', 'x', '{"checkpoints": 3}', '{"checkpoints":[3]}'])
-def test_what_is_no_catalogue(tmp_path: Path, text: str) -> None:
+def test_what_is_no_model_zoo(tmp_path: Path, text: str) -> None:
     path = tmp_path / 'mine.json'
     path.write_text(text)
-    with pytest.raises(UserError, match=r'mine\.json is not a catalogue'):
+    with pytest.raises(UserError, match=r'mine\.json is not a model zoo'):
         load(path)
 
 

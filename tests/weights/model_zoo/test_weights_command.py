@@ -1,4 +1,4 @@
-"""tools/weights.py, from a catalogue file and a server to a checkpoint that a model takes."""
+"""tools/weights.py, from a model zoo's file and a server to a checkpoint that a model takes."""
 
 import io
 import json
@@ -38,8 +38,8 @@ def zoo() -> bytes:
 
 
 @pytest.fixture
-def catalogue(server: Server, zoo: bytes, tmp_path: Path) -> Path:
-    path = tmp_path / 'lab' / 'catalogue.json'
+def zoo_file(server: Server, zoo: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / 'lab' / 'zoo_file.json'
     path.parent.mkdir()
     server.put('/zoo.tar.gz', zoo, breaks=[500_000])
     row = dict(
@@ -62,14 +62,14 @@ def run(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, st
 
 def test_get_from_the_command_line(
     server: Server,
-    catalogue: Path,
+    zoo_file: Path,
     tmp_path: Path,
     build: Callable[..., nn.Module],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     cache, out = tmp_path / 'cache', tmp_path / 'out.safetensors'
     command = [sys.executable, ROOT / 'tools' / 'weights.py', 'get', 'lab_mobilenetv2']
-    command += ['--catalogue', catalogue, '--cache', cache]
+    command += ['--catalogue', zoo_file, '--cache', cache]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     path = Path(done.stdout.strip())
@@ -80,7 +80,7 @@ def test_get_from_the_command_line(
     load_weights(model, path)
 
     server.shutdown()
-    options = ['--catalogue', catalogue, '--cache', cache, '--out', out]
+    options = ['--catalogue', zoo_file, '--cache', cache, '--out', out]
     assert run(capsys, 'get', 'lab_mobilenetv2', *options)[:2] == (0, f'{out}\n')
     assert out.read_bytes() == path.read_bytes()
 
@@ -126,20 +126,20 @@ def test_a_typo(capsys: pytest.CaptureFixture[str], action: str) -> None:
 
 
 def test_a_config_that_is_nowhere(
-    server: Server, catalogue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Server, zoo_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    catalogue.write_text(catalogue.read_text().replace('dm05_voc.py', 'dm07_voc.py'))
-    args = ['get', 'lab_mobilenetv2', '--catalogue', catalogue, '--cache', tmp_path / 'cache']
+    zoo_file.write_text(zoo_file.read_text().replace('dm05_voc.py', 'dm07_voc.py'))
+    args = ['get', 'lab_mobilenetv2', '--catalogue', zoo_file, '--cache', tmp_path / 'cache']
     code, _, err = run(capsys, *args)
     assert code == 2
     assert 'no config deeplabv3_mobilenetv2-dm07_voc.py in' in err
 
 
 def test_weights_that_do_not_fit_the_config(
-    server: Server, catalogue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Server, zoo_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    catalogue.write_text(catalogue.read_text().replace('num_classes=19', 'num_classes=21'))
-    args = ['get', 'lab_mobilenetv2', '--catalogue', catalogue, '--cache', tmp_path / 'cache']
+    zoo_file.write_text(zoo_file.read_text().replace('num_classes=19', 'num_classes=21'))
+    args = ['get', 'lab_mobilenetv2', '--catalogue', zoo_file, '--cache', tmp_path / 'cache']
     code, _, err = run(capsys, *args)
     assert code == 2
     assert 'of another shape' in err

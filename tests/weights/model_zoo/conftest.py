@@ -1,4 +1,4 @@
-"""Fixtures of the catalogue's tests."""
+"""Fixtures of the model zoo's tests."""
 
 from https_fixtures import certificate, server
 
