@@ -9,14 +9,15 @@ FEW = 2**14  # pixels that are counted as they come
 SHORT = 8  # pixels; where runs are shorter on average a histogram is faster
 
 
-def runs(*maps: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def run_lengths(*maps: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Where the runs of pixels end that are equal in every map, and how long they are.
 
     Args:
         maps: Of one shape; read row by row, from one row on into the next.
 
     Returns:
-        Places in the flat maps and lengths, both (N) int64; None where runs are short.
+        Last places of the runs in the flat maps and lengths, both (N) int64; None where runs are
+        short.
     """
     first, *others = (each.ravel() for each in maps)
     ends = np.ones(first.size, bool)
@@ -26,17 +27,17 @@ def runs(*maps: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         inner |= other[1:] != other[:-1]
     if np.count_nonzero(ends) * SHORT > first.size:
         return None
-    (places,) = ends.nonzero()
-    return places, np.diff(places, prepend=-1)
+    (last,) = ends.nonzero()
+    return last, np.diff(last, prepend=-1)
 
 
 def histogram(mask: np.ndarray) -> np.ndarray:
     """Pixels (256) of each label of an (H, W) uint8 mask."""
     if mask.size < FEW:
         return np.bincount(mask.ravel(), minlength=256)
-    if found := runs(mask):
-        places, lengths = found
-        return np.bincount(mask.ravel()[places], lengths, 256).astype(int)
+    if runs := run_lengths(mask):
+        ends, lengths = runs
+        return np.bincount(mask.ravel()[ends], lengths, 256).astype(int)
     if mask.size >= 2**24:  # above, OpenCV's float32 counts are inexact
         return np.bincount(mask.ravel(), minlength=256)
     return cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel().astype(np.int64)

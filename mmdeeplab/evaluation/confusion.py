@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import runs
+from mmdeeplab.label_map import run_lengths
 
 CHUNK = 2**22  # pixels counted at once; OpenCV counts in float32, exactly up to 2**24
 BYTE = 256
@@ -112,11 +112,11 @@ def _of_pairs(
 
 def _runs(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
     """By the lengths of the runs of equal pairs; None where they are short."""
-    found = runs(prediction, label)
-    if found is None:
+    runs = run_lengths(prediction, label)
+    if runs is None:
         return None
-    places, lengths = found
-    return label.ravel()[places], prediction.ravel()[places], lengths
+    ends, lengths = runs
+    return label.ravel()[ends], prediction.ravel()[ends], lengths
 
 
 def _histogram(label: np.ndarray, prediction: np.ndarray) -> Counted | None:

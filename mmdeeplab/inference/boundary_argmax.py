@@ -1,4 +1,4 @@
-"""Labels from coarse logits by looking at the borders between classes alone."""
+"""Labels from coarse logits by looking at the boundaries between classes alone."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -57,7 +57,7 @@ def reach(length: int, steps: tuple[Resize, ...], align_corners: bool, dtype: to
     return Reach(first, weights.T.contiguous())
 
 
-def border_labels(
+def boundary_labels(
     logits: Tensor,
     rows: Sequence[Resize],
     columns: Sequence[Resize],
@@ -89,22 +89,22 @@ def border_labels(
     largest, ids = logits.max(0)
     least, most = torch.aminmax(logits)
     margin = ROUNDING * torch.maximum(most, -least)
-    kind = kind_for(len(logits))
-    sure = (logits >= largest - margin).sum(0, dtype=kind) == 1
+    dtype = label_dtype(len(logits))
+    sure = (logits >= largest - margin).sum(0, dtype=dtype) == 1
     shape = len(down.weights), len(across.weights)
     border = _mixed(ids, sure, shape)
     if int(border.sum()) > SHARE * border.numel():
         return None
-    labels = _spread(ids.to(kind), down, across)
+    labels = _spread(ids.to(dtype), down, across)
     places = _spread(border, down, across).nonzero(as_tuple=True)
     if len(places[0]):
         kept = contenders(logits, ids, border, shape, margin)
         scores = _interpolate(logits[kept], down, across, places)
-        labels[places] = _winners(scores, kept, margin, places, exact).to(kind)
+        labels[places] = _winners(scores, kept, margin, places, exact).to(dtype)
     return labels
 
 
-def kind_for(classes: int) -> torch.dtype:
+def label_dtype(classes: int) -> torch.dtype:
     """The smallest type of ids."""
     return torch.uint8 if classes <= 256 else torch.int64
 
@@ -187,7 +187,7 @@ def _winners(
     rivals = scores >= best - margin
     if int(rivals.sum()) > len(won):
         tied = rivals.sum(0) > 1
-        few = kept[rivals[:, tied].any(1)]
+        candidates = kept[rivals[:, tied].any(1)]
         y, x = (place[tied] for place in places)
-        won[tied] = few[exact(few)[:, y, x].max(0)[1]]
+        won[tied] = candidates[exact(candidates)[:, y, x].max(0)[1]]
     return won

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.finite import refuse
-from mmdeeplab.inference.boundary_argmax import Resize, border_labels, kind_for
+from mmdeeplab.inference.boundary_argmax import Resize, boundary_labels, label_dtype
 
 
 def makes_labels(model: object) -> bool:
@@ -54,7 +54,7 @@ def label_map(
     """Class of the largest logit after resizing bilinearly to ``padded``, cutting, and to ``size``.
 
     Identical to resizing every class. Where classes have areas, only the borders between them are
-    computed (:func:`mmdeeplab.inference.boundary_argmax.border_labels`).
+    computed (:func:`mmdeeplab.inference.boundary_argmax.boundary_labels`).
 
     Args:
         logits: (C, h, w).
@@ -79,12 +79,12 @@ def label_map(
         for old, cut, new in zip(padded, (rows, columns), size, strict=True)
     )
     if logits.device.type == 'cpu':  # a GPU resizes sooner than the host has found the borders
-        labels = border_labels(
+        labels = boundary_labels(
             logits, down, across, align_corners, lambda ids: resized(logits[ids])
         )
         if labels is not None:
             return labels
-    return resized(logits).max(0)[1].to(kind_for(len(logits)))  # several times as fast as argmax
+    return resized(logits).max(0)[1].to(label_dtype(len(logits)))  # several times as fast as argmax
 
 
 def resize(maps: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:

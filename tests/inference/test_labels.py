@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.config.shipped import config_path
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.boundary_argmax import Resize, border_labels, contenders
+from mmdeeplab.inference.boundary_argmax import Resize, boundary_labels, contenders
 from mmdeeplab.inference.labels import label_map, makes_labels, predict_labels
 from mmdeeplab.inference.predictor import DeepLabPredictor
 
@@ -65,7 +65,9 @@ def test_borders_alone_give_every_label(size: tuple, align: bool, kind: torch.dt
         logits[1] = logits[0]  # tied wherever it has the largest score
         logits[:, 40:] = logits[:, 40:].round()
         logits[3, :50] += 9  # few borders
-        labels = border_labels(logits, *steps, align, lambda ids, x=logits: resized(x[ids], *where))
+        labels = boundary_labels(
+            logits, *steps, align, lambda ids, x=logits: resized(x[ids], *where)
+        )
         assert labels is not None
         assert torch.equal(labels.long(), plainly(logits, *where))
 
@@ -83,7 +85,7 @@ def test_two_classes_within_rounding_are_compared_as_resized() -> None:
         asked.append(ids.tolist())
         return resized(logits[ids], *where)
 
-    labels = border_labels(logits, step, step, True, exact)
+    labels = boundary_labels(logits, step, step, True, exact)
     assert labels is not None
     assert asked == [[0, 1, 2]]  # only at the crossing, where all three are 0
     assert torch.equal(labels.long(), plainly(logits, *where))
@@ -130,9 +132,11 @@ def test_classes_that_win_nowhere_are_left_out(classes: int) -> None:
 def test_noise_and_narrow_numbers_are_resized_whole() -> None:
     step = (Resize(65, 0, 65),)
     noise, area = torch.randn(21, 33, 33), areas(21, 33, 1)
-    assert border_labels(noise, step, step, True) is None
-    assert border_labels(area.bfloat16(), step, step, True) is None
-    assert border_labels(area + torch.eye(21)[4][:, None, None] * 99, step, step, True).eq(4).all()
+    assert boundary_labels(noise, step, step, True) is None
+    assert boundary_labels(area.bfloat16(), step, step, True) is None
+    assert (
+        boundary_labels(area + torch.eye(21)[4][:, None, None] * 99, step, step, True).eq(4).all()
+    )
     where = (65, 65), (0, 0, 0, 0), (65, 65), True
     for logits in (noise, area.bfloat16()):
         assert torch.equal(label_map(logits, *where).long(), plainly(logits, *where))
