@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mmdeeplab.cli.check_dataset import main  # noqa: E402
-from mmdeeplab.datasets.check.kinds import KINDS  # noqa: E402
+from mmdeeplab.datasets.check.faults import FAULTS  # noqa: E402
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate  # noqa: E402
 from mmdeeplab.visualization.voc_palette import voc_palette  # noqa: E402
 
@@ -63,8 +63,8 @@ def printed(root: Path) -> str:
 
 def kinds_table() -> str:
     rows = [
-        f'| `{name}` | {kind.severity} | {kind.meaning} | {kind.fix} |'
-        for name, kind in KINDS.items()
+        f'| `{name}` | {fault.severity} | {fault.meaning} | {fault.fix} |'
+        for name, fault in FAULTS.items()
     ]
     return '\n'.join(['| kind | severity | what it is | what to do |', '|---|---|---|---|', *rows])
 

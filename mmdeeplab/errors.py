@@ -6,14 +6,19 @@ from collections.abc import Iterable, Sequence
 class UserError(ValueError):
     """Something the user can mend: the message names the file, key or value and the way out."""
 
-    kind = ''
-    """Which kind of bad data it is (:mod:`mmdeeplab.datasets.check.kinds`), where it is one."""
+    fault = ''
+    """Key of :data:`mmdeeplab.datasets.check.faults.FAULTS` where data are bad, else empty."""
 
 
-def fault(kind: str, message: str) -> UserError:
-    """A UserError that knows its kind."""
+def bad_data(fault: str, message: str) -> UserError:
+    """A UserError of bad data, to be raised.
+
+    Args:
+        fault: Key of :data:`mmdeeplab.datasets.check.faults.FAULTS`.
+        message: What is wrong and the way out.
+    """
     error = UserError(message)
-    error.kind = kind
+    error.fault = fault
     return error
 
 

@@ -1,6 +1,6 @@
-"""The common kinds of files read with few steps; whatever is unusual is left to Pillow.
+"""The common formats of files read with few steps; whatever is unusual is left to Pillow.
 
-Each function gives what Pillow gives, or None: for other kinds of files, and for broken ones, which
+Each function gives what Pillow gives, or None: for other formats, and for broken ones, which
 Pillow then refuses in its words.
 """
 
@@ -33,9 +33,9 @@ def png_ids(data: bytes) -> tuple[str, np.ndarray] | None:
         or any(n in UNUSUAL for n in names)
     ):
         return None
-    width, height, depth, colour, *kinds = IHDR.unpack(parts[0][1])
+    width, height, depth, colour, *methods = IHDR.unpack(parts[0][1])
     size = height * (width + 1)  # each row begins with the number of its filter
-    if depth != 8 or colour not in (GREY, PALETTE) or any(kinds) or not 0 < size <= MOST:
+    if depth != 8 or colour not in (GREY, PALETTE) or any(methods) or not 0 < size <= MOST:
         return None
     packed = b''.join(content for name, content in parts if name == b'IDAT')
     if len(packed) < HEAD or packed[0] & 0x0F != zlib.DEFLATED or packed[1] & 0x20:

@@ -1,8 +1,8 @@
 """Bytes to pictures: images and masks, each fault told by the file's name.
 
 Training and the check of a data set (:mod:`mmdeeplab.datasets.check`) read by these functions, so
-what the check lets through, training can read. Every error carries the ``kind`` of fault that
-:data:`mmdeeplab.datasets.check.kinds.KINDS` lists.
+what the check lets through, training can read. Every error carries the ``fault`` that
+:data:`mmdeeplab.datasets.check.faults.FAULTS` lists.
 """
 
 import io
@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab.command_names import tool
 from mmdeeplab.datasets import fast_headers
-from mmdeeplab.errors import UserError, fault
+from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio import input_files
 from mmdeeplab.label_map import IGNORE_INDEX
 
@@ -53,7 +53,7 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     header = read_header(data, path, 'image')
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise fault(
+        raise bad_data(
             'unreadable',
             f'the image {path} is broken: {len(data)} bytes that start as {header.format} and '
             'cannot be decoded',
@@ -76,7 +76,7 @@ def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
     """(H, W, bands) uint8 of a file's bytes, see :func:`read_bands`."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise fault('unreadable', f'the image {name} is broken and cannot be decoded')
+        raise bad_data('unreadable', f'the image {name} is broken and cannot be decoded')
     image = image.reshape(*image.shape[:2], -1)
     if image.shape[2] != bands or image.dtype != np.uint8:
         raise UserError(
@@ -103,18 +103,18 @@ def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
         return Header('PNG', mode, ids.shape[1], ids.shape[0], 1), ids
     header = read_header(data, path, 'mask')
     if header.format == 'JPEG':
-        raise fault(
+        raise bad_data(
             'lossy-mask', f'the mask {path} is a JPEG, whose compression changes ids; use PNG'
         )
     if header.mode not in MASK_MODES:
-        raise fault(
+        raise bad_data(
             'colour-mask',
             f'the mask {path} is a {header.mode} picture; a mask holds one class id a pixel (a '
             f'palette or grey PNG); {tool("check_dataset")} CONFIG --fix OUT writes such ones',
         )
     ids = decode_pixels(data, path)
     if header.orientation != 1:
-        raise fault(
+        raise bad_data(
             'orientation', f'the mask {path} has an EXIF tag that turns it; save it without one'
         )
     return header, ids
@@ -126,14 +126,14 @@ def decode_pixels(data: bytes, path: str | Path) -> np.ndarray:
         with _quietly_opened(data) as picture:
             return np.array(picture)
     except (OSError, SyntaxError, ValueError) as error:
-        raise fault('unreadable', f'the mask {path} is broken ({error})') from error
+        raise bad_data('unreadable', f'the mask {path} is broken ({error})') from error
 
 
 def read_bytes(path: str | Path, what: str) -> bytes:
     """A file's content; ``what`` is 'image' or 'mask'."""
     data = input_files.read_bytes(path, what)
     if not data:
-        raise fault('empty-file', f'the {what} {path} is empty: it has 0 bytes')
+        raise bad_data('empty-file', f'the {what} {path} is empty: it has 0 bytes')
     return data
 
 
@@ -141,13 +141,13 @@ def read_header(data: bytes, path: str | Path, what: str) -> Header:
     """What the file's first bytes tell, and whether its last ones are there."""
     header = _header(data, path, what)
     if header.width * header.height > MAX_PIXELS:
-        raise fault(
+        raise bad_data(
             'too-large',
             f'the {what} {path} is too large: {header.width}x{header.height} pixels, at most '
             f'{MAX_PIXELS:,} are decoded',
         )
     if data.rfind(_LAST_BYTES.get(header.format, b'')) < 0:
-        raise fault(
+        raise bad_data(
             'truncated', f'the {what} {path} is cut: {len(data)} bytes, the end of it is missing'
         )
     return header
@@ -158,16 +158,16 @@ def _header(data: bytes, path: str | Path, what: str) -> Header:
         return Header('JPEG', *found, 1)
     try:
         with _quietly_opened(data) as picture:
-            kind = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
-            tagged = kind in ('JPEG', 'TIFF') or 'exif' in picture.info
+            format = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
+            tagged = format in ('JPEG', 'TIFF') or 'exif' in picture.info
             turn = picture.getexif().get(_ORIENTATION, 1) if tagged else 1
-            return Header(kind, picture.mode, *picture.size, turn if turn in range(1, 9) else 1)
+            return Header(format, picture.mode, *picture.size, turn if turn in range(1, 9) else 1)
     except Image.DecompressionBombError as error:
-        raise fault('too-large', f'the {what} {path} is too large: {error}') from error
+        raise bad_data('too-large', f'the {what} {path} is too large: {error}') from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         text = data[:200].lstrip().lower()
         guess = ' but a web page' if text.startswith((b'<!doctype', b'<html', b'<?xml')) else ''
-        raise fault(
+        raise bad_data(
             'unreadable', f'the {what} {path} is not a picture{guess} ({len(data)} bytes)'
         ) from error
 
@@ -183,7 +183,7 @@ def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path
     if mask.shape == tuple(size):
         return
     turned = mask.shape == (size[1], size[0])
-    raise fault(
+    raise bad_data(
         'orientation' if turned else 'size',
         f'the mask {path} is {mask.shape[1]}x{mask.shape[0]}, its image {image_path} is '
         f'{size[1]}x{size[0]}'
@@ -211,7 +211,7 @@ def check_ids(
     bad = np.unique((mask if stored is None else stored)[wrong])
     if bad.size:
         values = ', '.join(map(str, bad[:5].tolist())) + (', ...' if bad.size > 5 else '')
-        raise fault(
+        raise bad_data(
             '16-bit' if bad[-1] > IGNORE_INDEX else 'ids',
             f'label {values} in {path} is outside the {num_classes} classes '
             f'(0..{num_classes - 1}, and 255 for void); mend the mask, or add the class to '

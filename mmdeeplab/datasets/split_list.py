@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.files_by_id import FilesById
-from mmdeeplab.errors import UserError, fault
+from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
 
 EXAMPLE = '2007_000032'
@@ -18,7 +18,7 @@ TOLERATED = ('bom', 'crlf', 'blank-line')  # read as they are meant
 
 @dataclass
 class SplitList:
-    """Ids in the order of the list, repeated ones too, and its faults as (kind, words)."""
+    """Ids in the order of the list, repeated ones too, and what is wrong as (fault, words)."""
 
     ids: list[str] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
@@ -35,9 +35,9 @@ def read_split(path: Path, images: Container[str] = ()) -> list[str]:
         UserError: No such list, an empty one, or a line that is not the id of a file in its folder.
     """
     found = parse_split(path, images)
-    for kind, words in found.faults:
-        if kind not in TOLERATED:
-            raise fault(kind, words)
+    for fault, words in found.faults:
+        if fault not in TOLERATED:
+            raise bad_data(fault, words)
     return found.ids
 
 
@@ -59,7 +59,7 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
     try:
         data = read_bytes(path, 'list', MAX_TEXT_BYTES)
     except UserError as error:
-        return SplitList(faults=[(error.kind, str(error))])
+        return SplitList(faults=[(error.fault, str(error))])
     try:
         text = data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
@@ -72,9 +72,9 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
         name = line if line and line in images else line.strip()
         if not name:
             blank.append(number)
-        elif kind := _fault_of(name, images):
+        elif fault := _fault_of(name, images):
             words = f'{path}, line {number}: {name!r} is not an id such as {EXAMPLE}'
-            found.faults.append((kind, words))
+            found.faults.append((fault, words))
         else:
             found.ids.append(name)
     if blank and len(blank) < len(lines):
@@ -85,7 +85,7 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
 
 
 def why_missing(files: FilesById, name: str, what: str) -> tuple[str, str]:
-    """Kind and words for an id without its file; ``what`` is 'image' or 'mask'."""
+    """Fault and words for an id without its file; ``what`` is 'image' or 'mask'."""
     stem, dot, ending = name.rpartition('.')
     if f'{dot}{ending}'.lower() in PICTURE_SUFFIXES and stem in files:
         return 'id-with-extension', f'the list says {name!r} where the id {stem!r} is meant'

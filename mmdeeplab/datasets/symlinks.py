@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from mmdeeplab.datasets.image_io import fault
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, bad_data
 
 WAY_OUT = 'copy the file, link its whole folder, or set follow_links=True for the data set'
 
@@ -40,7 +39,7 @@ def refuse_links_out(folder: Path, names: Iterable[str], root: Path) -> None:
         UserError: At the first that does.
     """
     for name, path in links_out(folder, names, root).items():
-        raise fault('outside', f'{folder / name} leads out of {root}, to {path}: {WAY_OUT}')
+        raise bad_data('outside', f'{folder / name} leads out of {root}, to {path}: {WAY_OUT}')
 
 
 def check_list_name(split: str) -> None:

@@ -12,11 +12,10 @@ from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.class_names import check_class_names, check_palette, read_classes
 from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
 from mmdeeplab.datasets.folders import check_backend, check_indices, missing_folder, missing_root
-from mmdeeplab.datasets.image_io import fault
 from mmdeeplab.datasets.label_ids import LabelIds
 from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
 from mmdeeplab.datasets.symlinks import check_list_name, refuse_links_out
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.registry import DATASETS
 from mmdeeplab.visualization.voc_palette import voc_palette
@@ -178,21 +177,21 @@ class VOCFolderDataset(BaseSegDataset):
     def _find(self, files: FilesById, ids: Sequence[str], what: str) -> list[Path]:
         """The file of each id."""
         if message := missing_folder(files.folder, self.split):
-            raise fault('missing-folder', message)
+            raise bad_data('missing-folder', message)
         names = {name: files.names(name) for name in ids}
         missing = [name for name in ids if not names[name]]
         if missing:
             first = [str(files.path(name).relative_to(files.folder)) for name in missing[:SHOWN]]
-            kind, words = why_missing(files, missing[0], what)
-            raise fault(
-                kind,
+            fault, words = why_missing(files, missing[0], what)
+            raise bad_data(
+                fault,
                 f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
                 f'{files.folder}: {", ".join(first)}{", ..." if len(missing) > SHOWN else ""} '
                 f'({words})',
             )
         if doubled := next((name for name in ids if len(names[name]) > 1), None):
             words = several_files(doubled, names[doubled], what)
-            raise fault('several-files', f'{files.folder}: {words}')
+            raise bad_data('several-files', f'{files.folder}: {words}')
         found = [names[name][0] for name in ids]
         if not self.follow_links:
             refuse_links_out(files.folder, found, Path(self.data_root))

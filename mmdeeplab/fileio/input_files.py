@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdeeplab.console import progress
-from mmdeeplab.errors import UserError, fault
+from mmdeeplab.errors import UserError, bad_data
 
 PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 MAX_BYTES = 2**31
@@ -54,7 +54,7 @@ def read_bytes(path: str | Path, what: str = 'file', limit: int = MAX_BYTES) -> 
                 raise _unreadable(path, what, error) from error
             size = len(data)
         if size > limit:
-            raise fault(
+            raise bad_data(
                 'too-large', f'the {what} {path} is too large: {size:,} bytes, at most {limit:,}'
             )
     return data
@@ -81,7 +81,7 @@ def open_regular(path: str | Path, what: str = 'file') -> io.BufferedReader:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise fault(f'missing-{what}', f'the {what} {path} is missing') from error
+        raise bad_data(f'missing-{what}', f'the {what} {path} is missing') from error
     except (OSError, ValueError) as error:
         raise _unreadable(path, what, error) from error
     mode = os.fstat(handle).st_mode
@@ -114,7 +114,7 @@ def is_regular(path: str | Path, what: str = 'file') -> bool:
 
 def _no_file(path: str | Path, what: str, mode: int) -> UserError:
     kind = next((words for test, words in _KINDS if test(mode)), 'no regular file')
-    return fault('not-a-file', f'the {what} {path} is {kind}, not a file: not opened')
+    return bad_data('not-a-file', f'the {what} {path} is {kind}, not a file: not opened')
 
 
 def _unreadable(path: str | Path, what: str, error: OSError | ValueError) -> UserError:
@@ -122,9 +122,9 @@ def _unreadable(path: str | Path, what: str, error: OSError | ValueError) -> Use
     if code == errno.ENXIO:  # a socket cannot be opened at all
         return _no_file(path, what, stat.S_IFSOCK)
     if code == errno.ELOOP:
-        return fault('unreadable', f'the {what} {path} is a link that leads back to itself')
+        return bad_data('unreadable', f'the {what} {path} is a link that leads back to itself')
     reason = getattr(error, 'strerror', None) or str(error)
-    return fault('unreadable', f'the {what} {path} cannot be read: {reason}')
+    return bad_data('unreadable', f'the {what} {path} cannot be read: {reason}')
 
 
 @dataclass(frozen=True)

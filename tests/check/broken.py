@@ -259,14 +259,14 @@ class Row:
 
     Attributes:
         name: For people.
-        kind: What the check must call it.
+        fault: What the check must call it.
         damage: Breaks the folder.
         named: What the report must name: image, mask, masks, list.
         loader: Whether training's own loader, without the check, reads or refuses it.
     """
 
     name: str
-    kind: str
+    fault: str
     damage: Damage
     named: str
     loader: str = REFUSES

@@ -8,7 +8,7 @@ from broken import READS, ROWS, Folder, Row, config, draw, huge, ids_of, tiny
 from tools_conftest import CONFIG, SMALL, Tool
 
 from mmdeeplab.cli import train as train_command
-from mmdeeplab.datasets.check.kinds import ERROR, KINDS
+from mmdeeplab.datasets.check.faults import ERROR, FAULTS
 from mmdeeplab.datasets.check.report import Report, examine
 from mmdeeplab.datasets.image_io import read_image
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
@@ -40,8 +40,8 @@ def name_of(folder: Folder, named: str) -> str:
     )
 
 
-def found(report: Report, kind: str, name: str) -> list:
-    return [p for p in report.problems if p.kind == kind and name in f'{p.path} {p.words}']
+def found(report: Report, fault: str, name: str) -> list:
+    return [p for p in report.problems if p.fault == fault and name in f'{p.path} {p.words}']
 
 
 def test_the_folder_is_sound_before_it_is_broken(root: Path) -> None:
@@ -58,17 +58,17 @@ def test_found_before_the_first_step(root: Path, row: Row, split: str) -> None:
     row.damage(folder)
     name = name_of(folder, row.named)
     report = examine(config(root), ('train', 'val', 'test'))
-    assert found(report, row.kind, name), report.problems
-    if KINDS[row.kind].severity == ERROR:
+    assert found(report, row.fault, name), report.problems
+    if FAULTS[row.fault].severity == ERROR:
         with pytest.raises(UserError) as error:
             prepare_data(config(root))
         assert name in str(error.value)
-        assert f'[{row.kind}]' in str(error.value)
+        assert f'[{row.fault}]' in str(error.value)
         assert f'tools/check_dataset.py CONFIG --data-root {root}' in str(error.value)
         assert '\n' not in str(error.value)
     else:
         assert not report.errors
-        assert row.kind in prepare_data(config(root))
+        assert row.fault in prepare_data(config(root))
 
 
 @BOTH
@@ -86,7 +86,7 @@ def test_the_loader_names_what_it_cannot_read(root: Path, row: Row, split: str) 
         return
     with pytest.raises(UserError) as error:
         load_all(root, split)
-    assert error.value.kind == row.kind
+    assert error.value.fault == row.fault
     assert any(name in str(error.value) for name in (*folder.ids, folder.list.name))
 
 
@@ -95,8 +95,8 @@ def test_a_repeated_line_scores_twice_but_may_train_twice(root: Path, split: str
     folder = Folder(root, split)
     folder.lines(*folder.ids, folder.id)
     report = examine(config(root), ('train', 'val'))
-    kind = dict(train='repeated', val='counted-twice')[split]
-    assert found(report, kind, folder.id)
+    fault = dict(train='repeated', val='counted-twice')[split]
+    assert found(report, fault, folder.id)
     assert bool(report.errors) == (split == 'val')
     assert report.counts[split].images == len(folder.ids) + 1
 
@@ -123,7 +123,7 @@ def test_an_upright_image_and_its_mask_are_read_in_one_orientation(root: Path) -
     folder = Folder(root, 'train')
     before = read_image(folder.image)
     mask = ids_of(folder.mask)
-    row = next(row for row in ROWS if row.kind == 'turned')
+    row = next(row for row in ROWS if row.fault == 'turned')
     row.damage(folder)
     sample = load_all(root, 'train')[1]
     np.testing.assert_array_equal(sample['gt_seg_map'], np.rot90(mask, -1))

@@ -49,7 +49,7 @@ def test_wrapped_data_sets_are_counted_together(root: Path) -> None:
     masks = [path for split in SIZES for path in Folder(root, split).masks]
     expected = sum(np.bincount(ids_of(mask).ravel(), minlength=256) for mask in masks)
     np.testing.assert_array_equal(report.counts['train'].pixels, expected[:21])
-    assert [p.kind for p in report.errors] == ['leak']
+    assert [p.fault for p in report.errors] == ['leak']
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16, np.int32, bool])

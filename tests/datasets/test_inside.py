@@ -42,12 +42,12 @@ def test_a_file_that_is_a_link_out(root: Path, name: str) -> None:
     move_out(root, name.format(first(root)))
     with pytest.raises(UserError, match='leads out of'):
         VOCFolderDataset(str(root), 'train')
-    (problem,) = [p for p in examine(config(root), ('train',)).problems if p.kind == 'outside']
+    (problem,) = [p for p in examine(config(root), ('train',)).problems if p.fault == 'outside']
     assert problem.id == first(root)
     assert problem.severity == 'error'
     assert len(VOCFolderDataset(str(root), 'train', follow_links=True)) == 3
     allowed = examine(config(root, follow_links=True), ('train',))
-    assert not [p for p in allowed.problems if p.kind == 'outside']
+    assert not [p for p in allowed.problems if p.fault == 'outside']
 
 
 @pytest.mark.parametrize('name', [f'{LISTS}/train.txt', 'classes.txt'])

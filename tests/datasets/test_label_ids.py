@@ -109,7 +109,7 @@ def test_ade20k_has_150_classes_from_1_on(root: Path) -> None:
     ids[0, 3] = 151
     save_mask(path, ids)
     (problem,) = examine(config(root, reduce_zero_label=True), ('train',)).errors
-    assert problem.kind == 'ids'
+    assert problem.fault == 'ids'
     assert 'ids 151 (1 pixels); there are 150 classes, 1..150' in problem.words
     with pytest.raises(UserError, match='label 151 in'):
         LoadMask()(LoadImage()(info))
@@ -120,7 +120,7 @@ def test_masks_that_are_all_void_by_the_rule(root: Path) -> None:
         save_mask(path, np.zeros_like(ids_of(path)))
     assert not examine(config(root), ('train',)).errors
     for rule in (dict(ignore_index=0), dict(reduce_zero_label=True)):
-        kinds = {p.kind for p in examine(config(root, **rule), ('train',)).errors}
+        kinds = {p.fault for p in examine(config(root, **rule), ('train',)).errors}
         assert kinds == {'all-void'}
 
 

@@ -202,7 +202,7 @@ def test_columns_are_told_from_names_with_blanks(line: str, tmp_path: Path) -> N
     path.write_text(f'{line}\n')
     with pytest.raises(UserError, match=r'train\.txt, line 1') as error:
         VOCFolderDataset(str(tmp_path), 'train')
-    assert error.value.kind == 'two-columns'
+    assert error.value.fault == 'two-columns'
 
 
 TWINS = {
@@ -244,7 +244,7 @@ def test_the_data_set_and_the_check_refuse_them_too(
     with pytest.raises(UserError) as error:
         [VOCFolderDataset(str(tmp_path / 'mine_data'), s, **suffixes) for s in ('train', 'val')]
     assert all(name in str(error.value) for name in named)
-    assert error.value.kind == 'several-files'
+    assert error.value.fault == 'several-files'
     config = tmp_path / 'both.py'
     config.write_text(
         "_base_ = './mine.py'\n"

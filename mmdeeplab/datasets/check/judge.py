@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmdeeplab.datasets.check.colours import mapping, voc_colours
-from mmdeeplab.datasets.check.kinds import Problem
+from mmdeeplab.datasets.check.faults import Problem
 from mmdeeplab.datasets.check.levels import has_holes, ids_by_rank
 from mmdeeplab.datasets.check.sample import Sample
 from mmdeeplab.datasets.check.source import Source
@@ -23,13 +23,13 @@ _SHOWN = 6
 
 def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
     """Faults of the list itself, repeated ids, and folders that are not there."""
-    for kind, words in listed.faults:
-        yield Problem(kind, source.role, '', str(source.list), words)
+    for fault, words in listed.faults:
+        yield Problem(fault, source.role, '', str(source.list), words)
     seen: set[str] = set()
     for name in listed.ids:
         if name in seen:
-            kind = 'repeated' if source.roles == ('train',) else 'counted-twice'
-            yield Problem(kind, source.role, name, str(source.list), f'{name} is listed again')
+            fault = 'repeated' if source.roles == ('train',) else 'counted-twice'
+            yield Problem(fault, source.role, name, str(source.list), f'{name} is listed again')
         seen.add(name)
     for folder in (source.images, source.masks):
         if message := missing_folder(folder, source.split):
@@ -55,22 +55,22 @@ def judge_sample(
     paths = dict(image=source.image(name), mask=source.mask(name))
     files = dict(image=source.image_files, mask=source.mask_files)
     told = set()
-    for kind, what, words in sample.faults:
+    for fault, what, words in sample.faults:
         fix = ''
-        if kind.startswith('missing'):
-            kind, words = why_missing(files[what], name, what)
-            if kind in told:
+        if fault.startswith('missing'):
+            fault, words = why_missing(files[what], name, what)
+            if fault in told:
                 continue
-        elif kind == 'colour-mask':
+        elif fault == 'colour-mask':
             words = f'the mask {paths[what]} is in colour'
             fix = advise_on_colours(source, sample, colours)
-        elif kind == 'orientation' and sample.turn != 1:
+        elif fault == 'orientation' and sample.turn != 1:
             fix = f'turn the mask as EXIF orientation {sample.turn} says: --fix OUT'
-        told.add(kind)
-        yield Problem(kind, source.role, name, str(paths[what]), words, fix)
-    for kind, words in _faults_of_ids(sample, len(source.classes), source.label_ids):
+        told.add(fault)
+        yield Problem(fault, source.role, name, str(paths[what]), words, fix)
+    for fault, words in _faults_of_ids(sample, len(source.classes), source.label_ids):
         path = str(paths['mask'])
-        yield Problem(kind, source.role, name, path, f'the mask {path} {words}')
+        yield Problem(fault, source.role, name, path, f'the mask {path} {words}')
 
 
 def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterator[tuple[str, str]]:
@@ -82,10 +82,10 @@ def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterato
         bad = list(zip(stored[wrong].tolist(), pixels[wrong].tolist(), strict=True))
         listed = ', '.join(f'{i} ({n:,} pixels)' for i, n in bad[:_SHOWN])
         more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
-        kind = '16-bit' if stored[wrong].max() > IGNORE_INDEX else 'ids'
+        fault = '16-bit' if stored[wrong].max() > IGNORE_INDEX else 'ids'
         first = int(label_ids.reduce_zero_label)
         named = f'{classes} classes, {first}..{classes - 1 + first}'
-        yield kind, f'holds ids {listed}{more}; there are {named}'
+        yield fault, f'holds ids {listed}{more}; there are {named}'
     if ids.size and (ids == IGNORE_INDEX).all():
         yield 'void', f'is void ({" and ".join(map(str, stored.tolist()))}) all over'
     counts = dict(zip(ids.tolist(), pixels.tolist(), strict=True))

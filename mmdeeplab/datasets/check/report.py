@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.check.class_frequency import Counts
+from mmdeeplab.datasets.check.faults import ERROR, FAULTS, WARNING, Problem
 from mmdeeplab.datasets.check.judge import judge_list, judge_names, judge_sample, judge_split
-from mmdeeplab.datasets.check.kinds import ERROR, KINDS, WARNING, Problem
 from mmdeeplab.datasets.check.sample import Sample
 from mmdeeplab.datasets.check.scan import scan
 from mmdeeplab.datasets.check.source import Source
@@ -51,7 +51,7 @@ class Report:
     allowed: tuple[str, ...] = ()
 
     def severity(self, problem: Problem) -> str:
-        return WARNING if problem.kind in self.allowed else problem.severity
+        return WARNING if problem.fault in self.allowed else problem.severity
 
     @property
     def errors(self) -> list[Problem]:
@@ -89,11 +89,11 @@ def examine(
         quiet: Show no progress.
 
     Raises:
-        UserError: A kind in ``allow`` that there is not.
+        UserError: A fault in ``allow`` that there is not.
     """
-    if strange := [kind for kind in allow if kind not in KINDS]:
+    if strange := [fault for fault in allow if fault not in FAULTS]:
         raise UserError(
-            f'no kind of problem is called {strange[0]!r}; there are {", ".join(KINDS)}'
+            f'no kind of problem is called {strange[0]!r}; there are {", ".join(FAULTS)}'
         )
     found, unknown = sources(cfg, splits)
     report = Report(allowed=tuple(allow))
@@ -107,7 +107,7 @@ def examine(
         faults = list(judge_list(source, listed))
         report.problems += faults
         ids = taken(listed.ids, source.indices)
-        if any(problem.kind == 'missing-folder' for problem in faults):
+        if any(problem.fault == 'missing-folder' for problem in faults):
             ids = []
         outside = {} if source.follow_links else lead_out(source, ids)
         several = judge_names(source, ids)
@@ -121,7 +121,7 @@ def examine(
         report.looks.append(Look(source, ids, samples))
     report.problems += leaks(report.looks)
     _count(report, splits)
-    order = sorted(report.problems, key=lambda p: (report.severity(p), list(KINDS).index(p.kind)))
+    order = sorted(report.problems, key=lambda p: (report.severity(p), list(FAULTS).index(p.fault)))
     report.problems = order  # 'error' < 'warning'
     return report
 

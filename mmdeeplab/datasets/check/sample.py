@@ -28,7 +28,7 @@ class Sample:
     """What was found; JSON can hold it.
 
     Attributes:
-        faults: (kind, 'image' or 'mask', words).
+        faults: (fault, 'image' or 'mask', words).
         digest: SHA-256 of the image's bytes.
         counts: Pixels of each id of the mask, by the id as text.
         colours: Pixels of the most frequent colours of a mask in colour, by 'R,G,B'.
@@ -82,7 +82,7 @@ def _look_at_mask(sample: Sample, path: Path, image: Path, size: tuple[int, int]
     try:
         header, ids = decode_mask(data, path)
     except UserError as error:
-        if error.kind == 'colour-mask':
+        if error.fault == 'colour-mask':
             sample.colours = count_colours(decode_pixels(data, path))
         raise
     _note_format(sample, header, path, 'mask')
@@ -102,7 +102,7 @@ def _note_format(sample: Sample, header: Header, path: Path, what: str) -> None:
 
 
 def _add(sample: Sample, error: UserError, what: str) -> None:
-    sample.faults.append([error.kind, what, str(error)])
+    sample.faults.append([error.fault, what, str(error)])
 
 
 def count_ids(ids: np.ndarray) -> dict[str, int]:

@@ -53,10 +53,10 @@ def refuse_unbalanced(node: Any, role: str) -> None:
     inner = node.get('dataset') if isinstance(node, dict) else None
     if not isinstance(inner, dict):
         return
-    kinds = [str(part.get('type')).rpartition('.')[2] for part in (node, inner)]
-    if kinds[0] == 'ClassBalancedDataset' and kinds[1] in ('ConcatDataset', 'RepeatDataset'):
+    types = [str(part.get('type')).rpartition('.')[2] for part in (node, inner)]
+    if types[0] == 'ClassBalancedDataset' and types[1] in ('ConcatDataset', 'RepeatDataset'):
         raise UserError(
-            f'{role}_dataloader.dataset: ClassBalancedDataset cannot be around a {kinds[1]}, which '
+            f'{role}_dataloader.dataset: ClassBalancedDataset cannot be around a {types[1]}, which '
             f'does not tell the classes of an image; put it inside, around each data set'
         )
     refuse_unbalanced(inner, role)

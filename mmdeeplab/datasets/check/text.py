@@ -7,35 +7,35 @@ from prettytable import PrettyTable
 
 from mmdeeplab.config.class_weight import METHODS
 from mmdeeplab.datasets.check.class_frequency import Counts
-from mmdeeplab.datasets.check.kinds import WARNING, Problem
+from mmdeeplab.datasets.check.faults import WARNING, Problem
 from mmdeeplab.datasets.check.report import Report
 
-WARNINGS_SHOWN = 20  # of a kind; a grey data set has thousands
+WARNINGS_SHOWN = 20  # of a fault; a grey data set has thousands
 NAMED = 3  # offenders in the sentence
 _WIDTH = 40
 
 
 def problem_table(report: Report, root: Path | None = None) -> str:
-    """All errors and the first warnings of each kind, a row each; paths relative to ``root``."""
+    """All errors and the first warnings of each fault, a row each; paths relative to ``root``."""
     table = PrettyTable(['split', 'id', 'kind', 'file', 'what is wrong', 'what to do'])
     table.align = 'l'
     table.max_width = _WIDTH
     shown: Counter[str] = Counter()
     for problem in report.problems:
-        shown[problem.kind] += 1
+        shown[problem.fault] += 1
         warning = report.severity(problem) == WARNING
-        if warning and shown[problem.kind] > WARNINGS_SHOWN:
+        if warning and shown[problem.fault] > WARNINGS_SHOWN:
             continue
         file = _relative(problem.path, root)
-        kind = f'{problem.kind} (warning)' if warning else problem.kind
+        fault = f'{problem.fault} (warning)' if warning else problem.fault
         words = _short(problem, root)
-        table.add_row([problem.split, problem.id, kind, file, words, problem.advice])
+        table.add_row([problem.split, problem.id, fault, file, words, problem.advice])
     lines = [table.get_string()] if report.problems else []
-    kinds = {problem.kind for problem in report.warnings}
+    warned = {problem.fault for problem in report.warnings}
     lines += [
-        f'and {count - WARNINGS_SHOWN} more of the kind "{kind}"; --json FILE has all'
-        for kind, count in shown.items()
-        if kind in kinds and count > WARNINGS_SHOWN
+        f'and {count - WARNINGS_SHOWN} more of the kind "{fault}"; --json FILE has all'
+        for fault, count in shown.items()
+        if fault in warned and count > WARNINGS_SHOWN
     ]
     return '\n'.join(lines)
 
@@ -56,8 +56,8 @@ def summary(report: Report) -> str:
     images = ', '.join(f'{counts.images} {role}' for role, counts in report.counts.items())
     if not report.problems:
         return f'{images} images, nothing wrong'
-    kinds = Counter(problem.kind for problem in report.problems)
-    listed = ', '.join(f'{count} {kind}' for kind, count in kinds.items())
+    counts = Counter(problem.fault for problem in report.problems)
+    listed = ', '.join(f'{count} {fault}' for fault, count in counts.items())
     counted = f'{_amount(len(report.errors), "error")}, {_amount(len(report.warnings), "warning")}'
     return f'{images or "no"} images: {counted} ({listed})'
 
@@ -68,7 +68,7 @@ def sentence(report: Report, command: str) -> str:
     first = []
     for problem in errors[:NAMED]:
         path = '' if problem.path in problem.words else f'{problem.path}: '
-        first.append(f'{problem.split}: {path}{problem.words} [{problem.kind}]')
+        first.append(f'{problem.split}: {path}{problem.words} [{problem.fault}]')
     more = f'; and {len(errors) - NAMED} more' if len(errors) > NAMED else ''
     return f'{_amount(len(errors), "error")} in the data: {"; ".join(first)}{more}. All: {command}'
 
@@ -102,7 +102,7 @@ def _cells(counts: Counts, label: int) -> tuple[str, str]:
 
 
 def weight_lines(counts: Counts) -> str:
-    """Both kinds of class weights, ready to paste into a loss."""
+    """Class weights by both methods, ready to paste into a loss."""
     return '\n'.join(
         f'class_weight={counts.weights(method)},  # {name}; or class_weight={method!r}'
         for method, name in METHODS.items()
@@ -117,7 +117,7 @@ def as_json(report: Report) -> dict:
         problems=[
             dict(
                 severity=report.severity(p),
-                kind=p.kind,
+                kind=p.fault,
                 split=p.split,
                 id=p.id,
                 path=p.path,

@@ -37,10 +37,10 @@ def background(rng: np.random.Generator, height: int, width: int) -> FloatMap:
 
 
 def _outline(rng: np.random.Generator) -> Part:
-    kind = rng.integers(3)
-    if kind == 0:
+    outline = rng.integers(3)
+    if outline == 0:
         return oval(0, 0, 1, rng.uniform(0.3, 1))
-    if kind == 1:
+    if outline == 1:
         aspect = rng.uniform(0.2, 1)
         return box(-1, -aspect, 1, aspect, rng.uniform(0, 0.4))
     angle = np.sort(rng.uniform(0, 2 * np.pi, 7))

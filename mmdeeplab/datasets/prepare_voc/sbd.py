@@ -20,7 +20,7 @@ MASKS = DATASET / 'cls'
 LISTS = (DATASET / 'train.txt', DATASET / 'val.txt')
 LARGEST = 1 << 24  # bytes of one member, packed and unpacked; the real ones have about 3,000
 ENDIAN = slice(126, 128)  # of a .mat: where it says how its numbers are stored
-TAG, COMPRESSED = 8, 15  # bytes before each part, and the kind of a compressed one
+TAG, COMPRESSED = 8, 15  # bytes before each part, and the data type of a compressed one
 
 
 def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
@@ -63,7 +63,7 @@ def labels(body: bytes, name: str) -> np.ndarray:
             io.BytesIO(body), appendmat=False, variable_names=('GTcls',), struct_as_record=True
         )
         ids = np.asarray(truth['GTcls'][0, 0]['Segmentation'])
-    except Exception as error:  # scipy raises many kinds for broken files
+    except Exception as error:  # scipy raises many classes for broken files
         raise UserError(f'{name} is not a mask of SBD: {error!r}') from error
     if ids.ndim != 2 or ids.dtype != np.uint8 or not ids.size or ids.max() >= len(VOC_CLASSES):
         raise UserError(
@@ -82,8 +82,8 @@ def check_inflation(body: bytes, name: str) -> None:
     order = '<' if body[ENDIAN] == b'IM' else '>'
     place, left = ENDIAN.stop, LARGEST
     while place + TAG <= len(body):
-        kind, size = struct.unpack_from(f'{order}II', body, place)
-        if kind == COMPRESSED:
+        data_type, size = struct.unpack_from(f'{order}II', body, place)
+        if data_type == COMPRESSED:
             packed = body[place + TAG : place + TAG + size]
             with contextlib.suppress(zlib.error):
                 left -= len(zlib.decompressobj().decompress(packed, left + 1))

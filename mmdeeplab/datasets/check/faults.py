@@ -6,7 +6,7 @@ ERROR, WARNING = 'error', 'warning'
 
 
 @dataclass(frozen=True)
-class Kind:
+class Fault:
     """An ``error`` stops training and gives exit status 2; a ``warning`` is told."""
 
     severity: str
@@ -19,15 +19,15 @@ class Problem:
     """One row of the table.
 
     Attributes:
-        kind: Key of :data:`KINDS`.
+        fault: Key of :data:`FAULTS`.
         split: The splits it belongs to, e.g. ``val, test``.
         id: Of the sample; empty for what concerns a whole list.
         path: The file.
         words: What is wrong with it.
-        fix: What to do; the kind's own words by default.
+        fix: What to do; the fault's own words by default.
     """
 
-    kind: str
+    fault: str
     split: str
     id: str
     path: str
@@ -36,25 +36,25 @@ class Problem:
 
     @property
     def severity(self) -> str:
-        return KINDS[self.kind].severity
+        return FAULTS[self.fault].severity
 
     @property
     def advice(self) -> str:
-        return self.fix or KINDS[self.kind].fix
+        return self.fix or FAULTS[self.fault].fix
 
 
-def _error(meaning: str, fix: str) -> Kind:
-    return Kind(ERROR, meaning, fix)
+def _error(meaning: str, fix: str) -> Fault:
+    return Fault(ERROR, meaning, fix)
 
 
-def _warning(meaning: str, fix: str) -> Kind:
-    return Kind(WARNING, meaning, fix)
+def _warning(meaning: str, fix: str) -> Fault:
+    return Fault(WARNING, meaning, fix)
 
 
 _AGAIN = 'fetch or export it again'
 _ID = 'write one id a line: no folder, no suffix'
 
-KINDS: dict[str, Kind] = {
+FAULTS: dict[str, Fault] = {
     # lists
     'missing-list': _error('the list of a split is not there', 'write it: one id a line'),
     'empty-list': _error('a list without an id', 'write one id a line'),
@@ -115,4 +115,4 @@ KINDS: dict[str, Kind] = {
     'absent': _warning('classes without a pixel in a split', 'their IoU means nothing there'),
     'unknown-dataset': _warning('a data set of a type that is not checked', 'nothing'),
 }
-"""Kind to severity, meaning and fix, in the order of the documentation."""
+"""Fault to severity, meaning and fix, in the order of the documentation."""
