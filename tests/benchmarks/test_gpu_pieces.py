@@ -54,7 +54,10 @@ def wanted(found: dict) -> None:
 @pytest.mark.slow
 def test_the_whole_command_runs_on_a_cpu(tmp_path: Path) -> None:
     run = subprocess.run(
-        [*COMMAND, str(tmp_path), '--device', 'cpu'], cwd=ROOT, env=environment(), timeout=600
+        [*COMMAND, str(tmp_path), '--device', 'cpu', '--minutes', '30'],
+        cwd=ROOT,
+        env=environment(),
+        timeout=1800,
     )
     assert run.returncode == 0
     found = results(tmp_path)
@@ -151,7 +154,7 @@ def test_a_failing_piece_is_noted_and_the_others_go_on(
     ways = {'rates': fails, 'profile': dies, 'compile': sleeps, 'tests': fine}
     monkeypatch.setattr(Piece, 'load', lambda piece: ways[piece.name])
     warm()  # as the command does: the time of a piece is its own
-    pieces = [Piece(name, 'Why?', 3 if way is sleeps else 60, '') for name, way in ways.items()]
+    pieces = [Piece(name, 'Why?', 1 if way is sleeps else 60, '') for name, way in ways.items()]
     found = run.run(pieces, tmp_path, 'cpu', True, minutes=3)['pieces']
     assert found == results(tmp_path)
     ends = {name: (one['status'], one['error'], len(one['rows'])) for name, one in found.items()}
