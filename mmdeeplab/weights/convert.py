@@ -61,7 +61,7 @@ class Converted(NamedTuple):
         options: Those of these settings that nobody asked for.
         part: ``'model'`` or ``'backbone'``.
         arrays: The source's own, by its names.
-        ignored: What of the source has no use here: kind -> names.
+        ignored: What of the source has no use here: what it is -> names.
     """
 
     state: dict[str, Tensor]

@@ -19,7 +19,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import read_bytes
 from mmdeeplab.weights import reference_models
 from mmdeeplab.weights.convert import Converted
-from mmdeeplab.weights.reference_models import Peer
+from mmdeeplab.weights.reference_models import ReferenceModel
 from mmdeeplab.weights.table import Array
 
 TOLERANCE = 1e-4  # of the largest logit, or of 1 if that is less
@@ -37,13 +37,13 @@ def report(
         image: A picture; noise by default.
 
     Raises:
-        UserError: The peer is missing, or further away than rounding explains.
+        UserError: The reference model is missing, or further away than rounding explains.
     """
     cfg, state, part = converted.cfg, converted.state, converted.part
-    peer = load_peer(source, converted.arrays, path, cfg)
-    for (height, width), gap, scale in differences(cfg, state, part, peer, image):
+    reference = load_reference_model(source, converted.arrays, path, cfg)
+    for (height, width), gap, scale in differences(cfg, state, part, reference, image):
         what = f'{source} beside ours at {height} x {width}'
-        if peer.labels:
+        if reference.labels:
             yield f'{what}: {gap:.2%} of the pixels are labelled otherwise'
             continue
         yield f'{what}: largest absolute difference {gap:.1e}, largest value {scale:.3g}'
@@ -51,11 +51,13 @@ def report(
             raise UserError(f'the converted {part} does not compute what {source} does')
 
 
-def load_peer(source: str, arrays: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+def load_reference_model(
+    source: str, arrays: Mapping[str, Array], path: Path, cfg: Config
+) -> ReferenceModel:
     """The network that ``arrays``, read from ``path``, came from.
 
     Raises:
-        UserError: The peer is not installed, or the source has none.
+        UserError: The reference model is not installed, or the source has none.
     """
     name = f'mmdeeplab.weights.reference_models.{source}'
     try:
@@ -70,7 +72,7 @@ def load_peer(source: str, arrays: Mapping[str, Array], path: Path, cfg: Config)
         return module.build(arrays, path, cfg)
     except ImportError as error:
         raise UserError(
-            f'--check: no peer installed for {source} ({error}): '
+            f'--check: no reference model installed for {source} ({error}): '
             + getattr(module, 'INSTALL', reference_models.INSTALL)
         ) from error
 
@@ -99,20 +101,24 @@ def picture(path: str | None, size: tuple[int, int]) -> Tensor:
 
 
 def differences(
-    cfg: Config, state: Mapping[str, Tensor], part: str, peer: Peer, path: str | None = None
+    cfg: Config,
+    state: Mapping[str, Tensor],
+    part: str,
+    reference: ReferenceModel,
+    path: str | None = None,
 ) -> Iterator[tuple[tuple[int, int], float, float]]:
-    """Run both networks on one picture in each of the peer's sizes.
+    """Run both networks on one picture in each of the reference model's sizes.
 
     Args:
         cfg: The config of our network.
         state: Its converted weights.
         part: ``'model'`` or ``'backbone'``: what of it they are, and is compared.
-        peer: The other network.
+        reference: The other network.
         path: A picture; noise by default.
 
     Yields:
-        (H, W), the largest absolute difference, and the largest absolute value of the peer's. Of a
-        peer that answers with labels: the share of pixels labelled otherwise, and 1.
+        (H, W), the largest absolute difference, and the largest absolute value of the reference's.
+        Where it answers with labels: the share of pixels labelled otherwise, and 1.
     """
     segmentor = model = MODELS.build(cfg.model).eval()
     if part == 'backbone':
@@ -120,17 +126,17 @@ def differences(
         state = {key.removeprefix('backbone.'): value for key, value in state.items()}
     model.load_state_dict(state)
     scaling = segmentor.data_preprocessor
-    for size in peer.sizes:
+    for size in reference.sizes:
         image = picture(path, size)
         x = (image - scaling.mean) / scaling.std
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # mmseg on sizes for aligned corners
-            theirs = peer.run(image, x)
+            theirs = reference.run(image, x)
             if part == 'backbone':
                 ours = model(x)[-1]
             else:
                 ours = model.encode_decode(x, [dict(img_shape=size)])
-        if peer.labels:
+        if reference.labels:
             yield size, (ours.argmax(1) != theirs).float().mean().item(), 1.0
             continue
         ours = F.interpolate(ours, theirs.shape[2:], mode='bilinear', align_corners=True)

@@ -47,7 +47,7 @@ class Table(NamedTuple):
     """The rules of one source, and what of it carries nothing for us.
 
     ``ignored`` maps what it is, in the plural and as a person reads it, to the pattern searched in
-    names. ``part`` is what a source of this kind fills: the whole ``'model'``, or its
+    names. ``part`` is what such a source fills: the whole ``'model'``, or its
     ``'backbone'`` only, as a classifier of ImageNet does.
     """
 
@@ -87,8 +87,8 @@ def convert(
     origin: dict[str, str] = {}
     faults: dict[str, list[str]] = {}
 
-    def fault(kind: str, text: str) -> None:
-        faults.setdefault(kind, []).append(text)
+    def fault(what: str, text: str) -> None:
+        faults.setdefault(what, []).append(text)
 
     skipped = {name for names in table.sort_out(source).values() for name in names}
     for name, array in source.items():
@@ -96,8 +96,7 @@ def convert(
             continue
         matches = [(rule, m) for rule in table.rules if (m := rule.source.fullmatch(name))]
         if len(matches) != 1:
-            kind = 'matched by several rules' if matches else 'not known to the table'
-            fault(kind, name)
+            fault('matched by several rules' if matches else 'not known to the table', name)
             continue
         rule, match = matches[0]
         key, value = rule.target(match), rule.transform(np.asarray(array))

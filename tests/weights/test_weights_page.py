@@ -130,5 +130,5 @@ def test_a_missing_peer_is_said(
     monkeypatch.setattr('mmdeeplab.weights.reference_models.smp.load', missing)
     assert main(['smp', str(path), str(tmp_path / 'ours.safetensors'), '--check']) == 2
     printed = capsys.readouterr().err
-    assert 'no peer installed for smp' in printed
+    assert 'no reference model installed for smp' in printed
     assert 'pip install --no-deps --target' in printed

@@ -105,7 +105,7 @@ class Checkpoint:
         return urlsplit(self.url).path.rpartition('/')[2]
 
     def result(self, multi_scale: bool) -> Result | None:
-        """The first score of one kind."""
+        """The first score with, or without, several scales; None where there is none."""
         return next((r for r in self.results if r.multi_scale == multi_scale), None)
 
 

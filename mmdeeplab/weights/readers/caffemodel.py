@@ -30,10 +30,10 @@ def read_blobs(path: Path) -> dict[str, Array]:
 
 def blobs(net: Message) -> Iterator[tuple[str, Array]]:
     """Name and array of every blob; layers without blobs have none."""
-    for field, (name, kind, blob) in LAYERS.items():
+    for field, (name, layer_type, blob) in LAYERS.items():
         for layer in net.messages(field):
             # the old format has a number for its type, and no BatchNorm
-            names = NAMES.get(layer.text(kind), NAMES_ELSE) if field == 100 else NAMES_ELSE
+            names = NAMES.get(layer.text(layer_type), NAMES_ELSE) if field == 100 else NAMES_ELSE
             for leaf, message in zip(names, layer.messages(blob), strict=False):
                 yield f'{layer.text(name)}/{leaf}', array(message)
 

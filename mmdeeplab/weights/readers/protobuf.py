@@ -30,15 +30,15 @@ class Message(NamedTuple):
         at = 0
         while at < len(self.data):
             tag, at = self.varint(at)
-            number, kind = tag >> 3, tag & 7
-            if kind == VARINT:
+            number, wire_type = tag >> 3, tag & 7
+            if wire_type == VARINT:
                 value, at = self.varint(at)
                 yield number, value
                 continue
-            if kind == BYTES:
+            if wire_type == BYTES:
                 length, at = self.varint(at)
-            elif kind in WIDTHS:
-                length = WIDTHS[kind]
+            elif wire_type in WIDTHS:
+                length = WIDTHS[wire_type]
             else:
                 raise DamagedError(f'no field starts at byte {at}')
             if at + length > len(self.data):
@@ -95,19 +95,19 @@ class Message(NamedTuple):
                 result.append(one)
         return result
 
-    def values(self, number: int, kind: str) -> Array:
-        """Repeated floating-point numbers of NumPy's ``kind``, packed or one field each."""
+    def values(self, number: int, dtype: str) -> Array:
+        """Repeated floating-point numbers of a NumPy ``dtype``, packed or one field each."""
         found = self.messages(number)
         data = found[0].data if len(found) == 1 else b''.join(m.data for m in found)
-        return numbers(data, kind)
+        return numbers(data, dtype)
 
 
-def numbers(data: 'memoryview | bytes', kind: str) -> Array:
-    """The bytes as numbers of NumPy's ``kind``."""
+def numbers(data: 'memoryview | bytes', dtype: str) -> Array:
+    """The bytes as numbers (N) of a NumPy ``dtype``."""
     try:
-        return np.frombuffer(data, kind)
+        return np.frombuffer(data, dtype)
     except ValueError as error:
-        raise DamagedError(f'{len(data)} bytes are no numbers of kind {kind}') from error
+        raise DamagedError(f'{len(data)} bytes are no numbers of type {dtype}') from error
 
 
 def shaped(values: Array, shape: list[int]) -> Array:

@@ -17,7 +17,7 @@ FOOTER, MAGIC = 48, 0xDB4775248B80FB57
 SHARDS, ENDIANNESS = 1, 2
 DTYPE, SHAPE, SHARD, OFFSET, SIZE, SLICES = 1, 2, 3, 4, 5, 7
 DIM, DIM_SIZE = 2, 1
-KINDS = {1: '<f4', 2: '<f8', 3: '<i4', 9: '<i8', 10: '?', 19: '<f2'}
+DTYPES = {1: '<f4', 2: '<f8', 3: '<i4', 9: '<i8', 10: '?', 19: '<f2'}
 
 
 def read_bundle(prefix: Path) -> dict[str, Array]:
@@ -54,13 +54,13 @@ def read_bytes(path: Path, offset: int, size: int) -> bytes:
 
 def tensor(entry: Message, name: str, prefix: Path, count: int) -> Array:
     """The tensor that an entry points to, in one of ``count`` data files."""
-    kind = KINDS.get(entry.number(DTYPE))
-    if kind is None or entry.messages(SLICES):
+    dtype = DTYPES.get(entry.number(DTYPE))
+    if dtype is None or entry.messages(SLICES):
         raise DamagedError(f'{name} is partitioned, or of a type that no network here has')
     shape = [dim.number(DIM_SIZE) for dim in entry.message(SHAPE).messages(DIM)]
     shard = f'{prefix.name}.data-{entry.number(SHARD):05}-of-{count:05}'
     data = read_bytes(prefix.with_name(shard), entry.number(OFFSET), entry.number(SIZE))
-    return shaped(numbers(data, kind), shape)
+    return shaped(numbers(data, dtype), shape)
 
 
 def table(file: Message) -> Iterator[tuple[str, Message]]:

@@ -17,7 +17,7 @@ from mmdeeplab.weights.table import Array
 
 NODE, NAME, OP, ATTR, KEY, VALUE, TENSOR = 1, 1, 2, 5, 1, 2, 8
 DTYPE, SHAPE, CONTENT, DIM, SIZE = 1, 2, 4, 2, 1
-FLOATS = {1: ('<f4', 5), 2: ('<f8', 6), 19: ('<f2', 13)}  # float, double, half: kind, field
+FLOATS = {1: ('<f4', 5), 2: ('<f8', 6), 19: ('<f2', 13)}  # float, double, half: dtype, field
 HALF = 19
 LARGEST = 1 << 28  # numbers that a list of fewer may stand for
 READS = ('/read', '/ReadVariableOp')
@@ -69,18 +69,18 @@ def constant(node: Message, name: str) -> Array:
 
 def tensor(message: Message, name: str) -> Array:
     """A TensorProto of floating-point numbers: its bytes, or a list that may end in repetition."""
-    dtype = message.number(DTYPE)
-    if dtype not in FLOATS:
-        raise DamagedError(f'the variable {name} is of type {dtype}, not float, double or half')
-    kind, field = FLOATS[dtype]
+    data_type = message.number(DTYPE)
+    if data_type not in FLOATS:
+        raise DamagedError(f'the variable {name} is of type {data_type}, not float, double or half')
+    dtype, field = FLOATS[data_type]
     shape = [dim.number(SIZE) for dim in message.message(SHAPE).messages(DIM)]
     content = message.message(CONTENT).data
     if len(content):
-        return shaped(numbers(content, kind), shape)
-    if dtype == HALF:
-        values = np.array(message.integers(field), '<u2').view(kind)
+        return shaped(numbers(content, dtype), shape)
+    if data_type == HALF:
+        values = np.array(message.integers(field), '<u2').view(dtype)
     else:
-        values = message.values(field, kind)
+        values = message.values(field, dtype)
     count = math.prod(shape)
     if 0 < values.size < count <= LARGEST:  # all others equal the last
         values = np.concatenate([values, np.full(count - values.size, values[-1])])

@@ -1,7 +1,8 @@
 """The other projects' own networks beside ours, for ``--check`` and the tests.
 
-Each module has ``build``, which makes the peer from its own code and the very arrays that were
-converted, and ``INSTALL`` if the peer comes otherwise than here. None is needed to convert.
+Each module has ``build``, which makes the network by its project's own code from the very arrays
+that were converted, and ``INSTALL`` if the project comes otherwise than here. None is needed to
+convert.
 """
 
 import importlib
@@ -14,13 +15,13 @@ from typing import NamedTuple
 
 from torch import Tensor, library
 
-# Where `make env` puts peers, outside the environment's own packages.
+# Where `make env` puts their packages, outside the environment's own packages.
 FOLDER = Path(sys.prefix) / 'peers'
 INSTALL = f'make env, or pip install --no-deps --target {FOLDER} -r requirements-peers.txt'
 SIZES = ((129, 129), (128, 160))
 
 
-class Peer(NamedTuple):
+class ReferenceModel(NamedTuple):
     """``run`` takes a picture, uint8 RGB (1, 3, H, W), and the same as our network sees it.
 
     It returns logits (1, classes, H, W) or, of a backbone, its last map. ``sizes`` are the (H, W)
@@ -40,7 +41,7 @@ _libraries: list[library.Library] = []
 
 
 def load(name: str) -> ModuleType:
-    """Import a peer, from the environment or from :data:`FOLDER`.
+    """Import another project, from the environment or from :data:`FOLDER`.
 
     Where torchvision's compiled part does not fit this torch, torchvision is imported without.
 

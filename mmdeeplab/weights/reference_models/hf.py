@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.weights.reference_models import Peer, load
+from mmdeeplab.weights.reference_models import ReferenceModel, load
 from mmdeeplab.weights.table import Array
 
 
-def build(source: Mapping[str, Array], path: Path, ours: Any) -> Peer:
+def build(source: Mapping[str, Array], path: Path, ours: Any) -> ReferenceModel:
     """Its network with these arrays, at our output stride; its logits are brought to full size.
 
     Of a network for ImageNet the last map before the classifier's convolution, at stride 32.
@@ -26,7 +26,9 @@ def build(source: Mapping[str, Array], path: Path, ours: Any) -> Peer:
         backbone.load_state_dict(
             {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         )
-        return Peer(lambda picture, x: backbone(x, output_hidden_states=True).hidden_states[-1])
+        return ReferenceModel(
+            lambda picture, x: backbone(x, output_hidden_states=True).hidden_states[-1]
+        )
     stride = ours.model.backbone.output_stride
     options = module.MobileNetV2Config(num_labels=len(bias), output_stride=stride)
     model = module.MobileNetV2ForSemanticSegmentation(options).eval()
@@ -35,4 +37,4 @@ def build(source: Mapping[str, Array], path: Path, ours: Any) -> Peer:
     def run(picture: Tensor, x: Tensor) -> Tensor:
         return F.interpolate(model(x).logits, x.shape[2:], mode='bilinear', align_corners=True)
 
-    return Peer(run)
+    return ReferenceModel(run)

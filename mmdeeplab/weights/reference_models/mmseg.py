@@ -8,7 +8,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmdeeplab.weights.reference_models import Peer
+from mmdeeplab.weights.reference_models import ReferenceModel
 from mmdeeplab.weights.table import Array
 
 NORM = dict(type='BN')
@@ -55,7 +55,7 @@ def decode_head(source: Mapping[str, Array], ours: Any) -> dict:
     )
 
 
-def build(source: Mapping[str, Array], path: Path, ours: Any) -> Peer:
+def build(source: Mapping[str, Array], path: Path, ours: Any) -> ReferenceModel:
     """Its segmentor with these arrays, at the output stride and rates of ours."""
     model: Any = MODELS.build(
         dict(
@@ -71,4 +71,4 @@ def build(source: Mapping[str, Array], path: Path, ours: Any) -> Peer:
     def run(picture: Tensor, x: Tensor) -> Tensor:
         return model.encode_decode(x, [dict(img_shape=x.shape[2:])])
 
-    return Peer(run)
+    return ReferenceModel(run)

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 
 from mmdeeplab.weights.converters import smp as importer
-from mmdeeplab.weights.reference_models import Peer, load
+from mmdeeplab.weights.reference_models import ReferenceModel, load
 from mmdeeplab.weights.table import Array
 
 ENCODERS = {
@@ -19,14 +19,14 @@ ENCODERS = {
 }
 
 
-def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceModel:
     """Its network with these arrays. The output stride and rates are the config's: no array says.
 
     It refuses images that its output stride does not divide.
     """
-    kind = 'DeepLabV3Plus' if importer.is_plus(source) else 'DeepLabV3'
+    architecture = 'DeepLabV3Plus' if importer.is_plus(source) else 'DeepLabV3'
     whole = source.get('classification_head.3.bias')
-    model = getattr(load('segmentation_models_pytorch'), kind)(
+    model = getattr(load('segmentation_models_pytorch'), architecture)(
         ENCODERS[importer.encoder(source)[0]],
         encoder_weights=None,
         encoder_output_stride=cfg.model.backbone.output_stride,
@@ -37,4 +37,6 @@ def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
     own = model.state_dict()
     model.load_state_dict({n: torch.from_numpy(a) for n, a in source.items() if n in own})
     one = whole is None
-    return Peer(lambda picture, x: model(x) if one else model(x)[0], ((128, 128), (128, 160)))
+    return ReferenceModel(
+        lambda picture, x: model(x) if one else model(x)[0], ((128, 128), (128, 160))
+    )

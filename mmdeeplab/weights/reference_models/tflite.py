@@ -7,13 +7,13 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from mmdeeplab.weights.reference_models import Peer
+from mmdeeplab.weights.reference_models import ReferenceModel
 from mmdeeplab.weights.table import Array
 
 INSTALL = 'pip install ai-edge-litert'
 
 
-def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceModel:
     """The interpreter of the file; it takes pictures of one size, and may answer with labels."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -33,4 +33,4 @@ def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
         return real.permute(0, 3, 1, 2)
 
     _, height, width, _ = given['shape'].tolist()
-    return Peer(run, ((height, width),), labels=len(wanted['shape']) == 3)
+    return ReferenceModel(run, ((height, width),), labels=len(wanted['shape']) == 3)

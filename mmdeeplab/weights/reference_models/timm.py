@@ -7,13 +7,13 @@ import torch
 from mmengine.config import Config
 
 from mmdeeplab.weights.converters.timm import xception_depth
-from mmdeeplab.weights.reference_models import Peer, load
+from mmdeeplab.weights.reference_models import ReferenceModel, load
 from mmdeeplab.weights.table import Array
 
 
-def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceModel:
     """timm's network with these arrays; a file of features alone has no classifier."""
     classes = len(source.get('head.fc.bias', ()))
     model = load('timm').create_model(f'xception{xception_depth(source)}', num_classes=classes)
     model.eval().load_state_dict({name: torch.from_numpy(array) for name, array in source.items()})
-    return Peer(lambda picture, x: model.forward_features(x))
+    return ReferenceModel(lambda picture, x: model.forward_features(x))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmdeeplab.weights.converters import torchvision as importer
 from mmdeeplab.weights.converters.torch_layout import resnet_depth
-from mmdeeplab.weights.reference_models import Peer, load
+from mmdeeplab.weights.reference_models import ReferenceModel, load
 from mmdeeplab.weights.table import Array
 
 
@@ -48,10 +48,10 @@ def features(model: Any, x: Tensor) -> Tensor:
     return x
 
 
-def build(source: Mapping[str, Array], path: Path, cfg: Config) -> Peer:
+def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceModel:
     """torchvision's network with these arrays."""
     model = network(source).eval()
     model.load_state_dict({name: torch.from_numpy(array) for name, array in source.items()})
     if importer.table_for(source).part == 'backbone':
-        return Peer(lambda picture, x: features(model, x))
-    return Peer(lambda picture, x: model(x)['out'])
+        return ReferenceModel(lambda picture, x: features(model, x))
+    return ReferenceModel(lambda picture, x: model(x)['out'])

@@ -17,7 +17,7 @@ from mmdeeplab.cli.convert_weights import main
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.converters import smp, timm, torchvision
 from mmdeeplab.weights.parity import differences
-from mmdeeplab.weights.reference_models import SIZES, Peer, load
+from mmdeeplab.weights.reference_models import SIZES, ReferenceModel, load
 from mmdeeplab.weights.reference_models.torchvision import features
 from mmdeeplab.weights.table import convert
 
@@ -121,7 +121,7 @@ def saved(importer: object, model: nn.Module, path: Path) -> dict:
     return arrays
 
 
-def as_peer(importer: object, model: nn.Module) -> Peer:
+def as_reference_model(importer: object, model: nn.Module) -> ReferenceModel:
     """Its logits, or what a classifier of ImageNet pools."""
     sizes = DIVISIBLE if importer is smp else SIZES
 
@@ -132,7 +132,7 @@ def as_peer(importer: object, model: nn.Module) -> Peer:
             return model.forward_features(x)
         return model(x)['out'] if hasattr(model, 'backbone') else features(model, x)
 
-    return Peer(run, sizes)
+    return ReferenceModel(run, sizes)
 
 
 def config(name: str, **options: object) -> Config:
@@ -147,7 +147,7 @@ def apart(cfg: Config, importer: object, arrays: dict, model: nn.Module) -> list
     table = importer.table_for(arrays)
     own = MODELS.build(cfg.model).state_dict()
     state = convert(arrays, table, own)
-    found = list(differences(cfg, state, table.part, as_peer(importer, model)))
+    found = list(differences(cfg, state, table.part, as_reference_model(importer, model)))
     assert min(scale for _, _, scale in found) > 0.1
     return [gap for _, gap, _ in found]
 
