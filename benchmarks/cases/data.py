@@ -21,7 +21,7 @@ from mmseg.models import SegDataPreProcessor
 from benchmarks.case import Comparison, Scale, Variant, Work
 from mmdeeplab.config.shipped import config_path
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.engine.resumable import ResumableRunner
+from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
 CONFIG = 'deeplabv3plus_xception_voc'
@@ -164,7 +164,7 @@ def workers(root: Path, crop: int) -> Comparison:
             pipeline=mmseg_pipeline(crop) if theirs else own_pipeline(crop),
         )
         sampler = 'InfiniteSampler' if theirs else 'mmdeeplab.ResumableSampler'
-        loader = (Runner if theirs else ResumableRunner).build_dataloader(
+        loader = (Runner if theirs else DeepLabRunner).build_dataloader(
             dict(
                 batch_size=4,
                 num_workers=count,

@@ -9,6 +9,7 @@ from mmengine.dataset import InfiniteSampler
 from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
+from mmdeeplab.config.loops import by_epoch
 from mmdeeplab.config.registered import find_class
 from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.errors import UserError
@@ -24,6 +25,29 @@ def whole_batches(loader: dict) -> dict:
     A last batch of one image has no variance to normalise by.
     """
     return loader if 'batch_sampler' in loader else dict(dict(drop_last=True), **loader)
+
+
+def training_loader(loader: Any, loop: BaseLoop | dict) -> Any:
+    """``train_dataloader`` with whole batches, and one epoch long where the loop counts epochs.
+
+    Raises:
+        UserError: It has no sampler.
+    """
+    require_sampler(loader, 'train_dataloader')
+    if not isinstance(loader, dict):
+        return loader
+    loader = whole_batches(loader)
+    return one_epoch(loader) if isinstance(loop, dict) and by_epoch(loop) else loader
+
+
+def evaluation_loader(loader: Any, key: str) -> Any:
+    """A loader ``key`` of the config, one epoch long.
+
+    Raises:
+        UserError: It has no sampler.
+    """
+    require_sampler(loader, key)
+    return one_epoch(loader)
 
 
 def require_batches(loader: DataLoader) -> None:

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 from mmengine.hooks import LoggerHook
+from mmengine.logging import MMLogger
 from tqdm import tqdm
+
+from mmdeeplab.console import printable_record
 
 # Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
 CONSOLE_SOURCES = (str(Path(__file__).parents[1]) + os.sep, inspect.getfile(LoggerHook))
@@ -33,3 +36,13 @@ class ConsoleHandler(logging.StreamHandler):
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(self.format(record), file=sys.stdout)
         sys.stdout.flush()
+
+
+def to_console(logger: MMLogger) -> MMLogger:
+    """The logger, whose lines for the console go through a :class:`ConsoleHandler` from now on."""
+    for i, handler in enumerate(logger.handlers):
+        if type(handler) is logging.StreamHandler:
+            logger.handlers[i] = console = ConsoleHandler()
+            console.setLevel(handler.level)
+    logger.addFilter(printable_record)
+    return logger

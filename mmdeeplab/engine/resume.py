@@ -1,167 +1,120 @@
-"""The optimiser and its schedules after a resume: the same bits, or the new settings."""
+"""Going on with an interrupted run as if nothing had happened: which checkpoint, and from where."""
 
-import copy
-import warnings
-from typing import TYPE_CHECKING, Any
+from math import inf
+from pathlib import Path
 
-from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.config.diff import settings
-from mmdeeplab.engine.optim.param_groups import parameter_order, regrouped
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
+from mmengine.runner import Runner
+
+from mmdeeplab.checkpoint.find import age, candidates, newest_valid, read_summary
+from mmdeeplab.checkpoint.safetensors_layout import Damaged
+from mmdeeplab.config.diff import differences, settings
+from mmdeeplab.engine.hooks.resumed_validation import VALIDATED
+from mmdeeplab.engine.loops import counts_epochs, is_complete, position
+from mmdeeplab.engine.optim.restore import restore_gradients, restore_schedule
 from mmdeeplab.errors import UserError
 
-if TYPE_CHECKING:
-    from mmengine.runner import Runner
 
-OPTIMIZER, SCHEDULERS = 'optimizer_class', 'param_scheduler_classes'
-ORDER = 'parameter_order'  # in which the optimiser numbers its parameters
-PROGRESS = ('last_step', '_global_step', '_last_value')
+def checkpoint_out_dir(runner: Runner) -> str | None:
+    """``out_dir`` of the hook that saves checkpoints; None for the work dir, or without a hook."""
+    hooks = (hook for hook in runner.hooks if isinstance(hook, CheckpointHook))
+    return next((hook.out_dir for hook in hooks), None)
 
 
-def restore_schedule(
-    runner: 'Runner', checkpoint: dict, filename: str, with_schedulers: bool = True
-) -> None:
-    """Restore momentum and its like, and the learning rate as the settings of this run want it.
+def count_attempts(runner: Runner, resume: bool) -> int:
+    """The number of this start of training; what it saves is newer than what earlier ones saved.
 
-    With unchanged settings everything is as saved, bit for bit. Changed ones (learning rate,
-    decay, schedule, length) apply as if they had held since iteration 0.
+    Warns where checkpoints of an earlier training are there and it does not ``resume``.
+    """
+    there = candidates(Path(runner.work_dir), checkpoint_out_dir(runner))
+    if there and not resume:
+        runner.logger.warning(
+            f'{runner.work_dir} holds {len(there)} checkpoints of an earlier training '
+            f'({there[-1].name}), which this one does not go on from, and which it replaces '
+            'where it saves under the same name; --resume goes on from the newest'
+        )
+    return 1 + max((a.attempt for a in map(age, there) if a.started < inf), default=0)
+
+
+def newest_checkpoint(runner: Runner) -> str:
+    """The newest checkpoint of the work dir that is whole.
 
     Raises:
-        UserError: The optimiser is of another kind or has other parameters.
+        UserError: There is none.
     """
-    wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    schedulers = []
-    if runner.param_schedulers is not None and with_schedulers:
-        schedulers = runner.build_param_scheduler(runner.param_schedulers)
-        if not isinstance(schedulers, list):
-            raise UserError('runs with several optimisers cannot be resumed')
-    runner.optim_wrapper = wrapper
-    if schedulers:
-        runner.param_schedulers = schedulers
-    saved, fresh, meta = checkpoint['optimizer'], wrapper.state_dict(), checkpoint['meta']
-    saved = regrouped(saved, wrapper.optimizer, unwrap(runner.model), meta.get(ORDER, []))
-    _check_same_optimizer(saved, fresh, meta, kinds(runner), filename)
-    if scale_changed(meta, runner):
-        saved = {key: value for key, value in saved.items() if key != 'loss_scaler'}
-    states = checkpoint.get('param_schedulers', [])
-    same_kind = meta.get(SCHEDULERS, kinds(runner)[SCHEDULERS]) == kinds(runner)[SCHEDULERS]
-    names = {scheduler.param_name for scheduler in schedulers}
-    same = _constants(saved, names) == _constants(fresh, names)
-    if same and same_kind and _same_plan(schedulers, states):
-        wrapper.load_state_dict(saved)
-        for scheduler, state in zip(schedulers, states, strict=True):
-            scheduler.load_state_dict(state)
+    found = newest_valid(runner.work_dir, checkpoint_out_dir(runner))
+    for text in found.damaged:
+        runner.logger.warning(text)
+    if found.path is None:
+        raise UserError(f'nothing to resume: no checkpoint in {runner.work_dir}')
+    if found.reason:
+        runner.logger.info(found.reason)
+    return str(found.path)
+
+
+def take_seed(runner: Runner, path: str) -> None:
+    """The seed of the checkpoint, which rules the order of the data, where the config has none."""
+    if runner._randomness_cfg.get('seed') is not None:
         return
-    runner.logger.warning(
-        'the settings of the optimiser or its schedule changed: the new ones apply, as if they '
-        'had held since iteration 0'
-    )
-    new = {key: fresh[key] for key in ('param_groups', 'base_param_settings') if key in fresh}
-    wrapper.load_state_dict({**saved, **copy.deepcopy(new)})
-    _replay(schedulers, meta)
+    try:
+        seed = read_summary(Path(path)).get('seed')
+    except (OSError, Damaged):  # an old .pth; a missing file is reported on loading
+        return
+    runner._randomness_cfg.update(seed=seed)
+    runner.set_randomness(**runner._randomness_cfg)
 
 
-def kinds(runner: 'Runner') -> dict:
-    """What the optimiser and its schedules are, for ``meta`` of a checkpoint."""
-    schedulers = runner.param_schedulers or []
-    optimizer: Any = getattr(runner.optim_wrapper, 'optimizer', None)
-    known = optimizer is not None
-    return {
-        ORDER: parameter_order(optimizer, unwrap(runner.model)) if known else [],
-        OPTIMIZER: _class(getattr(runner.optim_wrapper, 'optimizer', None)),
-        SCHEDULERS: [_class(s) for s in (schedulers if isinstance(schedulers, list) else [])],
-    }
+def restore(
+    runner: Runner,
+    checkpoint: dict,
+    path: str,
+    optimizer: bool = True,
+    schedulers: bool = True,
+) -> None:
+    """Go on from a checkpoint; what changed in the settings is printed and applies.
 
+    Args:
+        runner: With the checkpoint's weights.
+        checkpoint: What the file holds.
+        path: The file.
+        optimizer: Restore the optimiser's state.
+        schedulers: Restore the schedules' state.
 
-def _class(thing: object) -> str:
-    return f'{type(thing).__module__}.{type(thing).__qualname__}'
-
-
-def unfinished_gradients(runner: 'Runner') -> dict:
-    """The gradients of a step in the making under gradient accumulation, by parameter; else {}.
-
-    On several ranks each has its own, which no checkpoint holds.
+    Raises:
+        UserError: It holds weights only, or the optimiser is another.
     """
-    wrapper: Any = runner.optim_wrapper
-    if getattr(wrapper, '_accumulative_counts', 1) == 1 or runner.world_size > 1:
-        return {}
-    model = unwrap(runner.model)
-    return {
-        name: p.grad for name, p in model.named_parameters() if p.grad is not None and p.grad.any()
-    }
-
-
-def restore_gradients(runner: 'Runner', checkpoint: dict) -> None:
-    """Put back what :func:`unfinished_gradients` gave."""
-    gradients = checkpoint.get('gradients', {})
-    for name, parameter in unwrap(runner.model).named_parameters():
-        if name in gradients:
-            parameter.grad = gradients[name].to(parameter)
-
-
-def take_own_weights(checkpoint: dict) -> None:
-    """In place: the weights that were trained, where a checkpoint has averaged ones in their place.
-
-    For a run that averages no more; the average is dropped.
-    """
-    state, average = checkpoint['state_dict'], checkpoint.pop('ema_state_dict')
-    for key, value in average.items():
-        if key.startswith('module.'):
-            state[key.removeprefix('module.')] = value
-
-
-def scale_changed(meta: dict, runner: 'Runner') -> bool:
-    """Whether ``loss_scale`` is set to another value than the checkpoint's."""
-    old = meta.get('settings', {}).get('optim_wrapper') or {}
-    new = settings(runner).get('optim_wrapper') or {}
-    return bool(old.get('loss_scale') != new.get('loss_scale'))
-
-
-def _check_same_optimizer(saved: dict, fresh: dict, meta: dict, here: dict, filename: str) -> None:
-    if (there := meta.get(OPTIMIZER, here[OPTIMIZER])) != here[OPTIMIZER]:
+    wanted = ['meta', 'message_hub'] + ['optimizer'] * optimizer
+    if missing := [key for key in wanted if key not in checkpoint]:
         raise UserError(
-            f'{filename} was saved with another optimiser, {there}, and this run has '
-            f'{here[OPTIMIZER]}: its state cannot be kept; to start from its weights: '
-            '--cfg-options load_from=FILE'
+            f'{path} holds weights but no training state ({", ".join(missing)}), so there '
+            'is nothing to resume; to start from its weights: --cfg-options load_from=FILE'
         )
-    old, new = saved['param_groups'], fresh['param_groups']
+    before = checkpoint['meta']['iter']
+    meta = checkpoint['meta'] | position(runner.train_loop, checkpoint['meta'])
+    checkpoint['meta'] = meta
+    runner.train_loop._epoch, runner.train_loop._iter = meta['epoch'], meta['iter']
+    runner.started = meta.get('started', runner.started)
+    if 'settings' in meta:
+        for line in differences(meta['settings'], settings(runner)):
+            runner.logger.info(f'changed since the checkpoint: {line}')
+    runner.message_hub.load_state_dict(checkpoint['message_hub'])
+    if runner.message_hub.get_info(VALIDATED) == before:
+        runner.message_hub.update_info(VALIDATED, runner.iter)  # where epochs have another length
+    if optimizer:
+        restore_schedule(runner, checkpoint, path, schedulers)
+        restore_gradients(runner, checkpoint)
 
-    def shape(groups: list[dict]) -> list:
-        return [
-            (len(g['params']), sorted(k for k in g if not k.startswith('initial_'))) for g in groups
-        ]
 
-    if shape(old) != shape(new):
-        raise UserError(
-            f'{filename} was saved with another optimiser or other groups of parameters: its '
-            'state cannot be kept; to start from its weights: --cfg-options load_from=FILE'
+def tell_position(runner: Runner, path: str) -> None:
+    """Log where a resumed run is, that it is complete, and what it cannot go on with."""
+    runner.logger.info(f'resumed at iteration {runner.iter} of {runner.max_iters}')
+    if is_complete(runner.train_loop):
+        runner.logger.warning(
+            f'{path} is complete: iteration {runner.iter} of {runner.max_iters}; to go on, '
+            f'raise train_cfg.{"max_epochs" if counts_epochs(runner.train_loop) else "max_iters"}'
         )
-
-
-def _constants(state: dict, scheduled: set[str]) -> list[dict]:
-    """What the settings fix in every group; of a scheduled value its start."""
-    return [
-        {key: value for key, value in group.items() if key not in {'params', *scheduled}}
-        for group in state['param_groups']
-    ]
-
-
-def _same_plan(schedulers: list, states: list[dict]) -> bool:
-    def plan(state: dict) -> dict:
-        return {key: value for key, value in state.items() if key not in PROGRESS}
-
-    return [plan(s.state_dict()) for s in schedulers] == [plan(state) for state in states]
-
-
-def _replay(schedulers: list, meta: dict) -> None:
-    """Step fresh schedules to where the run is."""
-    if len({scheduler.by_epoch for scheduler in schedulers}) > 1:
-        raise UserError(
-            'changed settings cannot be applied on resume where schedules by epoch and by '
-            'iteration are mixed; take the settings of the checkpoint, or load_from'
+    if any(isinstance(hook, EarlyStoppingHook) for hook in runner.hooks):
+        runner.logger.warning(
+            "MMEngine's EarlyStoppingHook begins to count anew on resume; "
+            'early_stopping=dict(monitor=..., patience=...) in the config goes on counting'
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # "before optimizer.step()"
-        by_epoch = any(scheduler.by_epoch for scheduler in schedulers)
-        for _ in range(meta['epoch'] if by_epoch else meta['iter']):
-            for scheduler in schedulers:  # one builds on what the others made of the value
-                scheduler.step()

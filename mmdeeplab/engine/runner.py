@@ -1,80 +1,90 @@
-"""MMEngine's Runner, readable on the console, distributed on CPUs too, strict about weights."""
+"""MMEngine's Runner: resumes bit for bit, speaks to people, trains on CPUs too, strict on weights.
+
+Each method says when something happens; what happens stands in the modules beside, by subject.
+"""
 
 import copy
-import logging
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine import dist
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator as MMEngineEvaluator
-from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
-from mmengine.runner import BaseLoop, LogProcessor
+from mmengine.runner import BaseLoop, LogProcessor, Runner
 from mmengine.visualization import Visualizer
 from torch import nn
+from torch.utils.data import DataLoader
 
-from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
-from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, fine_tune
-from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
-from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights, unwrap
+from mmdeeplab.checkpoint.find import checkpoint_folder
+from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.checkpoint.lock import training_lock
 from mmdeeplab.checkpoint.pretrained import load_pretrained, pop_pretrained_cfg
 from mmdeeplab.config.ignore_index import unify_ignore_index
 from mmdeeplab.config.loops import by_epoch, choose_loop
 from mmdeeplab.config.registered import find_class
-from mmdeeplab.console import printable_record
+from mmdeeplab.engine import resume, training_state
 from mmdeeplab.engine.batches import (
-    one_epoch,
+    evaluation_loader,
     require_batches,
     require_end,
-    require_sampler,
     require_shares,
-    whole_batches,
+    training_loader,
 )
+from mmdeeplab.engine.build_model import prepare_model, processes_notice, wrapper_config
 from mmdeeplab.engine.building import building
-from mmdeeplab.engine.console_handler import ConsoleHandler
-from mmdeeplab.engine.distributed.lost_worker import FetchDeathsHook, loader_explained
+from mmdeeplab.engine.console_handler import to_console
+from mmdeeplab.engine.dataloader import seeded
+from mmdeeplab.engine.distributed.lost_worker import loader_explained
 from mmdeeplab.engine.distributed.ranks import join_ranks
-from mmdeeplab.engine.hooks.early_stopping import early_stopping
-from mmdeeplab.engine.hooks.plain_history import PlainHistoryHook
-from mmdeeplab.engine.hooks.preemption import PreemptionHook
+from mmdeeplab.engine.hooks.table import own_hooks
+from mmdeeplab.engine.load_weights import load_to_train, load_whole, read_weights
 from mmdeeplab.engine.loops import counts_epochs, own_loop
-from mmdeeplab.engine.optim.memory_format import economise
-from mmdeeplab.engine.optim.non_finite import FiniteCheckpointHook, NonFiniteHook, guarded
+from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
-from mmdeeplab.engine.resumable import ResumableRunner
-from mmdeeplab.engine.resume import take_own_weights
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.evaluation.evaluator import Evaluator
+from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.models.losses import replace_losses
-from mmdeeplab.models.norms.norm_layers import match_norm, norm_layers, replace
-from mmdeeplab.models.norms.policy import BatchNormRecordHook, Plan, apply_policy
-from mmdeeplab.models.norms.sync_batch_norm import synchronised
-from mmdeeplab.models.norms.unfold_batch_norm import folded_norms, unfold_batch_norm_on
+from mmdeeplab.models.norms.policy import Plan
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
 
 
 @RUNNERS.register_module()
-class DeepLabRunner(ResumableRunner):
+class DeepLabRunner(Runner):
     """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
 
     Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm follows
     ``bn_policy`` (:mod:`mmdeeplab.models.norms.policy`); the console stays readable; weights are
-    loaded without executing anything and must fit.
+    loaded without executing anything and must fit. A run saves by :mod:`mmdeeplab.checkpoint`, and
+    a resumed one goes on as if nothing had happened. Its own hooks are in
+    :mod:`mmdeeplab.engine.hooks.table`.
+
+    Attributes:
+        attempt: How often training was started in this work dir, this time included.
+        started: When this run began first, in seconds since 1970.
+        batch_norm: What was decided about BatchNorm, once the model is wrapped.
+        disk: Writes files.
     """
 
     batch_norm: Plan | None = None
     trains = False
+    disk = Disk()
+    attempt: int
+    started: float
     cfg: Config
     loss_notices: Sequence[str] = ()
     # MMEngine declares no type: a dict, then a DataLoader
     _train_dataloader: Any
     _val_dataloader: Any
     _test_dataloader: Any
+    _load_from: str | None
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'DeepLabRunner':
@@ -82,28 +92,7 @@ class DeepLabRunner(ResumableRunner):
         with building('the run'):
             return super().from_cfg(cfg)
 
-    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        require_sampler(self._val_dataloader, 'val_dataloader')
-        self._val_dataloader = one_epoch(self._val_dataloader)
-        with building('val_cfg, val_dataloader or val_evaluator'):
-            built = super().build_val_loop(loop)
-        require_end(built, 'val_dataloader')
-        return built
-
-    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        require_sampler(self._test_dataloader, 'test_dataloader')
-        self._test_dataloader = one_epoch(self._test_dataloader)
-        with building('test_cfg, test_dataloader or test_evaluator'):
-            built = super().build_test_loop(loop)
-        require_end(built, 'test_dataloader')
-        return built
-
-    def build_evaluator(self, evaluator: MMEngineEvaluator | dict | list) -> MMEngineEvaluator:
-        if isinstance(evaluator, dict) and evaluator.get('type') == 'Evaluator':
-            evaluator = evaluator['metrics']
-        if isinstance(evaluator, (dict, list)) and 'metrics' not in evaluator:
-            return Evaluator(evaluator)
-        return super().build_evaluator(evaluator)
+    # Environment and log
 
     def setup_env(self, env_cfg: dict) -> None:
         self.timeout = join_ranks(self.launcher, env_cfg)
@@ -113,13 +102,7 @@ class DeepLabRunner(ResumableRunner):
     def build_logger(
         self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: object
     ) -> MMLogger:
-        logger = super().build_logger(log_level, log_file, **kwargs)
-        for i, handler in enumerate(logger.handlers):
-            if type(handler) is logging.StreamHandler:
-                logger.handlers[i] = console = ConsoleHandler()
-                console.setLevel(handler.level)
-        logger.addFilter(printable_record)
-        return logger
+        return to_console(super().build_logger(log_level, log_file, **kwargs))
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         if isinstance(visualizer, dict):
@@ -127,6 +110,11 @@ class DeepLabRunner(ResumableRunner):
         built = super().build_visualizer(visualizer)
         start_backends(built)
         return built
+
+    def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
+        if isinstance(log_processor, dict) and isinstance(self._train_loop, dict):
+            log_processor = dict(by_epoch=by_epoch(choose_loop(self._train_loop))) | log_processor
+        return super().build_log_processor(log_processor)
 
     def dump_config(self) -> None:
         """Into the work dir when training begins; evaluation leaves what is there as it is.
@@ -144,66 +132,26 @@ class DeepLabRunner(ResumableRunner):
         finally:
             self.cfg = given
 
-    def train(self) -> nn.Module:
-        self.trains = True
-        self.dump_config()
-        try:
-            with loader_explained(self):
-                return super().train()
-        finally:  # also what an interrupted run has learned
-            if dist.is_main_process():
-                try_to_draw(self.work_dir, self.logger)
+    def register_hooks(self, *args: object, **kwargs: object) -> None:
+        super().register_hooks(*args, **kwargs)
+        for hook in own_hooks(self.cfg):
+            self.register_hook(hook)
 
-    def val(self) -> dict:
-        with loader_explained(self):
-            return super().val()
+    # Data
 
-    def test(self) -> dict:
-        with loader_explained(self):
-            return super().test()
-
-    def build_model(self, model: nn.Module | dict) -> nn.Module:
-        if isinstance(model, dict):
-            config, self.loss_notices = replace_losses(model)
-            if 'model' in self.cfg:
-                self.cfg.model = config  # what the work dir's config says is what was trained
-            return super().build_model(config)
-        return super().build_model(model)
-
-    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        gpu = torch.cuda.is_available()
-        if self.distributed:
-            default = dict(
-                type='MMDistributedDataParallel',
-                broadcast_buffers=False,
-                find_unused_parameters=self.cfg.get('find_unused_parameters', False),
-            )
-            given = model_wrapper_cfg or {}
-            if not gpu:
-                model_wrapper_cfg = {**default, **given, 'device_ids': None}
-            elif given.get('type', default['type']) == default['type']:
-                model_wrapper_cfg = {**default, **given}
-        if self.distributed and not gpu:
-            self.logger.info(f'processes: {self.world_size} on CPUs (gloo)')
-        elif self.distributed and self.world_size > 1:
-            self.logger.info(f'processes: {self.world_size} on GPUs (NCCL)')
-        self.batch_norm = apply_policy(model, self.cfg, self.world_size, gpu)
-        if self.batch_norm:
-            self.logger.info(str(self.batch_norm))
-            if self.batch_norm.mode == 'sync':
-                replace(model, norm_layers(model), synchronised)
-        for sentence in economise(model, self.cfg):
-            self.logger.info(sentence)
-        return super().wrap_model(model_wrapper_cfg, model)
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """As MMEngine's, with samples seeded by position under a ``ResumableSampler``."""
+        if isinstance(dataloader, DataLoader):
+            return dataloader
+        return Runner.build_dataloader(seeded(dataloader, seed), seed, diff_rank_seed)
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         if isinstance(loop, dict):
             loop = own_loop(choose_loop(loop))
-        require_sampler(self._train_dataloader, 'train_dataloader')
-        if isinstance(self._train_dataloader, dict):
-            self._train_dataloader = whole_batches(self._train_dataloader)
-            if isinstance(loop, dict) and by_epoch(loop):
-                self._train_dataloader = one_epoch(self._train_dataloader)
+        self._train_dataloader = training_loader(self._train_dataloader, loop)
         with building('train_cfg or train_dataloader'):
             built = super().build_train_loop(loop)
         require_batches(built.dataloader)
@@ -214,21 +162,43 @@ class DeepLabRunner(ResumableRunner):
             require_end(built, 'train_dataloader')
         return built
 
-    def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
-        if isinstance(log_processor, dict) and isinstance(self._train_loop, dict):
-            log_processor = dict(by_epoch=by_epoch(choose_loop(self._train_loop))) | log_processor
-        return super().build_log_processor(log_processor)
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        self._val_dataloader = evaluation_loader(self._val_dataloader, 'val_dataloader')
+        with building('val_cfg, val_dataloader or val_evaluator'):
+            built = super().build_val_loop(loop)
+        require_end(built, 'val_dataloader')
+        return built
 
-    def register_hooks(self, *args: object, **kwargs: object) -> None:
-        super().register_hooks(*args, **kwargs)
-        self.register_hook(PlainHistoryHook())
-        self.register_hook(PreemptionHook())
-        self.register_hook(FetchDeathsHook())
-        self.register_hook(BatchNormRecordHook())
-        if self.cfg.get('early_stopping'):
-            self.register_hook(early_stopping(self.cfg.early_stopping))
-        self.register_hook(NonFiniteHook(**self.cfg.get('non_finite', {})))
-        self.register_hook(FiniteCheckpointHook())
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        self._test_dataloader = evaluation_loader(self._test_dataloader, 'test_dataloader')
+        with building('test_cfg, test_dataloader or test_evaluator'):
+            built = super().build_test_loop(loop)
+        require_end(built, 'test_dataloader')
+        return built
+
+    def build_evaluator(self, evaluator: MMEngineEvaluator | dict | list) -> MMEngineEvaluator:
+        if isinstance(evaluator, dict) and evaluator.get('type') == 'Evaluator':
+            evaluator = evaluator['metrics']
+        if isinstance(evaluator, (dict, list)) and 'metrics' not in evaluator:
+            return Evaluator(evaluator)
+        return super().build_evaluator(evaluator)
+
+    # Network and optimiser
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        if isinstance(model, dict):
+            config, self.loss_notices = replace_losses(model)
+            if 'model' in self.cfg:
+                self.cfg.model = config  # what the work dir's config says is what was trained
+            return super().build_model(config)
+        return super().build_model(model)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        wrapper = wrapper_config(model_wrapper_cfg, self.cfg, self.distributed)
+        if notice := processes_notice(self.distributed, self.world_size):
+            self.logger.info(notice)
+        self.batch_norm = prepare_model(model, self.cfg, self.world_size, self.logger)
+        return super().wrap_model(wrapper, model)
 
     def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
         with building('optim_wrapper'):
@@ -243,6 +213,42 @@ class DeepLabRunner(ResumableRunner):
         super()._init_model_weights()
         for spec in [] if self._resume else specs:
             self.logger.info(load_pretrained(spec))
+
+    # Runs
+
+    def train(self) -> nn.Module:
+        """Train; a checkpoint to resume is chosen first, since its seed rules the data's order.
+
+        Raises:
+            UserError: There is nothing to resume, or another process trains in the work dir.
+        """
+        self.trains = True
+        self.dump_config()
+        folder = checkpoint_folder(self.work_dir, resume.checkpoint_out_dir(self))
+        with suppress(OSError):  # the checkpoint hook tells what is wrong with it
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with loader_explained(self), training_lock(self.work_dir), training_lock(folder):
+                self.started = time.time()
+                self.attempt = resume.count_attempts(self, self._resume)
+                if self._resume:
+                    if self._load_from is None:
+                        self._load_from = resume.newest_checkpoint(self)
+                    resume.take_seed(self, self._load_from)
+                return super().train()
+        finally:  # also what an interrupted run has learned
+            if dist.is_main_process():
+                try_to_draw(self.work_dir, self.logger)
+
+    def val(self) -> dict:
+        with loader_explained(self):
+            return super().val()
+
+    def test(self) -> dict:
+        with loader_explained(self):
+            return super().test()
+
+    # Checkpoints
 
     def load_checkpoint(
         self,
@@ -259,72 +265,62 @@ class DeepLabRunner(ResumableRunner):
         Raises:
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
-        checkpoint = read_checkpoint(filename)
-        own = unwrap(self.model).state_dict()
-        state = unwrapped(checkpoint['state_dict'], own, filename, self.logger.warning)
-        checkpoint['state_dict'] = state
-        require_weights(state, filename)
-        if count := match_norm(unwrap(self.model), checkpoint['state_dict']):
-            self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
+        checkpoint = read_weights(self, filename)
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
-            return self._fine_tune(checkpoint, filename)
-        averaging = any(isinstance(hook, EMAHook) for hook in self.hooks)
-        if self._resume and 'ema_state_dict' in checkpoint and not averaging:
-            take_own_weights(checkpoint)
-            self.logger.warning(f'the averaged weights of {filename} are dropped: no EMAHook')
-        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = unwrap(self.model)
-        check_fit(checkpoint['state_dict'], model, filename)
-        checkpoint['state_dict'] = self._by_name(checkpoint, filename)
-        model.load_state_dict(checkpoint['state_dict'])
+            load_to_train(self, checkpoint, filename)
+        else:
+            load_whole(self, checkpoint, filename, self._resume)
         self._has_loaded = True
-        self.logger.info(f'loaded {len(checkpoint["state_dict"])} tensors from {filename}')
         return checkpoint
 
-    def _by_name(self, checkpoint: dict, path: str) -> dict:
-        """The weights for the classes of the data that is evaluated, or trained on further.
+    def training_state(
+        self, meta: dict | None = None, optimizer: bool = True, schedulers: bool = True
+    ) -> dict:
+        """What a checkpoint holds: :func:`mmdeeplab.engine.training_state.training_state`."""
+        return training_state.training_state(self, meta, optimizer, schedulers)
 
-        Raises:
-            UserError: Its classes are not the checkpoint's; in another order on resume.
-        """
-        state, source = checkpoint['state_dict'], class_names(checkpoint)
-        own, root = data_classes(self)
-        if source is None or own is None or in_order(source, own):
-            return state
-        model, mapped = unwrap(self.model), None
-        if not self._resume:
-            count = getattr(model, 'num_classes', 0)
-            mapped = by_name(state, classifier_keys(model, count), source, own)
-        if mapped is None:
-            require_order(source, own, path, root)
-            return state
-        self.logger.warning(f'the classes of {path} stand in another order: mapped by name')
-        return mapped
+    def write_state(self, path: Path, state: dict) -> int:
+        """Write it: :func:`mmdeeplab.engine.training_state.write_state`."""
+        return training_state.write_state(self, path, state)
 
-    def _fine_tune(self, checkpoint: dict, path: str) -> dict:
-        model = unwrap(self.model)
-        say = self.logger.warning
-        state = in_backbone(checkpoint['state_dict'], model.state_dict(), path, say)
-        dataset = self.train_loop.dataloader.dataset
-        result = fine_tune(
-            state,
-            model.state_dict(),
-            path,
-            classifiers=classifier_keys(model, model.num_classes),
-            source_classes=class_names(checkpoint),
-            model_classes=dataset.metainfo.get('classes'),
-            **(self.cfg.get('finetune') or {}),
-        )
-        model.load_state_dict(result.state)
-        self.logger.info(result.sentence(path))
-        norms = folded_norms(model)
-        if norms:
-            count = unfold_batch_norm_on(model, norms, dataset)
-            self.logger.info(
-                f'{len(norms)} norms were folded into their convolutions: statistics taken from '
-                f'{count} training images'
+    @dist.master_only
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        file_client_args: dict | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict | None = None,
+        by_epoch: bool = True,
+        backend_args: dict | None = None,
+    ) -> None:
+        """As MMEngine's; ``.safetensors`` is our own format, MMEngine pickles any other."""
+        if Path(filename).suffix != '.safetensors':
+            super().save_checkpoint(
+                out_dir,
+                filename,
+                file_client_args,
+                save_optimizer,
+                save_param_scheduler,
+                meta,
+                by_epoch,
+                backend_args,
             )
-        checkpoint['state_dict'] = model.state_dict()
-        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        self._has_loaded = True
-        return checkpoint
+            return
+        default = (self.epoch + 1, self.iter) if by_epoch else (self.epoch, self.iter + 1)
+        meta = dict(epoch=default[0], iter=default[1]) | (meta or {})
+        state = self.training_state(meta, save_optimizer, save_param_scheduler)
+        self.write_state(Path(out_dir) / filename, state)
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'cpu',
+    ) -> None:
+        """Go on from a checkpoint: :func:`mmdeeplab.engine.resume.restore`."""
+        checkpoint = self.load_checkpoint(filename)
+        resume.restore(self, checkpoint, filename, resume_optimizer, resume_param_scheduler)
+        resume.tell_position(self, filename)

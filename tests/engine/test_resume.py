@@ -22,7 +22,7 @@ from mmdeeplab.checkpoint.store import load, save
 from mmdeeplab.cli import train as command
 from mmdeeplab.config.diff import differences
 from mmdeeplab.datasets import samplers
-from mmdeeplab.engine.resume import scale_changed
+from mmdeeplab.engine.optim.restore import scale_changed
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 from mmengine.hooks import LoggerHook
 
-from mmdeeplab.engine import runner
+from mmdeeplab.engine import console_handler, runner
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_notices_are_chosen_by_who_gives_them(
     path: str, level: int, message: str, shown: bool
 ) -> None:
     record = logging.LogRecord('mmengine', level, path, 1, message, (), None)
-    assert runner.ConsoleHandler().filter(record) is shown
+    assert console_handler.ConsoleHandler().filter(record) is shown

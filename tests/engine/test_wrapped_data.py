@@ -14,7 +14,7 @@ from mmdeeplab.datasets.check import scan
 from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.engine.hooks.data_check import check_classes, root_of
-from mmdeeplab.engine.resumable import ResumableRunner
+from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 
 PIPELINE = [dict(type='mmdeeplab.LoadImage'), dict(type='mmdeeplab.LoadMask')]
@@ -85,7 +85,7 @@ def test_every_wrapper_is_checked_and_feeds_the_sampler(root: Path, name: str) -
         dataset=cfg.train_dataloader.dataset,
         collate_fn=dict(type='pseudo_collate'),
     )
-    built = [ResumableRunner.build_dataloader(copy.deepcopy(loader), seed=5) for _ in range(2)]
+    built = [DeepLabRunner.build_dataloader(copy.deepcopy(loader), seed=5) for _ in range(2)]
     built[1].sampler.skip(4)  # samples: two batches, as a resumed run leaves out
     whole, rest = (iter(each) for each in built)
     batches = [next(whole) for _ in range(4)]

@@ -1,0 +1,36 @@
+"""Data loaders of a run: samples seeded by position, workers that live and die with the run."""
+
+import copy
+
+from mmengine.dist import get_rank
+from mmengine.registry import DATASETS
+
+from mmdeeplab.datasets.samplers import ResumableSampler, SeededDataset
+from mmdeeplab.datasets.workers import init_worker, shield_workers
+
+
+def seeded(dataloader: dict, seed: int | None) -> dict:
+    """The config of a loader with its data set built, for MMEngine to build the loader.
+
+    Args:
+        dataloader: A config, e.g. ``train_dataloader``; it is not changed.
+        seed: Of the run; None leaves what workers draw to MMEngine.
+
+    Returns:
+        Under a :class:`~mmdeeplab.datasets.samplers.ResumableSampler` the data set's samples are
+        seeded by their position.
+    """
+    cfg = copy.deepcopy(dataloader)
+    if isinstance(cfg['dataset'], dict):
+        cfg['dataset'] = DATASETS.build(cfg['dataset'])
+        if hasattr(cfg['dataset'], 'full_init'):
+            cfg['dataset'].full_init()
+    sampler = (cfg.get('sampler') or {}).get('type')
+    if sampler in (ResumableSampler, 'mmdeeplab.ResumableSampler'):
+        cfg['dataset'] = SeededDataset(cfg['dataset'])
+    if seed is not None and cfg.get('num_workers') and 'worker_init_fn' not in cfg:
+        shield_workers()
+        cfg['worker_init_fn'] = dict(
+            type=init_worker, num_workers=cfg['num_workers'], rank=get_rank(), seed=seed
+        )
+    return cfg

@@ -1,0 +1,124 @@
+"""Weights of a file in a run: whole to evaluate or resume, what can be used to train anew."""
+
+from mmengine.hooks import EMAHook
+from mmengine.runner import Runner
+
+from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
+from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, fine_tune
+from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
+from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights, unwrap
+from mmdeeplab.models.norms.norm_layers import match_norm
+from mmdeeplab.models.norms.unfold_batch_norm import folded_norms, unfold_batch_norm_on
+
+
+def read_weights(runner: Runner, path: str) -> dict:
+    """A checkpoint whose ``state_dict`` has the keys of the runner's network.
+
+    Group norms of the file replace the network's batch norms.
+
+    Raises:
+        UserError: The file is missing, broken, unsafe, or holds no usable weights.
+    """
+    checkpoint = read_checkpoint(path)
+    own = unwrap(runner.model).state_dict()
+    state = unwrapped(checkpoint['state_dict'], own, path, runner.logger.warning)
+    checkpoint['state_dict'] = state
+    require_weights(state, path)
+    if count := match_norm(unwrap(runner.model), checkpoint['state_dict']):
+        runner.logger.info(f'BatchNorm: {count} layers became group norm, as in {path}')
+    return checkpoint
+
+
+def load_whole(runner: Runner, checkpoint: dict, path: str, resume: bool) -> None:
+    """Load every tensor of a checkpoint, to evaluate or to resume.
+
+    Args:
+        runner: The run.
+        checkpoint: Of :func:`read_weights`; hooks may change it, and it ends as what was loaded.
+        path: The file.
+        resume: Training goes on: no class may move, and averaged weights go where none are kept.
+
+    Raises:
+        UserError: It is not this network's.
+    """
+    averaging = any(isinstance(hook, EMAHook) for hook in runner.hooks)
+    if resume and 'ema_state_dict' in checkpoint and not averaging:
+        take_own_weights(checkpoint)
+        runner.logger.warning(f'the averaged weights of {path} are dropped: no EMAHook')
+    runner.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+    model = unwrap(runner.model)
+    check_fit(checkpoint['state_dict'], model, path)
+    checkpoint['state_dict'] = _by_class_name(runner, checkpoint, path, resume)
+    model.load_state_dict(checkpoint['state_dict'])
+    runner.logger.info(f'loaded {len(checkpoint["state_dict"])} tensors from {path}')
+
+
+def _by_class_name(runner: Runner, checkpoint: dict, path: str, resume: bool) -> dict:
+    """The weights for the classes of the data that is evaluated, or trained on further.
+
+    Raises:
+        UserError: Its classes are not the checkpoint's; in another order on resume.
+    """
+    state, source = checkpoint['state_dict'], class_names(checkpoint)
+    own, root = data_classes(runner)
+    if source is None or own is None or in_order(source, own):
+        return state
+    model, mapped = unwrap(runner.model), None
+    if not resume:
+        count = getattr(model, 'num_classes', 0)
+        mapped = by_name(state, classifier_keys(model, count), source, own)
+    if mapped is None:
+        require_order(source, own, path, root)
+        return state
+    runner.logger.warning(f'the classes of {path} stand in another order: mapped by name')
+    return mapped
+
+
+def load_to_train(runner: Runner, checkpoint: dict, path: str) -> None:
+    """Load what can be used of a checkpoint, to train anew on other data.
+
+    What lies behind the backbone may differ: see :mod:`mmdeeplab.checkpoint.fine_tune`.
+
+    Args:
+        runner: The run, whose training loop is built.
+        checkpoint: Of :func:`read_weights`; it ends with the network's weights.
+        path: The file.
+
+    Raises:
+        UserError: Its backbone is another.
+    """
+    model = unwrap(runner.model)
+    say = runner.logger.warning
+    state = in_backbone(checkpoint['state_dict'], model.state_dict(), path, say)
+    dataset = runner.train_loop.dataloader.dataset
+    result = fine_tune(
+        state,
+        model.state_dict(),
+        path,
+        classifiers=classifier_keys(model, model.num_classes),
+        source_classes=class_names(checkpoint),
+        model_classes=dataset.metainfo.get('classes'),
+        **(runner.cfg.get('finetune') or {}),
+    )
+    model.load_state_dict(result.state)
+    runner.logger.info(result.sentence(path))
+    norms = folded_norms(model)
+    if norms:
+        count = unfold_batch_norm_on(model, norms, dataset)
+        runner.logger.info(
+            f'{len(norms)} norms were folded into their convolutions: statistics taken from '
+            f'{count} training images'
+        )
+    checkpoint['state_dict'] = model.state_dict()
+    runner.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+
+
+def take_own_weights(checkpoint: dict) -> None:
+    """In place: the weights that were trained, where a checkpoint has averaged ones in their place.
+
+    For a run that averages no more; the average is dropped.
+    """
+    state, average = checkpoint['state_dict'], checkpoint.pop('ema_state_dict')
+    for key, value in average.items():
+        if key.startswith('module.'):
+            state[key.removeprefix('module.')] = value

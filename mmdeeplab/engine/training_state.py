@@ -1,0 +1,78 @@
+"""Everything that a checkpoint of a run holds, and its way into a file."""
+
+import os
+import time
+from pathlib import Path
+
+import mmengine
+from mmengine.runner import Runner
+
+from mmdeeplab.checkpoint import store
+from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.config.diff import settings
+from mmdeeplab.engine.loops import counts_epochs
+from mmdeeplab.engine.optim.restore import kinds, unfinished_gradients
+from mmdeeplab.version import __version__
+
+SUMMARY = ('iter', 'epoch', 'seed', 'started', 'attempt', 'job')  # of meta, read without the rest
+
+
+def training_state(
+    runner: Runner,
+    meta: dict | None = None,
+    optimizer: bool = True,
+    schedulers: bool = True,
+) -> dict:
+    """Everything a checkpoint holds; tensors are referred to, not copied.
+
+    Args:
+        runner: A run that trains.
+        meta: ``epoch`` and ``iter`` that are complete; by default those of the runner.
+        optimizer: With the optimiser's state.
+        schedulers: With the schedules' state.
+
+    Returns:
+        ``meta``, ``state_dict``, ``message_hub`` and, where there are such, ``optimizer``,
+        ``gradients``, ``param_schedulers``, and what hooks add.
+    """
+    state = dict(
+        meta=dict(epoch=runner.epoch, iter=runner.iter) | (meta or {}) | _origin(runner),
+        state_dict=dict(unwrap(runner.model).state_dict()),
+        message_hub=runner.message_hub.state_dict(),
+    )
+    if optimizer:
+        state['optimizer'] = runner.optim_wrapper.state_dict()
+    if gradients := unfinished_gradients(runner):
+        state['gradients'] = gradients
+    if schedulers and runner.param_schedulers is not None:
+        state['param_schedulers'] = [s.state_dict() for s in runner.param_schedulers]
+    runner.call_hook('before_save_checkpoint', checkpoint=state)
+    return state
+
+
+def _origin(runner: Runner) -> dict:
+    """What of ``meta`` tells where a checkpoint comes from."""
+    return dict(
+        seed=runner.seed,
+        started=runner.started,
+        epoch_length=len(runner.train_dataloader) if counts_epochs(runner.train_loop) else 0,
+        attempt=runner.attempt,
+        job=os.environ.get('TORCHELASTIC_RUN_ID', ''),
+        **kinds(runner),
+        settings=settings(runner),
+        experiment_name=runner.experiment_name,
+        time=time.strftime('%Y%m%d_%H%M%S', time.localtime()),
+        mmdeeplab_version=__version__,
+        mmengine_version=mmengine.__version__,
+        dataset_meta=getattr(runner.train_dataloader.dataset, 'metainfo', None),
+    )
+
+
+def write_state(runner: Runner, path: Path, state: dict) -> int:
+    """Write what :func:`training_state` gave; return the bytes.
+
+    Raises:
+        NotSaved: The file system refused; an older file of that name is intact.
+    """
+    summary = {key: state['meta'][key] for key in SUMMARY}
+    return store.save(path, state, runner.disk, summary)
