@@ -7,7 +7,6 @@ import statistics
 import subprocess
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -170,11 +169,11 @@ def costs(config: str, options: Sequence[str]) -> dict:
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
-    from mmdeeplab.cli.common import load_config
+    from mmdeeplab.config.load import load_config
+    from mmdeeplab.config.options import ConfigOptions
     from mmdeeplab.models.analysis import multiply_adds, parameters
 
-    args = Namespace(cfg_options=list(options), data_root=None, output_stride=None, launcher='none')
-    cfg = load_config(config, args)
+    cfg = load_config(config, ConfigOptions(options))
     init_default_scope(cfg.default_scope)
     model = MODELS.build(cfg.model).to('meta')
     crop = max(cfg.model.data_preprocessor['size'])

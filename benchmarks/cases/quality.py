@@ -17,8 +17,8 @@ from benchmarks.case import Comparison, Scale, Skip, Trained, Variant, Within, W
 from benchmarks.cases.inference import FAST
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.cli.common import require_data
-from mmdeeplab.config.data import set_data_root
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.engine.hooks.accelerate import LOWER, training_pictures
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.confusion import confusion_matrix
@@ -58,8 +58,7 @@ def read(trained: Trained) -> Config:
     Raises:
         UserError: No such config, or no such data.
     """
-    cfg = open_config(trained.config)
-    set_data_root(cfg, trained.data_root)
+    cfg = load_config(trained.config, ConfigOptions(data_root=trained.data_root))
     require_data(cfg, 'train', 'val')
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     return cfg

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from mmdeeplab.cli.common import command, load_config
+from mmdeeplab.cli.common import command
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
 
 
@@ -27,7 +29,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
     )
-    parser.set_defaults(data_root=None, launcher='none')
     return parser
 
 
@@ -37,7 +38,8 @@ def analyze(args: argparse.Namespace) -> None:
     Raises:
         UserError: A config, shape or batch that does not make a network.
     """
-    cfg = load_config(args.config, args)
+    options = ConfigOptions(args.cfg_options, output_stride=args.output_stride)
+    cfg = load_config(args.config, options)
     import torch
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS

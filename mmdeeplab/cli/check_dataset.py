@@ -8,8 +8,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command, load_config, require_data
+from mmdeeplab.cli.common import add_config_options, command, config_options, require_data
 from mmdeeplab.config.data import SPLITS
+from mmdeeplab.config.load import load_config
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def check_dataset(args: argparse.Namespace) -> None:
     if args.workers is not None and args.workers < 0:
         raise UserError(f'--workers is a number of processes, got {args.workers}')
     renamed = read_map(args.map)
-    cfg = load_config(args.config, args)
+    cfg = load_config(args.config, config_options(args))
     require_data(cfg, *splits)
     from mmdeeplab.datasets.check.colour_list import read_colours
     from mmdeeplab.datasets.check.report import allowed_kinds, examine

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.command_names import call_tools
-from mmdeeplab.config.data import datasets, set_data_root
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.data import datasets
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.console import one_line, print_traceback, printable_output
 from mmdeeplab.errors import UserError
 
@@ -36,6 +36,11 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
     )
+
+
+def config_options(args: argparse.Namespace) -> ConfigOptions:
+    """What :func:`add_config_options` has read."""
+    return ConfigOptions(args.cfg_options, args.data_root, args.output_stride, args.launcher)
 
 
 def command(
@@ -95,28 +100,6 @@ def sentence(error: UserError) -> str:
     text = str(error)
     marker = f'{UserError.__module__}.{UserError.__qualname__}: '
     return text.rpartition(marker)[2].strip()
-
-
-def load_config(path: str, args: argparse.Namespace) -> Config:
-    """Read a config, a file or one of ours by name, and apply the common options.
-
-    Raises:
-        UserError: No such file, a file that does not parse, or an option without effect.
-    """
-    cfg = open_config(path, args.cfg_options)
-    if args.data_root:
-        set_data_root(cfg, args.data_root)
-    if args.output_stride is not None:
-        from mmdeeplab.config.output_stride import set_output_stride
-
-        set_output_stride(cfg, args.output_stride)
-    cfg.launcher = args.launcher
-    return cfg
-
-
-def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
-    """Where logs and checkpoints go: ``--work-dir``, the config's, or ``work_dirs/NAME``."""
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
 
 
 def require_data(cfg: Config, *splits: str) -> None:

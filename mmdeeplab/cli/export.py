@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command, load_config
+from mmdeeplab.cli.common import add_config_options, command, config_options
+from mmdeeplab.config.load import load_config
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def export(args: argparse.Namespace) -> None:
     """Write, compare, keep; exit with 1 when the parity check is not passed."""
-    cfg = load_config(args.config, args)
+    cfg = load_config(args.config, config_options(args))
     checkpoint = find_checkpoint(args.checkpoint)
     from mmdeeplab.checkpoint.fine_tune import class_names
     from mmdeeplab.export.formats import FORMATS
@@ -76,7 +77,7 @@ def export(args: argparse.Namespace) -> None:
     from mmdeeplab.export.run import describe_network
     from mmdeeplab.export.run import export as make
     from mmdeeplab.export.samples import read_samples
-    from mmdeeplab.inference.predictor import load_segmentor
+    from mmdeeplab.inference.build import load_segmentor
     from mmdeeplab.models.analysis import input_channels
 
     FORMATS[args.format].module(args.format)  # what is missing is told before anything is loaded

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import load_config
-from mmdeeplab.weights.resolve import resolve
+from mmdeeplab.cli.common import config_options
+from mmdeeplab.inference.options import InferenceOptions
+from mmdeeplab.weights.resolve import Resolved
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
-
     from mmdeeplab.inference.images import Picture
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
@@ -49,52 +48,42 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def inference_options(args: argparse.Namespace) -> dict:
-    """What :func:`add_inference_options` has read, by name."""
-    names = ('tta', 'crf', 'mode', 'window', 'stride', 'blend', 'fast')
-    return {name: getattr(args, name) for name in names}
-
-
-def wrap_for_inference(cfg: Config, args: argparse.Namespace) -> None:
-    """Put what the options ask for around the network of ``cfg``."""
-    from mmdeeplab.inference.wrap import enable_crf, enable_tta, enable_windows
-
-    if args.tta:
-        enable_tta(cfg)
-    enable_windows(cfg, args.mode, args.window, args.stride, args.blend)
-    if args.crf:
-        enable_crf(cfg)
-
-
-def load_model(args: argparse.Namespace) -> tuple[Config, Path]:
-    """The config and the weights that ``args.model`` and ``args.checkpoint`` stand for.
-
-    Afterwards ``args.model`` is the config, and ``args.cfg_options`` starts with what makes it fit.
-
-    Raises:
-        UserError: As :func:`mmdeeplab.weights.resolve.resolve` and
-            :func:`mmdeeplab.cli.common.load_config`.
-    """
-    args.model, options, checkpoint = resolve(args.model, args.checkpoint)
-    args.cfg_options = [*options, *args.cfg_options]
-    return load_config(args.model, args), checkpoint
+def inference_options(args: argparse.Namespace) -> InferenceOptions:
+    """What :func:`add_inference_options` has read."""
+    return InferenceOptions(
+        tta=args.tta,
+        crf=args.crf,
+        mode=args.mode,
+        window=args.window,
+        stride=args.stride,
+        blend=args.blend,
+        fast=args.fast,
+    )
 
 
 def make_predictor(
-    cfg: Config,
-    checkpoint: Path,
     args: argparse.Namespace,
+    network: Resolved,
     keep_logits: bool,
     calibration: Iterable[Picture] = (),
 ) -> DeepLabPredictor:
-    """The network with what the options ask for around it, on ``args.device``."""
+    """The network with what the options ask for around it, on ``args.device``.
+
+    Args:
+        args: Options of :func:`add_inference_options` and every config's.
+        network: The config, what makes it fit, and its weights.
+        keep_logits: Whether results have scores.
+        calibration: Pictures by which int8 and bf16 are corrected.
+    """
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
+    settings = [*network.cfg_options, *args.cfg_options]
     return DeepLabPredictor(
-        cfg,
-        checkpoint,
+        network.config,
+        network.checkpoint,
         args.device,
         keep_logits=keep_logits,
         calibration=calibration,
-        **inference_options(args),
+        options=replace(config_options(args), cfg_options=settings),
+        **asdict(inference_options(args)),
     )

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command
-from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
+from mmdeeplab.cli.inference import add_inference_options, make_predictor
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.save_formats import CALIBRATION, KINDS
+from mmdeeplab.weights.resolve import Resolved, resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,14 +62,14 @@ def predict(args: argparse.Namespace) -> None:
     from mmdeeplab.inference.inputs import find_inputs, passed_over
 
     inputs, passed = find_inputs(args.input)
-    cfg, checkpoint = load_model(args)
+    network = resolve(args.model, args.checkpoint)
     from mmdeeplab.inference.files import readable, segment_files
     from mmdeeplab.inference.outputs import Outputs
 
     keep = bool({'prob', 'confidence'} & set(kinds))
     pictures = readable(inputs, CALIBRATED_BY) if args.fast in ('bf16', 'int8') else []
-    settings = what_predictions_depend_on(args, cfg, checkpoint, pictures)
-    predictor = make_predictor(cfg, checkpoint, args, keep, pictures)
+    predictor = make_predictor(args, network, keep, pictures)
+    settings = what_predictions_depend_on(args, network, predictor.cfg, pictures)
     outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
     failed = segment_files(predictor, inputs, outputs, args.batch_size, passed_over(passed))
     if failed:
@@ -77,22 +78,23 @@ def predict(args: argparse.Namespace) -> None:
 
 
 def what_predictions_depend_on(
-    args: argparse.Namespace, cfg: Config, checkpoint: Path, calibration: Sequence[np.ndarray]
+    args: argparse.Namespace, network: Resolved, cfg: Config, calibration: Sequence[np.ndarray]
 ) -> dict:
     """Weights, network, options and what int8 and bf16 were corrected by, kept beside the masks."""
+    from mmdeeplab.config.protocols import network_of
     from mmdeeplab.fileio.checksum import digest
 
-    network = repr((cfg.model.to_dict(), cfg.get('crf') if args.crf else None))
+    settings = repr((network_of(cfg).to_dict(), cfg.get('crf') if args.crf else None))
     return dict(
-        model=Path(args.model).name,
-        checkpoint_sha256=digest(checkpoint),
+        model=Path(network.config).name,
+        checkpoint_sha256=digest(network.checkpoint),
         tta=args.tta,
         crf=args.crf,
         windows=[args.mode, args.window, args.stride, args.blend],
         output_stride=args.output_stride,
-        cfg_options=args.cfg_options,
+        cfg_options=[*network.cfg_options, *args.cfg_options],
         fast=args.fast,
-        network_sha256=hashlib.sha256(network.encode()).hexdigest(),
+        network_sha256=hashlib.sha256(settings.encode()).hexdigest(),
         **({CALIBRATION: digest_of(calibration)} if calibration else {}),
     )
 

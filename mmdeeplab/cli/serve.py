@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command
-from mmdeeplab.cli.inference import add_inference_options, load_model, make_predictor
+from mmdeeplab.cli.inference import add_inference_options, make_predictor
 from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import Limits
+from mmdeeplab.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from mmdeeplab.serve.app import Service
@@ -68,7 +69,7 @@ def make_service(args: argparse.Namespace) -> Service:
     limits = Limits(args.max_megabytes, args.max_pixels, args.timeout)
     examples = from_folder(args.examples, limits) if args.examples else drawn()
     name = Path(args.model).stem
-    predictor = make_predictor(*load_model(args), args, False)
+    predictor = make_predictor(args, resolve(args.model, args.checkpoint), False)
     if predictor.bands != 3:
         raise UserError(
             f'serve takes photographs of 3 bands, this network {predictor.bands}: use predict'

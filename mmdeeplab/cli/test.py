@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import (
-    add_config_options,
-    command,
-    load_config,
-    require_data,
-    set_work_dir,
-)
-from mmdeeplab.cli.inference import add_inference_options, inference_options, wrap_for_inference
+from mmdeeplab.cli.common import add_config_options, command, config_options, require_data
+from mmdeeplab.cli.inference import add_inference_options, inference_options
+from mmdeeplab.config.load import load_config, transformed
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
@@ -24,6 +19,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from mmengine.model import BaseModel
 
+    from mmdeeplab.engine.evaluation_config import EvaluationOptions
     from mmdeeplab.engine.runner import DeepLabRunner
 
 
@@ -63,10 +59,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def test(args: argparse.Namespace) -> None:
     """Evaluate the config under every wished protocol; several make one table."""
-    cfg = load_config(args.config, args)
+    cfg = load_config(args.config, config_options(args))
     args.checkpoint = str(find_checkpoint(args.checkpoint))
-    set_work_dir(cfg, args)
-    cfg.load_from, cfg.resume = args.checkpoint, False
     if args.save_masks and not args.out:
         raise UserError('--save-masks needs --out DIR')
     if args.fast:
@@ -76,20 +70,15 @@ def test(args: argparse.Namespace) -> None:
 
         require_precision(args.fast, get_device())
     require_data(cfg, 'test')
-    measure(cfg, args)
     from mmengine import dist
 
-    from mmdeeplab.config.protocols import find_protocols, set_protocol
-    from mmdeeplab.engine.hooks.data_check import with_check
+    from mmdeeplab.config.protocols import find_protocols
 
-    with_check(cfg)
     names = find_protocols(cfg, args.protocol)
-    results = {}
-    for name in names:
-        one = copy.deepcopy(cfg)
-        set_protocol(one, name)
-        out = Path(args.out, *[name] * (len(names) > 1)) if args.out else None
-        results[name] = evaluate(one, args, name, out)
+    folders = {n: Path(args.out, *[n] * (len(names) > 1)) if args.out else None for n in names}
+    options = evaluation_options(args)
+    configs = {n: transformed(cfg, options.transforms(n, out)) for n, out in folders.items()}
+    results = {n: evaluate(configs[n], args, n, out) for n, out in folders.items()}
     if len(names) > 1 and dist.is_main_process():
         from mmdeeplab.evaluation.scores import compare, compare_scores
 
@@ -97,17 +86,23 @@ def test(args: argparse.Namespace) -> None:
         print(compare(results) if counted else compare_scores(results))
 
 
+def evaluation_options(args: argparse.Namespace) -> EvaluationOptions:
+    """What the options of this command are besides those of every config."""
+    from mmdeeplab.engine.evaluation_config import EvaluationOptions
+
+    return EvaluationOptions(
+        name=Path(args.config).stem,
+        checkpoint=args.checkpoint,
+        inference=inference_options(args),
+        work_dir=args.work_dir,
+        trimap=args.trimap,
+        boundary=args.boundary,
+        save_masks=args.save_masks,
+    )
+
+
 def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | None) -> dict:
     """Build the Runner, evaluate, write the report; return the result."""
-    wrap_for_inference(cfg, args)
-    cfg.bn_policy = None  # it is about training
-    if args.fast:
-        hook = dict(type='mmdeeplab.FastHook', fast=args.fast, keep_logits=args.crf)
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), hook]
-    if out:
-        from mmdeeplab.report.run import prepare
-
-        prepare(cfg, out, args.save_masks)
     from mmengine import dist
 
     from mmdeeplab.engine.runner import DeepLabRunner
@@ -162,32 +157,6 @@ def what_ran(model: BaseModel, allowed: bool | str) -> dict:
     return dict(fast=precision(names), fast_allowed=allowed, engines=names)
 
 
-def measure(cfg: Config, args: argparse.Namespace) -> None:
-    """Hand ``--trimap`` and ``--boundary`` to the metric.
-
-    Raises:
-        UserError: None of the config's metrics is ours, or a width is impossible.
-    """
-    wishes = dict(trimap=args.trimap, boundary=args.boundary)
-    wishes = {key: value for key, value in wishes.items() if value is not None}
-    if not wishes:
-        return
-    from mmdeeplab.evaluation import SegMetric
-    from mmdeeplab.evaluation.evaluator import seg_metric_configs
-
-    metrics = seg_metric_configs(cfg.test_evaluator)
-    if not metrics:
-        raise UserError(
-            "--trimap and --boundary need dict(type='mmdeeplab.SegMetric') in test_evaluator"
-        )
-    try:
-        SegMetric(**wishes)
-    except ValueError as error:
-        raise UserError(f'--{error}') from error
-    for metric in metrics:
-        metric.update(wishes)
-
-
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
     from mmdeeplab.fileio.checksum import digest
@@ -197,7 +166,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
         checkpoint=str(args.checkpoint),
         checkpoint_sha256=digest(args.checkpoint),
         output_stride=args.output_stride,
-        **inference_options(args) | ({'fast': result['fast']} if args.fast else {}),
+        **asdict(inference_options(args)) | ({'fast': result['fast']} if args.fast else {}),
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)

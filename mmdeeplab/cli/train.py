@@ -5,21 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import (
-    add_config_options,
-    command,
-    load_config,
-    require_data,
-    set_work_dir,
-)
+from mmdeeplab.cli.common import add_config_options, command, config_options, require_data
+from mmdeeplab.config.load import load_config, transformed
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+    from mmdeeplab.engine.training_config import TrainingOptions
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,38 +49,56 @@ def _parser() -> argparse.ArgumentParser:
 
 def train(args: argparse.Namespace) -> None:
     """Build the Runner of a config and train."""
-    cfg = load_config(args.config, args)
-    set_work_dir(cfg, args)
-    if args.amp:
-        cfg.optim_wrapper.type = 'mmdeeplab.AutocastOptimWrapper'
+    cfg = load_config(args.config, config_options(args))
     require_data(cfg, 'train', 'val')
+    cfg = transformed(cfg, training_options(args).transforms())
     from mmdeeplab.checkpoint.lock import training_lock
     from mmdeeplab.fileio.atomic import probe
 
     with ExitStack() as stack:
         if Path(cfg.work_dir).is_dir():
             stack.enter_context(training_lock(cfg.work_dir))
-        notices = resume(cfg, after_restart(cfg, args.resume))
+        checkpoint, notices = find_resume(cfg, after_restart(cfg, args.resume))
         probe(Path(cfg.work_dir))
         stack.enter_context(training_lock(cfg.work_dir))
-        run(cfg, args, notices)
+        run(cfg, args, checkpoint, notices)
 
 
-def run(cfg: Config, args: argparse.Namespace, notices: list[str]) -> None:
-    """Train by a config whose work dir is this process's own."""
-    preflight = dict(type='mmdeeplab.PreflightHook')
-    hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook != preflight]
-    cfg.custom_hooks = hooks if args.no_preflight else [*hooks, preflight]  # a dump has it already
+def training_options(args: argparse.Namespace) -> TrainingOptions:
+    """What the options of this command are besides those of every config."""
+    from mmdeeplab.engine.training_config import TrainingOptions
+
+    return TrainingOptions(
+        name=Path(args.config).stem,
+        work_dir=args.work_dir,
+        amp=args.amp,
+        check=not args.no_check,
+        preflight=not args.no_preflight,
+    )
+
+
+def run(cfg: Config, args: argparse.Namespace, checkpoint: str | None, notices: list[str]) -> None:
+    """Train by a config whose work dir is this process's own.
+
+    Args:
+        cfg: The config.
+        args: The options.
+        checkpoint: Where to go on from.
+        notices: What to tell the user about that.
+    """
+    from mmdeeplab.config.class_weight import with_class_weights
     from mmdeeplab.engine.distributed.lost_rank import explained
-    from mmdeeplab.engine.hooks.data_check import prepare_data, with_check
+    from mmdeeplab.engine.hooks.data_check import check_training_data
     from mmdeeplab.engine.runner import DeepLabRunner
     from mmdeeplab.engine.trackers import require_trackers
+    from mmdeeplab.engine.training_config import with_resume
 
     require_trackers(cfg)
-    with_check(cfg)
-    data_notice = prepare_data(cfg, args.cfg_options, check=not args.no_check)
-    runner = DeepLabRunner.from_cfg(cfg)
-    for notice in [data_notice, *notices]:
+    data = check_training_data(cfg, args.cfg_options)
+    weigh = partial(with_class_weights, weights=data.weights)
+    go_on = partial(with_resume, checkpoint=checkpoint)
+    runner = DeepLabRunner.from_cfg(transformed(cfg, [weigh, go_on]))
+    for notice in [data.notice, *notices]:
         runner.logger.info(notice)
     runner.logger.info(f'training {Path(args.config).stem}; everything goes to {runner.work_dir}')
     with explained(runner):
@@ -108,26 +124,24 @@ def after_restart(cfg: Config, request: str | None) -> str | None:
     return 'auto' if job and job == os.environ.get('TORCHELASTIC_RUN_ID') else request
 
 
-def resume(cfg: Config, request: str | None) -> list[str]:
-    """Set the checkpoint to go on from; return what to tell the user.
+def find_resume(cfg: Config, request: str | None) -> tuple[str | None, list[str]]:
+    """The checkpoint to go on from, None to start afresh, and what to tell the user.
 
     Raises:
         UserError: There is nothing to resume, and the request was not "auto".
     """
     if request is None:
-        return []
+        return None, []
     if request not in ('latest', 'auto'):
         if not is_regular(request, 'checkpoint'):
             raise UserError(f'--resume: no checkpoint at {request}')
-        cfg.resume, cfg.load_from = True, request
-        return [f'resuming from {request}']
+        return request, [f'resuming from {request}']
     from mmdeeplab.checkpoint.find import best_of, newest_valid
 
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     path, damaged, reason = newest_valid(cfg.work_dir, hook.get('out_dir'))
     if path is not None:
-        cfg.resume, cfg.load_from = True, str(path)
-        return [*damaged, *([reason] if reason else []), f'resuming from {path}']
+        return str(path), [*damaged, *([reason] if reason else []), f'resuming from {path}']
     best = [f'{path} can be named: --resume FILE' for path in best_of(cfg.work_dir)]
     if request == 'latest' or damaged:
         raise UserError(
@@ -140,7 +154,7 @@ def resume(cfg: Config, request: str | None) -> list[str]:
                 ]
             )
         )
-    return [*best, f'nothing to resume in {cfg.work_dir}: starting afresh']
+    return None, [*best, f'nothing to resume in {cfg.work_dir}: starting afresh']
 
 
 main = command(_parser, train)

@@ -1,6 +1,7 @@
 """``class_weight='auto'`` in a config: noted when it is read, filled in before training."""
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mmdeeplab.errors import UserError
@@ -12,16 +13,16 @@ METHODS = {'auto': 'median frequency', 'auto-effective': 'effective number'}
 _WISHES = 'auto_class_weight'
 
 
-def set_aside(cfg: 'Config') -> None:
-    """Note which losses want ``class_weight='auto'`` and leave them without weights.
+def note_auto_weights(cfg: 'Config') -> 'Config':
+    """``cfg`` with a note of the losses of ``class_weight='auto'``, which are without weights.
 
-    So every command can build the model; training fills them in (:func:`fill_in`).
+    So every command can build the model; training fills them in (:func:`with_class_weights`).
 
     Raises:
         UserError: The word is none of :data:`METHODS`.
     """
-    wishes = {}
-    for path, loss in _losses(cfg.get('model'), 'model'):
+    changed, wishes = copy.deepcopy(cfg), {}
+    for path, loss in _losses(changed.get('model'), 'model'):
         wish = loss['class_weight']
         if isinstance(wish, str) and wish.startswith('auto'):
             if wish not in METHODS:
@@ -29,10 +30,11 @@ def set_aside(cfg: 'Config') -> None:
             wishes[path] = wish
             loss['class_weight'] = None
         elif wish is not None:
-            _same_number(cfg, path, wish)
+            _same_number(changed, path, wish)
             _weigh(loss, wish)
     if wishes:
-        cfg[_WISHES] = wishes
+        changed[_WISHES] = wishes
+    return changed
 
 
 def _same_number(cfg: 'Config', path: str, weights: object) -> None:
@@ -62,13 +64,19 @@ def wanted(cfg: 'Config') -> dict[str, str]:
     return dict(cfg.get(_WISHES, {}))
 
 
-def fill_in(cfg: 'Config', weights: dict[str, list[float]]) -> None:
-    """Give each loss that wants them the weights of its method."""
-    wishes = wanted(cfg)
-    for path, loss in _losses(cfg.get('model'), 'model'):
+def with_class_weights(cfg: 'Config', weights: Mapping[str, list[float]]) -> 'Config':
+    """``cfg``, whose losses of ``class_weight='auto'`` have numbers.
+
+    Args:
+        cfg: A config of :func:`note_auto_weights`.
+        weights: One number a class, by method of :data:`METHODS`.
+    """
+    changed, wishes = copy.deepcopy(cfg), wanted(cfg)
+    for path, loss in _losses(changed.get('model'), 'model'):
         if path in wishes:
             _weigh(loss, weights[wishes[path]])
-    cfg.pop(_WISHES, None)
+    changed.pop(_WISHES, None)
+    return changed
 
 
 def _weigh(loss: dict, weights: object) -> None:

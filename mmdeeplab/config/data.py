@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,16 @@ def is_voc_folder(node: Mapping[str, Any]) -> bool:
     return name.rpartition('.')[2] == 'VOCFolderDataset'
 
 
-def set_data_root(cfg: Config, root: str) -> None:
-    """Point every data set at ``root``."""
-    found = list(datasets(cfg, *SPLITS))
+def with_data_root(cfg: Config, root: str) -> Config:
+    """``cfg`` with every data set at the folder ``root``.
+
+    Raises:
+        UserError: No data set has a folder.
+    """
+    changed = copy.deepcopy(cfg)
+    found = list(datasets(changed, *SPLITS))
     if not found:
         raise UserError('--data-root: no data set of this config has a data_root')
     for dataset in found:
         dataset.data_root = root
+    return changed

@@ -5,6 +5,7 @@ Masks become class ids with 255 for void as they are loaded
 what they are told to ignore instead is a setting of the data sets.
 """
 
+import copy
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,8 @@ Found = list[tuple[str, MutableMapping[str, Any], str]]
 """Dotted path of a setting, the dict that holds it, and its key there."""
 
 
-def unify_ignore_index(cfg: 'Config') -> None:
-    """Let every part of a config follow the ``ignore_index`` and ``reduce_zero_label`` it names.
+def unify_ignore_index(cfg: 'Config') -> 'Config':
+    """``cfg``, every part of which follows the ``ignore_index`` and ``reduce_zero_label`` it names.
 
     Named once, in a data set, head, loss, transform or metric, they hold for all; a data set that
     names its own keeps it. Behind the loading 255 is written, which is what void is there. Doing it
@@ -31,10 +32,11 @@ def unify_ignore_index(cfg: 'Config') -> None:
     Raises:
         UserError: Two places name two values.
     """
-    data = [node for role in SPLITS for node in datasets(cfg, role) if is_voc_folder(node)]
+    changed = copy.deepcopy(cfg)
+    data = [node for node in datasets(changed, *SPLITS) if is_voc_folder(node)]
     if not data:
-        return
-    found = list(_settings((), cfg._cfg_dict, (KEY, REDUCE, *FILLS)))
+        return changed
+    found = list(_settings((), changed._cfg_dict, (KEY, REDUCE, *FILLS)))
     for key, usual in ((KEY, IGNORE_INDEX), (REDUCE, False)):
         value = _one_value([entry for entry in found if entry[2] == key], usual)
         for node in data if value is not None else []:
@@ -44,6 +46,7 @@ def unify_ignore_index(cfg: 'Config') -> None:
         elsewhere = not any(settings is node for node in data)
         if key != REDUCE and elsewhere and settings[key] in void:
             settings[key] = IGNORE_INDEX
+    return changed
 
 
 def _one_value(found: Found, usual: object) -> Any:

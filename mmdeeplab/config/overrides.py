@@ -1,11 +1,83 @@
-"""Values of ``--cfg-options``: data, never code."""
+"""``--cfg-options``: values that are data, never code, merged into a config."""
 
 import ast
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 
+from mmdeeplab.config.validate import check_options
 from mmdeeplab.errors import UserError
+
+LENGTHS = ('max_iters', 'max_epochs')
+
+
+def merge_options(
+    cfg: Config, options: Sequence[str], helpers: Mapping[str, object] | None = None
+) -> Config:
+    """``cfg`` with ``KEY=VALUE`` options; schedules follow a changed length of ``train_cfg``.
+
+    Args:
+        cfg: A config as its files have it.
+        options: ``KEY=VALUE`` texts.
+        helpers: Variables of the files that are no keys.
+
+    Raises:
+        UserError: A key that does not exist, or a value that cannot be merged.
+    """
+    values = parse_options(options)
+    check_options(cfg, values, helpers or {})
+    merged = copy.deepcopy(cfg)
+    values = _choose_length(merged, values)
+    before = dict(merged.get('train_cfg') or {})
+    try:
+        merged.merge_from_dict(values)
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(f'--cfg-options {" ".join(options)}: {error}') from error
+    for length in LENGTHS:
+        after = (merged.get('train_cfg') or {}).get(length)
+        if isinstance(after, int) and before.get(length) != after:
+            _follow(merged, before.get(length), after, values)
+    return merged
+
+
+def _choose_length(cfg: Config, values: dict) -> dict:
+    """Options with ``train_cfg.by_epoch`` where they give the length that ``cfg`` does not have.
+
+    Intervals of ``cfg`` that count the other length are taken out.
+
+    Raises:
+        UserError: They give two lengths.
+    """
+    given = [key for key in LENGTHS if f'train_cfg.{key}' in values]
+    if len(given) == 2:
+        raise UserError('--cfg-options: a run has train_cfg.max_iters or train_cfg.max_epochs')
+    old = cfg.get('train_cfg') or {}
+    if not given or given[0] in old:
+        return values
+    old.pop('val_interval', None)  # it counted the other
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if hook.get('by_epoch') is None:
+        hook.pop('interval', None)  # and this, too; without it the hook follows validation
+    return {'train_cfg.by_epoch': given == ['max_epochs'], **values}
+
+
+def _follow(cfg: Config, before: int | None, after: int, given: dict) -> None:
+    """Let what was tied to the old length of a run follow the new one.
+
+    A schedule's ``end`` that was the run's stays the run's. Intervals of validation and
+    checkpoints are shortened to the run, so that every run is evaluated and saved.
+    """
+    schedulers = cfg.get('param_scheduler') or []
+    for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
+        if before is not None and scheduler.get('end') == before:
+            scheduler['end'] = after
+    loop = cfg.train_cfg
+    if 'train_cfg.val_interval' not in given and loop.get('val_interval'):
+        loop.val_interval = min(loop.val_interval, after)
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if 'default_hooks.checkpoint.interval' not in given and hook.get('interval'):
+        hook['interval'] = min(hook['interval'], after)
 
 
 def parse_options(options: Sequence[str]) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """Named ways to evaluate: how images are loaded and padded (``protocols`` of a config)."""
 
+import copy
+
 from mmengine.config import Config, ConfigDict
 
 from mmdeeplab.errors import UserError
@@ -34,17 +36,24 @@ def configured_protocol(cfg: Config) -> str:
     return CUSTOM
 
 
-def set_protocol(cfg: Config, name: str) -> None:
-    """Evaluate ``cfg`` under one of its protocols; "custom" leaves it as it is."""
+def with_protocol(cfg: Config, name: str) -> Config:
+    """``cfg``, evaluated under one of its protocols; under "custom" as it is."""
+    changed = copy.deepcopy(cfg)
     if name != CUSTOM:
-        protocol = cfg.protocols[name]
-        cfg.test_dataloader.dataset.pipeline = protocol.pipeline
-        preprocessor(cfg).test_size = tuple(protocol.test_size)
+        protocol = changed.protocols[name]
+        changed.test_dataloader.dataset.pipeline = protocol.pipeline
+        preprocessor(changed).test_size = tuple(protocol.test_size)
+    return changed
 
 
 def preprocessor(cfg: Config) -> ConfigDict:
     """The network's preprocessor, which its wrappers hold inside."""
+    return network_of(cfg).data_preprocessor
+
+
+def network_of(cfg: Config) -> ConfigDict:
+    """The network itself, inside the wrappers of several scales, windows and a CRF."""
     model = cfg.model
     while 'module' in model:
         model = model.module
-    return model.data_preprocessor
+    return model

@@ -88,9 +88,9 @@ class DeepLabRunner(Runner):
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'DeepLabRunner':
-        unify_ignore_index(cfg)
+        unified = unify_ignore_index(cfg)
         with building('the run'):
-            return super().from_cfg(cfg)
+            return super().from_cfg(unified)
 
     # Environment and log
 

@@ -7,29 +7,24 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.model import BaseModel
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.config.load import open_config
-from mmdeeplab.errors import UserError
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.finite import refuse_logits
+from mmdeeplab.inference.build import load_segmentor, make_config
 from mmdeeplab.inference.foreground import two_classes
 from mmdeeplab.inference.images import Picture, as_rgb, read_picture, swapped
+from mmdeeplab.inference.options import InferenceOptions
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.inference.sliding import SlidingWindows
-from mmdeeplab.inference.wrap import crf_of, enable_tta, enable_windows
+from mmdeeplab.inference.wrap import crf_of
 from mmdeeplab.models.analysis import input_channels
-from mmdeeplab.models.load import load_weights
-from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
-from mmdeeplab.weights.resolve import find_checkpoint, resolve
 
 
 class DeepLabPredictor:
@@ -64,6 +59,10 @@ class DeepLabPredictor:
             the first one that is segmented.
         allow_tf32: Whether NVIDIA's GPUs may round the factors of float32 products to TF32, in the
             whole process; without it the config's ``env_cfg.allow_tf32``, else PyTorch's default.
+        options: Settings of a config that is read here.
+
+    Attributes:
+        cfg: The config of the network that was built, scales and windows around it.
 
     Raises:
         UserError: No such file, weights that do not fit, no such device.
@@ -85,22 +84,14 @@ class DeepLabPredictor:
         fast: bool | str = False,
         calibration: Iterable[Picture] = (),
         allow_tf32: bool | None = None,
+        options: ConfigOptions = ConfigOptions(),
     ) -> None:
-        if isinstance(model, Config):
-            if checkpoint is None:
-                raise UserError('a config needs a checkpoint')
-            cfg = Config(model.to_dict())  # the caller's stays as it is
-            weights = find_checkpoint(str(checkpoint))
-        else:
-            wish = None if checkpoint is None else str(checkpoint)
-            name, options, weights = resolve(str(model), wish)
-            cfg = open_config(name, options)
+        use = InferenceOptions(tta, crf, mode, window, stride, blend, fast)
+        cfg, weights = make_config(model, checkpoint, options, use)
         in_config = (cfg.get('env_cfg') or {}).get('allow_tf32')
         set_tf32(in_config if allow_tf32 is None else allow_tf32)
         self.crf = crf_of(cfg) if crf else None
-        if tta:
-            enable_tta(cfg)
-        enable_windows(cfg, mode, window, stride, blend)
+        self.cfg = cfg
         self.model, loaded = load_segmentor(cfg, weights, device)
         self.bands = input_channels(unwrap(self.model))
         self.keep_logits = not fast if keep_logits is None else keep_logits
@@ -157,26 +148,6 @@ class DeepLabPredictor:
         kept = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
         logits = two_classes(sample.seg_logits.data.float()).cpu().numpy() if kept else None
         return Segmentation(as_rgb(picture), labels, self.classes, self.palette, logits)
-
-
-def load_segmentor(
-    cfg: Config, checkpoint: str | Path, device: str | None = None
-) -> tuple[BaseModel, dict]:
-    """Build the network of ``cfg`` (also a wrapped one), fill it, set it to eval.
-
-    Returns:
-        The network and the checkpoint.
-
-    Raises:
-        UserError: The weights do not fit, or there is no such device.
-    """
-    init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(replace_losses(cfg.model)[0])
-    loaded = load_weights(model, checkpoint)
-    try:
-        return model.to(device or get_device()).eval(), loaded
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f'--device {device}: {str(error).splitlines()[0]}') from error
 
 
 @torch.no_grad()

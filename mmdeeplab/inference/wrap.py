@@ -1,5 +1,7 @@
 """What stands around a network when it is used: several scales, windows, a CRF."""
 
+import copy
+
 from mmengine.config import Config
 
 from mmdeeplab.config.protocols import preprocessor
@@ -7,23 +9,23 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference.crf import PUBLISHED, DenseCRF, build_crf, require_pydensecrf
 
 
-def enable_tta(cfg: Config) -> None:
-    """Wrap the network for multi-scale and flipped inference."""
+def with_tta(cfg: Config) -> Config:
+    """``cfg`` with its network wrapped for multi-scale and flipped inference."""
     wrapper = cfg.get('tta_model') or dict(type='mmdeeplab.MultiScaleFlip')
-    _wrap(cfg, **wrapper)
+    return _wrapped(cfg, **wrapper)
 
 
-def enable_windows(
+def with_windows(
     cfg: Config,
     mode: str = 'auto',
     window: int | None = None,
     stride: int | None = None,
     blend: str = 'hann',
-) -> None:
-    """Wrap the network so that large images are cut into windows.
+) -> Config:
+    """``cfg`` with its network wrapped so that large images are cut into windows.
 
     Args:
-        cfg: The config; its model is wrapped.
+        cfg: A config.
         mode: ``whole``, ``slide``, ``bands``, or ``auto``: see
             :class:`mmdeeplab.inference.sliding.SlidingWindows`.
         window: Side in pixels; what the config pads to without it.
@@ -36,8 +38,9 @@ def enable_windows(
     if mode in ('auto', 'whole') and (window or stride):
         raise UserError(f'--window and --stride need --mode slide or bands, not {mode}')
     if mode == 'whole':
-        return
-    size = preprocessor(cfg)
+        return cfg
+    changed = copy.deepcopy(cfg)
+    size = preprocessor(changed)
     padded = zip(size.get('test_size') or size['size'], size['size'], strict=True)
     sides = (window,) * 2 if window else tuple(map(max, padded))
     steps = (stride,) * 2 if stride else tuple(max(side * 2 // 3, 1) for side in sides)
@@ -49,7 +52,7 @@ def enable_windows(
     if mode != 'auto':
         size.test_size = sides  # a window is padded to its own size, not to an image's
     options = dict(mode=mode, window=sides, stride=steps, blend=blend)
-    _wrap(cfg, type='mmdeeplab.SlidingWindows', **options)
+    return _wrapped(changed, type='mmdeeplab.SlidingWindows', **options)
 
 
 def crf_of(cfg: Config) -> DenseCRF:
@@ -68,13 +71,20 @@ def crf_of(cfg: Config) -> DenseCRF:
     return crf
 
 
-def enable_crf(cfg: Config) -> None:
-    """Put the config's dense CRF behind the network."""
+def with_crf(cfg: Config) -> Config:
+    """``cfg`` with its dense CRF behind the network.
+
+    Raises:
+        UserError: As :func:`crf_of`.
+    """
     crf_of(cfg)
-    _wrap(cfg, type='mmdeeplab.CRFRefined', crf=cfg.crf)
+    return _wrapped(cfg, type='mmdeeplab.CRFRefined', crf=cfg.crf)
 
 
-def _wrap(cfg: Config, **wrapper: object) -> None:
-    cfg.model = dict(**wrapper, module=cfg.model)
+def _wrapped(cfg: Config, **wrapper: object) -> Config:
+    """``cfg`` with a wrapper's config around that of its network."""
+    changed = copy.deepcopy(cfg)
+    changed.model = dict(**wrapper, module=changed.model)
     # MMEngine hands a config's helper of this name to a wrapper, which replaces the network's own.
-    cfg.pop('data_preprocessor', None)
+    changed.pop('data_preprocessor', None)
+    return changed

@@ -1,10 +1,12 @@
 """What ``tools/test.py --out`` adds to an evaluation: hooks before it, the page after it."""
 
+import copy
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdeeplab.config.transforms import with_hooks
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
 from mmdeeplab.report.page import write_report
 from mmdeeplab.report.pictures import draw_examples
@@ -14,23 +16,24 @@ SERVER_FOLDER = Path('results/VOC2012/Segmentation/comp6_test_cls')
 WIDTHS = (1, 2, 3, 5, 8, 12, 20, 40)  # pixels; the bands of the page's boundary curve
 
 
-def prepare(cfg: Config, out: Path, save_masks: str | None = None) -> None:
-    """Add the hooks and measures of a report to a config.
+def with_report(cfg: Config, out: Path, save_masks: str | None = None) -> Config:
+    """``cfg`` with the hooks and measures of a report.
 
     Args:
-        cfg: Changed in place. Bands and Boundary IoU that it sets itself stay.
+        cfg: A config. Bands and Boundary IoU that it sets itself stay.
         out: The folder of the report.
         save_masks: 'plain' (OUT/masks), 'voc' (folders of VOC's test server) or None.
     """
-    metrics = seg_metric_configs(cfg.test_evaluator)
+    changed = copy.deepcopy(cfg)
+    metrics = seg_metric_configs(changed.test_evaluator)
     hooks = [dict(type='mmdeeplab.PictureHook', out=str(out / 'pictures'))] if metrics else []
     if save_masks:
         folder = out / (SERVER_FOLDER if save_masks == 'voc' else 'masks')
         hooks.append(dict(type='mmdeeplab.MaskHook', out=str(folder)))
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
     for metric in metrics:
         metric.setdefault('trimap', WIDTHS)
         metric.setdefault('boundary', True)
+    return with_hooks(changed, *hooks)
 
 
 def report(runner: Runner, out: Path, metrics: dict) -> None:

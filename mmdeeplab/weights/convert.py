@@ -6,6 +6,7 @@ import importlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
@@ -116,18 +117,18 @@ def choose_config(
     Returns:
         Its file, the config, and the settings.
     """
-    from mmdeeplab.config.load import open_config
-    from mmdeeplab.config.output_stride import set_output_stride
+    from mmdeeplab.config.load import load_config, transformed
+    from mmdeeplab.config.options import ConfigOptions
+    from mmdeeplab.config.transforms import with_settings
     from mmdeeplab.weights.provenance import config_options
 
     local = Path('configs', f'{named or DEFAULT}.py')
     config = request.config or str(local if local.is_file() else CONFIGS / local.name)
-    cfg = open_config(config, request.cfg_options)
-    if request.output_stride is not None:
-        set_output_stride(cfg, request.output_stride)
+    wanted = ConfigOptions(request.cfg_options, output_stride=request.output_stride)
+    cfg = load_config(config, wanted)
     options = config_options(arrays, table, cfg)
     if request.config is None:
-        cfg.merge_from_dict(options)
+        cfg = transformed(cfg, [partial(with_settings, values=options)])
     return config, cfg, options
 
 

@@ -12,7 +12,7 @@ from mmdeeplab.datasets.check.faults import ERROR, FAULTS
 from mmdeeplab.datasets.check.report import Report, examine
 from mmdeeplab.datasets.image_io import read_image
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
-from mmdeeplab.engine.hooks.data_check import prepare_data
+from mmdeeplab.engine.hooks.data_check import check_training_data
 from mmdeeplab.errors import UserError
 
 BOTH = pytest.mark.parametrize('split', ['train', 'val'])
@@ -47,7 +47,7 @@ def found(report: Report, fault: str, name: str) -> list:
 def test_the_folder_is_sound_before_it_is_broken(root: Path) -> None:
     report = examine(config(root), ('train', 'val', 'test'))
     assert report.problems == []
-    assert 'checked in' in prepare_data(config(root))
+    assert 'checked in' in check_training_data(config(root)).notice
     assert len(load_all(root, 'train')) == 4
 
 
@@ -61,14 +61,14 @@ def test_found_before_the_first_step(root: Path, row: Row, split: str) -> None:
     assert found(report, row.fault, name), report.problems
     if FAULTS[row.fault].severity == ERROR:
         with pytest.raises(UserError) as error:
-            prepare_data(config(root))
+            check_training_data(config(root))
         assert name in str(error.value)
         assert f'[{row.fault}]' in str(error.value)
         assert f'tools/check_dataset.py CONFIG --data-root {root}' in str(error.value)
         assert '\n' not in str(error.value)
     else:
         assert not report.errors
-        assert row.fault in prepare_data(config(root))
+        assert row.fault in check_training_data(config(root)).notice
 
 
 @BOTH
@@ -104,9 +104,9 @@ def test_a_repeated_line_scores_twice_but_may_train_twice(root: Path, split: str
 def test_train_and_val_of_one_list_is_a_leak(root: Path) -> None:
     cfg = config(root, split='val')
     with pytest.raises(UserError, match=r'val\.txt|train and val read the same list'):
-        prepare_data(cfg)
+        check_training_data(cfg)
     cfg.check_data = dict(allow=['leak'])
-    assert 'leak' in prepare_data(cfg)
+    assert 'leak' in check_training_data(cfg).notice
 
 
 @pytest.mark.slow

@@ -11,8 +11,9 @@ from robustness.mini import CONFIG, OPTIONS, call, draw
 
 from mmdeeplab.cli import check_dataset, train
 from mmdeeplab.cli import test as test_command
-from mmdeeplab.config.load import open_config
-from mmdeeplab.engine.hooks.data_check import with_check
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.engine.hooks.data_check import with_data_check
 
 EMA = "custom_hooks=[{'type':'EMAHook'}]"
 DROPPED = ['custom_hooks=[]', 'custom_hooks=None', EMA]
@@ -20,7 +21,9 @@ DROPPED = ['custom_hooks=[]', 'custom_hooks=None', EMA]
 
 @pytest.fixture(scope='module')
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return random_checkpoint(open_config(CONFIG, OPTIONS), tmp_path_factory.mktemp('weights'))
+    return random_checkpoint(
+        load_config(CONFIG, ConfigOptions(OPTIONS)), tmp_path_factory.mktemp('weights')
+    )
 
 
 @pytest.fixture
@@ -51,8 +54,8 @@ def test_data_are_checked_without_the_hooks_of_our_configs(
 @pytest.mark.parametrize('kind', ['DataCheckHook', 'mmdeeplab.DataCheckHook'])
 def test_a_check_that_is_there_is_not_made_twice(kind: str) -> None:
     cfg = Config(dict(custom_hooks=[dict(type='EMAHook'), dict(type=kind)]))
-    with_check(cfg)
-    assert [hook.type for hook in cfg.custom_hooks] == ['EMAHook', kind]
+    hooks = with_data_check(cfg).custom_hooks
+    assert [hook.type for hook in hooks] == ['EMAHook', kind]
 
 
 def test_a_negative_number_of_processes_is_a_sentence(data: Path) -> None:

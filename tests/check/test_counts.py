@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from tools_conftest import CONFIG, SMALL
 
 from mmdeeplab.cli import train as train_command
-from mmdeeplab.config.class_weight import fill_in, set_aside, wanted
+from mmdeeplab.config.class_weight import note_auto_weights, wanted, with_class_weights
 from mmdeeplab.datasets.check.class_frequency import Counts
 from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.datasets.check.sample import count_colours, count_ids
@@ -109,11 +109,11 @@ def model_config(wish: object) -> Config:
 
 def test_auto_reaches_every_loss_and_no_other_command() -> None:
     cfg = model_config('auto-effective')
-    set_aside(cfg)
+    cfg = note_auto_weights(cfg)
     paths = ['model.decode_head.loss_decode', 'model.auxiliary_head.0.loss_decode.1']
     assert wanted(cfg) == dict.fromkeys(paths, 'auto-effective')
     assert cfg.model.decode_head.loss_decode.class_weight is None
-    fill_in(cfg, {'auto-effective': [1.0, 2.0]})
+    cfg = with_class_weights(cfg, {'auto-effective': [1.0, 2.0]})
     assert cfg.model.auxiliary_head[0].loss_decode[1].class_weight == [1.0, 2.0]
     assert cfg.model.decode_head.loss_decode.class_weight == [1.0, 2.0]
     assert wanted(cfg) == {}
@@ -121,14 +121,14 @@ def test_auto_reaches_every_loss_and_no_other_command() -> None:
 
 def test_a_wrong_word_is_named() -> None:
     with pytest.raises(UserError, match=r"decode_head\.loss_decode.*'automatic'.*auto-effective"):
-        set_aside(model_config('automatic'))
+        note_auto_weights(model_config('automatic'))
 
 
 @pytest.mark.parametrize('wish', ['auto', [0.5, 2.0, 1.0]])
 def test_the_loss_is_pytorchs_weighted_mean_over_labelled_pixels(wish: object) -> None:
     cfg = model_config(wish)
-    set_aside(cfg)
-    fill_in(cfg, {'auto': [0.5, 2.0, 1.0]})
+    cfg = note_auto_weights(cfg)
+    cfg = with_class_weights(cfg, {'auto': [0.5, 2.0, 1.0]})
     loss = MODELS.build(dict(cfg.model.decode_head.loss_decode, _scope_='mmseg'))
     logits = torch.randn(2, 3, 5, 7, dtype=torch.float64)
     labels = torch.randint(0, 3, (2, 5, 7))
@@ -155,4 +155,4 @@ def test_weights_are_one_a_class(count: int) -> None:
     cfg = model_config([1.0] * count)
     cfg.model.decode_head.num_classes = 21
     with pytest.raises(UserError, match=rf'class_weight has {count} weights, .*num_classes is 21'):
-        set_aside(cfg)
+        note_auto_weights(cfg)

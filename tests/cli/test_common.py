@@ -11,8 +11,10 @@ from mmengine.config import Config
 from places import ROOT
 
 from mmdeeplab.cli.common import sentence
-from mmdeeplab.config.data import set_data_root
-from mmdeeplab.config.load import open_config, override
+from mmdeeplab.config.data import with_data_root
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.config.overrides import merge_options
 from mmdeeplab.errors import UserError
 
 
@@ -26,7 +28,7 @@ def test_data_root_reaches_every_data_set_also_inside_wrappers() -> None:
     cfg.train_dataloader.dataset = dict(
         type='ConcatDataset', datasets=[inner, dict(type='RepeatDataset', dataset=inner)]
     )
-    set_data_root(cfg, '/elsewhere')
+    cfg = with_data_root(cfg, '/elsewhere')
     datasets = cfg.train_dataloader.dataset.datasets
     assert datasets[0].data_root == datasets[1].dataset.data_root == '/elsewhere'
     assert cfg.val_dataloader.dataset.data_root == '/elsewhere'
@@ -37,7 +39,7 @@ def test_the_schedule_follows_a_changed_length() -> None:
     cfg = config()
     cfg.param_scheduler[0].end = 30000
     cfg.default_hooks.checkpoint.interval = 3000
-    override(cfg, ['train_cfg.max_iters=200'])
+    cfg = merge_options(cfg, ['train_cfg.max_iters=200'])
     assert cfg.param_scheduler[0].end == 200
     assert cfg.train_cfg.val_interval == 200
     assert cfg.default_hooks.checkpoint.interval == 200
@@ -45,9 +47,9 @@ def test_the_schedule_follows_a_changed_length() -> None:
 
 def test_intervals_that_are_given_stay() -> None:
     cfg = config()
-    override(cfg, ['train_cfg.max_iters=200', 'train_cfg.val_interval=50'])
+    cfg = merge_options(cfg, ['train_cfg.max_iters=200', 'train_cfg.val_interval=50'])
     assert cfg.train_cfg.val_interval == 50
-    override(cfg, ['train_cfg.max_iters=60000'])
+    cfg = merge_options(cfg, ['train_cfg.max_iters=60000'])
     assert cfg.train_cfg.val_interval == 50
 
 
@@ -61,9 +63,11 @@ def test_intervals_that_are_given_stay() -> None:
 )
 def test_options_choose_epochs(options: list[str]) -> None:
     name = 'deeplabv3plus_xception_voc'
-    assert open_config(name, options).train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=3)
+    assert load_config(name, ConfigOptions(options)).train_cfg == dict(
+        type='EpochBasedTrainLoop', max_epochs=3
+    )
     more = [*options, 'train_cfg.val_interval=2']
-    assert open_config(name, more).train_cfg.val_interval == 2
+    assert load_config(name, ConfigOptions(more)).train_cfg.val_interval == 2
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_an_interval_does_not_change_its_unit(hook: dict, kept: int | None) -> N
     """Iterations of the base are no epochs; without an interval is saved whenever is validated."""
     cfg = config()
     cfg.default_hooks.checkpoint.update(hook)
-    override(cfg, ['train_cfg.max_epochs=300'])
+    cfg = merge_options(cfg, ['train_cfg.max_epochs=300'])
     assert cfg.default_hooks.checkpoint.get('interval') == kept
 
 
@@ -91,7 +95,7 @@ def test_an_interval_does_not_change_its_unit(hook: dict, kept: int | None) -> N
 def test_what_is_left_out_does_not_stop_the_schedule(plan: Any, hooks: dict | None) -> None:
     cfg = config()
     cfg.param_scheduler, cfg.default_hooks, cfg.train_cfg.val_interval = plan, hooks, None
-    override(cfg, ['train_cfg.max_iters=20'])
+    cfg = merge_options(cfg, ['train_cfg.max_iters=20'])
     found = cfg.param_scheduler or []
     assert all(s['end'] == 20 for s in ([found] if isinstance(found, dict) else found))
 
@@ -113,10 +117,10 @@ def test_a_child_chooses_epochs(tmp_path: Path, text: str, works: bool) -> None:
     path.write_text(f'_base_ = {str(base)!r}\ntrain_cfg = {text}\n')
     if works:
         loop = dict(type='EpochBasedTrainLoop', max_epochs=3)
-        assert open_config(str(path)).train_cfg == loop
+        assert load_config(str(path)).train_cfg == loop
         return
     with pytest.raises(UserError, match=r'train_cfg has .*max_iters.*write for epochs'):
-        open_config(str(path))
+        load_config(str(path))
 
 
 @pytest.mark.parametrize(
@@ -133,12 +137,12 @@ def test_a_child_chooses_epochs(tmp_path: Path, text: str, works: bool) -> None:
 )
 def test_impossible_lengths_are_named(options: list[str]) -> None:
     with pytest.raises(UserError, match=r'train_cfg(\.| has).*max_'):
-        open_config('deeplabv3plus_xception_voc', options)
+        load_config('deeplabv3plus_xception_voc', ConfigOptions(options))
 
 
 def test_values_are_parsed() -> None:
     cfg = config()
-    override(cfg, ['model.backbone.multi_grid=(1,2,4)', 'model.neck.separable=False'])
+    cfg = merge_options(cfg, ['model.backbone.multi_grid=(1,2,4)', 'model.neck.separable=False'])
     assert cfg.model.backbone.multi_grid == (1, 2, 4)
     assert cfg.model.neck.separable is False
 
@@ -146,7 +150,7 @@ def test_values_are_parsed() -> None:
 @pytest.mark.parametrize('option', ['nonsense', 'model.type.deeper=1'])
 def test_options_that_cannot_be_merged_are_named(option: str) -> None:
     with pytest.raises(UserError, match=option.split('=')[0]):
-        override(config(), [option])
+        merge_options(config(), [option])
 
 
 def test_a_workers_error_is_still_one_sentence() -> None:

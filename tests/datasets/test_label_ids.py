@@ -174,14 +174,14 @@ def test_void_is_named_once_and_holds_everywhere(place: str) -> None:
     cfg = small()
     cfg.merge_from_dict({place: 0})
     for _ in range(2):
-        unify_ignore_index(cfg)
+        cfg = unify_ignore_index(cfg)
         assert void_of(cfg) == ({0}, {VOID})
 
 
 def test_all_places_may_say_the_same() -> None:
     cfg = small()
     cfg.merge_from_dict(dict.fromkeys(PLACES, 0) | {'model.data_preprocessor.seg_pad_val': 0})
-    unify_ignore_index(cfg)
+    cfg = unify_ignore_index(cfg)
     assert void_of(cfg) == ({0}, {VOID})
 
 
@@ -198,7 +198,7 @@ def test_places_that_disagree_are_named(place: str) -> None:
 def test_data_sets_may_have_rules_of_their_own() -> None:
     cfg = small()
     cfg.merge_from_dict({PLACES[0]: 0, PLACES[1]: 3})
-    unify_ignore_index(cfg)
+    cfg = unify_ignore_index(cfg)
     assert (cfg.train_dataloader.dataset.ignore_index, cfg.val_dataloader.dataset.ignore_index) == (
         0,
         3,
@@ -209,11 +209,11 @@ def test_data_sets_may_have_rules_of_their_own() -> None:
 def test_reduce_zero_label_holds_for_all(key: str) -> None:
     cfg = small()
     cfg[key].dataset.reduce_zero_label = True
-    unify_ignore_index(cfg)
+    cfg = unify_ignore_index(cfg)
     assert all(cfg[f'{r}_dataloader'].dataset.reduce_zero_label for r in ('train', 'val', 'test'))
 
 
 def test_nothing_is_said_nothing_changes() -> None:
     cfg = small()
-    unify_ignore_index(cfg)
+    cfg = unify_ignore_index(cfg)
     assert cfg.to_dict() == small().to_dict()

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -42,22 +42,22 @@ def shrink() -> None:
     """Let every config that a command opens train two steps of two crops of 33 pixels."""
     from mmengine.config import Config
 
-    from mmdeeplab.cli import common
+    from mmdeeplab.config import overrides
 
-    read = common.open_config
+    merge = overrides.merge_options
 
-    def tiny(path: str, options: Sequence[str] = ()) -> Config:
-        cfg = read(path, options)
+    def tiny(cfg: Config, options: Sequence[str], helpers: Mapping[str, object]) -> Config:
+        cfg = merge(cfg, options, helpers)
         if 'train_dataloader' in cfg:
-            common.override(cfg, TINY)
+            cfg = merge(cfg, TINY)
             for step in cfg.train_dataloader.dataset.pipeline:
                 if 'crop_size' in step:
                     step.crop_size = (33, 33)
         if 'max_iters' in cfg.get('train_cfg', {}):
-            common.override(cfg, ['train_cfg.max_iters=2'])
+            cfg = merge(cfg, ['train_cfg.max_iters=2'])
         return cfg
 
-    common.open_config = tiny
+    overrides.merge_options = tiny
 
 
 def forked(action: Callable[[], int | None], said: Path) -> int:

@@ -16,7 +16,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from places import ROOT
 
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.engine.trackers import with_backends
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.losses.replace import OTHER_TARGETS, WHY
@@ -32,7 +33,7 @@ def read(tmp_path: Path) -> Callable[[Block], Config]:
         path = tmp_path / 'my_config.py'
         path.write_text(f'_base_ = {str(BASE)!r}\n{block.text}')
         init_default_scope('mmseg')
-        return open_config(str(path))
+        return load_config(str(path))
 
     return config
 
@@ -97,5 +98,5 @@ def test_the_page_has_every_tracker() -> None:
 
 
 def test_a_tracker_on_the_command_line() -> None:
-    cfg = open_config(str(BASE), ['vis_backends.0.type=TensorboardVisBackend'])
+    cfg = load_config(str(BASE), ConfigOptions(['vis_backends.0.type=TensorboardVisBackend']))
     assert cfg.vis_backends == [dict(type='TensorboardVisBackend')]

@@ -96,7 +96,8 @@ def understand_python(first: str, rest: list[str]) -> None:
 
 def check_configs(args: argparse.Namespace) -> argparse.Namespace:
     """Configs of ours that are named are there, and take the options given."""
-    from mmdeeplab.config.load import open_config
+    from mmdeeplab.config.load import load_config
+    from mmdeeplab.config.options import ConfigOptions
 
     for value in vars(args).values():
         path = value if isinstance(value, str) else ''
@@ -104,7 +105,7 @@ def check_configs(args: argparse.Namespace) -> argparse.Namespace:
             assert (ROOT / path).is_file(), f'{path} is missing'
             if path.startswith('configs/'):
                 options = [o for o in getattr(args, 'cfg_options', None) or [] if '...' not in o]
-                open_config(str(ROOT / path), options)
+                load_config(str(ROOT / path), ConfigOptions(options))
     return args
 
 

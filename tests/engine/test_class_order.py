@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.checkpoint.class_order import by_name, in_order, require_order
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
@@ -49,9 +50,11 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config(work: Path, data: str) -> Config:
     options = ['num_workers=0', 'persistent_workers=False', f'dataset.data_root={work / data}']
-    return open_config(
+    return load_config(
         str(ROOT / 'configs' / f'{NAME}.py'),
-        [f'{split}_dataloader.{o}' for split in ('train', 'val', 'test') for o in options],
+        ConfigOptions(
+            [f'{split}_dataloader.{o}' for split in ('train', 'val', 'test') for o in options]
+        ),
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from mmdeeplab.config.data import set_data_root
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine import FastHook
 from mmdeeplab.engine.hooks import accelerate
@@ -27,8 +27,7 @@ def test_the_training_split_corrects_lower_precision_alone(
 ) -> None:
     monkeypatch.setattr(accelerate, 'PICTURES', 2)
     generate(tmp_path / 'voc', MiniVoc(train=5, val=1, size=48), quiet=True)
-    cfg = open_config(CONFIG, SPLIT)
-    set_data_root(cfg, str(tmp_path / 'voc'))
+    cfg = load_config(CONFIG, ConfigOptions(SPLIT, data_root=str(tmp_path / 'voc')))
     names = (tmp_path / 'voc' / 'ImageSets' / 'Segmentation' / 'train.txt').read_text().split()
     files = [tmp_path / 'voc' / 'JPEGImages' / f'{names[i]}.jpg' for i in (0, 2)]
     expected = [cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files]

@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from PIL import Image
 from places import ROOT
 
-from mmdeeplab.config.protocols import configured_protocol, find_protocols, set_protocol
+from mmdeeplab.config.protocols import configured_protocol, find_protocols, with_protocol
 from mmdeeplab.datasets.transforms.scale import CentreCrop
 from mmdeeplab.errors import UserError
 
@@ -40,7 +40,7 @@ def load(name: str, folder: Path) -> dict:
     Image.fromarray(label).save(folder / 'm.png')
     init_default_scope('mmseg')
     cfg = Config.fromfile(VOC)
-    set_protocol(cfg, name)
+    cfg = with_protocol(cfg, name)
     return Compose(cfg.test_dataloader.dataset.pipeline)(
         dict(
             img_path=str(folder / 'a.png'),
@@ -93,16 +93,16 @@ def test_other_settings_are_called_custom() -> None:
     cfg = Config.fromfile(VOC)
     cfg.model.data_preprocessor.test_size = (321, 321)
     assert find_protocols(cfg, None) == ['custom']
-    set_protocol(cfg, 'custom')
+    cfg = with_protocol(cfg, 'custom')
     assert cfg.model.data_preprocessor.test_size == (321, 321)
-    set_protocol(cfg, 'short-512')
+    cfg = with_protocol(cfg, 'short-512')
     assert find_protocols(cfg, None) == ['short-512']
 
 
 def test_a_protocol_reaches_the_network_inside_wrappers() -> None:
     cfg = Config.fromfile(VOC)
     cfg.model = dict(type='mmdeeplab.MultiScaleFlip', module=cfg.model)
-    set_protocol(cfg, 'short-512')
+    cfg = with_protocol(cfg, 'short-512')
     assert cfg.model.module.data_preprocessor.test_size == (1, 1)
     assert configured_protocol(cfg) == 'short-512'
 

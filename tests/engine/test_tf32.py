@@ -11,7 +11,8 @@ from robustness.tiny import tiny_runner
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
 
 CONFIG = 'lraspp_mobilenetv3-small_voc'
@@ -40,7 +41,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mmseg.registry import MODELS
 
     init_default_scope('mmseg')
-    cfg = open_config(CONFIG, [])
+    cfg = load_config(CONFIG)
     path = tmp_path_factory.mktemp('weights') / 'w.pth'
     torch.save(dict(state_dict=unwrap(MODELS.build(cfg.model)).state_dict()), path)
     return path
@@ -50,7 +51,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize('by', ['argument', 'config', 'both'])
 def test_a_predictor_sets_it(allowed: bool, by: str, weights: Path) -> None:
     """Its argument goes before the config."""
-    cfg = Config(open_config(CONFIG, []).to_dict())
+    cfg = Config(load_config(CONFIG).to_dict())
     if by != 'argument':
         cfg.env_cfg['allow_tf32'] = allowed if by == 'config' else not allowed
     argument = None if by == 'config' else allowed
@@ -59,11 +60,11 @@ def test_a_predictor_sets_it(allowed: bool, by: str, weights: Path) -> None:
 
 
 def test_the_key_is_checked() -> None:
-    cfg = open_config(CONFIG, ['env_cfg.allow_tf32=False'])
+    cfg = load_config(CONFIG, ConfigOptions(['env_cfg.allow_tf32=False']))
     assert cfg.env_cfg.allow_tf32 is False
     for option, words in (
         ('env_cfg.allow_tf32=no', "env_cfg.allow_tf32 must be one of None, True, False, got 'no'"),
         ('env_cfg.alow_tf32=True', 'did you mean allow_tf32'),
     ):
         with pytest.raises(UserError, match=words):
-            open_config(CONFIG, [option])
+            load_config(CONFIG, ConfigOptions([option]))

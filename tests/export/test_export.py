@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmdeeplab.cli.export import FORMAT_NAMES, main
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.fall_back import fall_back
@@ -23,7 +24,7 @@ from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.parity import TOLERANCES, ParityReport, Tolerance, faults
 from mmdeeplab.export.run import ExportSpec, describe_network, export
 from mmdeeplab.export.samples import Sample, of_every_parity, read_samples
-from mmdeeplab.inference.predictor import load_segmentor
+from mmdeeplab.inference.build import load_segmentor
 from mmdeeplab.models.backbones import mobilenet_v2
 from mmdeeplab.models.backbones.resnet_layers import SamePool
 from mmdeeplab.models.layers.same_conv import SameConv2d
@@ -49,7 +50,7 @@ def _short() -> None:
 
 @pytest.fixture(scope='module')
 def cfg() -> Config:
-    return open_config(CONFIG, OPTIONS)
+    return load_config(CONFIG, ConfigOptions(OPTIONS))
 
 
 @pytest.fixture(scope='module')
@@ -179,7 +180,7 @@ def test_a_foreground_of_one_channel(
 ) -> None:
     head = dict(num_classes=2, out_channels=1, threshold=0.3)
     options = [f'model.decode_head.{key}={value}' for key, value in head.items()]
-    cfg = open_config(CONFIG, [*OPTIONS, *options])
+    cfg = load_config(CONFIG, ConfigOptions([*OPTIONS, *options]))
     checkpoint = random_checkpoint(cfg, tmp_path_factory.mktemp('weights'))
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
     plain = [Sample(sample.name, sample.picture) for sample in samples]  # masks are of 21 classes
@@ -306,7 +307,9 @@ def test_what_is_missing_is_named() -> None:
 
 
 def test_a_config_without_data_is_named(data: Path) -> None:
-    bare = open_config(CONFIG, ['test_dataloader=None', 'test_cfg=None', 'test_evaluator=None'])
+    bare = load_config(
+        CONFIG, ConfigOptions(['test_dataloader=None', 'test_cfg=None', 'test_evaluator=None'])
+    )
     with pytest.raises(UserError, match=f'{data}: the config has no test data set'):
         read_samples(bare, data, 3, 21)
 

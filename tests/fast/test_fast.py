@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.predict import main
 from mmdeeplab.cli.test import what_ran
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.accelerate import FastSegmentor, accelerate, engines, engines_used
 from mmdeeplab.inference.accelerate.calibrate import Calibration, best_range, byte_error
@@ -78,7 +79,7 @@ def no_gradients() -> Iterator[None]:
 
 def config(name: str, side: int = 65) -> Config:
     options = [f'model.data_preprocessor.test_size=({side},{side})'] if name == SMALL else []
-    return open_config(str(ROOT / f'configs/{name}.py'), options)
+    return load_config(str(ROOT / f'configs/{name}.py'), ConfigOptions(options))
 
 
 def build(cfg: Config) -> EncoderDecoder:

@@ -14,7 +14,8 @@ from PIL import Image
 from places import ROOT
 
 from mmdeeplab import DeepLabPredictor
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
 from mmdeeplab.inference.files import done, segment_files
@@ -30,7 +31,9 @@ SIDE = 65
 @pytest.fixture(scope='module')
 def cfg() -> Config:
     options = [f'model.data_preprocessor.test_size=({SIDE},{SIDE})']
-    return open_config(str(ROOT / 'configs/lraspp_mobilenetv3-small_voc.py'), options)
+    return load_config(
+        str(ROOT / 'configs/lraspp_mobilenetv3-small_voc.py'), ConfigOptions(options)
+    )
 
 
 @pytest.fixture(scope='module')

@@ -10,7 +10,7 @@ from places import ROOT
 from torch import nn
 from torch.nn import functional as F
 
-from mmdeeplab.config.output_stride import set_output_stride
+from mmdeeplab.config.output_stride import with_output_stride
 from mmdeeplab.models.decode_heads import ASPPV2Head
 
 
@@ -45,8 +45,7 @@ def config() -> Config:
 
 
 def test_rates_follow_the_output_stride() -> None:
-    cfg = config()
-    set_output_stride(cfg, 16)
+    cfg = with_output_stride(config(), 16)
     assert cfg.model.decode_head.rates == (3, 6, 9, 12)
 
 

@@ -1,14 +1,13 @@
 """Slips of the fingers in keys of configs, in options and in names of classes."""
 
-import argparse
 import random
 import string
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmdeeplab.cli.common import load_config
-from mmdeeplab.config.load import quiet_imports
+from mmdeeplab.config.load import load_config, quiet_imports
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
 from robustness import Outcome
@@ -93,11 +92,8 @@ def mistype(word: str) -> str:
 
 def refusal(config: Path, options: list[str]) -> str | None:
     """The sentence by which a config is refused; None when it is accepted."""
-    args = argparse.Namespace(
-        cfg_options=options, data_root=None, output_stride=None, launcher='none'
-    )
     try:
-        load_config(str(config), args)
+        load_config(str(config), ConfigOptions(options))
     except UserError as error:
         return str(error)
     except Exception as error:

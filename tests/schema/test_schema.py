@@ -1,6 +1,5 @@
 """Keys, options and classes that do not exist are refused; what exists passes."""
 
-import argparse
 import json
 import random
 import re
@@ -16,7 +15,8 @@ from places import ROOT
 from robustness import typos
 from tools_conftest import SMALL
 
-from mmdeeplab.cli.common import load_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.config.registered import arguments
 from mmdeeplab.errors import UserError, edits, nearest
 
@@ -25,10 +25,7 @@ MINI = ROOT / 'configs/deeplabv3plus_xception_mini-voc.py'
 
 
 def load(path: Path, *options: str) -> object:
-    args = argparse.Namespace(
-        cfg_options=list(options), data_root=None, output_stride=None, launcher='none'
-    )
-    return load_config(str(path), args)
+    return load_config(str(path), ConfigOptions(options))
 
 
 class ToBase(FCNHead):

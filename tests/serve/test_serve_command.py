@@ -20,7 +20,8 @@ pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
 from test_http import ask, encoded
 
 from mmdeeplab.cli.serve import is_loopback, main
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.examples import MOST, from_folder
 from mmdeeplab.serve.limits import Limits
@@ -33,7 +34,9 @@ OPTIONS = ['--cfg-options', f'model.data_preprocessor.test_size=({SIDE},{SIDE})'
 
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return random_checkpoint(open_config(CONFIG, OPTIONS[1:]), tmp_path_factory.mktemp('weights'))
+    return random_checkpoint(
+        load_config(CONFIG, ConfigOptions(OPTIONS[1:])), tmp_path_factory.mktemp('weights')
+    )
 
 
 def test_it_answers_as_the_predictor_does_and_ends_quietly(
@@ -63,7 +66,9 @@ def test_it_answers_as_the_predictor_does_and_ends_quietly(
         _, errors = server.communicate(timeout=60)
     assert server.returncode == 0
     assert 'Traceback' not in errors
-    result = DeepLabPredictor(open_config(CONFIG, OPTIONS[1:]), checkpoint, 'cpu')(data)
+    result = DeepLabPredictor(load_config(CONFIG, ConfigOptions(OPTIONS[1:])), checkpoint, 'cpu')(
+        data
+    )
     mask = np.array(Image.open(io.BytesIO(base64.b64decode(answer['mask']))))
     assert len(result.areas) > 1
     assert np.array_equal(mask, result.labels)

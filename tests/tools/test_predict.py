@@ -16,8 +16,8 @@ def test_masks_are_what_evaluation_predicts(
     """Also: an unreadable file is named at the end, and the others are done."""
     from mmengine.config import Config
 
-    from mmdeeplab.config.load import override
-    from mmdeeplab.inference.predictor import load_segmentor
+    from mmdeeplab.config.overrides import merge_options
+    from mmdeeplab.inference.build import load_segmentor
 
     folder = tmp_path / 'in'
     folder.mkdir()
@@ -32,8 +32,7 @@ def test_masks_are_what_evaluation_predicts(
     assert done.returncode == 2
     assert '3 of 4 inputs' in done.stdout
     assert 'page.jpg' in done.stderr
-    cfg = Config.fromfile(CONFIG)
-    override(cfg, SMALL)
+    cfg = merge_options(Config.fromfile(CONFIG), SMALL)
     model, _ = load_segmentor(cfg, trained['work'] / 'iter_4.safetensors')
     for name in names:
         size = Image.open(folder / f'{name}.jpg').size

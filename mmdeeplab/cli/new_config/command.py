@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.check_dataset import read_map
-from mmdeeplab.cli.common import command, load_config
+from mmdeeplab.cli.common import command
 from mmdeeplab.command_names import tool
-from mmdeeplab.config.load import quiet_imports
+from mmdeeplab.config.load import load_config, quiet_imports
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
@@ -47,7 +47,6 @@ def _parser() -> argparse.ArgumentParser:
         '--map', nargs='+', default=[], metavar='OLD=NEW', help='--mend: ids of grey values'
     )
     parser.add_argument('--force', action='store_true', help='replace what an earlier call wrote')
-    parser.set_defaults(cfg_options=[], data_root=None, output_stride=None, launcher='none')
     return parser
 
 
@@ -86,7 +85,7 @@ def new_config(args: argparse.Namespace) -> None:
     print(about)
     tell(layout, network, plan, bool(weights))
     print(f'wrote {out}' + (f' and {beside}' if beside.exists() else ''))
-    check(out, args)
+    check(out)
 
 
 def require_free(out: Path, beside: Path, force: bool) -> None:
@@ -146,7 +145,7 @@ def tell(layout: Layout, network: Network, plan: Plan, pretrained: bool) -> None
         print('random weights to start with; --weights FILE of any other task needs far less time')
 
 
-def check(out: Path, args: argparse.Namespace) -> None:
+def check(out: Path) -> None:
     """Check the data as training does, and count the classes.
 
     Raises:
@@ -155,7 +154,7 @@ def check(out: Path, args: argparse.Namespace) -> None:
     from mmdeeplab.datasets.check.report import examine
     from mmdeeplab.datasets.check.text import sentence, summary
 
-    cfg = load_config(str(out), args)
+    cfg = load_config(str(out))
     report = examine(cfg, ('train', 'val'))
     show(report)
     print(summary(report))

@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from mmengine import dist
 from mmengine.config import Config
@@ -12,7 +13,8 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.command_names import tool
-from mmdeeplab.config.class_weight import fill_in, wanted
+from mmdeeplab.config.class_weight import wanted
+from mmdeeplab.config.transforms import replaced
 from mmdeeplab.datasets.check.report import Report, allowed_kinds, examine
 from mmdeeplab.datasets.check.sources import sources
 from mmdeeplab.datasets.check.text import sentence, summary
@@ -21,28 +23,35 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.registry import HOOKS
 
 
-def prepare_data(cfg: Config, options: Sequence[str] = (), check: bool = True) -> str:
-    """Check the data that a training reads, and give ``class_weight='auto'`` its numbers.
+class CheckedData(NamedTuple):
+    """What is known of the data of a training.
+
+    Attributes:
+        notice: What to tell the user.
+        weights: By method of :data:`mmdeeplab.config.class_weight.METHODS`, one number a class;
+            those that the config's losses want.
+    """
+
+    notice: str
+    weights: dict[str, list[float]]
+
+
+def check_training_data(cfg: Config, options: Sequence[str] = ()) -> CheckedData:
+    """Check the data that a training reads, and count its classes for ``class_weight='auto'``.
 
     Args:
-        cfg: The config; its losses are changed. ``check_data=False`` in it skips the check,
-            ``check_data.allow`` names kinds of error to let pass.
+        cfg: The config. ``check_data=False`` in it skips the check, ``check_data.allow`` names
+            kinds of error to let pass.
         options: ``--cfg-options`` of the command, to be repeated in the one that lists all.
-        check: False as ``check_data=False``.
-
-    Returns:
-        What to tell the user.
 
     Raises:
         UserError: The data has an error; the same sentence on every rank.
     """
-    if not check:
-        cfg.check_data = False
     join_ranks(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}))
     wishes = wanted(cfg)
     checked = cfg.get('check_data', True) is not False
     if not checked and not wishes:
-        return 'data: not checked'
+        return CheckedData('data: not checked', {})
     splits = ('train', 'val') if checked else ('train',)
 
     def act(beat: Callable[[], None]) -> dict:
@@ -54,20 +63,20 @@ def prepare_data(cfg: Config, options: Sequence[str] = (), check: bool = True) -
         return dict(notice=notice, weights=weights)
 
     outcome = on_first_rank(act)
-    fill_in(cfg, outcome['weights'])
-    return str(outcome['notice'])
+    return CheckedData(str(outcome['notice']), outcome['weights'])
 
 
-def with_check(cfg: Config) -> None:
-    """Let the data be checked where ``custom_hooks`` has other hooks in the place of ours."""
+def with_data_check(cfg: Config) -> Config:
+    """``cfg`` with the check of the data, also where ``custom_hooks`` has other hooks than ours."""
     hooks = list(cfg.get('custom_hooks') or [])
-    own = (DataCheckHook, DataCheckHook.__name__, f'mmdeeplab.{DataCheckHook.__name__}')
-    if all(hook.get('type') not in own for hook in hooks if isinstance(hook, dict)):
-        cfg.custom_hooks = [dict(type=own[-1]), *hooks]
+    names = (DataCheckHook, DataCheckHook.__name__, f'mmdeeplab.{DataCheckHook.__name__}')
+    if any(hook.get('type') in names for hook in hooks if isinstance(hook, dict)):
+        return cfg
+    return replaced(cfg, 'custom_hooks', [dict(type=names[-1]), *hooks])
 
 
 def require_sound(cfg: Config, splits: tuple[str, ...]) -> str:
-    """Check the data of some splits, as :func:`prepare_data` does for training."""
+    """Check the data of some splits, as :func:`check_training_data` does for training."""
     if cfg.get('check_data', True) is False:
         return 'data: not checked'
     return str(on_first_rank(lambda beat: _examine(cfg, splits, (), beat, True)[1]))

@@ -1,0 +1,101 @@
+"""The config of an evaluation: what its options change before anything is built."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmdeeplab.config.protocols import with_protocol
+from mmdeeplab.config.transforms import Transform, with_hooks, with_settings, with_work_dir
+from mmdeeplab.engine.hooks.data_check import with_data_check
+from mmdeeplab.errors import UserError
+from mmdeeplab.evaluation import SegMetric
+from mmdeeplab.evaluation.evaluator import seg_metric_configs
+from mmdeeplab.inference.options import InferenceOptions
+from mmdeeplab.inference.wrap import with_crf
+from mmdeeplab.report.run import with_report
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What a person may ask of an evaluation besides the options of every config.
+
+    Attributes:
+        name: Of the config; the work dir is called so where nobody names one.
+        checkpoint: The file of the weights.
+        inference: How the network is used.
+        work_dir: The place of logs.
+        trimap: Widths in pixels of the bands around borders in which is scored, too.
+        boundary: Boundary IoU: True, or its width as a part of the diagonal.
+        save_masks: ``'plain'``, ``'voc'``, or None.
+    """
+
+    name: str
+    checkpoint: str
+    inference: InferenceOptions
+    work_dir: str | None = None
+    trimap: Sequence[int] | None = None
+    boundary: bool | float | None = None
+    save_masks: str | None = None
+
+    def transforms(self, protocol: str, out: Path | None = None) -> list[Transform]:
+        """What the options do to a config, in this order.
+
+        Args:
+            protocol: One of the config's, or ``custom`` for what is configured.
+            out: The folder of the report.
+        """
+        # The policy of BatchNorm is about training: here the layers are the checkpoint's.
+        weights = dict(load_from=self.checkpoint, resume=False, bn_policy=None)
+        transforms: list[Transform] = [
+            partial(with_work_dir, work_dir=self.work_dir, name=self.name),
+            partial(with_settings, values=weights),
+            partial(with_measures, trimap=self.trimap, boundary=self.boundary),
+            with_data_check,
+            partial(with_protocol, name=protocol),
+            *self.inference.transforms(),
+        ]
+        if self.inference.crf:
+            transforms.append(with_crf)
+        if self.inference.fast:
+            transforms.append(partial(with_fast_engine, options=self.inference))
+        if out:
+            transforms.append(partial(with_report, out=out, save_masks=self.save_masks))
+        return transforms
+
+
+def with_fast_engine(cfg: Config, options: InferenceOptions) -> Config:
+    """``cfg`` with the hook that evaluates by the fastest engine."""
+    hook = dict(type='mmdeeplab.FastHook', fast=options.fast, keep_logits=options.crf)
+    return with_hooks(cfg, hook)
+
+
+def with_measures(
+    cfg: Config, trimap: Sequence[int] | None, boundary: bool | float | None
+) -> Config:
+    """``cfg``, whose metric also scores bands around borders and Boundary IoU.
+
+    Raises:
+        UserError: None of the config's metrics is ours, or a width is impossible.
+    """
+    asked = dict(trimap=trimap, boundary=boundary)
+    given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+    if not given:
+        return cfg
+    changed = copy.deepcopy(cfg)
+    metrics = seg_metric_configs(changed.test_evaluator)
+    if not metrics:
+        raise UserError(
+            "--trimap and --boundary need dict(type='mmdeeplab.SegMetric') in test_evaluator"
+        )
+    try:
+        SegMetric(**given)
+    except ValueError as error:
+        raise UserError(f'--{error}') from error
+    for metric in metrics:
+        metric.update(given)
+    return changed

@@ -1,0 +1,69 @@
+"""The config of a network in use, and the network with its weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import BaseModel
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.config.transforms import apply
+from mmdeeplab.errors import UserError
+from mmdeeplab.inference.options import InferenceOptions
+from mmdeeplab.models.load import load_weights
+from mmdeeplab.models.losses import replace_losses
+from mmdeeplab.weights.resolve import find_checkpoint, resolve
+
+
+def make_config(
+    model: str | Path | Config,
+    checkpoint: str | Path | None,
+    options: ConfigOptions,
+    use: InferenceOptions,
+) -> tuple[Config, Path]:
+    """The config of a network with what ``use`` puts around it, and the file of its weights.
+
+    Args:
+        model: As :class:`DeepLabPredictor` takes it.
+        checkpoint: Its weights.
+        options: Settings of a config that is read here. One that is given is the caller's to check.
+        use: How the network is used.
+
+    Raises:
+        UserError: No such config or weights, or options for a config that is read already.
+    """
+    name = None if checkpoint is None else str(checkpoint)
+    if not isinstance(model, Config):
+        config, settings, weights = resolve(str(model), name)
+        options = replace(options, cfg_options=[*settings, *options.cfg_options])
+        return load_config(config, options, use.transforms()), weights
+    if name is None:
+        raise UserError('a config needs a checkpoint')
+    if options != ConfigOptions():
+        raise UserError('options go with the path or name of a config; this one is read already')
+    own = Config(model.to_dict())  # the caller's stays as it is, whatever is built from it
+    return apply(own, use.transforms()), find_checkpoint(name)
+
+
+def load_segmentor(
+    cfg: Config, checkpoint: str | Path, device: str | None = None
+) -> tuple[BaseModel, dict]:
+    """Build the network of ``cfg`` (also a wrapped one), fill it, set it to eval.
+
+    Returns:
+        The network and the checkpoint.
+
+    Raises:
+        UserError: The weights do not fit, or there is no such device.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    model = MODELS.build(replace_losses(cfg.model)[0])
+    loaded = load_weights(model, checkpoint)
+    try:
+        return model.to(device or get_device()).eval(), loaded
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f'--device {device}: {str(error).splitlines()[0]}') from error
