@@ -1,5 +1,6 @@
 """A profile of our steps with all hooks and the loader, as a training runs them."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from benchmarks.gpu import trace
 from benchmarks.gpu.job import Job
 from benchmarks.gpu.steps import BF16, FP32
 from benchmarks.gpu.training import data
-from mmdeeplab.config.data import set_data_root
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.config.transforms import with_settings
 from mmdeeplab.engine.runner import DeepLabRunner
 
 GAPS = 0.05  # of a step, at most
@@ -78,10 +80,16 @@ def train(job: Job, way: tuple[str, ...], hook: ProfileHook) -> None:
     if not job.tiny:
         workers = [f'num_workers={WORKERS}', 'persistent_workers=True']
         options += [f'train_dataloader.{one}' for one in workers]
-    cfg = open_config(SMALL if job.tiny else XCEPTION, options)
-    set_data_root(cfg, str(data(job, 500)))
-    cfg.work_dir, cfg.log_level = f'{hook.file}.work', 'ERROR'
-    cfg.default_hooks.checkpoint.interval = 10 * length
+    settings = {
+        'work_dir': f'{hook.file}.work',
+        'log_level': 'ERROR',
+        'default_hooks.checkpoint.interval': 10 * length,
+    }
+    cfg = load_config(
+        SMALL if job.tiny else XCEPTION,
+        ConfigOptions(options, data_root=str(data(job, 500))),
+        [partial(with_settings, values=settings)],
+    )
     runner = DeepLabRunner.from_cfg(cfg)
     runner.register_hook(hook)
     runner.train()

@@ -20,7 +20,9 @@ from benchmarks import networks
 from benchmarks.case import Skip, Work
 from benchmarks.cases.train import CLASSES, VOID, target
 from benchmarks.gpu.job import Job
-from mmdeeplab.config.load import open_config
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.config.transforms import with_settings
 from mmdeeplab.engine.runner import DeepLabRunner
 
 BF16 = 'optim_wrapper.type=mmdeeplab.AutocastOptimWrapper'
@@ -45,8 +47,9 @@ def ours(
     batch, side = shape(job)
     options = [BF16 if amp else FP32, f'channels_last={channels_last}', 'bn_policy=train']
     options += [f'model.data_preprocessor.size=({side},{side})']
-    cfg = open_config(config, options)
-    cfg.work_dir, cfg.log_level = str(job.folder / f'runner-{time.monotonic_ns()}'), 'ERROR'
+    work_dir = str(job.folder / f'runner-{time.monotonic_ns()}')
+    settings = partial(with_settings, values=dict(work_dir=work_dir, log_level='ERROR'))
+    cfg = load_config(config, ConfigOptions(options), [settings])
     counted = macs(MODELS.build(cfg.model), side)
     base = memory(job)
     runner = DeepLabRunner.from_cfg(cfg)
