@@ -110,7 +110,7 @@ def trained(args: argparse.Namespace) -> Trained | None:
 def store(path: Path, name: str, case: dict) -> None:
     """Put one case into the file of results; the others stay."""
     from benchmarks.page import read
-    from mmdeeplab.fileio.whole_files import placing
+    from mmdeeplab.fileio.atomic import placing
 
     results = read(path) if path.is_file() else dict(cases={})
     results['command'] = shlex.join(['python', '-m', 'benchmarks', *sys.argv[1:]])
@@ -128,7 +128,7 @@ def table(args: argparse.Namespace) -> None:
     if args.out is None:
         print(text, end='')
         return
-    from mmdeeplab.fileio.whole_files import placing
+    from mmdeeplab.fileio.atomic import placing
 
     with placing(args.out) as beside:
         beside.write_text(text, encoding='utf-8')

@@ -17,8 +17,8 @@ from mmdeeplab import __version__
 from mmdeeplab.config.read import chain
 from mmdeeplab.config.shipped import HOME
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.checksum import digest
-from mmdeeplab.fileio.whole_files import placing
 
 Runner = Callable[[Run, Settings, Path], dict]
 

@@ -14,7 +14,7 @@ from benchmarks.gpu.page import page
 from benchmarks.gpu.pieces import Piece
 from benchmarks.gpu.process import alone
 from mmdeeplab.errors import UserError
-from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.fileio.atomic import placing
 
 RESULTS, PAGE, ENDED = 'results.json', 'gpu.md', 'ended.json'
 SHORTEST = 15.0  # seconds; in less no piece gets anywhere

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mmdeeplab.checkpoint.mismatch import describe
+from mmdeeplab.checkpoint.mismatch import COUNTER, describe
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 
 MIN_BACKBONE = 0.9  # share of the backbone's tensors that must fit
 BACKBONE = 'backbone.'
-COUNTER = 'num_batches_tracked'
 RGB = 3
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+COUNTER = 'num_batches_tracked'  # of BatchNorm: weights without it fit, since nothing reads it
 SHOWN = 12  # offenders of one kind that an error spells out
 
 

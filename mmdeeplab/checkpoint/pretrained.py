@@ -10,12 +10,12 @@ from torch import nn
 
 from mmdeeplab.checkpoint.key_prefixes import unwrapped
 from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights
+from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.errors import UserError
 
 # What may be left over: the classifiers of networks trained on ImageNet. Nothing may be missing
 # but counters, which training does not read.
 CLASSIFIERS = ('fc.', 'head.', 'classifier.', 'last_linear.')
-COUNTER = 'num_batches_tracked'
 
 
 class PretrainedSpec(NamedTuple):

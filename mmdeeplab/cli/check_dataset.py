@@ -59,7 +59,7 @@ def check_dataset(args: argparse.Namespace) -> None:
     show(report)
     if args.json:
         from mmdeeplab.datasets.check.text import as_json
-        from mmdeeplab.fileio.whole_files import placing
+        from mmdeeplab.fileio.atomic import placing
 
         with placing(Path(args.json)) as partial:
             partial.write_text(json.dumps(as_json(report), indent=2) + '\n')

@@ -29,7 +29,7 @@ def compare_runs(args: argparse.Namespace) -> None:
     from mmdeeplab.config.load import quiet_imports
 
     quiet_imports()
-    from mmdeeplab.fileio.whole_files import placing
+    from mmdeeplab.fileio.atomic import placing
     from mmdeeplab.report.compare import compare, read_metrics, render
     from mmdeeplab.report.compare_page import build_comparison
 

@@ -120,7 +120,7 @@ def show(row: Checkpoint, cache: Cache) -> None:
 
 def get(row: Checkpoint, cache: Cache, args: argparse.Namespace) -> None:
     """Bring a checkpoint into the cache; only its path goes to standard output."""
-    from mmdeeplab.fileio.whole_files import placing
+    from mmdeeplab.fileio.atomic import placing
     from mmdeeplab.weights.model_zoo.ready import config_of, ready
 
     beside = args.catalogue.parent if args.catalogue else None

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.file_stamp import stamp
-from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.version import __version__
 
 

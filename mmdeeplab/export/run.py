@@ -15,8 +15,8 @@ from mmdeeplab.export.formats import FORMATS, ArtefactSpec
 from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.parity import ParityCheck, ParityReport, Tolerance
 from mmdeeplab.export.samples import Sample, of_every_parity
+from mmdeeplab.fileio.atomic import writing
 from mmdeeplab.fileio.checksum import digest
-from mmdeeplab.fileio.whole_files import writing
 from mmdeeplab.version import __version__
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
 

@@ -17,7 +17,7 @@ from mmdeeplab.fileio.archive_formats import (
     tar_members,
     zip_members,
 )
-from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.fileio.atomic import placing
 
 
 def extract(

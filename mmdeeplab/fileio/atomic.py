@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and disks that do not take them, named."""
 
 import errno
 import os
@@ -14,6 +14,7 @@ from typing import BinaryIO
 from mmdeeplab.errors import UserError
 
 TEMPORARY = re.compile(r'\.tmp-(?P<host>.+)-(?P<pid>\d+)-(?P<name>.+)')
+LONGEST_NAME = 255  # bytes that the usual file systems take
 FOREIGN_AGE = 86_400  # seconds after which another machine's left-over is taken for dead
 
 
@@ -52,6 +53,26 @@ class Disk:
 
 
 @contextmanager
+def placing(path: Path, needed: int | None = None, suffix: str = '') -> Iterator[Path]:
+    """A name beside ``path`` to write to; what is there in the end gets the name ``path``.
+
+    Nobody else has that name, so several processes may write one file: the last one's stays.
+
+    Args:
+        path: The final name; its folder is made if need be.
+        needed: Size in bytes, for the message.
+        suffix: What the name ends with, for writers that go by it.
+
+    Raises:
+        UserError: The disk does not take it; nothing has changed at ``path``.
+    """
+    with writing(path, needed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _beside(path, Disk(), suffix) as beside:
+            yield beside
+
+
+@contextmanager
 def replacing(path: Path, disk: Disk, needed: int = 0) -> Iterator[BinaryIO]:
     """A file to write to that takes the place of ``path`` at the end, on the disk for certain.
 
@@ -63,36 +84,83 @@ def replacing(path: Path, disk: Disk, needed: int = 0) -> Iterator[BinaryIO]:
     Raises:
         NotSaved: The file system refused; nothing is left behind, the old file is intact.
     """
-    beside = path.with_name(f'.tmp-{socket.gethostname()}-{os.getpid()}-{path.name}')
     try:
-        file = disk.create(beside)
-        try:
-            yield file
-            disk.sync(file)
-        finally:
-            with suppress(OSError):  # the failure that matters is the first
-                file.close()
-        disk.rename(beside, path)
+        with _beside(path, disk) as beside:
+            file = disk.create(beside)
+            try:
+                yield file
+                disk.sync(file)
+            finally:
+                with suppress(OSError):  # the failure that matters is the first
+                    file.close()
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise NotSaved(error.errno, refusal(path, error, needed)) from error
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
     with suppress(OSError):  # some network file systems cannot; the file is complete
         disk.sync_folder(path.parent)
 
 
+@contextmanager
+def _beside(path: Path, disk: Disk, suffix: str = '') -> Iterator[Path]:
+    """A name beside ``path`` that takes its place at the end, and is removed after a failure.
+
+    Without a ``suffix`` it ends with a random number, so that nobody who lists the images or
+    checkpoints of the folder takes the left-over of a killed process for one.
+    """
+    process = f'.tmp-{socket.gethostname()}-{os.getpid()}-'
+    ending = f'.{os.urandom(4).hex()}{suffix}'
+    fits = len(os.fsencode(process + path.name + ending)) <= LONGEST_NAME
+    beside = path.with_name(process + (path.name if fits else '') + ending)
+    try:
+        yield beside
+        disk.rename(beside, path)
+    except BaseException:
+        with suppress(OSError):  # the failure that matters is the first
+            beside.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def writing(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Name the file, the bytes needed and those free when the disk does not take it.
+
+    Raises:
+        UserError: In the place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f'cannot write {path}: {error.strerror or error}{_room(path, needed)}'
+        ) from error
+
+
+def require_room(path: Path, needed: int) -> None:
+    """Fail before a transfer that cannot fit.
+
+    Raises:
+        UserError: The disk has less than ``needed`` bytes.
+    """
+    if needed > shutil.disk_usage(path.parent).free:
+        raise UserError(f'no room for {path}{_room(path, needed)}')
+
+
+def _room(path: Path, needed: int | None) -> str:
+    return f'; {_free(path)}' + (f', {needed:,} are needed' if needed else '')
+
+
 def refusal(path: Path, error: OSError, needed: int) -> str:
     """Path, reason, bytes needed and bytes free."""
-    try:
-        free = f'{shutil.disk_usage(path.parent).free:,} bytes are free'
-    except OSError:
-        free = 'free space unknown'
     wanted = f'it needs {needed:,} bytes, ' if needed else ''
-    return f'{path} is not saved: {error.strerror or error} ({wanted}{free})'
+    return f'{path} is not saved: {error.strerror or error} ({wanted}{_free(path)})'
+
+
+def _free(path: Path) -> str:
+    """Bytes free for a file, whose folder may not be there yet."""
+    folder = next((p for p in path.absolute().parents if p.is_dir()), Path('/'))
+    try:
+        return f'{shutil.disk_usage(folder).free:,} bytes are free'
+    except OSError:
+        return 'free space unknown'
 
 
 def sweep(folder: Path) -> list[Path]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import require_room
 from mmdeeplab.fileio.checksum import Expected, digest
 from mmdeeplab.fileio.https import StartOverError, TransientError, request
 from mmdeeplab.fileio.partial_file import Part
-from mmdeeplab.fileio.whole_files import require_room
 
 BLOCK = 1 << 18
 MAX_SIZE = 8 << 30

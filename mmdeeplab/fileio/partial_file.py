@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.fileio.atomic import Disk
+from mmdeeplab.fileio.atomic import Disk, writing
 from mmdeeplab.fileio.https import StartOverError
-from mmdeeplab.fileio.whole_files import writing
 
 try:
     import fcntl

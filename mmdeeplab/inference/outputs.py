@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from mmdeeplab.console import progress
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing, writing
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.fileio.input_files import is_regular, read_text
-from mmdeeplab.fileio.whole_files import placing, writing
 from mmdeeplab.inference.save_formats import CALIBRATION, KINDS, RECORD, suffix
 from mmdeeplab.inference.segmentation import Segmentation
 

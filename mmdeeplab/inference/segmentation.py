@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mmdeeplab.errors import choose
-from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.inference.save_formats import KINDS, suffix
 from mmdeeplab.visualization.colorize import colour, palette_picture
 

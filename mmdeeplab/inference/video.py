@@ -4,14 +4,15 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 
 import cv2
 import numpy as np
 
 from mmdeeplab.console import one_line, progress
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.input_files import require_regular
-from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
@@ -29,12 +30,12 @@ class Film:
     """
 
     def __init__(self, path: Path, rate: float) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.rate = path, rate
-        self.part = path.with_name(f'.tmp-{path.name}')
+        self.placing = placing(path, suffix=path.suffix)
         self.writer: cv2.VideoWriter | None = None
 
     def __enter__(self) -> 'Film':
+        self.partial = self.placing.__enter__()
         return self
 
     def add(self, frame: np.ndarray) -> None:
@@ -42,18 +43,20 @@ class Film:
         if self.writer is None:
             code = cv2.VideoWriter.fourcc(*'mp4v')
             size = frame.shape[1], frame.shape[0]
-            self.writer = cv2.VideoWriter(str(self.part), code, self.rate, size)
+            self.writer = cv2.VideoWriter(str(self.partial), code, self.rate, size)
             if not self.writer.isOpened():
                 raise UserError(f'cannot write the video {self.path}')
         self.writer.write(np.ascontiguousarray(frame[..., ::-1]))
 
-    def __exit__(self, kind: type | None, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.writer is not None:
             self.writer.release()
-        if kind is None and self.part.is_file():
-            self.part.replace(self.path)
-        else:
-            self.part.unlink(missing_ok=True)
+        self.placing.__exit__(kind, error, trace)
 
 
 def frames(path: Path) -> Iterator[np.ndarray]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
+from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 PICKLED = ('torchvision', 'timm', 'smp', 'mmseg', 'hf')  # whose files can hold code
 SOURCES = ('tf', 'tflite', 'caffe', *PICKLED)
-STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
+STATISTICS = ('running_mean', 'running_var', COUNTER)
 DEFAULT = 'deeplabv3plus_xception_voc'  # where the arrays do not say which network they are of
 
 
@@ -141,7 +142,7 @@ def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, obje
     import torch
     from safetensors.torch import save
 
-    from mmdeeplab.fileio.whole_files import placing
+    from mmdeeplab.fileio.atomic import placing
 
     with placing(output) as partial, partial.open('wb') as file:
         if output.suffix == '.pth':

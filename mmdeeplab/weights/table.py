@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdeeplab.checkpoint.mismatch import describe
+from mmdeeplab.checkpoint.mismatch import COUNTER, describe
 from mmdeeplab.errors import UserError
 
 Array = np.ndarray
@@ -115,7 +115,7 @@ def convert(
             result[key] = torch.from_numpy(np.array(value, dtype=np.float32, order='C'))
         origin[key] = name
     wanted = [key for key in model if table.wants(key)]
-    counters = {key for key in wanted if key.endswith('num_batches_tracked')}
+    counters = {key for key in wanted if key.endswith(COUNTER)}
     for key in wanted:
         if key not in origin and key not in counters:
             fault('missing from the source', key)

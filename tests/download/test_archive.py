@@ -68,7 +68,7 @@ def test_a_second_run_writes_what_is_missing(tmp_path: Path) -> None:
     archive, out = good('gz', tmp_path / 'archive'), tmp_path / 'out'
     extract(archive, out)
     (out / 'a/two.bin').unlink()
-    torn = out / 'a/two.bin.0a1b2c3d.part'  # of a process that was killed
+    torn = out / 'a/.tmp-host-1-two.bin.0a1b2c3d'  # of a process that was killed
     torn.write_bytes(b'torn')
     before = (out / 'a/b/one.txt').stat().st_mtime_ns
     assert extract(archive, out) == 1

@@ -305,7 +305,7 @@ def test_a_full_disk_is_named(
 FILL = """
 import resource, sys
 from mmdeeplab.cli.common import sentence
-from mmdeeplab.fileio import fetch
+from mmdeeplab.fileio.download import fetch
 from mmdeeplab.errors import UserError
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:

@@ -278,7 +278,7 @@ def test_bad_ones_are_told_and_the_others_done(place: Place) -> None:
         assert words in told
     assert place.mask('sub/a') == 5
     assert place.mask('m' * 251) == 4
-    assert not list(place.root.rglob('*.part'))
+    assert not list(place.root.rglob('.tmp-*'))
 
 
 def test_a_full_disk_ends_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

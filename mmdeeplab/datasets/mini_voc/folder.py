@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from mmdeeplab.datasets.mini_voc.scene import Sample
 from mmdeeplab.datasets.mini_voc.spec import NAME_STEM, MiniVoc, NotEmptyError
-from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 STAMP_NAME = 'mini_voc.json'

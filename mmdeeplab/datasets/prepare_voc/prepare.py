@@ -25,7 +25,7 @@ from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Counts, Source, obt
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive import extract
-from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.fileio.atomic import placing
 
 OWN = ('train', 'val')  # the lists that VOC brings
 ALL = (*OWN, 'trainaug')

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.cache_dir import cache_folder
-from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.inference.accelerate.vino import installed
 from mmdeeplab.models.cpu_kernels import library
 from mmdeeplab.version import __version__

@@ -14,9 +14,9 @@ import torch
 from mmengine.logging import print_log
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.fileio.file_stamp import stamp
-from mmdeeplab.fileio.whole_files import placing
 
 FLAGS = ('-O3', '-march=native', '-std=gnu11', '-fopenmp', '-fPIC', '-w')
 SWITCH = 'MMDEEPLAB_KERNELS'

@@ -10,11 +10,11 @@ from torch import Tensor
 from mmdeeplab.checkpoint import mmengine_loader  # noqa: F401  MMEngine reads our checkpoints by it
 from mmdeeplab.checkpoint.key_prefixes import unwrapped
 from mmdeeplab.checkpoint.load import check_fit
+from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.norms.norm_layers import match_norm
 from mmdeeplab.registry import MODELS
 
-COUNTER = 'num_batches_tracked'
 ASKED = 'load_state_dict'  # PyTorch's function was called, not MMEngine's
 
 

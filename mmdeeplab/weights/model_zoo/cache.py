@@ -10,9 +10,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.fileio.checksum import digest
-from mmdeeplab.fileio.whole_files import placing
 from mmdeeplab.version import __version__
 from mmdeeplab.weights.model_zoo.rows import Checkpoint
 

@@ -12,8 +12,8 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive import extract
 from mmdeeplab.fileio.archive_formats import Limits
+from mmdeeplab.fileio.atomic import writing
 from mmdeeplab.fileio.download import Patience, fetch
-from mmdeeplab.fileio.whole_files import writing
 from mmdeeplab.weights.model_zoo.cache import Cache, converter_version
 from mmdeeplab.weights.model_zoo.rows import LONGEST_DIGEST, OWN, Checkpoint
 

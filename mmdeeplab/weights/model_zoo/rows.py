@@ -7,17 +7,16 @@ those of :class:`Checkpoint`, and ``file`` below ``base_url`` standing for ``url
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from mmdeeplab.command_names import tool
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.fileio.checksum import Expected
 from mmdeeplab.fileio.https import require_https
 
@@ -168,9 +167,3 @@ def find(name: str, rows: Sequence[Checkpoint]) -> Checkpoint:
     hint = did_you_mean(name, [row.name for row in rows])
     hint = hint or f'; {tool("weights")} list has them'
     raise UserError(f'no checkpoint is named {name!r}{hint}')
-
-
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """A hint with the nearest words; empty when none is near."""
-    near = difflib.get_close_matches(word, list(words), 3, 0.6)
-    return f'; did you mean {" or ".join(near)}?' if near else ''

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from mmdeeplab.checkpoint.key_prefixes import common_prefix, held, say
 from mmdeeplab.checkpoint.load import read_checkpoint
+from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array
-
-COUNTER = 'num_batches_tracked'
 
 
 def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:

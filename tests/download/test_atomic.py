@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.fileio.whole_files import placing
+from mmdeeplab.fileio.atomic import placing
 
 
 def names(folder: Path) -> list[str]:
