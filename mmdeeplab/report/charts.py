@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from markupsafe import Markup
+
 from mmdeeplab.report.html import escape, number
 
 Points = Sequence[tuple[float, float]]
@@ -66,7 +68,7 @@ class Frame:
         low, high = self.ys
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / ((high - low) or 1)
 
-    def draw(self, title: str, marks: str) -> str:
+    def draw(self, title: str, marks: str) -> Markup:
         """The whole picture, ``marks`` on top of the grid."""
         parts = []
         for value in ticks(*self.ys):
@@ -88,9 +90,9 @@ class Frame:
         return svg(WIDTH, HEIGHT, label, ''.join(parts) + marks)
 
 
-def svg(width: float, height: float, label: str, inside: str) -> str:
-    """A picture with its description."""
-    return (
+def svg(width: float, height: float, label: str, inside: str) -> Markup:
+    """A picture with its description; the text in ``inside`` is escaped already."""
+    return Markup(
         f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         f'role="img" aria-label="{escape(label)}">{inside}</svg>'
     )
@@ -109,7 +111,7 @@ def curves(
     labels: tuple[str, str],
     rule: float | None = None,
     dots: bool = True,
-) -> str:
+) -> Markup:
     """Lines over a common axis; the second one in the second colour, ``rule`` a dashed level."""
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
@@ -134,7 +136,7 @@ def dot(frame: Frame, x: float, y: float, words: str, kind: str = '') -> str:
 
 def scatter(
     title: str, points: Mapping[str, tuple[float, float]], labels: tuple[str, str], named: int = 24
-) -> str:
+) -> Markup:
     """Named points over a logarithmic axis; the ``named`` lowest carry their names."""
     xs, ys = zip(*points.values(), strict=True)
     frame = Frame((min(xs) / 1.5, max(xs) * 1.5), extent(ys), labels, log_x=True)
@@ -161,7 +163,7 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def heat_map(rows: Sequence[Sequence[float]], names: Sequence[str]) -> str:
+def heat_map(rows: Sequence[Sequence[float]], names: Sequence[str]) -> Markup:
     """A square of percentages, rows truth, columns prediction; its root is the strength of colour.
 
     Where there is room, cells of at least 1 % tell their number and those from 0.1 % are drawn; of

@@ -14,7 +14,7 @@ from mmdeeplab.evaluation.bootstrap import percentile, resample
 from mmdeeplab.evaluation.per_image import ImageCounts
 from mmdeeplab.evaluation.scores import MEANS, class_scores, mean_scores
 from mmdeeplab.fileio.input_files import is_regular, read_text
-from mmdeeplab.report.html import number
+from mmdeeplab.report.html import between, number, signed
 
 
 class Difference(NamedTuple):
@@ -140,18 +140,6 @@ def changed_images(a: dict, b: dict, count: int = 8) -> tuple[list[tuple], list[
     both.sort(key=lambda row: row[1] - row[2])
     gained = [row for row in both[:count] if row[2] > row[1]]
     return gained, [row for row in both[::-1][:count] if row[2] < row[1]]
-
-
-def signed(value: float | None, digits: int = 2) -> str:
-    """With its sign; a real minus."""
-    if value is None:
-        return number(None)
-    return f'{value:+.{digits}f}'.replace('-', '\N{MINUS SIGN}')
-
-
-def between(pair: Sequence[float] | None, digits: int = 2) -> str:
-    """An interval of a difference."""
-    return f'{signed(pair[0], digits)} to {signed(pair[1], digits)}' if pair else ''
 
 
 def render(result: Comparison, names: Sequence[str]) -> str:

@@ -1,12 +1,17 @@
-"""The few pieces of HTML that every page is made of."""
+"""Pages from the templates beside this file: every value is escaped, and shown on one line."""
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from mmdeeplab.console import one_line
-from mmdeeplab.report.style import CSS
 
 MISSING = '\N{EN DASH}'
+TEMPLATES = Path(__file__).parent / 'templates'
 
 
 def escape(text: str) -> str:
@@ -24,83 +29,48 @@ def interval(pair: Sequence[float] | None, digits: int = 2) -> str:
     return '' if not pair else f'{pair[0]:.{digits}f} to {pair[1]:.{digits}f}'
 
 
-def section(name: str, title: str, lead: str, *parts: str) -> str:
-    """A part of the page under its heading; nothing where all ``parts`` are empty."""
-    body = '\n'.join(part for part in parts if part)
-    if not body:
-        return ''
-    heading = f'<h2 id="{name}-title">{escape(title)}</h2>\n<p class="lead">{lead}</p>'
-    return f'<section id="{name}" aria-labelledby="{name}-title">\n{heading}\n{body}\n</section>'
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign, a real minus; a dash where there is none."""
+    if value is None:
+        return number(None)
+    return f'{value:+.{digits}f}'.replace('-', '\N{MINUS SIGN}')
 
 
-def figure(picture: str, caption: str) -> str:
-    """A drawing over its caption (which is HTML)."""
-    return f'<figure>\n{picture}\n<figcaption>{caption}</figcaption>\n</figure>'
+def between(pair: Sequence[float] | None, digits: int = 2) -> str:
+    """The interval of a difference, ``low`` to ``high`` with their signs; empty without one."""
+    return f'{signed(pair[0], digits)} to {signed(pair[1], digits)}' if pair else ''
 
 
-def definitions(rows: Mapping[str, object]) -> str:
-    """Names and values, one a line."""
-    lines = (f'<div><dt>{escape(k)}</dt><dd>{escape(str(v))}</dd></div>' for k, v in rows.items())
-    return f'<dl class="facts">{"".join(lines)}</dl>'
+def style_sheet() -> str:
+    """The style sheet of every page."""
+    return (TEMPLATES / 'report.css').read_text(encoding='utf-8')
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = '') -> str:
-    """A table whose first column names the row; cells are HTML."""
-    top = ''.join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = ''.join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>\n'
-        for row in rows
+def render(template: str, **values: object) -> str:
+    """A whole document that needs no other file.
+
+    Args:
+        template: A file of ``templates/``.
+        values: What it shows; text is escaped, but for :class:`markupsafe.Markup`.
+    """
+    return environment().get_template(template).render(values, style=Markup(style_sheet()))
+
+
+@cache
+def environment() -> Environment:
+    """The templates' own: a name that is not given is an error."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-    drawn = f'<thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody>'
-    return scrolling(head[0], f'<table class="{kind}">\n{drawn}</table>')
+    made.filters.update(number=number, interval=interval, signed=signed, between=between)
+    return made
 
 
-def wide(text: str) -> str:
-    """A cell (text, not HTML) whose column is left out on a narrow screen."""
-    return f'<span class="wide">{escape(text)}</span>'
-
-
-def scrolling(name: str, inside: str) -> str:
-    """What may be wider than a small screen, so that the page itself is not."""
-    start = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
-    return f'{start}{inside}</div>'
-
-
-def bar(value: float | None, around: Sequence[float] | None = None, kind: str = '') -> str:
-    """A bar of ``value`` percent with its interval; the number itself stands beside it."""
-    inside = ''
-    if value is not None:
-        inside = f'<i class="fill" style="width:{value:.2f}%"></i>'
-        if around:
-            low, high = around
-            place = f'left:{low:.2f}%;width:{high - low:.2f}%'
-            inside += f'<i class="whisker" style="{place}"></i>'
-        inside += f'<i class="point" style="left:{value:.2f}%"></i>'
-    return f'<span class="bar {kind}" aria-hidden="true">{inside}</span>'
-
-
-def page(title: str, eyebrow: str, subtitle: str, body: Iterable[str], footer: str) -> str:
-    """A whole document that needs no other file; ``body`` and ``footer`` are HTML."""
-    parts = '\n'.join(part for part in body if part)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{escape(title)}</title>
-<style>{CSS}</style>
-</head>
-<body>
-<header>
-<p class="eyebrow">{escape(eyebrow)}</p>
-<h1>{escape(title)}</h1>
-<p class="subtitle">{escape(subtitle)}</p>
-</header>
-<main>
-{parts}
-</main>
-<footer>{footer}</footer>
-</body>
-</html>
-"""
+def shown(value: object) -> object:
+    """Text without control or bidirectional characters; anything else as it is."""
+    return one_line(value) if isinstance(value, str) and not hasattr(value, '__html__') else value

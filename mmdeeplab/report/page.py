@@ -7,15 +7,12 @@ from pathlib import Path
 
 from mmdeeplab.report import sections
 from mmdeeplab.report.history import History, read_history
-from mmdeeplab.report.html import page
+from mmdeeplab.report.html import render
 from mmdeeplab.report.pictures import Example
 from mmdeeplab.report.tables import write_tables
 from mmdeeplab.version import __version__
 
-FILES = (
-    'Every number is in <code>metrics.json</code>, <code>per_class.csv</code> and '
-    '<code>confusion.csv</code>.'
-)
+LONG = 40  # rows from which a table scrolls by itself
 
 
 def write_report(
@@ -40,17 +37,21 @@ def build_page(
     history: History | None = None,
 ) -> str:
     """The page of ``metrics`` (the content of metrics.json); optional parts may be missing."""
-    title = Path(str(metrics.get('config', 'evaluation'))).stem
-    body = [
-        sections.summary(metrics),
-        sections.classes(metrics),
-        sections.confusion(metrics),
-        sections.more(metrics),
-        sections.examples(examples or {}, list(metrics['per_class'])),
-        sections.training(history or {}),
-        sections.settings(facts(metrics)),
-    ]
-    return page(title, 'Segmentation report', subtitle(metrics), body, FILES)
+    return render(
+        'report.html',
+        title=Path(str(metrics.get('config', 'evaluation'))).stem,
+        eyebrow='Segmentation report',
+        subtitle=subtitle(metrics),
+        long=LONG,
+        summary=sections.summary(metrics),
+        classes=sections.classes(metrics),
+        extra=sections.extra(metrics),
+        confusion=sections.confusion(metrics),
+        where=sections.borders(metrics) + sections.frequencies(metrics),
+        images=sections.images(examples or {}, list(metrics['per_class'])),
+        training=sections.training(history or {}),
+        settings=sections.settings(facts(metrics)),
+    )
 
 
 def subtitle(metrics: dict) -> str:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.segmentation import Segmentation
-from mmdeeplab.report.style import CSS
+from mmdeeplab.report.html import style_sheet
 from mmdeeplab.serve.answers import as_json, describe, png
 from mmdeeplab.serve.body import read_upload
 from mmdeeplab.serve.examples import Example
@@ -115,7 +115,7 @@ class Service:
 
 def build_app(service: Service) -> Starlette:
     """Routes, errors as JSON, headers."""
-    stylesheet = CSS + (PAGE / 'page.css').read_text(encoding='utf-8')
+    stylesheet = style_sheet() + (PAGE / 'page.css').read_text(encoding='utf-8')
 
     async def style(request: Request) -> Response:
         return Response(stylesheet, media_type='text/css')
