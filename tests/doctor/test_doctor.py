@@ -13,6 +13,7 @@ import pytest
 from mmdeeplab.cli.doctor.facts import (
     GIB,
     Facts,
+    Kernels,
     Machine,
     Requirement,
     Torch,
@@ -23,9 +24,8 @@ from mmdeeplab.cli.doctor.facts import (
     versions,
 )
 from mmdeeplab.cli.doctor.finding import ERROR, WARNING
-from mmdeeplab.cli.doctor.kernel_probe import kernel_facts
-from mmdeeplab.cli.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.cli.doctor.packages import numbers
+from mmdeeplab.cli.doctor.probe import kernel_facts
 from mmdeeplab.cli.doctor.report import describe, judge, render
 
 PYTHON = '/a b/bin/python'
@@ -219,9 +219,8 @@ def test_a_crash_of_an_import_is_told(tmp_path: Path) -> None:
     python = tmp_path / 'python'
     python.write_text('#!/bin/sh\necho noise\necho \'{"begin": "torch"}\'\nkill -ILL $$\n')
     python.chmod(0o755)
-    imports, torch = run_probe(str(python))
-    assert imports == {'torch': 'the import ends the process with status -4'}
-    assert torch is None
+    stack = run_probe(str(python))
+    assert stack == ({'torch': 'the import ends the process with status -4'}, None, None)
 
 
 @pytest.fixture
@@ -236,7 +235,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_kernels_are_compiled_in_another_process(cache: Path) -> None:
     if not any(map(shutil.which, ('cc', 'gcc', 'clang'))):
         pytest.skip('no C compiler here')
-    found = try_kernels()
+    found = run_probe().kernels
     assert found is not None
     assert (found.error, found.off) == ('', '')
     assert Path(found.compiler).name in ('cc', 'gcc', 'clang')
@@ -247,7 +246,7 @@ def test_kernels_are_not_judged_where_the_stack_is_missing(tmp_path: Path) -> No
     python = tmp_path / 'python'
     python.write_text('#!/bin/sh\necho "no module named torch" >&2\nexit 1\n')
     python.chmod(0o755)
-    assert try_kernels(str(python)) is None
+    assert run_probe(str(python)) == ({}, None, None)
 
 
 def test_why_there_are_no_kernels(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,19 @@
 """What there is: distributions, modules that can be imported, devices, disk, memory."""
 
 import configparser
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
-from mmdeeplab.cli.doctor.ask import ask
-from mmdeeplab.cli.doctor.kernels import Kernels, try_kernels
 from mmdeeplab.config.shipped import HOME
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.version import __version__
@@ -45,6 +46,37 @@ class Torch:
     bf16: bool = True
     numpy_works: bool = True
     threads: int = 1
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Whether the C kernels of inference and training can be compiled here.
+
+    Attributes:
+        compiler: Path of the C compiler, empty where there is none.
+        error: What it, or the loader, said; empty where the kernels are there.
+        off: Why nobody asks for them, e.g. ``MMDEEPLAB_KERNELS=0``.
+    """
+
+    compiler: str = ''
+    error: str = ''
+    off: str = ''
+
+    def __str__(self) -> str:
+        if self.off:
+            return f'not used: {self.off}'
+        if not self.compiler:
+            return 'no C compiler'
+        name = f'{Path(self.compiler).name} ({self.compiler})'
+        return f'{name} fails' if self.error else f'compiled by {name}'
+
+
+class Stack(NamedTuple):
+    """What the probe tells: see the attributes of these names of :class:`Facts`."""
+
+    imports: dict[str, str]
+    torch: Torch | None
+    kernels: Kernels | None
 
 
 @dataclass(frozen=True)
@@ -87,16 +119,14 @@ class Facts:
 def gather(distributions: Iterable[metadata.Distribution] | None = None) -> Facts:
     """Look around. ``distributions`` are those of this interpreter unless given."""
     found = list(metadata.distributions() if distributions is None else distributions)
-    imports, torch = run_probe()
+    stack = run_probe()
     return Facts(
         python=sys.version_info[:3],
         executable=sys.executable,
         distributions=versions(found),
         requirements=requirements(found),
         machine=look_at_machine(),
-        imports=imports,
-        torch=torch,
-        kernels=try_kernels() if torch else None,
+        **stack._asdict(),
     )
 
 
@@ -139,20 +169,35 @@ def parse_requirement(line: str) -> Requirement:
     return Requirement(canonical(match['name']), match['least'] or '', match['extra'] or '')
 
 
-def run_probe(python: str = sys.executable) -> tuple[dict[str, str], Torch | None]:
-    """Import the stack in another process; a crash is a finding, too."""
-    status, records = ask(python, 'probe.py')
+def run_probe(python: str = sys.executable) -> Stack:
+    """Import the stack and compile the kernels in another process; a crash is a finding, too."""
+    command = [python, str(Path(__file__).with_name('probe.py'))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     imports: dict[str, str] = {}
-    torch = None
-    for record in records:
+    torch = kernels = None
+    for record in records(done.stdout):
         if 'begin' in record:
-            imports[record['begin']] = f'the import ends the process with status {status}'
+            end = f'the import ends the process with status {done.returncode}'
+            imports[record['begin']] = end
         elif 'module' in record:
             imports[record['module']] = record['error']
         elif 'torch' in record:
             values = record['torch']
             torch = Torch(**values | dict(gpus=tuple(values['gpus'])))
-    return imports, torch
+        elif 'kernels' in record:
+            kernels = Kernels(**record['kernels'])
+    return Stack(imports, torch, kernels)
+
+
+def records(text: str) -> Iterator[dict]:
+    """The lines that are JSON objects; modules print others when they are imported."""
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(record, dict):
+            yield record
 
 
 def look_at_machine() -> Machine:

@@ -1,12 +1,16 @@
-"""Import the stack in a process of its own, which may crash, and print a JSON line a finding.
+"""Import the stack, then compile our kernels, in a process of its own, which may crash.
 
-Run as a file by :mod:`mmdeeplab.cli.doctor.facts`; imports nothing of ours.
+Run as a file by :mod:`mmdeeplab.cli.doctor.facts`; prints a JSON line a finding.
 """
 
+import ctypes
 import importlib
 import json
+import os
+import subprocess
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 MODULES = ('numpy', 'torch', 'cv2', 'mmengine', 'mmcv', 'mmseg')
@@ -26,6 +30,8 @@ def probe() -> None:
         print(json.dumps(dict(module=name, error=error)), flush=True)
     if 'torch' in sys.modules:
         print(json.dumps(dict(torch=torch_facts())), flush=True)
+        with suppress(ImportError):  # of what the kernels stand on, which is told above
+            print(json.dumps(dict(kernels=kernel_facts())), flush=True)
 
 
 def torch_facts() -> dict:
@@ -64,6 +70,29 @@ def numpy_works() -> bool:
         return False
 
 
+def kernel_facts() -> dict:
+    """What :class:`mmdeeplab.cli.doctor.facts.Kernels` holds."""
+    import torch
+
+    from mmdeeplab.models.cpu_kernels import build
+
+    if os.environ.get(build.SWITCH) == '0':
+        return dict(off=f'{build.SWITCH}=0')
+    if not torch.backends.mkldnn.is_available():
+        return dict(off='this PyTorch has no oneDNN')
+    compiler = build.find_compiler()
+    if compiler is None:
+        return {}
+    try:
+        ctypes.CDLL(str(build.compiled(compiler)))
+    except (OSError, subprocess.SubprocessError) as fault:
+        said = str(getattr(fault, 'stderr', '') or fault).split('\n')
+        return dict(
+            compiler=compiler, error=next((line for line in said if 'error' in line), said[0])
+        )
+    return dict(compiler=compiler)
+
+
 if __name__ == '__main__':
-    del sys.path[0]  # this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])  # ours, in the place of this folder
     probe()
