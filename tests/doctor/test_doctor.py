@@ -20,13 +20,13 @@ from mmdeeplab.cli.doctor.facts import (
     parse_requirement,
     requirements,
     run_probe,
-    usable_cores,
     versions,
 )
 from mmdeeplab.cli.doctor.finding import ERROR, WARNING
 from mmdeeplab.cli.doctor.packages import numbers
 from mmdeeplab.cli.doctor.probe import kernel_facts
 from mmdeeplab.cli.doctor.report import describe, judge, render
+from mmdeeplab.cores import usable_cores
 
 PYTHON = '/a b/bin/python'
 NEEDS = ('torch>=2.4', 'numpy>=1.26', 'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6',

@@ -2,7 +2,6 @@
 
 import configparser
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmdeeplab.config.shipped import HOME
+from mmdeeplab.cores import usable_cores
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.version import __version__
 
@@ -212,17 +212,6 @@ def look_at_machine() -> Machine:
         cache=str(cache),
         cache_writable=can_write(cache),
     )
-
-
-def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
-    """Cores this process may run on, and not more than its container is given."""
-    affinity = getattr(os, 'sched_getaffinity', None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    try:
-        limit, period = quota.read_text().split()
-        return min(cores, max(1, round(int(limit) / int(period))))
-    except (OSError, ValueError):  # no such file, or "max"
-        return cores
 
 
 def can_write(folder: Path) -> bool:

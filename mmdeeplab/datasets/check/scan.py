@@ -1,7 +1,6 @@
 """Look at all samples of a source in a pool of processes, with progress."""
 
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +11,7 @@ import cv2
 
 from mmdeeplab.command_names import tool
 from mmdeeplab.console import progress
+from mmdeeplab.cores import usable_cores
 from mmdeeplab.datasets.check.cache import Cache
 from mmdeeplab.datasets.check.sample import Sample, look_at
 from mmdeeplab.datasets.check.source import Source
@@ -20,13 +20,6 @@ from mmdeeplab.fileio.file_stamp import stamp
 
 FEW = 32  # below, a pool takes longer to start than to work
 CHUNK = 8
-
-
-def default_workers() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def scan(
@@ -62,7 +55,7 @@ def scan(
         else:
             found[name] = known
     pairs = [(source.image(name), source.mask(name)) for name in fresh]
-    looks = _looks(pairs, default_workers() if workers is None else workers)
+    looks = _looks(pairs, usable_cores() if workers is None else workers)
     title = f'checking {source.role or source.split}'
     bar = looks if quiet else progress(looks, title, len(pairs), 'images')
     for (name, stamps), sample in zip(fresh.items(), bar, strict=True):

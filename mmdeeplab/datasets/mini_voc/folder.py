@@ -14,13 +14,11 @@ from tqdm import tqdm
 
 from mmdeeplab.datasets.mini_voc.scene import Sample
 from mmdeeplab.datasets.mini_voc.spec import NAME_STEM, MiniVoc, NotEmptyError
+from mmdeeplab.datasets.prepare_voc.layout import IMAGES, LISTS, MASKS
 from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 STAMP_NAME = 'mini_voc.json'
-IMAGE_DIR = 'JPEGImages'
-MASK_DIR = 'SegmentationClass'
-LIST_DIR = 'ImageSets/Segmentation'
 SPLITS = ('train', 'val')
 JPEG_QUALITY = 92
 
@@ -32,7 +30,7 @@ def is_complete(out: Path, spec: MiniVoc) -> bool:
         return False
     names = list(chain.from_iterable(spec.names.values()))
     pairs = chain.from_iterable((_image_path(out, n), _mask_path(out, n)) for n in names)
-    lists = (out / LIST_DIR / f'{split}.txt' for split in (*SPLITS, 'trainval'))
+    lists = (out / LISTS / f'{split}.txt' for split in (*SPLITS, 'trainval'))
     return all(path.is_file() for path in chain(pairs, lists, [out / 'classes.txt']))
 
 
@@ -60,7 +58,7 @@ def generate(out: Path, spec: MiniVoc, force: bool = False, quiet: bool = False)
         if not force:
             raise NotEmptyError(f'{out} is not empty and does not hold this miniature data set')
         _remove_earlier(out)
-    for folder in (IMAGE_DIR, MASK_DIR, LIST_DIR):
+    for folder in (IMAGES, MASKS, LISTS):
         (out / folder).mkdir(parents=True, exist_ok=True)
     total = spec.train + spec.val
     bar = tqdm(spec.samples(), 'drawing', total, unit='image', disable=True if quiet else None)
@@ -72,17 +70,17 @@ def generate(out: Path, spec: MiniVoc, force: bool = False, quiet: bool = False)
 
 
 def _image_path(out: Path, name: str) -> Path:
-    return out / IMAGE_DIR / f'{name}.jpg'
+    return out / IMAGES / f'{name}.jpg'
 
 
 def _mask_path(out: Path, name: str) -> Path:
-    return out / MASK_DIR / f'{name}.png'
+    return out / MASKS / f'{name}.png'
 
 
 def _remove_earlier(out: Path) -> None:
     """Remove the stamp, the images and the masks of an earlier miniature set."""
     (out / STAMP_NAME).unlink(missing_ok=True)
-    for folder, suffix in ((IMAGE_DIR, 'jpg'), (MASK_DIR, 'png')):
+    for folder, suffix in ((IMAGES, 'jpg'), (MASKS, 'png')):
         for path in (out / folder).glob(f'{NAME_STEM}*.{suffix}'):
             path.unlink()
 
@@ -100,7 +98,7 @@ def _write_lists(out: Path, spec: MiniVoc) -> None:
     """Write the lists of names of the splits and the list of classes, one a line."""
     lists = {**spec.names, 'trainval': [*spec.names['train'], *spec.names['val']]}
     for split, names in lists.items():
-        _write_lines(out / LIST_DIR / f'{split}.txt', names)
+        _write_lines(out / LISTS / f'{split}.txt', names)
     _write_lines(out / 'classes.txt', VOC_CLASSES)
 
 
