@@ -18,7 +18,7 @@ from benchmarks import networks
 from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.cases.inference import SMALL, XCEPTION
 from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
-from mmdeeplab.engine.optim.memory_format import economise
+from mmdeeplab.engine.optim.memory_format import apply_memory_options
 from mmdeeplab.engine.optim.non_finite import guarded
 
 # Less memory than half of smp's in float32.
@@ -121,7 +121,7 @@ def smp(encoder: str, side: int, batch: int, autocast: bool = False) -> Work:
 def own(config: str, side: int, batch: int, amp: bool = False, **memory: Any) -> Work:
     """Our step as the Runner makes it: preprocessor, loss, guard, update."""
     model, _ = networks.network(config, **{'data_preprocessor.size': (side, side)})
-    economise(model, Config(memory))
+    apply_memory_options(model, Config(memory))
     trained: Any = model.train()
     sgd = dict(lr=1e-3, momentum=0.9, weight_decay=4e-5, fused=True)
     optimizer = torch.optim.SGD(model.parameters(), **sgd)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmdeeplab.engine.optim.memory_format import economise
+from mmdeeplab.engine.optim.memory_format import apply_memory_options
 from mmdeeplab.models.norms.norm_layers import norm_layers, replace
 from mmdeeplab.models.norms.policy import Plan, apply_policy
 from mmdeeplab.models.norms.sync_batch_norm import synchronised
@@ -48,7 +48,7 @@ def prepare_model(
         logger.info(str(plan))
         if plan.mode == 'sync':
             replace(model, norm_layers(model), synchronised)
-    for sentence in economise(model, cfg):
+    for sentence in apply_memory_options(model, cfg):
         logger.info(sentence)
     return plan
 

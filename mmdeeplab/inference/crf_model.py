@@ -1,15 +1,14 @@
 """A network with a dense CRF behind it, for evaluation."""
 
-from mmengine.model import BaseTTAModel
-
 from mmdeeplab.datasets.transforms.load import read_image
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.crf import build_crf, refine
+from mmdeeplab.models.segmentors.wrapper import SegmentorWrapper
 from mmdeeplab.registry import MODELS
 
 
 @MODELS.register_module()
-class CRFRefined(BaseTTAModel):
+class CRFRefined(SegmentorWrapper):
     """Refine every prediction of a network (also a multi-scale one) by its image.
 
     Args:
@@ -20,10 +19,6 @@ class CRFRefined(BaseTTAModel):
     def __init__(self, module: dict, crf: dict, **kwargs: object) -> None:
         super().__init__(module, **kwargs)
         self.crf = build_crf(**crf)
-
-    def merge_preds(self, data_samples_list: list) -> list:
-        """Not used: there is one view."""
-        raise NotImplementedError
 
     def test_step(self, data: dict) -> list:
         """Predict a batch and refine it."""

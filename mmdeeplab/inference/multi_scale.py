@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseTTAModel
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.models.atrous import scaled
+from mmdeeplab.models.segmentors.wrapper import SegmentorWrapper
 from mmdeeplab.registry import MODELS
 
 
 @MODELS.register_module()
-class MultiScaleFlip(BaseTTAModel):
+class MultiScaleFlip(SegmentorWrapper):
     """Average the probabilities of one network over scales of the *padded* image and their mirrors.
 
     As `deeplab/model.py`, ``predict_labels_multi_scale``: an image padded to side n is resized to
@@ -42,10 +42,6 @@ class MultiScaleFlip(BaseTTAModel):
             raise ValueError(f'scales must be positive, got {tuple(scales)}')
         super().__init__(module, **kwargs)
         self.scales, self.flip = tuple(scales), flip
-
-    def merge_preds(self, data_samples_list: list) -> list:
-        """Not used: views are merged as they come."""
-        raise NotImplementedError
 
     def test_step(self, data: dict) -> list:
         """Predict a batch; ``seg_logits`` of a sample are the logarithms of its probabilities."""

@@ -20,7 +20,6 @@ from mmdeeplab.inference.foreground import two_classes
 from mmdeeplab.inference.images import Picture, as_rgb, read_picture, swapped
 from mmdeeplab.inference.options import InferenceOptions
 from mmdeeplab.inference.segmentation import Segmentation
-from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.inference.wrap import crf_of
 from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.tf32 import set_tf32
@@ -86,7 +85,17 @@ class DeepLabPredictor:
         allow_tf32: bool | None = None,
         options: ConfigOptions = ConfigOptions(),
     ) -> None:
-        use = InferenceOptions(tta, crf, mode, window, stride, blend, fast)
+        self.keep_logits = not fast if keep_logits is None else keep_logits
+        use = InferenceOptions(
+            tta,
+            crf,
+            mode=mode,
+            window=window,
+            stride=stride,
+            blend=blend,
+            fast=fast,
+            labels_only=not (fast or self.keep_logits or crf),
+        )
         cfg, weights = make_config(model, checkpoint, options, use)
         in_config = (cfg.get('env_cfg') or {}).get('allow_tf32')
         set_tf32(in_config if allow_tf32 is None else allow_tf32)
@@ -94,7 +103,6 @@ class DeepLabPredictor:
         self.cfg = cfg
         self.model, loaded = load_segmentor(cfg, weights, device)
         self.bands = input_channels(unwrap(self.model))
-        self.keep_logits = not fast if keep_logits is None else keep_logits
         if fast:
             from mmdeeplab.inference.accelerate import accelerate
 
@@ -102,8 +110,6 @@ class DeepLabPredictor:
             batches = (prepared(network, self.read(image)) for image in calibration)
             keep = self.keep_logits or crf
             self.model = accelerate(self.model, fast, keep, batches)
-        elif isinstance(self.model, SlidingWindows):
-            self.model.labels_only = not self.keep_logits and self.crf is None
         count = unwrap(self.model).num_classes
         self.classes = tuple(class_names(loaded) or default_names(count))
         self.palette = palette_of(loaded, count)

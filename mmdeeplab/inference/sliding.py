@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
@@ -13,13 +12,14 @@ from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.inference.labels import makes_labels, predict_labels
 from mmdeeplab.inference.windows import blend_profile, total_weight, window_starts
+from mmdeeplab.models.segmentors.wrapper import SegmentorWrapper
 from mmdeeplab.registry import MODELS
 
 MODES = ('auto', 'slide', 'bands')
 
 
 @MODELS.register_module()
-class SlidingWindows(BaseTTAModel):
+class SlidingWindows(SegmentorWrapper):
     """Blend a network's logits over windows that are cut from the image one row at a time.
 
     The image stays uint8; a window becomes float when it is its turn. As soon as no later window
@@ -40,6 +40,7 @@ class SlidingWindows(BaseTTAModel):
         blend: Weights; see :func:`mmdeeplab.inference.windows.blend_profile`.
         batch: Windows in one forward pass.
         limit: Bytes.
+        labels_only: Whether images that are not cut may do without ``seg_logits``, too.
 
     Raises:
         ValueError: Unknown mode or blend, or a stride that leaves gaps.
@@ -54,6 +55,7 @@ class SlidingWindows(BaseTTAModel):
         blend: str = 'hann',
         batch: int = 4,
         limit: int = 2**30,
+        labels_only: bool = False,
         **kwargs: object,
     ) -> None:
         choose('mode', mode, MODES)
@@ -63,16 +65,11 @@ class SlidingWindows(BaseTTAModel):
         super().__init__(module, **kwargs)
         self.mode, self.blend, self.batch, self.limit = mode, blend, batch, limit
         self.window, self.stride = tuple(window), tuple(stride)
-
-    labels_only = False  # whether whole images, too, may do without their logits
+        self.labels_only = labels_only
 
     @property
     def network(self) -> EncoderDecoder:
         return unwrap(self.module)
-
-    def merge_preds(self, data_samples_list: list) -> list:
-        """Not used: windows are blended as they come."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def test_step(self, data: dict) -> list[SegDataSample]:
@@ -111,8 +108,8 @@ class SlidingWindows(BaseTTAModel):
                 f'{sample.get("img_path", "an image")}: --mode bands works at the size of the '
                 'labels; take a protocol that does not resize images'
             )
-        kind = torch.uint8 if self.network.out_channels <= 256 else torch.int32
-        labels = torch.empty(image.shape[1:], dtype=kind)
+        dtype = torch.uint8 if self.network.out_channels <= 256 else torch.int32
+        labels = torch.empty(image.shape[1:], dtype=dtype)
         for top, rows in self.bands(image):
             largest, band = self._largest(rows)
             if largest.isnan().any():

@@ -21,6 +21,7 @@ def with_windows(
     window: int | None = None,
     stride: int | None = None,
     blend: str = 'hann',
+    labels_only: bool = False,
 ) -> Config:
     """``cfg`` with its network wrapped so that large images are cut into windows.
 
@@ -31,6 +32,7 @@ def with_windows(
         window: Side in pixels; what the config pads to without it.
         stride: Pixels between windows; two thirds of a window without it.
         blend: How overlapping windows are weighed.
+        labels_only: Whether images that are not cut may do without their logits.
 
     Raises:
         UserError: Windows that leave gaps, or a size where none is used.
@@ -51,7 +53,7 @@ def with_windows(
         )
     if mode != 'auto':
         size.test_size = sides  # a window is padded to its own size, not to an image's
-    options = dict(mode=mode, window=sides, stride=steps, blend=blend)
+    options = dict(mode=mode, window=sides, stride=steps, blend=blend, labels_only=labels_only)
     return _wrapped(changed, type='mmdeeplab.SlidingWindows', **options)
 
 

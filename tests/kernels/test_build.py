@@ -55,8 +55,7 @@ def test_without_them_pytorch_does_the_work(off: str, monkeypatch: pytest.Monkey
         monkeypatch.setenv('MMDEEPLAB_KERNELS', '0')
     assert library() is None
     assert to_bytes(torch.ones(20), 0.5, 1).tolist() == [3] * 20
-    conv = SeparableConv2d(16, 16, 3, padding=1, groups=16, bias=False)
-    conv.relu_first = True
+    conv = SeparableConv2d(16, 16, 3, padding=1, groups=16, bias=False, relu_first=True)
     x = torch.randn(1, 16, 5, 6).to(memory_format=torch.channels_last)
     truth = torch.nn.functional.conv2d(x.relu(), conv.weight, padding=1, groups=16)
     assert torch.allclose(conv(x), truth, atol=1e-6)

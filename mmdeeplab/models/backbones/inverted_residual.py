@@ -78,27 +78,36 @@ class InvertedResidual(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, spec: BlockSpec, step: Step, norm_cfg: dict, style: Style
+        self, in_channels: int, spec: BlockSpec, step: Step, *, norm_cfg: dict, style: Style
     ) -> None:
         super().__init__()
         wide = spec.expansion
         if wide > in_channels:
-            self.expand = padded_conv(in_channels, wide, 1, 1, 1, norm_cfg, spec.act)
+            self.expand = padded_conv(in_channels, wide, norm_cfg=norm_cfg, act=spec.act)
         self.depthwise = padded_conv(
-            wide, wide, spec.kernel, *step, norm_cfg, spec.act, groups=wide, same=style.same
+            wide,
+            wide,
+            spec.kernel,
+            stride=step.stride,
+            rate=step.rate,
+            norm_cfg=norm_cfg,
+            act=spec.act,
+            groups=wide,
+            same=style.same,
         )
         if spec.squeeze:
             self.squeeze_excite = SqueezeExcite(wide, style.gate)
-        self.project = padded_conv(wide, spec.channels, 1, 1, 1, norm_cfg, None)
+        self.project = padded_conv(wide, spec.channels, norm_cfg=norm_cfg, act=None)
         # By the nominal stride, so that a network means the same at every output stride. TF goes by
         # the executed one, which differs in one block: V3-Small's ninth, below output stride 32.
         self.residual = spec.stride == 1 and in_channels == spec.channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, H, W) -> the block's output, and the depthwise output before squeeze-excite."""
-        tap = self.depthwise(self.expand(x) if hasattr(self, 'expand') else x)
-        y = self.project(self.squeeze_excite(tap) if hasattr(self, 'squeeze_excite') else tap)
-        return (x + y if self.residual else y), tap
+        depthwise = self.depthwise(self.expand(x) if hasattr(self, 'expand') else x)
+        weighted = self.squeeze_excite(depthwise) if hasattr(self, 'squeeze_excite') else depthwise
+        y = self.project(weighted)
+        return (x + y if self.residual else y), depthwise
 
 
 class InvertedResidualNet(BaseModule):
@@ -107,10 +116,10 @@ class InvertedResidualNet(BaseModule):
     Returns a map of strides 4, 8 and 16 each, and then the end at the output stride.
 
     Args:
+        specs: The blocks.
         in_channels: Channels of the image.
         stem_channels: Channels of the stem.
         stem_act: Activation of the stem and of the last convolution.
-        specs: The blocks.
         last_channels: Channels of the last 1x1 convolution; 0 for none.
         style: ``'tf'`` pads strided convolutions as SAME. ``'torchvision'`` pads alike on all
             sides, lets a block that loses its stride dilate at once (so that the network is not the
@@ -126,10 +135,11 @@ class InvertedResidualNet(BaseModule):
 
     def __init__(
         self,
+        specs: Sequence[BlockSpec],
+        *,
         in_channels: int,
         stem_channels: int,
         stem_act: str,
-        specs: Sequence[BlockSpec],
         last_channels: int,
         style: str,
         taps: str,
@@ -144,27 +154,31 @@ class InvertedResidualNet(BaseModule):
         self.output_stride = check_output_stride(output_stride)
         self.norm_eval = norm_eval
         same, strided_first, _ = STYLES[style]
-        self.stem = padded_conv(in_channels, stem_channels, 3, 2, 1, norm_cfg, stem_act, same=same)
+        layers = dict(norm_cfg=norm_cfg, act=stem_act)
+        self.stem = padded_conv(in_channels, stem_channels, 3, stride=2, same=same, **layers)
         strides = [spec.stride for spec in specs]
         steps = atrous_steps(strides, output_stride, reached=2, strided_first=strided_first)
         self.blocks = nn.ModuleList()
         in_channels = stem_channels
         for spec, step in zip(specs, steps, strict=True):
-            self.blocks.append(InvertedResidual(in_channels, spec, step, norm_cfg, STYLES[style]))
+            block = InvertedResidual(
+                in_channels, spec, step, norm_cfg=norm_cfg, style=STYLES[style]
+            )
+            self.blocks.append(block)
             in_channels = spec.channels
         if last_channels:
-            self.last = padded_conv(in_channels, last_channels, 1, 1, 1, norm_cfg, stem_act)
+            self.last = padded_conv(in_channels, last_channels, **layers)
         strided = [i for i, stride in enumerate(strides) if stride == 2]  # to stride 4, 8, 16, 32
         self.taps = taps
-        self.tapped = strided[:-1] if taps == 'first' else [i - 1 for i in strided[1:]]
+        self.returned = strided[:-1] if taps == 'first' else [i - 1 for i in strided[1:]]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         x = self.stem(x)
         maps = []
         for i, block in enumerate(self.blocks):
-            x, tap = block(x)
-            if i in self.tapped:
-                maps.append(tap if self.taps == 'depthwise' else x)
+            x, depthwise = block(x)
+            if i in self.returned:
+                maps.append(depthwise if self.taps == 'depthwise' else x)
         return (*maps, self.last(x) if hasattr(self, 'last') else x)
 
     def init_weights(self) -> None:

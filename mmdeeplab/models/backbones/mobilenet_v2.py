@@ -41,7 +41,14 @@ def block_specs(depth_multiplier: float) -> Iterator[BlockSpec]:
         channels = scaled(width, depth_multiplier)
         for i in range(repetitions):
             wide = in_channels if factor == 1 else make_divisible(factor * in_channels, 8)
-            yield BlockSpec(3, wide, channels, False, 'ReLU6', stride if i == 0 else 1)
+            yield BlockSpec(
+                kernel=3,
+                expansion=wide,
+                channels=channels,
+                squeeze=False,
+                act='ReLU6',
+                stride=stride if i == 0 else 1,
+            )
             in_channels = channels
 
 
@@ -91,15 +98,15 @@ class MobileNetV2(InvertedResidualNet):
         if depth_multiplier <= 0:
             raise ValueError(f'depth_multiplier must be positive, got {depth_multiplier!r}')
         super().__init__(
-            in_channels,
-            scaled(32, depth_multiplier),
-            'ReLU6',
             tuple(block_specs(depth_multiplier)),
-            last_channels,
-            style,
-            taps,
-            output_stride,
-            norm_cfg,
-            norm_eval,
-            init_cfg,
+            in_channels=in_channels,
+            stem_channels=scaled(32, depth_multiplier),
+            stem_act='ReLU6',
+            last_channels=last_channels,
+            style=style,
+            taps=taps,
+            output_stride=output_stride,
+            norm_cfg=norm_cfg,
+            norm_eval=norm_eval,
+            init_cfg=init_cfg,
         )

@@ -12,43 +12,52 @@ from mmdeeplab.models.backbones.inverted_residual import (
 from mmdeeplab.registry import MODELS
 
 RE, HS = 'ReLU', 'HSwish'
+
+
+def blocks(*rows: tuple) -> tuple[BlockSpec, ...]:
+    """Rows of the published tables in the order of :class:`BlockSpec`."""
+    return tuple(BlockSpec(*row) for row in rows)
+
+
 # Tables 1 and 2: kernel, expanded channels, channels, squeeze-excite, activation, stride; the last
 # three rows as section 6.4 halves them.
-LARGE = (
-    BlockSpec(3, 16, 16, False, RE, 1),
-    BlockSpec(3, 64, 24, False, RE, 2),
-    BlockSpec(3, 72, 24, False, RE, 1),
-    BlockSpec(5, 72, 40, True, RE, 2),
-    BlockSpec(5, 120, 40, True, RE, 1),
-    BlockSpec(5, 120, 40, True, RE, 1),
-    BlockSpec(3, 240, 80, False, HS, 2),
-    BlockSpec(3, 200, 80, False, HS, 1),
-    BlockSpec(3, 184, 80, False, HS, 1),
-    BlockSpec(3, 184, 80, False, HS, 1),
-    BlockSpec(3, 480, 112, True, HS, 1),
-    BlockSpec(3, 672, 112, True, HS, 1),
-    BlockSpec(5, 336, 80, True, HS, 2),
-    BlockSpec(5, 480, 80, True, HS, 1),
-    BlockSpec(5, 480, 80, True, HS, 1),
+LARGE = blocks(
+    (3, 16, 16, False, RE, 1),
+    (3, 64, 24, False, RE, 2),
+    (3, 72, 24, False, RE, 1),
+    (5, 72, 40, True, RE, 2),
+    (5, 120, 40, True, RE, 1),
+    (5, 120, 40, True, RE, 1),
+    (3, 240, 80, False, HS, 2),
+    (3, 200, 80, False, HS, 1),
+    (3, 184, 80, False, HS, 1),
+    (3, 184, 80, False, HS, 1),
+    (3, 480, 112, True, HS, 1),
+    (3, 672, 112, True, HS, 1),
+    (5, 336, 80, True, HS, 2),
+    (5, 480, 80, True, HS, 1),
+    (5, 480, 80, True, HS, 1),
 )
-SMALL = (
-    BlockSpec(3, 16, 16, True, RE, 2),
-    BlockSpec(3, 72, 24, False, RE, 2),
-    BlockSpec(3, 88, 24, False, RE, 1),
-    BlockSpec(5, 96, 40, True, HS, 2),
-    BlockSpec(5, 240, 40, True, HS, 1),
-    BlockSpec(5, 240, 40, True, HS, 1),
-    BlockSpec(5, 120, 48, True, HS, 1),
-    BlockSpec(5, 144, 48, True, HS, 1),
-    BlockSpec(5, 144, 48, True, HS, 2),
-    BlockSpec(5, 288, 48, True, HS, 1),
-    BlockSpec(5, 288, 48, True, HS, 1),
+SMALL = blocks(
+    (3, 16, 16, True, RE, 2),
+    (3, 72, 24, False, RE, 2),
+    (3, 88, 24, False, RE, 1),
+    (5, 96, 40, True, HS, 2),
+    (5, 240, 40, True, HS, 1),
+    (5, 240, 40, True, HS, 1),
+    (5, 120, 48, True, HS, 1),
+    (5, 144, 48, True, HS, 1),
+    (5, 144, 48, True, HS, 2),
+    (5, 288, 48, True, HS, 1),
+    (5, 288, 48, True, HS, 1),
 )
 LARGE_FULL = (  # Table 1 as it stands
     *LARGE[:-3],
-    BlockSpec(5, 672, 160, True, HS, 2),
-    BlockSpec(5, 960, 160, True, HS, 1),
-    BlockSpec(5, 960, 160, True, HS, 1),
+    *blocks(
+        (5, 672, 160, True, HS, 2),
+        (5, 960, 160, True, HS, 1),
+        (5, 960, 160, True, HS, 1),
+    ),
 )
 # variant -> blocks, channels of the last 1x1 convolution
 VARIANTS = {'large': (LARGE, 480), 'small': (SMALL, 288), 'large-full': (LARGE_FULL, 960)}
@@ -99,15 +108,15 @@ class MobileNetV3(InvertedResidualNet):
         choose('variant', variant, tuple(VARIANTS))
         specs, last_channels = VARIANTS[variant]
         super().__init__(
-            in_channels,
-            16,
-            HS,
             specs,
-            last_channels,
-            style,
-            taps,
-            output_stride,
-            norm_cfg,
-            norm_eval,
-            init_cfg,
+            in_channels=in_channels,
+            stem_channels=16,
+            stem_act=HS,
+            last_channels=last_channels,
+            style=style,
+            taps=taps,
+            output_stride=output_stride,
+            norm_cfg=norm_cfg,
+            norm_eval=norm_eval,
+            init_cfg=init_cfg,
         )

@@ -124,7 +124,7 @@ class AtrousResNet(BaseModule):
             channels = 64 * 2 ** min(i, 3)
             block = nn.ModuleList()
             for step in steps:
-                block.append(Bottleneck(width, channels, step, style, norm_cfg))
+                block.append(Bottleneck(width, channels, step, style=style, norm_cfg=norm_cfg))
                 width = 4 * channels
             self.blocks.append(f'block{i + 1}')
             self.add_module(self.blocks[-1], block)
@@ -137,8 +137,8 @@ class AtrousResNet(BaseModule):
             for i, unit in enumerate(block):
                 x, residual = unit(x)
                 if i == len(block) - 2:
-                    tap = residual
-            maps.append(tap if self.taps == 'conv3' else x)
+                    last_but_one = residual
+            maps.append(last_but_one if self.taps == 'conv3' else x)
         return (*maps[:3], x)
 
     def init_weights(self) -> None:

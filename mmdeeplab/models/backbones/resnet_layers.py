@@ -4,11 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.atrous import Step
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.models.layers.same_conv import fixed_size
 
 
@@ -80,7 +80,7 @@ class Bottleneck(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, channels: int, step: Step, style: str, norm_cfg: dict
+        self, in_channels: int, channels: int, step: Step, *, style: str, norm_cfg: dict
     ) -> None:
         super().__init__()
         self.stride, rate = step

@@ -1,11 +1,11 @@
 """VGG-16 as DeepLab v1 and v2 run it (arXiv 1412.7062, section 3; their Caffe prototxt files)."""
 
-from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
 from mmdeeplab.models.layers.conv import RELU
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convolutions

@@ -7,7 +7,6 @@ follows the code, `research/deeplab/core/xception.py`, so that its weights give 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,7 +20,7 @@ from mmdeeplab.models.layers.conv import (
     is_pretrained,
     truncated_normal_,
 )
-from mmdeeplab.models.layers.separable import SEPARABLE
+from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
 from mmdeeplab.registry import MODELS
 
 
@@ -72,6 +71,7 @@ class XceptionUnit(nn.Module):
         in_channels: int,
         spec: UnitSpec,
         step: Step,
+        *,
         multi_grid: Sequence[int],
         norm_cfg: dict,
     ) -> None:
@@ -81,19 +81,15 @@ class XceptionUnit(nn.Module):
         widths = (in_channels, *spec.channels)
         convs = []
         for i, grid in enumerate(multi_grid):
-            rate = step.rate * grid
-            conv = DepthwiseSeparableConvModule(
+            conv = SeparableConvModule(
                 widths[i],
                 widths[i + 1],
-                3,
+                step.rate * grid,
                 stride=step.stride if i == 2 else 1,
-                padding=rate,  # symmetric at every size, also strided: TF pads explicitly here
-                dilation=rate,
-                conv_cfg=SEPARABLE,
+                relu_first=not spec.act_inside,
                 norm_cfg=norm_cfg,
                 act_cfg=act,
             )
-            conv.depthwise_conv.conv.relu_first = not spec.act_inside
             convs.append(conv)
         self.sep1, self.sep2, self.sep3 = convs
         if spec.shortcut == 'conv':
@@ -107,15 +103,14 @@ class XceptionUnit(nn.Module):
             )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, C, H, W) -> the unit's output, and the tap behind ``sep2`` before any ReLU."""
-        y = self.sep1(x)
-        tap = self.sep2(y)
-        y = self.sep3(tap)
+        """(N, C, H, W) -> the unit's output, and the output of ``sep2`` before any ReLU."""
+        second = self.sep2(self.sep1(x))
+        y = self.sep3(second)
         if self.spec.shortcut == 'conv':
             y = y + self.shortcut(x)
         elif self.spec.shortcut == 'sum':
             y = y + x
-        return y, tap
+        return y, second
 
 
 @MODELS.register_module()
@@ -175,7 +170,7 @@ class Xception(BaseModule):
         units, in_channels = [], 64
         for spec, step in zip(specs, steps, strict=True):
             grid = multi_grid if spec is EXIT_FLOW[1] else (1, 1, 1)
-            units.append(XceptionUnit(in_channels, spec, step, grid, norm_cfg))
+            units.append(XceptionUnit(in_channels, spec, step, multi_grid=grid, norm_cfg=norm_cfg))
             in_channels = spec.channels[-1]
         entry = len(ENTRY_FLOW[depth])
         self.entry_flow = nn.ModuleList(units[:entry])
@@ -187,11 +182,11 @@ class Xception(BaseModule):
         maps = []
         strided = 0
         for unit in (*self.entry_flow, *self.middle_flow, *self.exit_flow):
-            x, tap = unit(x)
+            x, second = unit(x)
             strided += unit.spec.stride == 2
-            # The first strided unit leads to stride 4; the later ones are tapped, before striding.
+            # The first strided unit leads to stride 4; later ones give a map before they stride.
             if unit.spec.stride == 2 and strided > 1:
-                maps.append(F.relu(tap) if self.taps == 'relu' else tap)
+                maps.append(F.relu(second) if self.taps == 'relu' else second)
         return (*maps, x)
 
     def init_weights(self) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,6 +16,7 @@ from mmdeeplab.models.layers.conv import (
     refuse_unused,
     truncated_normal_,
 )
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
 
@@ -30,6 +30,7 @@ class DecoderStage(nn.Module):
         self,
         context_channels: int,
         in_channels: int,
+        *,
         low_level_channels: int,
         channels: int,
         num_convs: int,
@@ -117,12 +118,12 @@ class DeepLabV3PlusHead(LossWithAccuracy, BaseDecodeHead):
                 DecoderStage(
                     context,
                     width,
-                    low_level_channels,
-                    channels,
-                    num_convs,
-                    separable,
-                    align_corners,
-                    norm_cfg,
+                    low_level_channels=low_level_channels,
+                    channels=channels,
+                    num_convs=num_convs,
+                    separable=separable,
+                    align_corners=align_corners,
+                    norm_cfg=norm_cfg,
                 )
             )
             context = channels

@@ -6,7 +6,6 @@ another network: it concatenates two low-level maps and has more convolutions.
 
 from collections.abc import Sequence
 
-from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +18,7 @@ from mmdeeplab.models.layers.conv import (
     is_pretrained,
     refuse_unused,
 )
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
 from mmdeeplab.models.layers.conv import RELU, is_pretrained, refuse_unused
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
 
@@ -29,7 +29,7 @@ class SideBranch(nn.Sequential):
     """3x3 - ReLU - dropout - 1x1 - ReLU - dropout - classifier: (N, C, H, W) -> class scores."""
 
     def __init__(
-        self, in_channels: int, channels: int, classes: int, stride: int, dropout: float
+        self, in_channels: int, channels: int, classes: int, *, stride: int, dropout: float
     ) -> None:
         super().__init__()
         self.conv = TrainStrideConv2d(in_channels, channels, 3, stride=stride, padding=1)
@@ -102,7 +102,7 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
             **kwargs,
         )
         self.sides = nn.ModuleList(
-            SideBranch(width, side_channels, self.out_channels, stride, side_dropout)
+            SideBranch(width, side_channels, self.out_channels, stride=stride, dropout=side_dropout)
             for width, stride in zip(in_channels, strides, strict=False)
         )
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdeeplab.errors import choose
-from mmdeeplab.models.layers.separable import SEPARABLE
+from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
 
 # TF: decay 0.9997, epsilon 1e-5 in every layer behind the backbone (deeplab/model.py).
 HEAD_NORM: dict = dict(type='BN', eps=1e-5, momentum=3e-4)
@@ -18,7 +17,7 @@ RELU = dict(type='ReLU')
 
 def conv3x3(
     in_channels: int, channels: int, rate: int, separable: bool | str, norm_cfg: dict
-) -> ConvModule | DepthwiseSeparableConvModule:
+) -> ConvModule | SeparableConvModule:
     """3x3 (atrous) convolution, BN and ReLU of ASPP and decoder, (N, C, H, W) -> same H, W.
 
     ``separable`` gives TF's ``split_separable_conv2d``: BN and ReLU after the depthwise as well as
@@ -29,20 +28,11 @@ def conv3x3(
         ValueError: Another ``separable``.
     """
     choose('separable', separable, (False, True, 'bare'))
-    layer = DepthwiseSeparableConvModule if separable else ConvModule
-    conv_cfg = SEPARABLE if separable else None
-    bare = dict(dw_norm_cfg=None, dw_act_cfg=None, bias=False) if separable == 'bare' else {}
-    return layer(
-        in_channels,
-        channels,
-        3,
-        padding=rate,
-        dilation=rate,
-        conv_cfg=conv_cfg,
-        norm_cfg=norm_cfg,
-        act_cfg=RELU,
-        **bare,
-    )
+    layers = dict(norm_cfg=norm_cfg, act_cfg=RELU)
+    if separable:
+        bare = separable == 'bare'
+        return SeparableConvModule(in_channels, channels, rate, bare=bare, **layers)
+    return ConvModule(in_channels, channels, 3, padding=rate, dilation=rate, **layers)
 
 
 class PooledConv(ConvModule):
@@ -107,7 +97,7 @@ def init_head_convs(module: nn.Module) -> None:
     pointwise = {
         layer.pointwise_conv.conv
         for layer in module.modules()
-        if isinstance(layer, DepthwiseSeparableConvModule)
+        if isinstance(layer, SeparableConvModule)
     }
     for conv, depthwise in convolutions(module):
         if depthwise or conv in pointwise:

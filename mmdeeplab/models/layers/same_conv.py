@@ -1,9 +1,9 @@
 """Convolutions padded as TensorFlow's SAME, and alike on all sides."""
 
-from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.models.layers.separable import SEPARABLE
 from mmdeeplab.registry import MODELS
 
@@ -43,9 +43,10 @@ class SameConv2d(nn.Conv2d):
 def padded_conv(
     in_channels: int,
     channels: int,
-    kernel: int,
-    stride: int,
-    rate: int,
+    kernel: int = 1,
+    *,
+    stride: int = 1,
+    rate: int = 1,
     norm_cfg: dict,
     act: str | None,
     groups: int = 1,

@@ -26,10 +26,16 @@ class SeparableConv2d(nn.Conv2d):
       their gradients up to 20 times slower than those of plain ones, and from dilation 9 on the
       output, too. Here shifted maps are added, in float32.
     - pointwise, in channels last, under bfloat16: a matrix product over all pixels.
+
+    Args:
+        args: Those of ``nn.Conv2d``.
+        relu_first: Clip the input at 0, as Xception's units do: the kernel clips what it reads.
+        kwargs: Those of ``nn.Conv2d``.
     """
 
-    relu_first = False
-    """Whether the input is clipped at 0, as Xception's units do: the kernel clips what it reads."""
+    def __init__(self, *args: Any, relu_first: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.relu_first = relu_first
 
     def forward(self, x: Tensor) -> Tensor:
         trains = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from mmdeeplab.models.layers.conv import (
     init_head_convs,
     is_pretrained,
 )
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
 

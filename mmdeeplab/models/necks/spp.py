@@ -7,12 +7,12 @@ and others, "Spatial pyramid pooling in deep convolutional networks" (SPPNet, ar
 from collections.abc import Callable, Sequence
 
 import torch
-from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.layers.conv import HEAD_NORM, PooledConv, init_head_convs, is_pretrained
+from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
 POOLS: dict[str, Callable[[Tensor, int], Tensor]] = {

@@ -1,11 +1,11 @@
 """BatchNorm and the ReLU behind it as one operation, where a network trains on a CPU."""
 
 import torch
-from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
 from mmdeeplab.models.cpu_kernels.batch_norm import BatchNorm, available
 from mmdeeplab.models.layers.separable import is_channels_last
+from mmdeeplab.models.norms.norm_layers import norm_layers, replace, twin
 
 
 class FusedBatchNorm2d(nn.BatchNorm2d):
@@ -22,7 +22,7 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
             return torch.relu_(y) if relu else y
         y, mean, variance = BatchNorm.apply(x, self.weight, self.bias, self.eps, relu)
         if self.track_running_stats:
-            self._move(mean, variance, x.numel() // x.shape[1])
+            self._update_running_statistics(mean, variance, x.numel() // x.shape[1])
         return y
 
     def _has_kernel(self, x: Tensor) -> bool:
@@ -32,8 +32,8 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
         return fits and several and single and is_channels_last(x) and available(x)
 
     @torch.no_grad()
-    def _move(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics, as PyTorch does."""
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Average a batch's mean and variance into the running ones, as PyTorch does."""
         momentum = self.momentum
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
@@ -46,24 +46,8 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance * (count / (count - 1)), momentum)
 
 
-class FusedConvModule(ConvModule):
-    """A ``ConvModule`` whose norm and ReLU are one operation in training."""
-
-    def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
-        fused = type(self.norm) is FusedBatchNorm2d  # a SyncBN may have taken its place
-        if not fused or not self.norm.training or args or kwargs:
-            return super().forward(x, *args, **kwargs)
-        return self.norm(self.conv(x), relu=True)
-
-
 def fuse_norms(model: nn.Module) -> int:
-    """Let norms that are plain BN, and ReLUs behind them, be one operation; how many norms."""
-    norms = [layer for layer in model.modules() if type(layer) is nn.BatchNorm2d]
-    for norm in norms:
-        norm.__class__ = FusedBatchNorm2d
-    for layer in model.modules():
-        if type(layer) is ConvModule and layer.with_norm and type(layer.norm) is FusedBatchNorm2d:
-            simple = layer.order == ('conv', 'norm', 'act') and not layer.with_explicit_padding
-            if simple and layer.with_activation and type(layer.activate) is nn.ReLU:
-                layer.__class__ = FusedConvModule
-    return len(norms)
+    """Put :class:`FusedBatchNorm2d` in the place of every plain BatchNorm; return how many."""
+    names = [name for name, norm in norm_layers(model).items() if type(norm) is nn.BatchNorm2d]
+    replace(model, names, lambda norm: twin(norm, FusedBatchNorm2d))
+    return len(names)

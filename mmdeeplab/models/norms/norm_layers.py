@@ -1,10 +1,12 @@
 """BatchNorm layers of a built model: which there are, frozen twins, group norm in their place."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+AnyBatchNorm = TypeVar('AnyBatchNorm', bound=_BatchNorm)
 
 
 class FrozenBatchNorm(nn.BatchNorm2d):
@@ -18,14 +20,25 @@ class FrozenBatchNorm(nn.BatchNorm2d):
         return self
 
 
-def frozen(layer: _BatchNorm) -> FrozenBatchNorm:
-    """The same layer, parameters and buffers included, that never trains."""
-    new = FrozenBatchNorm(layer.num_features, layer.eps, layer.momentum, layer.affine)
+def twin(layer: _BatchNorm, norm_class: type[AnyBatchNorm]) -> AnyBatchNorm:
+    """A norm of another class with the settings, parameters and buffers of ``layer``."""
+    new = norm_class(
+        layer.num_features,
+        eps=layer.eps,
+        momentum=layer.momentum,
+        affine=layer.affine,
+        track_running_stats=layer.track_running_stats,
+    )
     for name, buffer in layer.named_buffers(recurse=False):
         setattr(new, name, buffer)
     for name, parameter in layer.named_parameters(recurse=False):
-        setattr(new, name, parameter.requires_grad_(False))
-    return new.train()
+        setattr(new, name, parameter)
+    return new.train(layer.training)
+
+
+def frozen(layer: _BatchNorm) -> FrozenBatchNorm:
+    """A norm with the parameters and buffers of ``layer`` that never trains."""
+    return twin(layer, FrozenBatchNorm).requires_grad_(False)
 
 
 def grouped(layer: _BatchNorm) -> nn.GroupNorm:
@@ -60,18 +73,6 @@ def trained_layers(model: nn.Module) -> list[str]:
         for inner in norm_layers(module)
     }
     return [name for name in norm_layers(model) if name not in still]
-
-
-def pretrained_layers(model: nn.Module) -> set[str]:
-    """Names of those that lie in a module whose ``init_cfg`` loads weights."""
-    from mmdeeplab.models.layers.conv import is_pretrained  # models use the engine's checkpoints
-
-    return {
-        f'{name}.{inner}'.lstrip('.')
-        for name, module in model.named_modules()
-        if isinstance(module, BaseModule) and is_pretrained(module)
-        for inner in norm_layers(module)
-    }
 
 
 def match_norm(model: nn.Module, state: Mapping[str, Tensor]) -> int:

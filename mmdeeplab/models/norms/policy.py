@@ -9,16 +9,17 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.model import BaseModule
 from mmengine.runner import Runner
 from torch import nn
 
 from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.layers.conv import is_pretrained
 from mmdeeplab.models.norms.norm_layers import (
     frozen,
     grouped,
     norm_layers,
-    pretrained_layers,
     replace,
     trained_layers,
 )
@@ -95,6 +96,16 @@ def decide(policy: str | None, setting: Setting) -> Plan:
     return Plan('frozen' if setting.pretrained == 'whole' else 'mixed', f'{few}')
 
 
+def pretrained_layers(model: nn.Module) -> set[str]:
+    """Names of those that lie in a module whose ``init_cfg`` loads weights."""
+    return {
+        f'{name}.{inner}'.lstrip('.')
+        for name, module in model.named_modules()
+        if isinstance(module, BaseModule) and is_pretrained(module)
+        for inner in norm_layers(module)
+    }
+
+
 def carry_out(model: nn.Module, mode: str, names: set[str], pretrained: set[str]) -> None:
     """Freeze or replace the named layers; synchronised ones are made by MMEngine's runner."""
     grouping = dict(group=names, mixed=names - pretrained).get(mode, set())
@@ -120,7 +131,7 @@ def apply_policy(model: nn.Module, cfg: Config, processes: int, gpu: bool) -> Pl
     pretrained, before = history(model, cfg)
     extent = 'whole' if pretrained >= names else 'part' if pretrained & names else 'none'
     images = (cfg.get('train_dataloader') or {}).get('batch_size', 1)
-    plan = decide(policy, Setting(images, processes, gpu, extent, before))
+    plan = decide(policy, Setting(images, processes, gpu, pretrained=extent, before=before))
     carry_out(model, plan.mode, names, pretrained)
     return plan
 

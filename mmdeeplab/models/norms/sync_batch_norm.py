@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmdeeplab.models.norms.norm_layers import twin
+
 
 class Synchronised(torch.autograd.Function):
     """Batch normalisation by the statistics of all ranks, each of which has an image at least."""
@@ -72,15 +74,8 @@ class SyncBatchNorm(nn.SyncBatchNorm):
 
 
 def synchronised(layer: _BatchNorm) -> SyncBatchNorm:
-    """The same layer, parameters and buffers included, over all ranks."""
-    new = SyncBatchNorm(
-        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
-    )
-    for name, buffer in layer.named_buffers(recurse=False):
-        setattr(new, name, buffer)
-    for name, parameter in layer.named_parameters(recurse=False):
-        setattr(new, name, parameter)
-    return new.train(layer.training)
+    """A norm with the parameters and buffers of ``layer``, over the images of all ranks."""
+    return twin(layer, SyncBatchNorm)
 
 
 def _dense(x: Tensor) -> Tensor:

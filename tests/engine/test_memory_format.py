@@ -8,7 +8,8 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from torch import nn
 
-from mmdeeplab.engine.optim.memory_format import economise, recompute
+from mmdeeplab.engine.optim.activation_checkpointing import checkpoint_activations
+from mmdeeplab.engine.optim.memory_format import apply_memory_options
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.norms.fused import FusedBatchNorm2d
 
@@ -28,7 +29,7 @@ def train(model: nn.Module, **settings: object) -> tuple[list[float], dict]:
     """Losses of three steps, and the weights and statistics behind them."""
     from test_data_preprocessor import sample
 
-    economise(model, Config(settings))
+    apply_memory_options(model, Config(settings))
     generator = torch.Generator().manual_seed(0)
     optimiser = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
     losses = []
@@ -76,7 +77,7 @@ def test_a_second_pass_moves_no_statistics_of_any_norm(
         norm = kind(*channels, momentum=momentum, track_running_stats=counts)
         model = nn.Sequential(nn.Sequential(norm, nn.Conv2d(3, 2, 1)))
         model(x[:1])
-        recompute(model, names)
+        checkpoint_activations(model, names)
         for _ in range(2):
             model(x).square().sum().backward()
         grads = [p.grad for p in model.parameters()]
@@ -90,7 +91,7 @@ def test_recomputation_keeps_less(build: Callable[..., nn.Module]) -> None:
     kept = []
     for names in ([], ['backbone']):
         model = build(NAME, **SMALL).train()
-        economise(model, Config(dict(recompute=names)))
+        apply_memory_options(model, Config(dict(recompute=names)))
         sizes: list[int] = []
         pack = torch.autograd.graph.saved_tensors_hooks(
             lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t
@@ -103,4 +104,4 @@ def test_recomputation_keeps_less(build: Callable[..., nn.Module]) -> None:
 
 def test_a_part_that_is_not_there_is_named(build: Callable[..., nn.Module]) -> None:
     with pytest.raises(UserError, match=r"recompute: the model has no part 'bakbone'.*backbone"):
-        economise(build(NAME, **SMALL), Config(dict(recompute=['bakbone'])))
+        apply_memory_options(build(NAME, **SMALL), Config(dict(recompute=['bakbone'])))

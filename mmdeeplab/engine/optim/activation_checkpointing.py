@@ -1,0 +1,79 @@
+"""Activation checkpointing: parts of a network whose maps are computed again, not kept."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.models.norms.norm_layers import norm_layers, replace
+
+
+class CheckpointedForward(nn.Module):
+    """To be mixed with a module's class by :func:`checkpointed`."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if not (self.training and torch.is_grad_enabled()):
+            return super().forward(*args, **kwargs)
+
+        def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
+            return nullcontext(), statistics_kept(self)
+
+        forward = super().forward
+        return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
+
+
+@cache
+def checkpointed(module_class: type[nn.Module]) -> type[nn.Module]:
+    """A subclass of ``module_class`` that computes its inner maps again in the backward pass."""
+    bases = (CheckpointedForward, module_class)
+    return type(f'Checkpointed{module_class.__name__}', bases, {})
+
+
+def checkpointed_twin(module: nn.Module) -> nn.Module:
+    """A :func:`checkpointed` module with the children, parameters and settings of ``module``."""
+    twin_class = checkpointed(type(module))
+    twin = twin_class.__new__(twin_class)
+    twin.__setstate__(copy.copy(module.__dict__))
+    return twin
+
+
+def checkpoint_activations(model: nn.Module, names: Sequence[str]) -> None:
+    """Let the named parts be computed again in the backward pass.
+
+    MMEngine's ``activation_checkpointing`` does so, too, but lets the second pass move the batch
+    norms' running statistics once more; here training is the same with and without.
+
+    Raises:
+        UserError: There is no part of a name.
+    """
+    parts = [name for name, _ in model.named_modules() if name]
+    for name in names:
+        if name not in parts:
+            hint = did_you_mean(name, parts)
+            raise UserError(f'recompute: the model has no part {name!r}{hint}')
+    replace(model, dict.fromkeys(names), checkpointed_twin)
+
+
+@contextmanager
+def statistics_kept(module: nn.Module) -> Iterator[None]:
+    """Normalise by the batch as before, without moving the running statistics again."""
+    moving = [norm for norm in norm_layers(module).values() if norm.training]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in moving]
+    spare: dict[torch.device, Tensor] = {}  # SyncBN insists on a counter: one that nobody reads
+    for norm, (_, count) in zip(moving, before, strict=True):
+        norm.momentum = 0.0
+        if count is not None:
+            if count.device not in spare:
+                spare[count.device] = torch.zeros_like(count)
+            norm.num_batches_tracked = spare[count.device]
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(moving, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count
