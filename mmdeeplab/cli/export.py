@@ -126,10 +126,10 @@ def read_spec(args: argparse.Namespace, padded: tuple[int, int]) -> ExportSpec:
     return ExportSpec(
         args.format,
         precision,
-        None if args.dynamic else tuple(args.size or padded),
-        args.with_processing,
-        TOLERANCES[precision]._replace(**limits),
-        out,
+        size=None if args.dynamic else tuple(args.size or padded),
+        processing=args.with_processing,
+        tolerance=TOLERANCES[precision]._replace(**limits),
+        out=out,
     )
 
 

@@ -100,7 +100,7 @@ def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     plain = fast_headers.png_ids(data)
     if plain is not None:
         mode, ids = plain
-        return Header('PNG', mode, ids.shape[1], ids.shape[0], 1), ids
+        return Header('PNG', mode, width=ids.shape[1], height=ids.shape[0], orientation=1), ids
     header = read_header(data, path, 'mask')
     if header.format == 'JPEG':
         raise bad_data(

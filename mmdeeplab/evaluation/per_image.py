@@ -100,7 +100,14 @@ class ImageStore:
         rows[:, 0] = rank[rows[:, 0]]
         rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
         names = [texts[i] for i in order]
-        return ImageCounts(names, rows[:, 0], rows[:, 1], rows[:, 2:], losses[order], num_classes)
+        return ImageCounts(
+            names,
+            rows[:, 0],
+            classes=rows[:, 1],
+            counts=rows[:, 2:],
+            losses=losses[order],
+            num_classes=num_classes,
+        )
 
 
 def all_rows(rows: Tensor) -> list[Tensor]:

@@ -142,11 +142,11 @@ class ParityCheck:
         report = ParityReport(
             self.count,
             self.miou(self.labels),
-            self.miou(outputs),
-            agreed / pixels,
-            None if self.processing else difference,
-            self.largest,
-            (1000 * median(self.times), 1000 * median(times)),
+            after=self.miou(outputs),
+            agreement=agreed / pixels,
+            difference=None if self.processing else difference,
+            largest=self.largest,
+            times=(1000 * median(self.times), 1000 * median(times)),
         )
         report.faults = list(faults(report, self.tolerance))
         return report

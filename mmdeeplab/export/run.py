@@ -82,7 +82,14 @@ def export(
     )
     sizes = [] if spec.size else of_every_parity(samples[0], least)
     padded = least if spec.processing or not spec.size else spec.size
-    check = ParityCheck(model, samples, sizes, padded, spec.processing, spec.tolerance)
+    check = ParityCheck(
+        model,
+        samples,
+        sizes=sizes,
+        size=padded,
+        processing=spec.processing,
+        tolerance=spec.tolerance,
+    )
     with writing(spec.out):
         spec.out.parent.mkdir(parents=True, exist_ok=True)
         work = tempfile.TemporaryDirectory(prefix='.exporting-', dir=spec.out.parent)

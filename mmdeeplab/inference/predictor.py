@@ -153,7 +153,9 @@ class DeepLabPredictor:
         labels = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         kept = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
         logits = two_classes(sample.seg_logits.data.float()).cpu().numpy() if kept else None
-        return Segmentation(as_rgb(picture), labels, self.classes, self.palette, logits)
+        return Segmentation(
+            as_rgb(picture), labels, classes=self.classes, palette=self.palette, logits=logits
+        )
 
 
 @torch.no_grad()

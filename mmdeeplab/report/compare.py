@@ -126,7 +126,14 @@ def image_counts(metrics: dict, num_classes: int) -> ImageCounts | None:
     table = np.array(sorted(entries), np.int64).reshape(-1, 5)
     ids = [row['id'] for row in rows]
     unknown = np.full(len(ids), np.nan)
-    return ImageCounts(ids, table[:, 0], table[:, 1], table[:, 2:], unknown, num_classes)
+    return ImageCounts(
+        ids,
+        table[:, 0],
+        classes=table[:, 1],
+        counts=table[:, 2:],
+        losses=unknown,
+        num_classes=num_classes,
+    )
 
 
 def changed_images(a: dict, b: dict, count: int = 8) -> tuple[list[tuple], list[tuple]]:

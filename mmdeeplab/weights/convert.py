@@ -105,7 +105,16 @@ def convert(request: Conversion) -> Converted:
     state = _fill(model, arrays, table, _hint(named, options))
     ignored = table.sort_out(arrays)
     metadata = _metadata(request, importer, config, cfg, options, table.part)
-    return Converted(state, metadata, config, cfg, options, table.part, arrays, ignored)
+    return Converted(
+        state,
+        metadata,
+        config=config,
+        cfg=cfg,
+        options=options,
+        part=table.part,
+        arrays=arrays,
+        ignored=ignored,
+    )
 
 
 def choose_config(

@@ -29,7 +29,7 @@ class Counts:
     @classmethod
     def zero(cls, classes: int) -> 'Counts':
         pixels, present, where = np.zeros((3, classes), np.int64)
-        return cls(0, pixels, present, where, 0)
+        return cls(0, pixels, present=present, where=where, void=0)
 
     def add(self, ids: dict[str, int], void: int) -> None:
         """Count one mask: pixels by id as text; ids outside the classes are left out."""

@@ -99,7 +99,7 @@ def examine(
     report = Report(allowed=tuple(allow))
     for role, name in unknown:
         words = f'data sets of type {name} are not checked'
-        report.problems.append(Problem('unknown-dataset', role, '', '', words))
+        report.problems.append(Problem('unknown-dataset', role, id='', path='', words=words))
     for source in found:
         if not source.follow_links:
             refuse_links_out(source.list.parent, [source.list.name], source.root)
@@ -136,7 +136,9 @@ def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
         for link, target in links_out(folder, names, source.root).items():
             words = f'a link to {target}'
             path = str(folder / link)
-            found[names[link]] = Problem('outside', source.role, names[link], path, words, WAY_OUT)
+            found[names[link]] = Problem(
+                'outside', source.role, id=names[link], path=path, words=words, fix=WAY_OUT
+            )
     return found
 
 
@@ -157,7 +159,9 @@ def _count(report: Report, splits: tuple[str, ...]) -> None:
         absent = [name for name, pixels in names if not pixels]
         if absent and counts.pixels.any():
             words = f'no pixel of {", ".join(absent)}{_first_name(source)}'
-            report.problems.append(Problem('absent', ', '.join(roles), '', str(source.list), words))
+            report.problems.append(
+                Problem('absent', ', '.join(roles), id='', path=str(source.list), words=words)
+            )
 
 
 def _first_name(source: Source) -> str:
@@ -188,14 +192,14 @@ def leaks(looks: list[Look]) -> Iterator[Problem]:
         if 'train' in roles and len(roles) > 1:
             others = ' and '.join(role for role in roles if role != 'train')
             words = f'train and {others} read the same list'
-            yield Problem('leak', look.source.role, '', str(look.source.list), words)
+            yield Problem('leak', look.source.role, id='', path=str(look.source.list), words=words)
         for name, sample in look.samples.items():
             for role in roles if sample.digest else ():
                 first = seen.setdefault((role, sample.digest), name)
                 if first != name:
                     words = f'the same image as {first}'
                     path = str(look.source.image(name))
-                    yield Problem('same-content', role, name, path, words)
+                    yield Problem('same-content', role, id=name, path=path, words=words)
     for look in looks:
         if 'train' in look.source.roles:
             continue
@@ -203,4 +207,10 @@ def leaks(looks: list[Look]) -> Iterator[Problem]:
             twin = seen.get(('train', sample.digest)) if sample.digest else None
             if twin is not None:
                 words = f'the same image as {twin} of train'
-                yield Problem('leak', look.source.role, name, str(look.source.image(name)), words)
+                yield Problem(
+                    'leak',
+                    look.source.role,
+                    id=name,
+                    path=str(look.source.image(name)),
+                    words=words,
+                )

@@ -59,10 +59,10 @@ def pair(images: Path, masks: Path) -> Pairs:
     return Pairs(
         images,
         masks,
-        tuple(image_suffixes),
-        tuple(mask_suffixes),
-        tuple(sorted(match.pairs)),
-        tuple(_notes(match, images, masks, listings)),
+        image_suffixes=tuple(image_suffixes),
+        mask_suffixes=tuple(mask_suffixes),
+        ids=tuple(sorted(match.pairs)),
+        notes=tuple(_notes(match, images, masks, listings)),
     )
 
 

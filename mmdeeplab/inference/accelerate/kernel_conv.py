@@ -39,7 +39,9 @@ class KernelConv:
         ends = {'none': [], 'relu': [0.0, inf]}.get(name, numbers)
         limits = (ends[0], ends[1]) if ends else None
         geometry = (conv.stride, conv.padding, conv.dilation)
-        self.run = Depthwise(conv.weight, conv.bias, *geometry, conv.relu_first, limits, scale)
+        self.run = Depthwise(
+            conv.weight, conv.bias, *geometry, relu=conv.relu_first, limits=limits, scale=scale
+        )
         self.dtype = dtype
 
     def __call__(self, x: Tensor) -> Tensor:

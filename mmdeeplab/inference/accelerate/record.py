@@ -65,7 +65,15 @@ class Recorder(TorchDispatchMode):
             if not transposed and not isinstance(weight, Node):
                 node.kind, node.args = 'conv', [x]
                 name = self.names.get(id(args[1]), '').removesuffix('.weight')
-                node.conv = Convolution(weight, bias, stride, padding, dilation, groups, name=name)
+                node.conv = Convolution(
+                    weight,
+                    bias,
+                    stride=stride,
+                    padding=padding,
+                    dilation=dilation,
+                    groups=groups,
+                    name=name,
+                )
         elif func in NORMS:
             node.kind = 'norm'
         elif func in ACTS:

@@ -129,7 +129,18 @@ def stages(model: nn.Module, shape: Sequence[int]) -> tuple[list[Stage], Field]:
         inside = taps_inside(call.conv.kernel_size[0], rate, h)
         inside *= taps_inside(call.conv.kernel_size[1], rate, w)
         first, last = (module_name(m[0].name) for m in (members[0], members[-1]))
-        result.append(Stage(part, first, last, len(members), rate, (h, w), field, inside))
+        result.append(
+            Stage(
+                part,
+                first,
+                last=last,
+                convolutions=len(members),
+                rate=rate,
+                size=(h, w),
+                field=field,
+                inside=inside,
+            )
+        )
     return result, logits
 
 

@@ -20,7 +20,8 @@ class Sizes(ctypes.Structure):
 
 def sizes_of(x: Tensor, relu: bool) -> Sizes:
     pixels = x.numel() // x.shape[1]
-    return Sizes(pixels, x.shape[1], torch.get_num_threads(), KINDS[x.dtype], relu)
+    threads = torch.get_num_threads()
+    return Sizes(pixels, x.shape[1], threads=threads, kind=KINDS[x.dtype], relu=relu)
 
 
 def available(x: Tensor) -> bool:

@@ -115,7 +115,9 @@ class DepthwiseConv(torch.autograd.Function):
     ) -> Tensor:
         x = channels_last(x)
         ctx.save_for_backward(x, weight)
-        ctx.conv = Depthwise(weight, None, stride, padding, dilation, relu)
+        ctx.conv = Depthwise(
+            weight, None, stride=stride, padding=padding, dilation=dilation, relu=relu
+        )
         return ctx.conv(x)
 
     @staticmethod
@@ -127,7 +129,9 @@ class DepthwiseConv(torch.autograd.Function):
         dx = dw = None
         if ctx.needs_input_grad[0] and set(conv.stride) == {1}:
             pads = [2 * d - p for d, p in zip(conv.dilation, conv.padding, strict=True)]
-            turned = Depthwise(weight.flip(2, 3), None, conv.stride, pads, conv.dilation)
+            turned = Depthwise(
+                weight.flip(2, 3), None, stride=conv.stride, padding=pads, dilation=conv.dilation
+            )
             dx = turned(grad, mask)
         elif ctx.needs_input_grad[0]:
             dx = empty(x.shape, x.dtype)

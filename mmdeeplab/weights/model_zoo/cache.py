@@ -88,12 +88,12 @@ class Cache:
         record = Record(
             row.name,
             row.url,
-            downloaded,
-            path.name,
-            digest(path),
-            row.config,
-            row.cfg_options,
-            converter_version(),
+            downloaded=downloaded,
+            file=path.name,
+            sha256=digest(path),
+            config=row.config,
+            cfg_options=row.cfg_options,
+            converter=converter_version(),
         )
         _write(path.with_name(f'{row.name}.json'), asdict(record))
 

@@ -118,7 +118,7 @@ class Graph:
                 bias = np.zeros(weights.shape[3 if depthwise else 0], np.float32)
             origin, through = self._trace(op.inputs[0])
             source = numbers[id(origin)] if origin else None
-            yield Layer(i, depthwise, weights, bias, source, through)
+            yield Layer(i, depthwise, weights=weights, bias=bias, source=source, through=through)
 
     def _trace(self, tensor: int) -> tuple[Operator | None, frozenset[str]]:
         """The convolution behind a tensor, by first inputs, and the operators on the way."""
