@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab.command_names import tool
-from mmdeeplab.datasets import fast_headers
 from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio import input_files
 from mmdeeplab.label_map import IGNORE_INDEX
@@ -97,10 +96,6 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     """The header and (H, W) ids of a mask's bytes."""
-    plain = fast_headers.png_ids(data)
-    if plain is not None:
-        mode, ids = plain
-        return Header('PNG', mode, width=ids.shape[1], height=ids.shape[0], orientation=1), ids
     header = read_header(data, path, 'mask')
     if header.format == 'JPEG':
         raise bad_data(
@@ -154,8 +149,6 @@ def read_header(data: bytes, path: str | Path, what: str) -> Header:
 
 
 def _header(data: bytes, path: str | Path, what: str) -> Header:
-    if (found := fast_headers.jpeg_size(data)) is not None:
-        return Header('JPEG', *found, 1)
     try:
         with _quietly_opened(data) as picture:
             format = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs

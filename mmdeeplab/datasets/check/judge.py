@@ -24,16 +24,18 @@ _SHOWN = 6
 def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
     """Faults of the list itself, repeated ids, and folders that are not there."""
     for fault, words in listed.faults:
-        yield Problem(fault, source.role, '', str(source.list), words)
+        yield Problem(fault, source.role, id='', path=str(source.list), words=words)
     seen: set[str] = set()
     for name in listed.ids:
         if name in seen:
             fault = 'repeated' if source.roles == ('train',) else 'counted-twice'
-            yield Problem(fault, source.role, name, str(source.list), f'{name} is listed again')
+            yield Problem(
+                fault, source.role, id=name, path=str(source.list), words=f'{name} is listed again'
+            )
         seen.add(name)
     for folder in (source.images, source.masks):
         if message := missing_folder(folder, source.split):
-            yield Problem('missing-folder', source.role, '', str(folder), message)
+            yield Problem('missing-folder', source.role, id='', path=str(folder), words=message)
 
 
 def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
@@ -44,7 +46,7 @@ def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
             if len(names := files.names(name)) > 1:
                 words = several_files(name, names, what)
                 path = str(files.folder / names[0])
-                found[name] = Problem('several-files', source.role, name, path, words)
+                found[name] = Problem('several-files', source.role, id=name, path=path, words=words)
     return found
 
 
@@ -67,10 +69,10 @@ def judge_sample(
         elif fault == 'orientation' and sample.turn != 1:
             fix = f'turn the mask as EXIF orientation {sample.turn} says: --fix OUT'
         told.add(fault)
-        yield Problem(fault, source.role, name, str(paths[what]), words, fix)
+        yield Problem(fault, source.role, id=name, path=str(paths[what]), words=words, fix=fix)
     for fault, words in _faults_of_ids(sample, len(source.classes), source.label_ids):
         path = str(paths['mask'])
-        yield Problem(fault, source.role, name, path, f'the mask {path} {words}')
+        yield Problem(fault, source.role, id=name, path=path, words=f'the mask {path} {words}')
 
 
 def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterator[tuple[str, str]]:
@@ -104,16 +106,18 @@ def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]
     read = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
     if masks and all(ids == {str(IGNORE_INDEX)} for ids in read):
         words = f'all {len(masks)} masks are void'
-        yield Problem('all-void', source.role, '', str(source.masks), words)
+        yield Problem('all-void', source.role, id='', path=str(source.masks), words=words)
     elif source.label_ids == PLAIN and only_0_and_255(masks):
         words = f'all {len(masks)} masks hold 0 and 255 only'
         fix = 'write 1 where it says 255: --fix OUT' if len(source.classes) == 2 else ''
-        yield Problem('0-255', source.role, '', str(source.masks), words, fix)
+        yield Problem('0-255', source.role, id='', path=str(source.masks), words=words, fix=fix)
     elif source.label_ids == PLAIN and (levels := _grey_levels(masks, len(source.classes))):
         words = f'the {len(masks)} masks hold {", ".join(map(str, levels))}, with holes between'
         ids = ' '.join(f'{value}={i}' for value, i in levels.items() if value != i)
         fix = f'if they are grey levels: --fix OUT --map {ids}'
-        yield Problem('grey-levels', source.role, '', str(source.masks), words, fix)
+        yield Problem(
+            'grey-levels', source.role, id='', path=str(source.masks), words=words, fix=fix
+        )
 
 
 def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:

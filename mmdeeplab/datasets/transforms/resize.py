@@ -1,6 +1,4 @@
-"""Resizing with aligned corners, or as OpenCV does: only what a window of the result shows."""
-
-import math
+"""Resizing with aligned corners: only what a window of the result shows."""
 
 import cv2
 import numpy as np
@@ -69,30 +67,3 @@ def nearest_indices(old: int, new: int) -> np.ndarray:
     if new == 1:
         return np.zeros(1, np.int64)
     return (2 * np.arange(new) * (old - 1) + (new - 1)) // (2 * (new - 1))
-
-
-def nearest(old: int, new: int) -> np.ndarray:
-    """Which of ``old`` pixels OpenCV's ``INTER_NEAREST`` takes for each of ``new``: (new)."""
-    ramp = np.arange(old, dtype=np.float32)[None]
-    return cv2.resize(ramp, (new, 1), interpolation=cv2.INTER_NEAREST)[0].astype(np.int64)
-
-
-def resize_corner(image: np.ndarray, size: tuple[int, int], window: Window) -> np.ndarray:
-    """The pixels of ``cv2.resize(image, size[::-1])`` up to the end of a window of it.
-
-    Args:
-        image: (H, W, C).
-        size: (H, W) of the whole result.
-        window: Rows and columns.
-    """
-    scales = [new / old for new, old in zip(size, image.shape, strict=False)]
-    ends = [
-        min(math.ceil(part.stop / scale) + 2, old)
-        for part, scale, old in zip(window, scales, image.shape, strict=False)
-    ]
-    corner = image[: ends[0], : ends[1]]
-    if corner.shape == image.shape:
-        return cv2.resize(image, size[::-1])
-    if all(round(end * scale) == end for end, scale in zip(ends, scales, strict=True)):
-        return cv2.resize(image, size[::-1])  # OpenCV would copy a part that keeps its size
-    return cv2.resize(corner, None, fx=scales[1], fy=scales[0])

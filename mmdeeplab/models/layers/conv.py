@@ -1,6 +1,7 @@
 """What several parts share: one convolution builder and TensorFlow's initialisers."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ def conv3x3(
         ValueError: Another ``separable``.
     """
     choose('separable', separable, (False, True, 'bare'))
-    layers = dict(norm_cfg=norm_cfg, act_cfg=RELU)
+    layers: dict[str, Any] = dict(norm_cfg=norm_cfg, act_cfg=RELU)
     if separable:
         bare = separable == 'bare'
         return SeparableConvModule(in_channels, channels, rate, bare=bare, **layers)

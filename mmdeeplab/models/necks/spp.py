@@ -1,7 +1,7 @@
-"""Pooling pyramids: from histograms of visual words to the layer that ASPP made atrous.
+"""Pooling pyramids: SPPNet's layer, and the same pyramid in the place of ASPP.
 
-Sources: Lazebnik, Schmid and Ponce, "Beyond bags of features" (CVPR 2006), equations 2 and 3; He
-and others, "Spatial pyramid pooling in deep convolutional networks" (SPPNet, arXiv 1406.4729).
+Source: He and others, "Spatial pyramid pooling in deep convolutional networks" (SPPNet, arXiv
+1406.4729). The histograms before it are drawn and explained in docs/family.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,42 +45,6 @@ def pool(x: Tensor, bins: int, mode: str) -> Tensor:
         parts = [REDUCTIONS[mode](x.narrow(dim, a, b - a), dim) for a, b in ends]
         x = torch.stack(parts, dim)
     return x
-
-
-def histogram_pyramid(assignments: Tensor, num_words: int, levels: int) -> list[Tensor]:
-    """Count visual words in ever finer cells.
-
-    Args:
-        assignments: (N, H, W), the word of every position, 0 .. num_words - 1.
-        num_words: Size of the vocabulary.
-        levels: The finest level L; level l has 2^l x 2^l cells.
-
-    Returns:
-        L + 1 histograms (N, num_words, 2^l, 2^l); the first is the bag of words.
-    """
-    n, height, width = assignments.shape
-    side = 2**levels
-    rows = torch.arange(height, device=assignments.device) * side // height
-    columns = torch.arange(width, device=assignments.device) * side // width
-    cell = (assignments * side + rows[:, None]) * side + columns
-    finest = torch.zeros(n, num_words * side * side, device=assignments.device)
-    finest.scatter_add_(1, cell.flatten(1), torch.ones_like(cell, dtype=finest.dtype).flatten(1))
-    pyramid = [finest.view(n, num_words, side, side)]
-    while len(pyramid) <= levels:
-        pyramid.insert(0, 4 * F.avg_pool2d(pyramid[0], 2))
-    return pyramid
-
-
-def level_weights(levels: int) -> list[float]:
-    """1/2^L for level 0 and 1/2^(L - l + 1) for level l: a match in a finer cell says more."""
-    return [0.5**levels, *(0.5 ** (levels - level + 1) for level in range(1, levels + 1))]
-
-
-def pyramid_match(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
-    """Kernel between histogram pyramids, (N,): weighted histogram intersections of their levels."""
-    weights = level_weights(len(first) - 1)
-    matches = (torch.minimum(a, b).flatten(1).sum(1) for a, b in zip(first, second, strict=True))
-    return torch.stack([w * match for w, match in zip(weights, matches, strict=True)]).sum(0)
 
 
 @MODELS.register_module()
