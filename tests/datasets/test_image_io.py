@@ -76,7 +76,10 @@ def test_filtered_and_transparent_masks(options: dict) -> None:
 
 def test_masks_of_two_ids_a_byte() -> None:
     ids, out = np.arange(32, dtype=np.uint8).reshape(8, 4) % 16, io.BytesIO()
-    Image.fromarray(ids, 'P').save(out, 'PNG', bits=4)
+    picture = Image.fromarray(ids, 'P')
+    picture.putpalette([level for level in range(16) for _ in range(3)])
+    picture.save(out, 'PNG', bits=4)
+    assert out.getvalue()[24] == 4  # bits
     np.testing.assert_array_equal(decode_mask(out.getvalue(), 'a.png')[1], ids)
 
 

@@ -37,7 +37,7 @@ def checkpointed(module_class: type[nn.Module]) -> type[nn.Module]:
 
 def checkpointed_twin(module: nn.Module) -> nn.Module:
     """A :func:`checkpointed` module with the children, parameters and settings of ``module``."""
-    twin_class = checkpointed(type(module))
+    twin_class = checkpointed(type(module))  # type: ignore[arg-type]
     twin = twin_class.__new__(twin_class)
     twin.__setstate__(copy.copy(module.__dict__))
     return twin

@@ -5,7 +5,7 @@ After `research/slim/nets/mobilenet/{conv_blocks,mobilenet}.py` of tensorflow/mo
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.model import BaseModule
 from mmseg.models.utils import make_divisible
@@ -154,7 +154,7 @@ class InvertedResidualNet(BaseModule):
         self.output_stride = check_output_stride(output_stride)
         self.norm_eval = norm_eval
         same, strided_first, _ = STYLES[style]
-        layers = dict(norm_cfg=norm_cfg, act=stem_act)
+        layers: dict[str, Any] = dict(norm_cfg=norm_cfg, act=stem_act)
         self.stem = padded_conv(in_channels, stem_channels, 3, stride=2, same=same, **layers)
         strides = [spec.stride for spec in specs]
         steps = atrous_steps(strides, output_stride, reached=2, strided_first=strided_first)

@@ -21,7 +21,7 @@ def branch(in_channels: int, channels: int, kernel: int, rate: int, dropout: flo
             f'(kernel_size - 1) * rate must be even, and the rate at least 1'
         )
     fc6 = ConvModule(in_channels, channels, kernel, padding=reach // 2, dilation=rate, act_cfg=RELU)
-    layers = OrderedDict(
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
         fc6=fc6,
         drop6=nn.Dropout(dropout),
         fc7=ConvModule(channels, channels, 1, act_cfg=RELU),
