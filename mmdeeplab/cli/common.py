@@ -32,14 +32,25 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output-stride', type=int, metavar='N', help='8, 16 or 32: backbone and ASPP rates'
     )
-    parser.add_argument('--launcher', choices=('none', 'pytorch'), default='none')
+    parser.add_argument(
+        '--launcher', choices=('none', 'pytorch', 'slurm'), default='none',
+        help='who started this process among others: torchrun, or srun',
+    )  # fmt: skip
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
     )
 
 
 def config_options(args: argparse.Namespace) -> ConfigOptions:
-    """What :func:`add_config_options` has read."""
+    """What :func:`add_config_options` has read; a task of Slurm is told its rank.
+
+    Raises:
+        UserError: ``--launcher slurm`` without Slurm.
+    """
+    if args.launcher == 'slurm':  # before anything is done that only the first rank does
+        from mmdeeplab.engine.distributed.slurm import set_environment
+
+        set_environment()
     return ConfigOptions(args.cfg_options, args.data_root, args.output_stride, args.launcher)
 
 

@@ -6,23 +6,30 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from mmdeeplab.errors import UserError
+
 if TYPE_CHECKING:
+    import argparse
+
+    from torch.distributed import TCPStore
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 
 def main(argv: list[str] | None = None) -> int:
     """Take torchrun's arguments; return 0, or what the rank that failed first returned.
 
-    128 + signal where the job was interrupted or a rank was killed.
+    128 + signal where the job was interrupted or a rank was killed; 2 where machines did not meet.
     """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
 
     args = run.get_args_parser().parse_args(argv)
     if hasattr(args, 'signals_to_handle'):  # torch 2.9 and later
         args.signals_to_handle = f'{args.signals_to_handle},SIGUSR1'
     try:
+        store = meet(args)  # noqa: F841  (torchrun shares it as long as it lives)
         run.run(args)
     except SignalException as error:
         return 128 + error.sigval
@@ -30,7 +37,23 @@ def main(argv: list[str] | None = None) -> int:
         rank, failure = culprit(error)
         print(f'error: {explain(rank, failure)}', file=sys.stderr, flush=True)
         return failure.exitcode if failure.exitcode >= 0 else 128 - failure.exitcode
+    except (UserError, RendezvousError) as error:
+        lost = '' if isinstance(error, UserError) else 'the other machines are lost: '
+        print(f'error: {lost}{error}', file=sys.stderr, flush=True)
+        return 2
     return 0
+
+
+def meet(args: argparse.Namespace) -> TCPStore | None:
+    """Of several machines, find the first one and the network."""
+    if args.standalone or args.nnodes in ('1', '1:1'):
+        return None
+    from mmdeeplab.config.load import quiet_imports
+
+    quiet_imports()
+    from mmdeeplab.engine.distributed.rendezvous import prepare
+
+    return prepare(args)
 
 
 def culprit(error: ChildFailedError) -> tuple[int, ProcessFailure]:

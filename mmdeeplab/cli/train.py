@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -88,12 +87,15 @@ def run(cfg: Config, args: argparse.Namespace, checkpoint: str | None, notices: 
     """
     from mmdeeplab.config.class_weight import with_class_weights
     from mmdeeplab.engine.distributed.lost_rank import explained
+    from mmdeeplab.engine.distributed.ranks import join_ranks, require_agreement
     from mmdeeplab.engine.hooks.data_check import check_training_data
     from mmdeeplab.engine.runner import DeepLabRunner
     from mmdeeplab.engine.trackers import require_trackers
     from mmdeeplab.engine.training_config import with_resume
 
     require_trackers(cfg)
+    join_ranks(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}))
+    require_agreement('the checkpoint to go on from', named(checkpoint))
     data = check_training_data(cfg, args.cfg_options)
     weigh = partial(with_class_weights, weights=data.weights)
     go_on = partial(with_resume, checkpoint=checkpoint)
@@ -105,23 +107,38 @@ def run(cfg: Config, args: argparse.Namespace, checkpoint: str | None, notices: 
         runner.train()
 
 
+def named(checkpoint: str | None) -> str:
+    """A checkpoint in words that are equal where the files are; "none" for None."""
+    from mmdeeplab.checkpoint.find import read_summary
+    from mmdeeplab.checkpoint.safetensors_layout import Damaged
+
+    if checkpoint is None:
+        return 'none'
+    name = Path(checkpoint).name
+    try:
+        return f'{name} of {read_summary(Path(checkpoint)).get("started")}'
+    except Damaged:  # MMEngine's own .pth
+        return name
+
+
 def after_restart(cfg: Config, request: str | None) -> str | None:
-    """What to resume: where torchrun started this job's ranks again, what the job itself has saved.
+    """What to resume: where the launcher started this job's ranks again, what the job has saved.
 
     Until it has saved, it begins again as at first, whatever an earlier job left in the folder.
     """
-    if int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) == 0:
-        return request
     from mmdeeplab.checkpoint.find import newest_valid, read_summary
     from mmdeeplab.checkpoint.safetensors_layout import Damaged
+    from mmdeeplab.engine.distributed.job import job_name, may_have_saved
 
+    if not may_have_saved():
+        return request
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     try:
         newest = newest_valid(cfg.work_dir, hook.get('out_dir')).path
         job = read_summary(newest).get('job') if newest else None
     except (OSError, Damaged):
         job = None
-    return 'auto' if job and job == os.environ.get('TORCHELASTIC_RUN_ID') else request
+    return 'auto' if job and job == job_name() else request
 
 
 def find_resume(cfg: Config, request: str | None) -> tuple[str | None, list[str]]:

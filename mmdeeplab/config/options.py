@@ -20,7 +20,7 @@ class ConfigOptions:
         data_root: The folder of every data set; the config's own without it.
         output_stride: 8, 16 or 32, of the backbone and the rates of neck and head; the config's
             own without it.
-        launcher: ``none`` or ``pytorch``; the config's own without it.
+        launcher: ``none``, ``pytorch`` or ``slurm``; the config's own without it.
     """
 
     cfg_options: Sequence[str] = ()

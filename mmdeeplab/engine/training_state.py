@@ -1,6 +1,5 @@
 """Everything that a checkpoint of a run holds, and its way into a file."""
 
-import os
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from mmengine.runner import Runner
 from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.diff import settings
+from mmdeeplab.engine.distributed.job import job_name
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.optim.restore import kinds, unfinished_gradients
 from mmdeeplab.version import __version__
@@ -57,7 +57,7 @@ def _origin(runner: Runner) -> dict:
         started=runner.started,
         epoch_length=len(runner.train_dataloader) if counts_epochs(runner.train_loop) else 0,
         attempt=runner.attempt,
-        job=os.environ.get('TORCHELASTIC_RUN_ID', ''),
+        job=job_name(),
         **kinds(runner),
         settings=settings(runner),
         experiment_name=runner.experiment_name,

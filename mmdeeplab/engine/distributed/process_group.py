@@ -1,11 +1,15 @@
-"""The group of processes under torchrun, on GPUs and CPUs, also after a restart."""
+"""The group of processes that a launcher started, on GPUs and CPUs, also after a restart."""
 
 import os
 from datetime import timedelta
 
 import torch
 import torch.distributed
-from torch.distributed import PrefixStore, TCPStore
+from torch.distributed import DistNetworkError, DistStoreError, PrefixStore, TCPStore
+
+from mmdeeplab.engine.distributed.network_interface import choose_interface
+from mmdeeplab.engine.distributed.reachability import require_reachable
+from mmdeeplab.errors import UserError
 
 PATIENCE = timedelta(minutes=5)  # for the others to start, however short an exchange may be
 
@@ -14,27 +18,49 @@ def join(timeout: float) -> None:
     """Make this process a member of its group: NCCL with GPUs, gloo without.
 
     On one machine the launcher keeps its store over restarts, with the addresses of processes
-    that are gone; torch would connect to those. Each life has its own keys here.
+    that are gone; torch would connect to those. Each life has its own keys here. On several
+    machines, each with its count of restarts, rank 0 has a new store in each life.
 
     Args:
         timeout: Seconds after which an exchange is given up.
+
+    Raises:
+        UserError: Processes on other machines did not come, or are not reached.
     """
     limit = timedelta(seconds=timeout)
     backend = 'nccl' if torch.cuda.is_available() else 'gloo'
-    if backend == 'nccl':
-        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
-    one_machine = os.environ.get('LOCAL_WORLD_SIZE') == os.environ['WORLD_SIZE']
-    if not (one_machine and os.environ.get('TORCHELASTIC_USE_AGENT_STORE') == 'True'):
+    if backend == 'nccl':  # Slurm may show each of its tasks one GPU only
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
+    if 'LOCAL_WORLD_SIZE' not in os.environ:  # another launcher, whose way is not known
         torch.distributed.init_process_group(backend, timeout=limit)
         return
-    address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
+    rank, world_size = int(os.environ['RANK']), int(os.environ['WORLD_SIZE'])
+    one_machine = int(os.environ['LOCAL_WORLD_SIZE']) == world_size
+    interface = None if one_machine else choose_interface(os.environ['MASTER_ADDR'])
     patience = max(limit, PATIENCE)
-    store = TCPStore(address, port, int(os.environ['WORLD_SIZE']), False, patience)
-    life = f'life{os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)}'
+    try:
+        store = _meet(rank, world_size, patience)
+        if interface is not None:
+            require_reachable(store, rank, world_size, interface)
+    except (DistNetworkError, DistStoreError) as error:
+        raise UserError(
+            f'not all of {world_size} processes met within {patience.total_seconds():.0f} s at '
+            f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}, or one of them ended '
+            f'({str(error).splitlines()[0][:160]}); see what the other machines say; all must '
+            'start the same command, and a firewall must pass all ports between them'
+        ) from error
+    life = os.environ.get('TORCHELASTIC_RESTART_COUNT', 0) if one_machine else ''
     torch.distributed.init_process_group(
         backend,
-        store=PrefixStore(life, store),
-        rank=int(os.environ['RANK']),
-        world_size=int(os.environ['WORLD_SIZE']),
+        store=PrefixStore(f'life{life}', store),
+        rank=rank,
+        world_size=world_size,
         timeout=limit,
     )
+
+
+def _meet(rank: int, world_size: int, patience: timedelta) -> TCPStore:
+    """The store of the launcher or, where it has none to share, of rank 0."""
+    shared = os.environ.get('TORCHELASTIC_USE_AGENT_STORE') == 'True'
+    address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
+    return TCPStore(address, port, world_size, rank == 0 and not shared, patience)

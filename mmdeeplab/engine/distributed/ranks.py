@@ -1,6 +1,7 @@
 """Several processes: how they meet, and how one works while the others wait."""
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import torch.distributed
 from mmengine import dist
 
 from mmdeeplab.engine.distributed.process_group import join
+from mmdeeplab.engine.distributed.slurm import set_environment
 from mmdeeplab.errors import UserError
 
 BEAT = 5.0
@@ -24,16 +26,40 @@ def join_ranks(launcher: str, env_cfg: dict) -> float:
         Seconds after which an exchange between processes is given up.
 
     Raises:
-        UserError: The command was not started by torchrun.
+        UserError: The command was not started by torchrun or srun, or processes did not meet.
     """
     timeout = env_cfg.get('dist_cfg', {}).get('timeout', TIMEOUT)
-    if launcher == 'pytorch' and not torch.distributed.is_initialized():
+    if launcher == 'slurm':
+        set_environment()
+    if launcher in ('pytorch', 'slurm') and not torch.distributed.is_initialized():
         if 'RANK' not in os.environ:
             raise UserError(
                 '--launcher pytorch runs under torchrun: tools/dist_train.sh CONFIG GPUS'
             )
         join(timeout)
     return timeout
+
+
+def require_agreement(what: str, value: str) -> None:
+    """See that all processes found the same.
+
+    Args:
+        what: What they looked for, for the sentence.
+        value: What this one found.
+
+    Raises:
+        UserError: On every process, when one found something else than the first.
+    """
+    if dist.get_world_size() == 1:
+        return
+    found: list = [None] * dist.get_world_size()
+    torch.distributed.all_gather_object(found, (value, socket.gethostname()))
+    for rank, (other, host) in enumerate(found):
+        if other != found[0][0]:
+            raise UserError(
+                f'{what}: {found[0][0]} for rank 0 on {found[0][1]}, {other} for rank {rank} on '
+                f'{host}; the work dir must lie where all machines see the same files'
+            )
 
 
 def on_first_rank(action: Callable[[Callable[[], None]], Any]) -> Any:

@@ -5,8 +5,10 @@ import signal
 import socket
 import threading
 import time
+import uuid
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import NoReturn
 
 import torch
@@ -23,6 +25,18 @@ SILENT = 3  # missing signs that blame a rank once an exchange failed
 # Of the limit of exchanges: past that, NCCL's watchdog ends the ranks that wait for a frozen one,
 # and the launcher would name one of those.
 SHARE = 0.8
+
+
+def machine() -> str:
+    """Where a process number means the same process: one start of a system, one container.
+
+    Two machines may have one name, and the number would mean a stranger on the other.
+    """
+    start, space = Path('/proc/sys/kernel/random/boot_id'), Path('/proc/self/ns/pid')
+    try:
+        return f'{start.read_text().strip()}/{space.stat().st_ino}'
+    except OSError:  # not Linux's own
+        return f'{uuid.getnode()}'
 
 
 @HOOKS.register_module()
@@ -74,7 +88,7 @@ class HeartbeatHook(Hook):
                 return
 
     def _sign(self, count: int) -> None:
-        where = f'{count} {self.runner.iter} {os.getpid()} {socket.gethostname()}'
+        where = f'{count} {self.runner.iter} {os.getpid()} {machine()} {socket.gethostname()}'
         self.store.set(str(self.rank), where)
 
     def blame(self) -> None:
@@ -92,13 +106,13 @@ class HeartbeatHook(Hook):
                 self._end(rank, sign, now - since)
 
     def _end(self, rank: int, sign: str, silence: float) -> NoReturn:
-        _, step, pid, host = sign.split(maxsplit=3)
+        _, step, pid, where, host = sign.split(maxsplit=4)
         print(
             f'error: rank {rank} (process {pid} on {host}) has given no sign of life for '
             f'{silence:.0f} s, its last was in iteration {step}: the job ends',
             flush=True,
         )
-        if host == socket.gethostname():
+        if where == machine():
             with suppress(ProcessLookupError):  # else its launcher waits for it to leave politely
                 os.kill(int(pid), signal.SIGKILL)
             time.sleep(2)  # the launcher notices the rank that is to blame first

@@ -1,0 +1,110 @@
+"""The network interface by which the processes of several machines reach each other."""
+
+import fcntl
+import os
+import socket
+import struct
+from contextlib import suppress
+from typing import NamedTuple
+
+from mmdeeplab.errors import UserError
+
+ADDRESS_OF = 0x8915  # SIOCGIFADDR of <linux/sockios.h>
+ELSEWHERE = '192.0.2.1'  # reserved for documentation (RFC 5737): reached by the default route only
+VARIABLES = ('GLOO_SOCKET_IFNAME', 'NCCL_SOCKET_IFNAME')
+
+
+class Interface(NamedTuple):
+    """A network interface of this machine and its IPv4 address."""
+
+    name: str
+    address: str
+
+
+def interfaces() -> list[Interface]:
+    """Those that have an IPv4 address, the loopback included."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            with suppress(OSError):  # no IPv4 address
+                reply = fcntl.ioctl(probe, ADDRESS_OF, struct.pack('256s', name[:15].encode()))
+                found.append(Interface(name, socket.inet_ntoa(reply[20:24])))
+    return found
+
+
+def choose_interface(master: str) -> Interface | None:
+    """The interface for gloo and NCCL, which is set in the environment where it names none.
+
+    What ``GLOO_SOCKET_IFNAME`` names; else the one that leads to ``master``; on the machine that
+    ``master`` names, where the name may mean the loopback, the one of the default route or the
+    only one. gloo by itself would take whatever the machine's own name means, often the loopback.
+
+    Args:
+        master: Name or address of the machine of rank 0.
+
+    Returns:
+        None where ``master`` has no IPv4 address; then nothing is chosen.
+
+    Raises:
+        UserError: The variable names none, ``master`` is not known or not reached, or there are
+            several and nothing tells which.
+    """
+    named = os.environ.get(VARIABLES[0], '').split(',')[0]
+    found = _named(named) if named else _towards(master)
+    if found is not None:
+        for variable in VARIABLES:
+            os.environ.setdefault(variable, found.name)
+    return found
+
+
+def _named(name: str) -> Interface:
+    for interface in interfaces():
+        if interface.name == name:
+            return interface
+    raise UserError(
+        f'{VARIABLES[0]}={name}: {socket.gethostname()} has no such interface with an IPv4 '
+        f'address; it has {listed()}'
+    )
+
+
+def _towards(master: str) -> Interface | None:
+    try:
+        addresses = {info[0]: info[4][0] for info in socket.getaddrinfo(master, None)}
+    except OSError as error:
+        raise UserError(
+            f'MASTER_ADDR={master} is not known on {socket.gethostname()} ({error.strerror}); '
+            'give the address of the first machine'
+        ) from error
+    if socket.AF_INET not in addresses:
+        return None
+    own = _source(str(addresses[socket.AF_INET]))
+    if own is None:
+        raise UserError(
+            f'{socket.gethostname()} has no way to MASTER_ADDR={master}; it has {listed()}'
+        )
+    others = [each for each in interfaces() if not each.address.startswith('127.')]
+    for address in (own, _source(ELSEWHERE)):
+        for interface in others:
+            if interface.address == address:
+                return interface
+    if len(others) == 1:
+        return others[0]
+    raise UserError(
+        f'which network joins {socket.gethostname()} with the other machines cannot be told: set '
+        f'{VARIABLES[0]} and {VARIABLES[1]} to one of {listed()}'
+    )
+
+
+def _source(destination: str) -> str | None:
+    """This machine's own address on the way to another one; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((destination, 9))
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+def listed() -> str:
+    """The interfaces of this machine, for a sentence."""
+    return ', '.join(f'{each.name} ({each.address})' for each in interfaces()) or 'none'

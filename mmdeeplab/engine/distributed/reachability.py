@@ -1,0 +1,59 @@
+"""Whether machines reach each other, tried before gloo or NCCL would wait without a word."""
+
+import json
+import socket
+from contextlib import closing, suppress
+from datetime import timedelta
+
+from torch.distributed import PrefixStore, Store
+
+from mmdeeplab.engine.distributed.network_interface import VARIABLES, Interface, listed
+from mmdeeplab.errors import UserError
+
+PATIENCE = 10.0  # seconds for a connection in one network
+
+
+def require_reachable(store: Store, rank: int, world_size: int, interface: Interface) -> None:
+    """Connect the first process of every machine with that of every other, at random ports.
+
+    Args:
+        store: Where all processes meet.
+        rank: Of this process.
+        world_size: Number of processes.
+        interface: By which this machine's processes will talk.
+
+    Raises:
+        UserError: On every process, when one machine does not reach another.
+    """
+    store = PrefixStore('reachability', store)
+    with closing(socket.create_server((interface.address, 0), backlog=1024)) as server:
+        place = [socket.gethostname(), *interface, server.getsockname()[1], listed()]
+        store.set(f'place/{rank}', json.dumps(place))
+        places = [json.loads(store.get(f'place/{i}')) for i in range(world_size)]
+        first = {tuple(places[i][:3]): i for i in reversed(range(world_size))}
+        fault = ''
+        if rank in first.values():
+            others = [places[i] for i in first.values() if i != rank]
+            fault = next(filter(None, (_try(place, other) for other in others)), '')
+            store.set(f'fault/{rank}', fault)
+        faults = [store.get(f'fault/{i}').decode() for i in sorted(first.values())]
+        store.set(f'read/{rank}', '')
+        if rank == 0 and any(faults):  # its end is the store's
+            with suppress(RuntimeError):
+                store.wait([f'read/{i}' for i in range(world_size)], timedelta(seconds=PATIENCE))
+    for fault in filter(None, faults):
+        raise UserError(fault)
+
+
+def _try(own: list, other: list) -> str:
+    """Why a connection between two machines failed, as a sentence; empty where it did not."""
+    try:
+        socket.create_connection((other[2], other[3]), PATIENCE, (own[2], 0)).close()
+    except OSError as error:
+        return (
+            f'{own[0]} does not reach {other[0]} from {own[1]} ({own[2]}) at {other[1]} '
+            f'({other[2]}): {error.strerror or error}; set {VARIABLES[0]} and {VARIABLES[1]} on '
+            f'each to the interface of the network that joins them ({own[0]} has {own[4]}; '
+            f'{other[0]} has {other[4]}), or let a firewall pass all ports between them'
+        )
+    return ''

@@ -1,0 +1,127 @@
+"""How the launchers of several machines meet: one name for the job, one network."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from torch.distributed import DistNetworkError, DistStoreError, TCPStore
+
+from mmdeeplab.engine.distributed.job import JOB
+from mmdeeplab.engine.distributed.network_interface import choose_interface
+from mmdeeplab.errors import UserError
+
+PATIENCE = timedelta(minutes=10)  # for the first machine to start, as torchrun waits for the others
+SILENCE = 60.0  # seconds of the first machine, after which this one gives up
+PERIOD = 5.0  # seconds between two questions to it
+GRACE = 30.0  # seconds in which the launcher notices an end by itself
+
+
+def prepare(args: argparse.Namespace) -> TCPStore | None:
+    """Find the first of several machines, and the network; name the job in the environment.
+
+    Processes of several machines are given a store of rank 0 for each life of theirs, since the
+    launcher's keeps addresses of processes that are gone.
+
+    Args:
+        args: torchrun's; ``local_addr`` is set. Several machines name the one with the store by
+            ``--rdzv-conf is_host=1``, as ``tools/dist_train.sh`` does.
+
+    Returns:
+        The store where the launchers meet, to be kept; None for other ways to meet.
+
+    Raises:
+        UserError: The first machine does not come, or no network interface leads to it.
+    """
+    if args.rdzv_backend != 'c10d' or 'is_host=' not in args.rdzv_conf:
+        return None
+    host, _, port = args.rdzv_endpoint.rpartition(':')
+    first = 'is_host=1' in args.rdzv_conf.split(',')
+    interface = choose_interface(host)
+    if interface is not None:
+        args.local_addr = args.local_addr or interface.address
+        print(
+            f'{socket.gethostname()} talks to the other machines by {interface.name} '
+            f'({interface.address}); GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME name another',
+            flush=True,
+        )
+    os.environ['TORCH_DISABLE_SHARE_RDZV_TCP_STORE'] = '1'
+    if not first:
+        wait = f'waiting at most {PATIENCE.total_seconds():.0f} s for the first machine'
+        print(f'{wait} (NODE_RANK=0) at {args.rdzv_endpoint}', flush=True)
+    store = _store(host, int(port), first)
+    if first:
+        store.set(JOB, uuid.uuid4().hex)
+    os.environ[JOB] = store.get(JOB).decode()
+    if not first:
+        place = (host, int(port))
+        threading.Thread(target=_watch, args=place, name='first machine', daemon=True).start()
+    return store
+
+
+def _store(host: str, port: int, first: bool) -> TCPStore:
+    """The store on the first machine: started there, waited for on the others."""
+    if first:
+        try:
+            return TCPStore(host, port, None, True, PATIENCE, False, True)
+        except (DistNetworkError, DistStoreError) as error:
+            raise UserError(
+                f'port {port} cannot be used ({_short(error)}); PORT=NUMBER on every machine names '
+                'another, and MASTER_ADDR must be an address of this machine (NODE_RANK=0)'
+            ) from error
+    address = socket.gethostbyname(host)
+    if address.startswith('127.'):
+        raise UserError(
+            f'MASTER_ADDR={host} means {address} on {socket.gethostname()}, which is itself; give '
+            'the address by which the first machine is reached'
+        )
+    try:
+        return TCPStore(host, port, None, False, PATIENCE, False)
+    except (DistNetworkError, DistStoreError) as error:
+        raise UserError(
+            f'the first machine does not answer at {host}:{port} within '
+            f'{PATIENCE.total_seconds():.0f} s: start the command there, with NODE_RANK=0, and let '
+            'a firewall pass all ports between the machines'
+        ) from error
+
+
+def _watch(host: str, port: int) -> None:
+    """End this machine's part when the first one is gone, for which torchrun can wait for ever.
+
+    Its store's own limits do not hold where a cable is cut: past them it tells the other side.
+    """
+    answered, limit = time.monotonic(), SILENCE
+    while time.monotonic() - answered < limit:
+        time.sleep(PERIOD)
+        try:
+            socket.create_connection((host, port), PERIOD).close()
+            answered, limit = time.monotonic(), SILENCE
+        except ConnectionRefusedError:  # closed: the job ended, which torchrun may notice by itself
+            limit = GRACE
+        except OSError:
+            pass
+    print(
+        f'error: the first machine does not answer any more at {host}:{port} (for '
+        f'{time.monotonic() - answered:.0f} s): the processes of {socket.gethostname()} end; start '
+        'the same command again on all machines that ended, with --resume auto',
+        file=sys.stderr,
+        flush=True,
+    )
+    for children in Path('/proc/self/task').glob('*/children'):
+        for pid in children.read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    os._exit(1)
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:160]
