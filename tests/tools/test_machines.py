@@ -26,7 +26,7 @@ RUN = [
     f'train_cfg.max_iters={LENGTH}',
     f'train_cfg.val_begin={LENGTH + 1}',
     'default_hooks.checkpoint.interval=2',
-    'env_cfg.dist_cfg.timeout=5',
+    'env_cfg.dist_cfg.timeout=10',
 ]
 OPTIONS = ['--no-check', '--no-preflight']
 PATH = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
@@ -90,7 +90,7 @@ class Machine:
     def signal(self, number: signal.Signals) -> None:
         os.kill(child(self.process.pid), number)  # nsenter's, which is the command
 
-    def end(self, seconds: float = 120) -> int:
+    def end(self, seconds: float = 300) -> int:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -99,7 +99,7 @@ class Machine:
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ''
 
-    def wait_for(self, pattern: str, times: int = 1, seconds: float = 120) -> None:
+    def wait_for(self, pattern: str, times: int = 1, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while len(re.findall(pattern, self.said())) < times:
             late = self.process.poll() is not None or time.monotonic() > deadline
