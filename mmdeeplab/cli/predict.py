@@ -13,7 +13,7 @@ from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, make_predictor
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.save_formats import CALIBRATION, KINDS
+from mmdeeplab.inference.save_formats import CALIBRATION, OUTPUTS
 from mmdeeplab.weights.resolve import Resolved, resolve
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         help='DIR/KIND/NAME.png; a folder in the input becomes one there',
     )
     parser.add_argument(
-        '--save', default='masks,overlay', metavar='KINDS', help=f'some of {",".join(KINDS)}'
+        '--save', default='masks,overlay', metavar='OUTPUTS', help=f'some of {",".join(OUTPUTS)}'
     )
     parser.add_argument('--batch-size', type=int, default=1, metavar='N', help='images at a time')
     parser.add_argument('--device', default=None, help='cpu, cuda, cuda:1 (the best there is)')
@@ -54,9 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def predict(args: argparse.Namespace) -> None:
     """Segment every input; unreadable ones are listed at the end, after the others are done."""
-    kinds = args.save.split(',')
-    if unknown := sorted(set(kinds) - set(KINDS)):
-        raise UserError(f'--save takes {",".join(KINDS)}, got {", ".join(unknown)}')
+    wanted = args.save.split(',')
+    if unknown := sorted(set(wanted) - set(OUTPUTS)):
+        raise UserError(f'--save takes {",".join(OUTPUTS)}, got {", ".join(unknown)}')
     if args.batch_size < 1:
         raise UserError(f'--batch-size must be at least 1, got {args.batch_size}')
     from mmdeeplab.inference.inputs import find_inputs, passed_over
@@ -66,11 +66,11 @@ def predict(args: argparse.Namespace) -> None:
     from mmdeeplab.inference.files import readable, segment_files
     from mmdeeplab.inference.outputs import Outputs
 
-    keep = bool({'prob', 'confidence'} & set(kinds))
+    keep = bool({'prob', 'confidence'} & set(wanted))
     pictures = readable(inputs, CALIBRATED_BY) if args.fast in ('bf16', 'int8') else []
     predictor = make_predictor(args, network, keep, pictures)
     settings = what_predictions_depend_on(args, network, predictor.cfg, pictures)
-    outputs = Outputs(Path(args.out), kinds, settings, args.overwrite)
+    outputs = Outputs(Path(args.out), wanted, settings, args.overwrite)
     failed = segment_files(predictor, inputs, outputs, args.batch_size, passed_over(passed))
     if failed:
         print('\n'.join(map(one_line, failed)), file=sys.stderr)

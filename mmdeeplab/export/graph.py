@@ -121,8 +121,8 @@ def preprocessor_of(model: Any) -> DeepLabPreprocessor:
     """
     given = model.data_preprocessor
     if not isinstance(given, DeepLabPreprocessor):
-        kind = type(given).__name__
-        raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {kind}')
+        name = type(given).__name__
+        raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {name}')
     return given
 
 

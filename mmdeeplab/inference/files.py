@@ -15,7 +15,7 @@ from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.inference.save_formats import KINDS
+from mmdeeplab.inference.save_formats import OUTPUTS
 
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 
@@ -103,7 +103,7 @@ def done(one: Input, outputs: Outputs) -> bool:
     """Whether all that is wanted of an input is there, and of what it is now."""
     if one.is_video:
         return outputs.done(video.last_files(one.name, outputs), one.path)
-    return outputs.done([outputs.path(kind, one.name) for kind in outputs.kinds], one.path)
+    return outputs.done([outputs.path(output, one.name) for output in outputs.wanted], one.path)
 
 
 def without_stale(one: Input, outputs: Outputs) -> str:
@@ -112,7 +112,7 @@ def without_stale(one: Input, outputs: Outputs) -> str:
     if one.is_video:
         stale = video.remove_stale(one.name, outputs, source)
     else:
-        stale = outputs.remove_stale([outputs.path(kind, one.name) for kind in KINDS], source)
+        stale = outputs.remove_stale([outputs.path(output, one.name) for output in OUTPUTS], source)
     return '; results of what was there before are removed' if stale else ''
 
 

@@ -1,4 +1,4 @@
-"""Any kind of picture as one kind of array."""
+"""Pictures of any format, type and number of channels as one (H, W, C) uint8 array."""
 
 import io
 import tempfile

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files
-from mmdeeplab.inference.save_formats import KINDS, RECORD
+from mmdeeplab.inference.save_formats import OUTPUTS, RECORD
 
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 KNOWN = (*PICTURE_SUFFIXES, '.gif', *VIDEOS)
@@ -83,10 +83,10 @@ def _below(folder: Path, root: Path, passed: Counter[str]) -> Iterator[Input]:
     passed[SYSTEM] += len(listing.system)
     passed.update(PurePath(name).suffix.lower() or 'without suffix' for name in listing.others)
     results = {
-        str(PurePath(name).with_name(kind))
+        str(PurePath(name).with_name(output))
         for name in listing.others
         if PurePath(name).name == RECORD
-        for kind in KINDS
+        for output in OUTPUTS
     }
     for name in listing.names:
         if results.isdisjoint(map(str, PurePath(name).parents)):

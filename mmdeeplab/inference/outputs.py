@@ -15,7 +15,7 @@ from mmdeeplab.fileio.atomic import placing, writing
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.fileio.input_files import is_regular, read_text
-from mmdeeplab.inference.save_formats import CALIBRATION, KINDS, RECORD, suffix
+from mmdeeplab.inference.save_formats import CALIBRATION, OUTPUTS, RECORD, suffix
 from mmdeeplab.inference.segmentation import Segmentation
 
 MADE_FROM = 'predict.jsonl'
@@ -43,7 +43,7 @@ def source_of(path: Path) -> Source:
 
 
 class Outputs:
-    """``FOLDER/KIND/NAME.png`` for every image, ``predict.json`` saying of which model, and
+    """``FOLDER/OUTPUT/NAME.png`` for every image, ``predict.json`` saying of which model, and
     ``predict.jsonl`` saying of which input each file is.
 
     A file appears complete or not at all. It need not be made again while it is as long as it was,
@@ -52,7 +52,7 @@ class Outputs:
 
     Args:
         folder: Made when missing.
-        kinds: What to write, of :data:`mmdeeplab.inference.save_formats.KINDS`.
+        wanted: What to write, of :data:`mmdeeplab.inference.save_formats.OUTPUTS`.
         settings: What the predictions depend on: model, weights, options.
         overwrite: Make everything anew.
 
@@ -61,9 +61,9 @@ class Outputs:
     """
 
     def __init__(
-        self, folder: Path, kinds: Sequence[str], settings: dict, overwrite: bool = False
+        self, folder: Path, wanted: Sequence[str], settings: dict, overwrite: bool = False
     ) -> None:
-        self.folder, self.kinds, self.overwrite = folder, tuple(kinds), overwrite
+        self.folder, self.wanted, self.overwrite = folder, tuple(wanted), overwrite
         record = folder / RECORD
         there = {} if overwrite else _read(record)
         changed = [key for key, value in there.items() if settings.get(key) != value]
@@ -79,9 +79,9 @@ class Outputs:
         self.made_from = folder / MADE_FROM
         self._made = _read_lines(self.made_from)
 
-    def path(self, kind: str, name: str) -> Path:
-        """The file of one kind."""
-        return self.folder / kind / f'{name}{suffix(kind)}'
+    def path(self, output: str, name: str) -> Path:
+        """The file of one output (``masks``, ...) of an image."""
+        return self.folder / output / f'{name}{suffix(output)}'
 
     def done(self, files: Sequence[Path], source: Path) -> bool:
         """Whether all files are there, whole, and made from what ``source`` is now."""
@@ -131,12 +131,12 @@ class Outputs:
             record.write(''.join(lines))
 
     def write(self, name: str, result: Segmentation, source: Source) -> None:
-        """Write every wanted kind."""
-        files = [self.path(kind, name) for kind in self.kinds]
-        for kind, file in zip(self.kinds, files, strict=True):
-            result.save(file, kind)
+        """Write every wanted output of one image."""
+        files = [self.path(output, name) for output in self.wanted]
+        for output, file in zip(self.wanted, files, strict=True):
+            result.save(file, output)
         self.keep(files, source)
-        self.remove_stale([self.path(kind, name) for kind in KINDS], source)
+        self.remove_stale([self.path(output, name) for output in OUTPUTS], source)
 
     def _key(self, file: Path) -> str:
         return file.relative_to(self.folder).as_posix()

@@ -1,6 +1,6 @@
 """What a prediction can be written as."""
 
-KINDS = ('masks', 'color', 'overlay', 'prob', 'confidence')
+OUTPUTS = ('masks', 'color', 'overlay', 'prob', 'confidence')
 RECORD = 'predict.json'
 """File in a folder of predictions that says of which model they are."""
 CALIBRATION = 'calibration_sha256'
@@ -8,6 +8,6 @@ CALIBRATION = 'calibration_sha256'
 again instead of refused."""
 
 
-def suffix(kind: str) -> str:
-    """The suffix of files of one kind."""
-    return '.npz' if kind == 'prob' else '.png'
+def suffix(output: str) -> str:
+    """The suffix of files of one output."""
+    return '.npz' if output == 'prob' else '.png'

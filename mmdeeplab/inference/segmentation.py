@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmdeeplab.errors import choose
 from mmdeeplab.fileio.atomic import placing
-from mmdeeplab.inference.save_formats import KINDS, suffix
+from mmdeeplab.inference.save_formats import OUTPUTS, suffix
 from mmdeeplab.visualization.colorize import colour, palette_picture
 
 
@@ -85,8 +85,8 @@ class Segmentation:
         blend = self.image * (1 - opacity) + colours * opacity
         return Image.fromarray(blend.round().astype(np.uint8))
 
-    def save(self, path: str | Path, kind: str = 'masks') -> Path:
-        """Write one of :data:`KINDS`; the file appears complete or not at all.
+    def save(self, path: str | Path, output: str = 'masks') -> Path:
+        """Write one of :data:`OUTPUTS`; the file appears complete or not at all.
 
         ``prob`` is a compressed .npz with ``probabilities`` (C, H, W) in float16 and ``classes``;
         ``confidence`` a grey PNG, 255 = certain; the others are PNGs.
@@ -95,21 +95,23 @@ class Segmentation:
             The path, with its suffix where it had none.
 
         Raises:
-            ValueError: An unknown kind.
+            ValueError: An unknown output.
             UserError: The file cannot be written.
         """
-        choose('kind', kind, KINDS)
+        choose('output', output, OUTPUTS)
         path = Path(path)
         if not path.suffix:
-            path = path.with_suffix(suffix(kind))
+            path = path.with_suffix(suffix(output))
         with placing(path) as partial, partial.open('wb') as file:
-            if kind == 'prob':
+            if output == 'prob':
                 half = self.probabilities.astype(np.float16)
                 np.savez_compressed(file, probabilities=half, classes=np.array(self.classes))
-            elif kind == 'confidence':
+            elif output == 'confidence':
                 grey = (self.confidence * 255).round().astype(np.uint8)
                 Image.fromarray(grey).save(file, 'PNG')
             else:
-                picture = {'masks': self.mask, 'color': self.color, 'overlay': self.overlay}[kind]()
+                picture = {'masks': self.mask, 'color': self.color, 'overlay': self.overlay}[
+                    output
+                ]()
                 picture.save(file, 'PNG')
         return path

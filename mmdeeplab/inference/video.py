@@ -16,9 +16,9 @@ from mmdeeplab.fileio.input_files import require_regular
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.inference.save_formats import KINDS
+from mmdeeplab.inference.save_formats import OUTPUTS
 
-FILMED = ('color', 'overlay')  # one video each; the other kinds are one file a frame
+FILMED = ('color', 'overlay')  # one video each; the other outputs are one file a frame
 
 
 class Film:
@@ -50,13 +50,13 @@ class Film:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        cls: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         if self.writer is not None:
             self.writer.release()
-        self.placing.__exit__(kind, error, trace)
+        self.placing.__exit__(cls, error, trace)
 
 
 def frames(path: Path) -> Iterator[np.ndarray]:
@@ -103,7 +103,7 @@ def frame_count(path: Path) -> int | None:
 def segment_video(
     predictor: DeepLabPredictor, film: Input, outputs: Outputs, batch_size: int = 1
 ) -> int:
-    """Write ``color`` and ``overlay`` as ``KIND/NAME.mp4``, the others as ``KIND/NAME/000001.png``.
+    """Write ``color`` and ``overlay`` as ``OUTPUT/NAME.mp4``, others as ``OUTPUT/NAME/000001.png``.
 
     Returns:
         The number of frames.
@@ -116,22 +116,22 @@ def segment_video(
     shown = progress(frames(film.path), one_line(film.name), frame_count(film.path), 'frames')
     with ExitStack() as stack:
         films = {
-            kind: stack.enter_context(Film(last_file(film.name, outputs, kind), rate))
-            for kind in outputs.kinds
-            if kind in FILMED
+            output: stack.enter_context(Film(last_file(film.name, outputs, output), rate))
+            for output in outputs.wanted
+            if output in FILMED
         }
         for batch in batches(shown, batch_size):
             for result in predictor.batch(batch):
                 number += 1
-                for kind in outputs.kinds:
-                    if kind in films:
-                        films[kind].add(np.asarray(getattr(result, kind)()))
+                for output in outputs.wanted:
+                    if output in films:
+                        films[output].add(np.asarray(getattr(result, output)()))
                     else:
-                        result.save(outputs.path(kind, f'{film.name}/{number:06d}'), kind)
-    for kind in set(outputs.kinds) - set(FILMED):
-        remove_frames_after(number, outputs.folder / kind / film.name)
+                        result.save(outputs.path(output, f'{film.name}/{number:06d}'), output)
+    for output in set(outputs.wanted) - set(FILMED):
+        remove_frames_after(number, outputs.folder / output / film.name)
         summary = json.dumps(dict(frames=number, frames_per_second=rate))
-        with placing(last_file(film.name, outputs, kind)) as partial:
+        with placing(last_file(film.name, outputs, output)) as partial:
             partial.write_text(summary + '\n')
     outputs.keep(last_files(film.name, outputs), source)
     remove_stale(film.name, outputs, source)
@@ -140,7 +140,7 @@ def segment_video(
 
 def remove_stale(name: str, outputs: Outputs, source: Source) -> list[Path]:
     """:meth:`Outputs.remove_stale` of a film, its frames included."""
-    stale = outputs.remove_stale([last_file(name, outputs, kind) for kind in KINDS], source)
+    stale = outputs.remove_stale([last_file(name, outputs, output) for output in OUTPUTS], source)
     for file in stale:
         if file.suffix == '.json':  # beside its frames
             remove_frames_after(0, file.parent)
@@ -154,16 +154,16 @@ def remove_frames_after(number: int, folder: Path) -> None:
             path.unlink()
 
 
-def last_file(name: str, outputs: Outputs, kind: str) -> Path:
-    """What is written last of one kind, and so tells that the kind is complete."""
-    if kind in FILMED:
-        return outputs.folder / kind / f'{name}.mp4'
-    return outputs.folder / kind / name / 'video.json'
+def last_file(name: str, outputs: Outputs, output: str) -> Path:
+    """What is written last of one output, and so tells that the output is complete."""
+    if output in FILMED:
+        return outputs.folder / output / f'{name}.mp4'
+    return outputs.folder / output / name / 'video.json'
 
 
 def last_files(name: str, outputs: Outputs) -> list[Path]:
-    """Those of every wanted kind."""
-    return [last_file(name, outputs, kind) for kind in outputs.kinds]
+    """What is written last of every wanted output, in their order."""
+    return [last_file(name, outputs, output) for output in outputs.wanted]
 
 
 def batches(items: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

@@ -57,7 +57,7 @@ class Place(SimpleNamespace):
         network = Darkness()
         given = [str(self.root / one) for one in inputs or ['in']]
         found, _ = find_inputs(given)
-        outputs = Outputs(self.out, self.kinds, settings, overwrite)
+        outputs = Outputs(self.out, self.outputs, settings, overwrite)
         self.failed = segment_files(network, found, outputs, 2)
         return network.seen
 
@@ -69,7 +69,7 @@ class Place(SimpleNamespace):
 def place(tmp_path: Path) -> Place:
     (tmp_path / 'in').mkdir()
     place = Place(root=tmp_path, out=tmp_path / 'out', picture=tmp_path / 'in/a.bmp', failed=[])
-    place.kinds = ['masks', 'overlay']
+    place.outputs = ['masks', 'overlay']
     place.picture.write_bytes(grey(1))
     assert place.run() == 1
     assert place.mask() == 1
@@ -165,7 +165,7 @@ def test_no_kind_is_of_what_was_there_before(place: Place, name: str) -> None:
     place.picture.unlink()
     shutil.rmtree(place.out)
     for value in (50, 200):
-        place.kinds = ['masks', 'overlay'] if value == 50 else ['color']
+        place.outputs = ['masks', 'overlay'] if value == 50 else ['color']
         film(path, 3, value) if path.suffix == '.avi' else path.write_bytes(grey(value))
         place.run()
     made = {file.relative_to(place.out).parts[0] for file in place.out.rglob('*/**/*.*')}

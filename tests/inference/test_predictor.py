@@ -22,7 +22,7 @@ from mmdeeplab.inference.files import done, segment_files
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs
-from mmdeeplab.inference.segmentation import KINDS, Segmentation
+from mmdeeplab.inference.segmentation import OUTPUTS, Segmentation
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 SIDE = 65
@@ -149,16 +149,16 @@ def test_pictures_of_a_result() -> None:
         result.overlay(1.5)
 
 
-def test_every_kind_is_saved(tmp_path: Path) -> None:
+def test_every_output_is_saved(tmp_path: Path) -> None:
     result = simple()
-    paths = {kind: result.save(tmp_path / kind, kind) for kind in KINDS}
+    paths = {output: result.save(tmp_path / output, output) for output in OUTPUTS}
     assert np.array_equal(np.array(Image.open(paths['masks'])), result.labels)
     with np.load(paths['prob']) as saved:
         assert saved['classes'].tolist() == ['a', 'b', 'c']
         np.testing.assert_allclose(saved['probabilities'], result.probabilities, atol=1e-3)
     grey = np.array(Image.open(paths['confidence']))
     np.testing.assert_allclose(grey / 255, result.confidence, atol=0.5 / 255 + 1e-6)
-    with pytest.raises(ValueError, match='kind must be one of'):
+    with pytest.raises(ValueError, match='output must be one of'):
         result.save(tmp_path / 'x', 'art')
     with pytest.raises(ValueError, match='keep_logits'):
         _ = Segmentation(result.image, result.labels, 'abc', voc_palette(3)).probabilities
