@@ -74,7 +74,7 @@ def show(report: Report) -> None:
     """Print the table, the frequencies and the weights."""
     from mmdeeplab.datasets.check.text import frequency_table, problem_table, summary, weight_lines
 
-    roots = {look.source.root for look in report.looks}
+    roots = {each.source.root for each in report.checked}
     if report.problems:
         print(problem_table(report, roots.pop() if len(roots) == 1 else None))
     if report.counts:
@@ -89,16 +89,16 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
     from mmdeeplab.datasets.check.fix import write_masks
 
     mended, failed = write_masks(report, out, colours, renamed)
-    folders = sorted({str(out / look.source.masks.name) for look in report.looks})
+    folders = sorted({str(out / each.source.masks.name) for each in report.checked})
     print(f'--fix: {mended} masks mended, the others copied, into ' + ' and '.join(folders))
     print('\n'.join(f'not mended: {words}' for words in failed), end='\n' if failed else '')
     print(
         'to use them: --cfg-options '
         + shlex.join(
             f'{role}_dataloader.dataset.{key}={value}'
-            for look in report.looks
-            for role in look.source.roles
-            for key, value in _keys(look.source, out).items()
+            for each in report.checked
+            for role in each.source.roles
+            for key, value in _keys(each.source, out).items()
         )
     )
 

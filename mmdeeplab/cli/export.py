@@ -14,7 +14,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
 if TYPE_CHECKING:
-    from mmdeeplab.export.run import ExportSpec, Outcome
+    from mmdeeplab.export.run import ExportResult, ExportSpec
 
 FORMAT_NAMES = ('onnx', 'openvino', 'pt2', 'torchscript')
 
@@ -93,10 +93,10 @@ def export(args: argparse.Namespace) -> None:
     samples = data(data=Path(args.verify))
     calibration = data(data=Path(args.calibrate), split='train') if args.calibrate else []
     metadata = describe_network(cfg, args.config, checkpoint, loaded, model, spec)
-    outcome = make(spec, model, metadata, samples, calibration)
-    report(outcome, FORMATS[args.format].runtime)
-    if outcome.parity.faults:
-        for fault in outcome.parity.faults:
+    result = make(spec, model, metadata, samples, calibration)
+    report(result, FORMATS[args.format].runtime)
+    if result.parity.faults:
+        for fault in result.parity.faults:
             print(f'parity check not passed: {fault}', file=sys.stderr)
         print(f'nothing was written to {spec.out}', file=sys.stderr)
         raise SystemExit(1)
@@ -133,15 +133,15 @@ def read_spec(args: argparse.Namespace, padded: tuple[int, int]) -> ExportSpec:
     )
 
 
-def report(outcome: Outcome, runtime: str) -> None:
+def report(result: ExportResult, runtime: str) -> None:
     """Print what was found and kept."""
     from mmdeeplab.export.parity import describe
 
-    print(describe(outcome.parity, runtime))
-    if outcome.in_float and not outcome.parity.faults:
-        print(f'left in float, {len(outcome.in_float)} of {outcome.layers} layers:')
-        print('\n'.join(f'  {layer}' for layer in outcome.in_float))
-    for file in outcome.files:
+    print(describe(result.parity, runtime))
+    if result.in_float and not result.parity.faults:
+        print(f'left in float, {len(result.in_float)} of {result.layers} layers:')
+        print('\n'.join(f'  {layer}' for layer in result.in_float))
+    for file in result.files:
         print(f'{file}: {file.stat().st_size / 2**20:.1f} MiB')
 
 

@@ -36,11 +36,11 @@ def prepare_voc(args: argparse.Namespace) -> None:
     from mmdeeplab.config.load import quiet_imports
 
     quiet_imports()
-    from mmdeeplab.datasets.prepare_voc import Counts, prepare
+    from mmdeeplab.datasets.prepare_voc import SplitCounts, prepare
 
     archives = args.archives or args.root / 'archives'
     folder, changed = prepare(args.root, archives, unverified=args.unverified)
-    counts = Counts()
+    counts = SplitCounts()
     print(
         f'{folder} {"is ready" if changed else "was ready already"}: train {counts.train:,}, '
         f'val {counts.val:,}, trainaug {counts.trainaug:,} images, none of val in trainaug'

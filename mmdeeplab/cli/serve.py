@@ -11,7 +11,7 @@ from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, make_predictor
 from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.errors import UserError
-from mmdeeplab.serve.limits import Limits
+from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.weights.resolve import resolve
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _parser() -> argparse.ArgumentParser:
-    limits = Limits()
+    limits = RequestLimits()
     parser = argparse.ArgumentParser(prog='serve.py', description=__doc__)
     parser.add_argument('model', help='a config, or a name of `weights.py list`')
     parser.add_argument('checkpoint', nargs='?', help="a config's weights, or a work dir")
@@ -66,7 +66,7 @@ def make_service(args: argparse.Namespace) -> Service:
     from mmdeeplab.serve.app import Service
     from mmdeeplab.serve.examples import drawn, from_folder
 
-    limits = Limits(args.max_megabytes, args.max_pixels, args.timeout)
+    limits = RequestLimits(args.max_megabytes, args.max_pixels, args.timeout)
     examples = from_folder(args.examples, limits) if args.examples else drawn()
     name = Path(args.model).stem
     predictor = make_predictor(args, resolve(args.model, args.checkpoint), False)

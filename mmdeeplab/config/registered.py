@@ -18,7 +18,7 @@ from torch import nn
 from mmdeeplab import registry as __  # noqa: F401
 from mmdeeplab.errors import UserError, did_you_mean
 
-HOME = 'mmseg'  # the scope of a bare name
+DEFAULT_SCOPE = 'mmseg'  # the scope of a bare name
 ALL = tuple(root for root in vars(registry).values() if isinstance(root, Registry))
 # Key in a config -> the registries that its ``type`` is looked up in.
 ROOTS: dict[str, tuple[Registry, ...]] = {
@@ -100,7 +100,7 @@ def names(among: tuple[Registry, ...]) -> dict[str, Callable]:
             node.import_from_location()
             for name, cls in node.module_dict.items():
                 found[f'{node.scope}.{name}'] = cls
-        for scope in (root.scope, HOME):
+        for scope in (root.scope, DEFAULT_SCOPE):
             node = root if scope == root.scope else root.children.get(scope)
             found |= node.module_dict if node else {}
     return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
-from mmdeeplab.export.graph import Graph
+from mmdeeplab.export.graph import ExportGraph
 
 PRECISIONS = ('float', 'half', 'int8')
 METADATA = 'mmdeeplab'  # key or file name under which an artefact holds its metadata
@@ -28,7 +28,7 @@ class ArtefactSpec(NamedTuple):
         metadata: What the artefact tells of itself.
     """
 
-    graph: Graph
+    graph: ExportGraph
     size: tuple[int, int] | None
     precision: str
     metadata: dict
@@ -87,8 +87,9 @@ def open_artefact(path: str | Path) -> tuple[Run, dict]:
     """Run an exported file by its own runtime.
 
     Returns:
-        A function from the input to the output, arrays as :class:`mmdeeplab.export.graph.Graph`
-        has them, and the metadata: ``classes``, ``palette``, ``mean``, ``std``, ...
+        A function from the input to the output, arrays as
+        :class:`mmdeeplab.export.graph.ExportGraph` has them, and the metadata: ``classes``,
+        ``palette``, ``mean``, ``std``, ...
 
     Raises:
         UserError: No such file, a broken one, none of ours, or a runtime that is not installed.

@@ -17,7 +17,7 @@ INPUT = 'image'
 EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
 
 
-class Graph(nn.Module):
+class ExportGraph(nn.Module):
     """A network as evaluation runs it, from the padded image to its scores.
 
     float (N, bands, H, W), normalised as the preprocessor does -> ``logits``, float (N, C, H, W).
@@ -54,7 +54,7 @@ class Graph(nn.Module):
         return (0, 2, 3)
 
 
-class PictureGraph(Graph):
+class PictureGraph(ExportGraph):
     """The same with what stands around it, from the photograph to its labels.
 
     uint8 (N, H, W, bands), RGB first -> normalised, padded at the bottom and the right to the
@@ -102,7 +102,7 @@ class PictureGraph(Graph):
         return (0, 1, 2)
 
 
-def build_graph(model: Any, processing: bool, half: bool = False) -> Graph:
+def build_graph(model: Any, processing: bool, half: bool = False) -> ExportGraph:
     """What is to be exported.
 
     Raises:
@@ -110,7 +110,7 @@ def build_graph(model: Any, processing: bool, half: bool = False) -> Graph:
             would differ.
     """
     preprocessor_of(model)
-    return (PictureGraph if processing else Graph)(model, half)
+    return (PictureGraph if processing else ExportGraph)(model, half)
 
 
 def preprocessor_of(model: Any) -> DeepLabPreprocessor:

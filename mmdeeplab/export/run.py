@@ -41,7 +41,7 @@ class ExportSpec(NamedTuple):
     out: Path
 
 
-class Outcome(NamedTuple):
+class ExportResult(NamedTuple):
     """The parity check's figures, files that were kept (none where it failed), layers of int8."""
 
     parity: ParityReport
@@ -56,7 +56,7 @@ def export(
     metadata: dict,
     samples: Sequence[Sample],
     calibration: Sequence[Sample] = (),
-) -> Outcome:
+) -> ExportResult:
     """Make an artefact; it appears at ``spec.out`` when it has passed the parity check.
 
     Args:
@@ -96,11 +96,11 @@ def export(
     with work as folder, writing(spec.out):
         path = Path(folder) / spec.out.name
         if spec.precision == 'int8':
-            outcome = _int8(spec, artefact, check, path, calibration or samples)
+            result = _int8(spec, artefact, check, path, calibration or samples)
         else:
             row.module(spec.format).write(artefact, path)
-            outcome = Outcome(_compared(spec, check, path), [], [], 0)
-        return outcome if outcome.parity.faults else outcome._replace(files=_keep(path, spec.out))
+            result = ExportResult(_compared(spec, check, path), [], [], 0)
+        return result if result.parity.faults else result._replace(files=_keep(path, spec.out))
 
 
 def _compared(spec: ExportSpec, check: ParityCheck, path: Path) -> ParityReport:
@@ -114,7 +114,7 @@ def _int8(
     check: ParityCheck,
     path: Path,
     calibration: Sequence[Sample],
-) -> Outcome:
+) -> ExportResult:
     from mmdeeplab.export import onnx
     from mmdeeplab.export.int8 import Quantiser
 
@@ -137,7 +137,7 @@ def _int8(
     report, in_float = fall_back(attempt, lambda: quantiser.by_harm)
     if len(in_float) == len(quantiser.layers):
         report.faults.append('no layer can be int8 within the tolerance')
-    return Outcome(report, [], in_float, len(quantiser.layers))
+    return ExportResult(report, [], in_float, len(quantiser.layers))
 
 
 def _keep(path: Path, out: Path) -> list[Path]:

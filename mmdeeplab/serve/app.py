@@ -22,7 +22,7 @@ from mmdeeplab.serve.body import read_upload
 from mmdeeplab.serve.examples import Example
 from mmdeeplab.serve.headers import SafeHeaders
 from mmdeeplab.serve.inference_queue import InferenceQueue
-from mmdeeplab.serve.limits import Limits, Refusal
+from mmdeeplab.serve.limits import Refusal, RequestLimits
 from mmdeeplab.serve.pictures import open_picture, readable, unpack
 from mmdeeplab.version import __version__
 
@@ -45,7 +45,11 @@ class Service:
     """
 
     def __init__(
-        self, predictor: DeepLabPredictor, name: str, limits: Limits, examples: Sequence[Example]
+        self,
+        predictor: DeepLabPredictor,
+        name: str,
+        limits: RequestLimits,
+        examples: Sequence[Example],
     ) -> None:
         self.predictor, self.name, self.limits = predictor, name, limits
         self.examples = examples

@@ -7,12 +7,12 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from mmdeeplab.serve.limits import Limits, Refusal
+from mmdeeplab.serve.limits import Refusal, RequestLimits
 
 DRAIN = 8  # a client that is cut off in mid-sentence does not read the answer: hear so much of it
 
 
-async def read_upload(request: Request, limits: Limits) -> bytes:
+async def read_upload(request: Request, limits: RequestLimits) -> bytes:
     """The body itself, or the first file of a ``multipart/form-data``.
 
     Raises:
@@ -31,7 +31,7 @@ async def read_upload(request: Request, limits: Limits) -> bytes:
     return body
 
 
-async def _read(request: Request, limits: Limits) -> bytes:
+async def _read(request: Request, limits: RequestLimits) -> bytes:
     size, parts = 0, []
     refusal = Refusal(413, f'the upload is larger than {limits.max_megabytes:g} MB')
     announced = request.headers.get('content-length', '0')

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from mmdeeplab.datasets.mini_voc.scene import draw_sample
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import read_bytes
-from mmdeeplab.serve.limits import Limits, Refusal
+from mmdeeplab.serve.limits import Refusal, RequestLimits
 from mmdeeplab.serve.pictures import open_picture, unpack
 
 MOST = 12
@@ -43,7 +43,7 @@ class Example:
     thumbnail: bytes
 
 
-def from_folder(folder: str | Path, limits: Limits) -> list[Example]:
+def from_folder(folder: str | Path, limits: RequestLimits) -> list[Example]:
     """The first :data:`MOST` pictures of a folder.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from mmdeeplab.serve.limits import Limits, Refusal
+from mmdeeplab.serve.limits import Refusal, RequestLimits
 
 Result = TypeVar('Result')
 
@@ -17,7 +17,7 @@ class InferenceQueue:
         limits: How many may wait, and how long.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self.limits = limits
         self.worker = ThreadPoolExecutor(1, thread_name_prefix='segment')
         self.jobs: list[Future] = []

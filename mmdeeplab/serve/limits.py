@@ -9,7 +9,7 @@ MEGA = 1_000_000
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """Bounds of one request.
 
     Attributes:

@@ -5,7 +5,7 @@ import warnings
 
 from PIL import Image
 
-from mmdeeplab.serve.limits import MEGA, Limits, Refusal
+from mmdeeplab.serve.limits import MEGA, Refusal, RequestLimits
 
 # Formats that browsers show, too. Pillow reads many more, some by programs outside (EPS).
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'AVIF')
@@ -17,7 +17,7 @@ def readable() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def open_picture(data: bytes, limits: Limits) -> Image.Image:
+def open_picture(data: bytes, limits: RequestLimits) -> Image.Image:
     """Read a picture's head.
 
     Raises:
@@ -41,7 +41,7 @@ def open_picture(data: bytes, limits: Limits) -> Image.Image:
     return picture
 
 
-def most(limits: Limits) -> str:
+def most(limits: RequestLimits) -> str:
     """The bound in words."""
     return f'at most {limits.max_pixels / MEGA:g} megapixels are taken'
 

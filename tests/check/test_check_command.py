@@ -174,7 +174,7 @@ def test_a_damaged_cache_is_as_good_as_none(root: Path, damage: bytes) -> None:
 def key_of(path: Path, root: Path) -> str:
     """``root`` when the cache file at ``path`` is that of the folder there."""
     key = f'{root}/JPEGImages\n{root}/SegmentationClass\n.jpg\n.png'
-    return key if cache_module.Cache(key).path == path else ''
+    return key if cache_module.SampleCache(key).path == path else ''
 
 
 def test_a_changed_bit_of_the_cache_is_noticed(root: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_pool_finds_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(root / 'elsewhere'))
     pooled = examine(config(root), ('train', 'val'), workers=2)
     assert pooled.problems == alone.problems
-    assert pooled.looks[0].samples == alone.looks[0].samples
+    assert pooled.checked[0].samples == alone.checked[0].samples
 
 
 def _rank(rank: int, port: int, out: str) -> None:

@@ -12,7 +12,7 @@ from tools_conftest import CONFIG, SMALL
 
 from mmdeeplab.cli import train as train_command
 from mmdeeplab.config.class_weight import note_auto_weights, wanted, with_class_weights
-from mmdeeplab.datasets.check.class_frequency import Counts
+from mmdeeplab.datasets.check.class_frequency import PixelCounts
 from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.datasets.check.sample import count_colours, count_ids
 from mmdeeplab.errors import UserError
@@ -72,8 +72,8 @@ def test_colours_are_counted() -> None:
     assert count_colours(pixels) == {'0,0,0': 17, '128,0,1': 3}
 
 
-def counts_of(*masks: dict[str, int]) -> Counts:
-    counts = Counts.zero(4)
+def counts_of(*masks: dict[str, int]) -> PixelCounts:
+    counts = PixelCounts.zero(4)
     for mask in masks:
         counts.add(mask, 255)
     return counts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmdeeplab.cli.doctor.facts import look_at_machine
-from mmdeeplab.datasets.check.cache import Cache as Seen
+from mmdeeplab.datasets.check.cache import SampleCache as Seen
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.weights.model_zoo import Cache as Weights
 

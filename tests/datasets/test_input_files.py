@@ -25,7 +25,7 @@ from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.video import frames
 from mmdeeplab.report.compare import read_metrics
 from mmdeeplab.serve.examples import from_folder
-from mmdeeplab.serve.limits import Limits
+from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.weights.converters import caffe, tf, tflite
 from mmdeeplab.weights.resolve import find_checkpoint
 
@@ -61,7 +61,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     'tflite': ('x.tflite', tflite.read),
     'frozen graph': ('x.pb', tf.read),
     'caffemodel': ('x.caffemodel', caffe.read),
-    'served examples': ('x.jpg', lambda path: from_folder(path.parent, Limits())),
+    'served examples': ('x.jpg', lambda path: from_folder(path.parent, RequestLimits())),
 }
 
 

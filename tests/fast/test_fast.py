@@ -25,7 +25,7 @@ from mmdeeplab.inference.accelerate import FastSegmentor, accelerate, engines, e
 from mmdeeplab.inference.accelerate.calibrate import Calibration, best_range, byte_error
 from mmdeeplab.inference.accelerate.graph import Convolution
 from mmdeeplab.inference.accelerate.int8 import ByteConv, scale_of
-from mmdeeplab.inference.accelerate.lower import PackedConv, Plan
+from mmdeeplab.inference.accelerate.lower import ExecutionPlan, PackedConv
 from mmdeeplab.inference.accelerate.passes import optimise
 from mmdeeplab.inference.accelerate.record import record
 from mmdeeplab.models.cpu_kernels import depthwise, library, rounding
@@ -102,8 +102,8 @@ def build(cfg: Config) -> EncoderDecoder:
     return model.eval()
 
 
-def planned(model: EncoderDecoder, x: Tensor) -> Plan:
-    return Plan(optimise(record(lambda x: model(x, mode='tensor'), x, {})))
+def planned(model: EncoderDecoder, x: Tensor) -> ExecutionPlan:
+    return ExecutionPlan(optimise(record(lambda x: model(x, mode='tensor'), x, {})))
 
 
 @pytest.mark.parametrize(('name', 'size'), NETWORKS)

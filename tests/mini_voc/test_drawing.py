@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmdeeplab.datasets.mini_voc.classes import HUE_JITTER, HUE_STEP, LOOKS
+from mmdeeplab.datasets.mini_voc.classes import APPEARANCES, HUE_JITTER, HUE_STEP
 from mmdeeplab.datasets.mini_voc.folder import MiniVoc, generate
 from mmdeeplab.datasets.mini_voc.scene import draw_sample, scene_classes
 from mmdeeplab.datasets.mini_voc.shapes import box, coverage, cut
@@ -125,11 +125,15 @@ def test_classes_are_balanced() -> None:
 
 
 def test_looks_differ() -> None:
-    assert sorted(LOOKS) == list(range(1, 21))
-    assert {look.name for look in LOOKS.values()} == set(SILHOUETTES) == set(VOC_CLASSES[1:])
-    assert {look.texture for look in LOOKS.values()} == set(PATTERNS)
-    wheel = sorted(LOOKS.values(), key=lambda look: look.hue)
-    assert [look.hue for look in wheel] == [HUE_STEP * k for k in range(20)]
+    assert sorted(APPEARANCES) == list(range(1, 21))
+    assert (
+        {appearance.name for appearance in APPEARANCES.values()}
+        == set(SILHOUETTES)
+        == set(VOC_CLASSES[1:])
+    )
+    assert {appearance.texture for appearance in APPEARANCES.values()} == set(PATTERNS)
+    wheel = sorted(APPEARANCES.values(), key=lambda appearance: appearance.hue)
+    assert [appearance.hue for appearance in wheel] == [HUE_STEP * k for k in range(20)]
     for one, following in zip(wheel, wheel[1:] + wheel[:1], strict=True):
         assert one.tone != following.tone
         assert one.texture != following.texture
@@ -165,7 +169,7 @@ def test_hue_inside_masks_is_the_class_hue(root: Path) -> None:
             if index == 0:
                 assert np.hypot(a, b) < 12
                 continue
-            turn = (np.rad2deg(np.arctan2(b, a)) - LOOKS[index].hue + 180) % 360 - 180
+            turn = (np.rad2deg(np.arctan2(b, a)) - APPEARANCES[index].hue + 180) % 360 - 180
             assert np.hypot(a, b) > 15
             assert abs(turn) < HUE_JITTER + HUE_STEP / 2, (name, VOC_CLASSES[index])
 

@@ -30,7 +30,7 @@ from voc_archives import (
 
 import mmdeeplab.datasets.prepare_voc as package
 from mmdeeplab.cli.prepare_voc import main
-from mmdeeplab.datasets.prepare_voc import SBD, VOC, Counts, Prepared, Source, prepare
+from mmdeeplab.datasets.prepare_voc import SBD, VOC, Prepared, Source, SplitCounts, prepare
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
 
@@ -71,7 +71,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_the_published_numbers_are_the_defaults() -> None:
-    assert Counts() == Counts(train=1464, val=1449, trainaug=10582)
+    assert SplitCounts() == SplitCounts(train=1464, val=1449, trainaug=10582)
 
 
 def test_lists_images_and_masks(place: Place) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from mmdeeplab.datasets.prepare_voc import Counts, Source
+from mmdeeplab.datasets.prepare_voc import Source, SplitCounts
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.visualization.voc_palette import voc_palette
 
@@ -18,7 +18,7 @@ VAL = ['2007_000033', '2007_000042', '2011_003103']
 SBD_TRAIN = ['2008_000002', '2008_000003', '2007_000033', '2008_000008', '2010_000001']
 SBD_VAL = ['2008_000007', '2011_003103', '2011_003276', '2009_000001']
 EXTRA = ['2008_000002', '2008_000003', '2008_000007', '2009_000001', '2010_000001']
-COUNTS = Counts(train=4, val=3, trainaug=9)
+COUNTS = SplitCounts(train=4, val=3, trainaug=9)
 SIZE = (5, 7)
 PALETTE = [value for rgb in voc_palette() for value in rgb]
 

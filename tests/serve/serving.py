@@ -12,12 +12,12 @@ from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.serve.app import Service, build_app
 from mmdeeplab.serve.examples import Example, drawn
-from mmdeeplab.serve.limits import Limits
+from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.serve.server import address, listen, make_server
 from mmdeeplab.visualization.voc_palette import voc_palette
 
 CLASSES = ('background', 'left', 'right', 'top')
-LIMITS = Limits(max_megabytes=1, max_pixels=1_000_000, timeout=20, waiting=4)
+LIMITS = RequestLimits(max_megabytes=1, max_pixels=1_000_000, timeout=20, waiting=4)
 
 
 def truth(height: int, width: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def serve(stub: Stub, examples: list[Example]) -> Iterator[Serve]:
     """Start a server with some limits; returns its address."""
     stops = []
 
-    def start(limits: Limits = LIMITS) -> str:
+    def start(limits: RequestLimits = LIMITS) -> str:
         service = Service(stub, 'stub_network', limits, examples)
         listener = listen('127.0.0.1', 0)
         server = make_server(build_app(service))

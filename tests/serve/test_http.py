@@ -23,7 +23,7 @@ from serving import CLASSES, LIMITS, Serve, Stub, truth
 from starlette.applications import Starlette
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.serve.limits import Limits
+from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.serve.server import make_server
 from mmdeeplab.visualization.voc_palette import voc_palette
 
@@ -196,7 +196,7 @@ def test_a_large_upload_is_refused_before_it_is_sent(serve: Serve) -> None:
 
 
 def test_a_slow_upload_is_ended(serve: Serve) -> None:
-    host, port = urlsplit(serve(Limits(timeout=0.3))).netloc.split(':')
+    host, port = urlsplit(serve(RequestLimits(timeout=0.3))).netloc.split(':')
     with socket.create_connection((host, int(port)), timeout=10) as line:
         line.sendall(b'POST /api/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nslow')
         assert line.recv(100).startswith(b'HTTP/1.1 408')
@@ -235,7 +235,7 @@ def test_one_at_a_time(serve: Serve, stub: Stub) -> None:
 
 def test_the_line_has_an_end(serve: Serve, stub: Stub) -> None:
     """One runs, one may wait, the third is sent away; later there is room again."""
-    url, go = serve(Limits(waiting=1)), threading.Event()
+    url, go = serve(RequestLimits(waiting=1)), threading.Event()
     stub.act = lambda: go.wait(20)
     first = threading.Thread(target=together, args=(url, 2))
     first.start()
@@ -252,7 +252,7 @@ def test_the_line_has_an_end(serve: Serve, stub: Stub) -> None:
 
 def test_time_is_up(serve: Serve, stub: Stub) -> None:
     """What waits in vain never reaches the network."""
-    url, go, calls = serve(Limits(timeout=0.3)), threading.Event(), []
+    url, go, calls = serve(RequestLimits(timeout=0.3)), threading.Event(), []
 
     def act() -> None:
         calls.append(1)

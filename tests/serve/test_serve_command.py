@@ -24,7 +24,7 @@ from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.examples import MOST, from_folder
-from mmdeeplab.serve.limits import Limits
+from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.serve.server import listen
 
 CONFIG = str(ROOT / 'configs/lraspp_mobilenetv3-small_voc.py')
@@ -119,7 +119,7 @@ def test_examples_of_a_folder(tmp_path: Path) -> None:
         size = (10, 10) if i else (400, 800)
         (tmp_path / f'{i:02d}.webp').write_bytes(encoded(*size, 'WEBP'))
     (tmp_path / '00.txt').touch()
-    found = from_folder(tmp_path, Limits())
+    found = from_folder(tmp_path, RequestLimits())
     assert [example.name for example in found] == [f'{i:02d}' for i in range(MOST)]
     assert found[0].media_type == 'image/webp'
     assert Image.open(io.BytesIO(found[0].thumbnail)).size == (320, 160)

@@ -12,7 +12,7 @@ from torch import nn
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.converters import tflite
-from mmdeeplab.weights.readers.tflite_graph import Graph, Layer
+from mmdeeplab.weights.readers.tflite_graph import Layer, TFLiteGraph
 from mmdeeplab.weights.table import convert
 
 BIRD = 3
@@ -146,4 +146,4 @@ def test_refuses_other_files(tmp_path: Path) -> None:
 def test_refuses_a_file_cut_short(coral: Path, share: float) -> None:
     data = (coral / 'deeplabv3_mnv2_pascal_quant.tflite').read_bytes()
     with pytest.raises(UserError, match='damaged or cut short'):
-        Graph(data[: int(share * len(data))]).layers()
+        TFLiteGraph(data[: int(share * len(data))]).layers()

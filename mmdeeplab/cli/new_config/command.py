@@ -17,7 +17,7 @@ from mmdeeplab.weights.resolve import find_checkpoint
 
 if TYPE_CHECKING:
     from mmdeeplab.cli.new_config.network import Network
-    from mmdeeplab.cli.new_config.plan import Plan
+    from mmdeeplab.cli.new_config.plan import ConfigPlan
     from mmdeeplab.datasets.check.report import Report
     from mmdeeplab.datasets.discovery.layout import Layout
 
@@ -132,7 +132,7 @@ def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> s
     )
 
 
-def tell(layout: Layout, network: Network, plan: Plan, pretrained: bool) -> None:
+def tell(layout: Layout, network: Network, plan: ConfigPlan, pretrained: bool) -> None:
     """What was left out and decided."""
     for note in layout.notes:
         print(note)

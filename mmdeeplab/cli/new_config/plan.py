@@ -13,7 +13,7 @@ BATCHES = ((1_000, 16), (64, 8), (8, 4), (0, 2))  # from so many images; one is 
 
 
 @dataclass(frozen=True)
-class Plan:
+class ConfigPlan:
     """How to train.
 
     Attributes:
@@ -33,7 +33,7 @@ class Plan:
 
 def make_plan(
     size: tuple[int, int], images: int, pretrained: bool, normed: bool, crop: int | None = None
-) -> Plan:
+) -> ConfigPlan:
     """Choose the numbers.
 
     Args:
@@ -61,7 +61,7 @@ def make_plan(
     epochs = FINE if pretrained else SCRATCH
     steps = min(max(images * epochs / batch_size, STEPS[epochs]), MOST)
     rate = (1e-3 if pretrained else 2e-3) if normed else 1e-4
-    return Plan(
+    return ConfigPlan(
         crop=crop or min(aligned_within(min(size)), LARGEST),
         test_size=(aligned(size[0]), aligned(size[1])),
         batch_size=batch_size,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mmdeeplab.cli.new_config.network import Network
-from mmdeeplab.cli.new_config.plan import Plan
+from mmdeeplab.cli.new_config.plan import ConfigPlan
 from mmdeeplab.datasets.class_names import read_classes
 from mmdeeplab.datasets.discovery.layout import Layout
 from mmdeeplab.datasets.discovery.pairs import Pairs
@@ -18,7 +18,7 @@ def config_text(
     network: Network,
     data_root: Path,
     layout: Layout,
-    plan: Plan,
+    plan: ConfigPlan,
     classes: int,
     weights: Path | None,
 ) -> str:
@@ -80,7 +80,7 @@ def _dataset(root: Path, pairs: Pairs) -> list[str]:
     return [f'data_root={str(root)!r}', *others]
 
 
-def _model(network: Network, plan: Plan, classes: int) -> list[str]:
+def _model(network: Network, plan: ConfigPlan, classes: int) -> list[str]:
     parts = [f'{part}=dict(norm_cfg=norm)' for part in network.norms if part != 'decode_head']
     head = ', norm_cfg=norm' if 'decode_head' in network.norms else ''
     items = [

@@ -5,7 +5,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.fileio.atomic import Disk, replacing
 from mmdeeplab.fileio.cache_dir import cache_folder
 
@@ -13,7 +13,7 @@ VERSION = 2  # raise it with every change of what `look_at` finds
 _loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be written
 
 
-class Cache:
+class SampleCache:
     """Samples of one pair of folders, by id and by the stamps of their two files.
 
     A record is used only while the stamps of both files are the same
@@ -31,14 +31,14 @@ class Cache:
         if not self.records:
             self.records.update(_read(self.path))
 
-    def get(self, name: str, stamps: list[list[int]]) -> Sample | None:
+    def get(self, name: str, stamps: list[list[int]]) -> CheckedSample | None:
         """The sample ``name``, if its files are unchanged."""
         record = self.records.get(name)
         if record is None or record['stamps'] != stamps:
             return None
-        return Sample(**record['sample'])
+        return CheckedSample(**record['sample'])
 
-    def put(self, name: str, stamps: list[list[int]], sample: Sample) -> None:
+    def put(self, name: str, stamps: list[list[int]], sample: CheckedSample) -> None:
         self.records[name] = dict(stamps=stamps, sample=sample.record())
 
     def save(self) -> None:
@@ -60,7 +60,7 @@ def _read(path: Path) -> dict[str, dict]:
         if hashlib.sha256(body.encode()).hexdigest() != digest:
             return {}
         records = json.loads(body)
-        known = {field.name for field in fields(Sample)}
+        known = {field.name for field in fields(CheckedSample)}
         sound = all(
             record['stamps'] and set(record['sample']) == known for record in records.values()
         )

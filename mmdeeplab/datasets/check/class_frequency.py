@@ -9,7 +9,7 @@ from mmdeeplab.errors import choose
 
 
 @dataclass
-class Counts:
+class PixelCounts:
     """Exact counts of one split.
 
     Attributes:
@@ -27,7 +27,7 @@ class Counts:
     void: int
 
     @classmethod
-    def zero(cls, classes: int) -> 'Counts':
+    def zero(cls, classes: int) -> 'PixelCounts':
         pixels, present, where = np.zeros((3, classes), np.int64)
         return cls(0, pixels, present=present, where=where, void=0)
 
@@ -51,7 +51,7 @@ class Counts:
         return [float(f'{weight:.4g}') for weight in weights]
 
 
-def median_frequency(counts: Counts) -> np.ndarray:
+def median_frequency(counts: PixelCounts) -> np.ndarray:
     """Median of the frequencies over the class's frequency (Eigen & Fergus, 1411.4734, 6.3.2).
 
     A class's frequency is its share of the labelled pixels of the images in which it occurs.
@@ -61,7 +61,7 @@ def median_frequency(counts: Counts) -> np.ndarray:
     return np.median(frequency[known]) / np.where(known, frequency, 1)
 
 
-def effective_number(counts: Counts) -> np.ndarray:
+def effective_number(counts: PixelCounts) -> np.ndarray:
     """(1 - b) / (1 - b^n), with mean 1 (Cui et al., 1901.05555, section 3 and equation 5).
 
     n counts the images with the class and b = 1 - 1 / images; among millions of pixels, which are

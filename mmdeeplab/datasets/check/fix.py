@@ -11,8 +11,8 @@ from PIL import Image
 from mmdeeplab.datasets.check.colours import Colour, mapping, voc_colours
 from mmdeeplab.datasets.check.judge import only_0_and_255
 from mmdeeplab.datasets.check.levels import grey_values, ids_of_levels
-from mmdeeplab.datasets.check.report import Look, Report
-from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.report import CheckedSource, Report
+from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.datasets.image_io import (
     MASK_MODES,
     check_ids,
@@ -63,20 +63,20 @@ def write_masks(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f'--fix {out}: not an empty folder; nothing is overwritten')
-    folders = {Path(os.path.realpath(look.source.masks)) for look in report.looks}
+    folders = {Path(os.path.realpath(each.source.masks)) for each in report.checked}
     if len({folder.name for folder in folders}) < len(folders):
         raise UserError(f'--fix {out}: {" and ".join(map(str, folders))} have one name')
     mended, failed, done = 0, [], set()
-    for look in report.looks:
-        ids = dict(renamed or _binary(look))
-        for name, sample in look.samples.items():
-            path = look.source.mask(name)
+    for each in report.checked:
+        ids = dict(renamed or _binary(each))
+        for name, sample in each.samples.items():
+            path = each.source.mask(name)
             if path in done or not path.is_file():
                 continue
             done.add(path)
-            target = out / look.source.masks.name / as_png(str(path.relative_to(look.source.masks)))
+            target = out / each.source.masks.name / as_png(str(path.relative_to(each.source.masks)))
             try:
-                mended += _write(look, name, sample, target, colours, ids, levels)
+                mended += _write(each, name, sample, target, colours, ids, levels)
             except UserError as error:
                 failed.append(str(error))
     return mended, failed
@@ -87,24 +87,24 @@ def as_png(name: str) -> str:
     return f'{PurePath(name).with_suffix("")}.png' if PurePath(name).suffix else '.png'
 
 
-def _binary(look: Look) -> dict[int, int]:
-    masks = [set(sample.counts) for sample in look.samples.values() if sample.counts]
-    plain = len(look.source.classes) == 2 and look.source.label_ids == PLAIN
+def _binary(each: CheckedSource) -> dict[int, int]:
+    masks = [set(sample.counts) for sample in each.samples.values() if sample.counts]
+    plain = len(each.source.classes) == 2 and each.source.label_ids == PLAIN
     return {IGNORE_INDEX: 1} if plain and only_0_and_255(masks) else {}
 
 
 def _write(
-    look: Look,
+    each: CheckedSource,
     name: str,
-    sample: Sample,
+    sample: CheckedSample,
     target: Path,
     colours: Mapping[Colour, int] | None,
     renamed: dict[int, int],
     levels: Mapping[int, int] | None,
 ) -> bool:
     """Write one mask; tell whether it differs from the original."""
-    path = look.source.mask(name)
-    classes = look.source.classes
+    path = each.source.mask(name)
+    classes = each.source.classes
     data = read_bytes(path, 'mask')
     header = read_header(data, path, 'mask')
     pixels = decode_pixels(data, path)
@@ -118,8 +118,8 @@ def _write(
         ids = ids_of_colours(pixels, sample, known, len(classes), path)
     before = ids
     ids = rename(ids, renamed)
-    check_ids(look.source.label_ids(ids), len(classes), path, ids)
-    ids = _turned(ids.astype(np.uint8), sample, path, look.source.image(name))
+    check_ids(each.source.label_ids(ids), len(classes), path, ids)
+    ids = _turned(ids.astype(np.uint8), sample, path, each.source.image(name))
     target.parent.mkdir(parents=True, exist_ok=True)
     if before is pixels and np.array_equal(ids, pixels) and path.suffix == target.suffix:
         shutil.copyfile(path, target)
@@ -131,7 +131,7 @@ def _write(
 
 
 def ids_of_colours(
-    pixels: np.ndarray, sample: Sample, known: dict[Colour, int], classes: int, path: Path
+    pixels: np.ndarray, sample: CheckedSample, known: dict[Colour, int], classes: int, path: Path
 ) -> np.ndarray:
     """(H, W) ids of (H, W, channels) colours.
 
@@ -159,7 +159,7 @@ def rename(ids: np.ndarray, renamed: Mapping[int, int]) -> np.ndarray:
     return result
 
 
-def _turned(ids: np.ndarray, sample: Sample, path: Path, image: Path) -> np.ndarray:
+def _turned(ids: np.ndarray, sample: CheckedSample, path: Path, image: Path) -> np.ndarray:
     """Turn a mask as its image's EXIF tag turns the image, where only so the two fit.
 
     Raises:

@@ -8,7 +8,7 @@ import numpy as np
 from mmdeeplab.datasets.check.colours import mapping, voc_colours
 from mmdeeplab.datasets.check.faults import Problem
 from mmdeeplab.datasets.check.levels import has_holes, ids_by_rank
-from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.folders import missing_folder
 from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
@@ -51,7 +51,7 @@ def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
 
 
 def judge_sample(
-    source: Source, name: str, sample: Sample, colours: 'dict[Colour, int] | None'
+    source: Source, name: str, sample: CheckedSample, colours: 'dict[Colour, int] | None'
 ) -> Iterator[Problem]:
     """Faults of one image and its mask."""
     paths = dict(image=source.image(name), mask=source.mask(name))
@@ -75,7 +75,9 @@ def judge_sample(
         yield Problem(fault, source.role, id=name, path=path, words=f'the mask {path} {words}')
 
 
-def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterator[tuple[str, str]]:
+def _faults_of_ids(
+    sample: CheckedSample, classes: int, label_ids: LabelIds
+) -> Iterator[tuple[str, str]]:
     stored = np.array([int(text) for text in sample.counts], np.int64)
     pixels = np.array(list(sample.counts.values()), np.int64)
     ids = label_ids(stored)
@@ -100,7 +102,7 @@ def _faults_of_ids(sample: Sample, classes: int, label_ids: LabelIds) -> Iterato
         yield 'only-0-and-255', f'holds 0 and 255 only, {share:.0f} % of it 255, which is void'
 
 
-def judge_split(source: Source, samples: dict[str, Sample]) -> Iterator[Problem]:
+def judge_split(source: Source, samples: dict[str, CheckedSample]) -> Iterator[Problem]:
     """Masks that are void, or 0 and 255, one and all."""
     masks = [set(sample.counts) for sample in samples.values() if sample.counts]
     read = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
@@ -136,7 +138,9 @@ def only_0_and_255(masks: Iterable[set[str]]) -> bool:
     return together == {'0', str(IGNORE_INDEX)}
 
 
-def advise_on_colours(source: Source, sample: Sample, colours: 'dict[Colour, int] | None') -> str:
+def advise_on_colours(
+    source: Source, sample: CheckedSample, colours: 'dict[Colour, int] | None'
+) -> str:
     """The mapping that ``--fix`` would write, or what it lacks."""
     known = voc_colours(source.classes) if colours is None else colours
     ids, strange = mapping(sample.colours, known, len(source.classes))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmdeeplab.console import progress
-from mmdeeplab.datasets.check.class_frequency import Counts
+from mmdeeplab.datasets.check.class_frequency import PixelCounts
 from mmdeeplab.datasets.check.faults import ERROR, FAULTS, WARNING, Problem
 from mmdeeplab.datasets.check.judge import judge_list, judge_names, judge_sample, judge_split
-from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.datasets.check.scan import scan
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.check.sources import sources, taken
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Look:
+class CheckedSource:
     """A source, its ids as its list has them, and what was seen of each."""
 
     source: Source
     ids: list[str]
-    samples: dict[str, Sample]
+    samples: dict[str, CheckedSample]
 
 
 @dataclass
@@ -40,14 +40,14 @@ class Report:
         problems: Rows of the table, errors first.
         counts: Counts of each split, by train, val, test.
         classes: Names in id order, by split.
-        looks: What was seen, source by source.
+        checked: What was seen, source by source.
         allowed: Kinds of error that count as warnings.
     """
 
     problems: list[Problem] = field(default_factory=list)
-    counts: dict[str, Counts] = field(default_factory=dict)
+    counts: dict[str, PixelCounts] = field(default_factory=dict)
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    looks: list[Look] = field(default_factory=list)
+    checked: list[CheckedSource] = field(default_factory=list)
     allowed: tuple[str, ...] = ()
 
     def severity(self, problem: Problem) -> str:
@@ -118,8 +118,8 @@ def examine(
         for name, sample in shown:
             report.problems += judge_sample(source, name, sample, colours)
         report.problems += judge_split(source, samples)
-        report.looks.append(Look(source, ids, samples))
-    report.problems += leaks(report.looks)
+        report.checked.append(CheckedSource(source, ids, samples))
+    report.problems += leaks(report.checked)
     _count(report, splits)
     order = sorted(report.problems, key=lambda p: (report.severity(p), list(FAULTS).index(p.fault)))
     report.problems = order  # 'error' < 'warning'
@@ -144,14 +144,14 @@ def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
 
 def _count(report: Report, splits: tuple[str, ...]) -> None:
     """Count the classes of each split; name those without a pixel."""
-    for roles, looks in _by_roles(report.looks, splits):
-        source = looks[0].source
-        counts = Counts.zero(len(source.classes))
-        for look in looks:
-            for name in look.ids:
-                if look.samples[name].counts:
+    for roles, checked in _by_roles(report.checked, splits):
+        source = checked[0].source
+        counts = PixelCounts.zero(len(source.classes))
+        for each in checked:
+            for name in each.ids:
+                if each.samples[name].counts:
                     counts.add(
-                        look.source.label_ids.of_counts(look.samples[name].counts), IGNORE_INDEX
+                        each.source.label_ids.of_counts(each.samples[name].counts), IGNORE_INDEX
                     )
         for role in roles:
             report.counts[role], report.classes[role] = counts, source.classes
@@ -172,45 +172,45 @@ def _first_name(source: Source) -> str:
 
 
 def _by_roles(
-    looks: list[Look], splits: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], list[Look]]]:
+    checked: list[CheckedSource], splits: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], list[CheckedSource]]]:
     """Splits that read the same, together, and what they read; empty ones are left out."""
     groups: dict[tuple[int, ...], tuple[str, ...]] = {}
     for role in splits:
-        read = tuple(i for i, look in enumerate(looks) if role in look.source.roles and look.ids)
+        read = tuple(i for i, each in enumerate(checked) if role in each.source.roles and each.ids)
         groups[read] = (*groups.get(read, ()), role)
     for read, roles in groups.items():
         if read:
-            yield roles, [looks[i] for i in read]
+            yield roles, [checked[i] for i in read]
 
 
-def leaks(looks: list[Look]) -> Iterator[Problem]:
+def leaks(checked: list[CheckedSource]) -> Iterator[Problem]:
     """Images to train on that also score, and images that a split has twice."""
     seen: dict[tuple[str, str], str] = {}
-    for look in looks:
-        roles = look.source.roles
+    for each in checked:
+        roles = each.source.roles
         if 'train' in roles and len(roles) > 1:
             others = ' and '.join(role for role in roles if role != 'train')
             words = f'train and {others} read the same list'
-            yield Problem('leak', look.source.role, id='', path=str(look.source.list), words=words)
-        for name, sample in look.samples.items():
+            yield Problem('leak', each.source.role, id='', path=str(each.source.list), words=words)
+        for name, sample in each.samples.items():
             for role in roles if sample.digest else ():
                 first = seen.setdefault((role, sample.digest), name)
                 if first != name:
                     words = f'the same image as {first}'
-                    path = str(look.source.image(name))
+                    path = str(each.source.image(name))
                     yield Problem('same-content', role, id=name, path=path, words=words)
-    for look in looks:
-        if 'train' in look.source.roles:
+    for each in checked:
+        if 'train' in each.source.roles:
             continue
-        for name, sample in look.samples.items():
+        for name, sample in each.samples.items():
             twin = seen.get(('train', sample.digest)) if sample.digest else None
             if twin is not None:
                 words = f'the same image as {twin} of train'
                 yield Problem(
                     'leak',
-                    look.source.role,
+                    each.source.role,
                     id=name,
-                    path=str(look.source.image(name)),
+                    path=str(each.source.image(name)),
                     words=words,
                 )

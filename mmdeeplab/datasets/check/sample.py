@@ -24,7 +24,7 @@ _SUFFIXES = {'JPEG': ('.jpg', '.jpeg', '.jpe', '.mpo'), 'TIFF': ('.tif', '.tiff'
 
 
 @dataclass
-class Sample:
+class CheckedSample:
     """What was found; JSON can hold it.
 
     Attributes:
@@ -45,9 +45,9 @@ class Sample:
         return asdict(self)
 
 
-def look_at(image: Path, mask: Path) -> Sample:
+def look_at(image: Path, mask: Path) -> CheckedSample:
     """Read both files as training does."""
-    sample = Sample()
+    sample = CheckedSample()
     size = None
     try:
         size = _look_at_image(sample, image)
@@ -60,7 +60,7 @@ def look_at(image: Path, mask: Path) -> Sample:
     return sample
 
 
-def _look_at_image(sample: Sample, path: Path) -> tuple[int, int]:
+def _look_at_image(sample: CheckedSample, path: Path) -> tuple[int, int]:
     data = read_bytes(path, 'image')
     sample.digest = hashlib.sha256(data).hexdigest()
     header, pixels = decode_image(data, path)
@@ -77,7 +77,9 @@ def _look_at_image(sample: Sample, path: Path) -> tuple[int, int]:
     return height, width
 
 
-def _look_at_mask(sample: Sample, path: Path, image: Path, size: tuple[int, int] | None) -> None:
+def _look_at_mask(
+    sample: CheckedSample, path: Path, image: Path, size: tuple[int, int] | None
+) -> None:
     data = read_bytes(path, 'mask')
     try:
         header, ids = decode_mask(data, path)
@@ -94,14 +96,14 @@ def _look_at_mask(sample: Sample, path: Path, image: Path, size: tuple[int, int]
             sample.faults.append(['turned', 'image', words])
 
 
-def _note_format(sample: Sample, header: Header, path: Path, what: str) -> None:
+def _note_format(sample: CheckedSample, header: Header, path: Path, what: str) -> None:
     usual = _SUFFIXES.get(header.format, (f'.{header.format.lower()}',))
     if path.suffix.lower() not in usual:
         words = f'the {what} {path} is a {header.format}'
         sample.faults.append(['mistyped', what, words])
 
 
-def _add(sample: Sample, error: UserError, what: str) -> None:
+def _add(sample: CheckedSample, error: UserError, what: str) -> None:
     sample.faults.append([error.fault, what, str(error)])
 
 

@@ -12,8 +12,8 @@ import cv2
 from mmdeeplab.command_names import tool
 from mmdeeplab.console import progress
 from mmdeeplab.cores import usable_cores
-from mmdeeplab.datasets.check.cache import Cache
-from mmdeeplab.datasets.check.sample import Sample, look_at
+from mmdeeplab.datasets.check.cache import SampleCache
+from mmdeeplab.datasets.check.sample import CheckedSample, look_at
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.file_stamp import stamp
@@ -28,7 +28,7 @@ def scan(
     workers: int | None = None,
     beat: Callable[[], None] = lambda: None,
     quiet: bool = False,
-) -> dict[str, Sample]:
+) -> dict[str, CheckedSample]:
     """Look at the image and the mask of each id, or remember it.
 
     Args:
@@ -41,8 +41,8 @@ def scan(
     Raises:
         UserError: A process died, most likely for want of memory.
     """
-    cache = Cache(source.key)
-    found: dict[str, Sample] = {}
+    cache = SampleCache(source.key)
+    found: dict[str, CheckedSample] = {}
     fresh: dict[str, list[list[int]]] = {}
     names = list(dict.fromkeys(ids))
     told = f'comparing {source.split} with before'
@@ -55,9 +55,9 @@ def scan(
         else:
             found[name] = known
     pairs = [(source.image(name), source.mask(name)) for name in fresh]
-    looks = _looks(pairs, usable_cores() if workers is None else workers)
+    checked = _looks(pairs, usable_cores() if workers is None else workers)
     title = f'checking {source.role or source.split}'
-    bar = looks if quiet else progress(looks, title, len(pairs), 'images')
+    bar = checked if quiet else progress(checked, title, len(pairs), 'images')
     for (name, stamps), sample in zip(fresh.items(), bar, strict=True):
         found[name] = sample
         cache.put(name, stamps, sample)
@@ -67,7 +67,7 @@ def scan(
     return found
 
 
-def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[Sample]:
+def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[CheckedSample]:
     if workers <= 1 or len(pairs) < FEW:
         yield from (look_at(*pair) for pair in pairs)
         return

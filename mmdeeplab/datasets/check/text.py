@@ -6,7 +6,7 @@ from pathlib import Path
 from prettytable import PrettyTable
 
 from mmdeeplab.config.class_weight import METHODS
-from mmdeeplab.datasets.check.class_frequency import Counts
+from mmdeeplab.datasets.check.class_frequency import PixelCounts
 from mmdeeplab.datasets.check.faults import WARNING, Problem
 from mmdeeplab.datasets.check.report import Report
 
@@ -94,14 +94,14 @@ def frequency_table(report: Report) -> str:
 _COLUMNS = ('% of pixels', 'images')
 
 
-def _cells(counts: Counts, label: int) -> tuple[str, str]:
+def _cells(counts: PixelCounts, label: int) -> tuple[str, str]:
     total = int(counts.pixels.sum())
     if not counts.pixels[label]:
         return 'absent', '0'
     return f'{100 * counts.pixels[label] / total:.3f}', str(counts.present[label])
 
 
-def weight_lines(counts: Counts) -> str:
+def weight_lines(counts: PixelCounts) -> str:
     """Class weights by both methods, ready to paste into a loss."""
     return '\n'.join(
         f'class_weight={counts.weights(method)},  # {name}; or class_weight={method!r}'

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mmdeeplab.datasets.check.levels import grey_values, has_holes, ids_by_rank
-from mmdeeplab.datasets.check.report import Look
+from mmdeeplab.datasets.check.report import CheckedSource
 from mmdeeplab.datasets.image_io import decode_pixels, read_bytes
 from mmdeeplab.errors import UserError
 
@@ -43,10 +43,10 @@ class Levels:
         return ', '.join(listed[:SHOWN]) + (', ...' if len(listed) > SHOWN else '')
 
 
-def guess_levels(looks: Iterable[Look]) -> Levels | None:
+def guess_levels(checked: Iterable[CheckedSource]) -> Levels | None:
     """What the values of all masks together mean; None for masks in colour, or without values."""
-    looks = list(looks)
-    samples = [sample for look in looks for sample in look.samples.values()]
+    checked = list(checked)
+    samples = [sample for each in checked for sample in each.samples.values()]
     values: Counter[int] = Counter()
     for sample in samples:
         values.update({int(i): n for i, n in sample.counts.items()})
@@ -57,7 +57,7 @@ def guess_levels(looks: Iterable[Look]) -> Levels | None:
             values[red] += n
     if values and not has_holes(values) and len(values) <= MANY:
         return Levels(ids_by_rank(sorted(values)))
-    flat, seen = _flat_pixels(looks)
+    flat, seen = _flat_pixels(checked)
     values = values or seen
     areas = _areas(seen, flat)
     edges = len(values) - len(areas)
@@ -66,11 +66,11 @@ def guess_levels(looks: Iterable[Look]) -> Levels | None:
     return Levels(ids_by_rank(_apart(areas) or sorted({min(seen), max(seen)})), edges)
 
 
-def _flat_pixels(looks: list[Look]) -> tuple[Counter[int], Counter[int]]:
+def _flat_pixels(checked: list[CheckedSource]) -> tuple[Counter[int], Counter[int]]:
     """Pixels by value in the middle of 3x3 equal ones, and all, of a number of masks."""
     flat: Counter[int] = Counter()
     seen: Counter[int] = Counter()
-    paths = [look.source.mask(name) for look in looks for name in look.samples]
+    paths = [each.source.mask(name) for each in checked for name in each.samples]
     for path in paths[:: max(1, len(paths) // MASKS_READ)]:
         try:
             values = grey_values(decode_pixels(read_bytes(path, 'mask'), path), path)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab.datasets.check.levels import has_holes
-from mmdeeplab.datasets.check.report import Look
-from mmdeeplab.datasets.check.sample import Sample
+from mmdeeplab.datasets.check.report import CheckedSource
+from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.datasets.check.scan import scan
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.class_names import read_classes
@@ -39,13 +39,13 @@ def source(root: Path, pairs: Pairs, role: str, classes: tuple[str, ...] = ()) -
     )
 
 
-def look(layout: Layout, workers: int | None = None) -> list[Look]:
+def look(layout: Layout, workers: int | None = None) -> list[CheckedSource]:
     """Read every pair, or remember it (:mod:`mmdeeplab.datasets.check.scan`)."""
-    looks = []
+    checked = []
     for role, pairs in (('train', layout.train), ('val', layout.val)):
         where = source(layout.root, pairs, role)
-        looks.append(Look(where, list(pairs.ids), scan(where, pairs.ids, workers)))
-    return looks
+        checked.append(CheckedSource(where, list(pairs.ids), scan(where, pairs.ids, workers)))
+    return checked
 
 
 def typical_size(pairs: Pairs) -> tuple[int, int]:
@@ -62,21 +62,21 @@ def typical_size(pairs: Pairs) -> tuple[int, int]:
     return height, width
 
 
-def ids_of(looks: list[Look], named: bool) -> set[int]:
+def ids_of(checked: list[CheckedSource], named: bool) -> set[int]:
     """Every id of the masks but void.
 
     Args:
-        looks: What was seen of the masks.
+        checked: What was seen of the masks.
         named: The user names the classes, so that some may never occur.
 
     Raises:
         UserError: The masks tell no classes: colours, grey levels, 0 and 255 only, or a single id.
     """
-    samples = [sample for one in looks for sample in one.samples.values()]
+    samples = [sample for one in checked for sample in one.samples.values()]
     ids = {int(i) for sample in samples for i in sample.counts}
-    masks = looks[0].source.masks
+    masks = checked[0].source.masks
     if not ids:
-        raise UserError(_why_none(looks, samples))
+        raise UserError(_why_none(checked, samples))
     if ids <= {0, IGNORE_INDEX} and IGNORE_INDEX in ids:
         raise UserError(
             f'the masks in {masks} hold 0 and {IGNORE_INDEX} only, and {IGNORE_INDEX} means "not '
@@ -88,15 +88,15 @@ def ids_of(looks: list[Look], named: bool) -> set[int]:
             f'the masks in {masks} hold the id {min(found, default=IGNORE_INDEX)} only; '
             'there must be two classes to tell apart'
         )
-    levels = None if named and max(found) < IGNORE_INDEX else guess_levels(looks)
+    levels = None if named and max(found) < IGNORE_INDEX else guess_levels(checked)
     if levels and not levels.as_they_are:
         raise UserError(_why_no_ids(masks, ids, levels))
     return found
 
 
-def is_named(root: Path, wish: str, looks: list[Look]) -> bool:
+def is_named(root: Path, wish: str, checked: list[CheckedSource]) -> bool:
     """Whether somebody names the classes: ``--classes``, ``classes.txt``, or VOC's all occur."""
-    ids = {int(i) for one in looks for sample in one.samples.values() for i in sample.counts}
+    ids = {int(i) for one in checked for sample in one.samples.values() for i in sample.counts}
     voc = (root / 'JPEGImages').is_dir() and max(ids - {IGNORE_INDEX}, default=0) + 1 == len(
         VOC_CLASSES
     )
@@ -119,9 +119,9 @@ def _why_no_ids(masks: Path, ids: Iterable[int], levels: Levels) -> str:
     return f'the masks in {masks} hold {values}: grey levels, as ids have no holes; {way}'
 
 
-def _why_none(looks: list[Look], samples: list[Sample]) -> str:
-    masks = looks[0].source.masks
-    if levels := guess_levels(looks):
+def _why_none(checked: list[CheckedSource], samples: list[CheckedSample]) -> str:
+    masks = checked[0].source.masks
+    if levels := guess_levels(checked):
         return (
             f'the masks in {masks} are saved in colour, as JPEG or as fractions, but hold grey '
             f'values: --mend writes copies with {levels}; --map OLD=NEW says it otherwise'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmdeeplab.datasets.check.colours import Colour
 from mmdeeplab.datasets.check.fix import as_png, write_masks
-from mmdeeplab.datasets.check.report import Look, Report
+from mmdeeplab.datasets.check.report import CheckedSource, Report
 from mmdeeplab.datasets.discovery.layout import Layout
 from mmdeeplab.datasets.discovery.levels import Levels, guess_levels
 from mmdeeplab.datasets.discovery.pairs import Pairs
@@ -17,7 +17,7 @@ from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 def mend(
     layout: Layout,
-    looks: list[Look],
+    checked: list[CheckedSource],
     out: Path,
     colours: dict[Colour, int] | None,
     renamed: Mapping[int, int],
@@ -26,7 +26,7 @@ def mend(
 
     Args:
         layout: The data.
-        looks: What was seen of it.
+        checked: What was seen of its samples.
         out: The folder.
         colours: Ids of colours; VOC's where they are not named and the masks are in colour.
         renamed: Ids of grey values where they are not the ones that :func:`guess_levels` finds.
@@ -37,18 +37,18 @@ def mend(
     Raises:
         UserError: Some cannot be mended; the first ones are named.
     """
-    levels = None if colours else guess_levels(looks)
+    levels = None if colours else guess_levels(checked)
     if levels:
         levels = replace(levels, ids={**levels.ids, **renamed})
     ids = levels.ids.values() if levels else (colours or {}).values()
     count = max((i for i in ids if i != IGNORE_INDEX), default=len(VOC_CLASSES) - 1) + 1
     names = VOC_CLASSES if count == len(VOC_CLASSES) else tuple(map(str, range(count)))
     parts: list[Pairs] = []
-    for one, pairs in zip(looks, (layout.train, layout.val), strict=True):
-        known = Look(replace(one.source, classes=names), one.ids, one.samples)
+    for one, pairs in zip(checked, (layout.train, layout.val), strict=True):
+        known = CheckedSource(replace(one.source, classes=names), one.ids, one.samples)
         folder = out / one.source.role
         _, failed = write_masks(
-            Report(looks=[known]),
+            Report(checked=[known]),
             folder,
             colours,
             {} if levels else renamed,

@@ -28,7 +28,7 @@ MAX_CHROMA = 72.0
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What an object class looks like.
 
     Attributes:
@@ -68,11 +68,11 @@ _TABLE: dict[str, tuple[int, str]] = {
     'tvmonitor': (13, 'rings'),
 }
 
-LOOKS: dict[int, Look] = {
-    label: Look(VOC_CLASSES[label], place * HUE_STEP, LIGHT if place % 2 else DARK, texture)
+APPEARANCES: dict[int, Appearance] = {
+    label: Appearance(VOC_CLASSES[label], place * HUE_STEP, LIGHT if place % 2 else DARK, texture)
     for label, (place, texture) in enumerate(_TABLE.values(), start=1)
 }
-"""Label id 1..20 to the look of its class."""
+"""Label id 1..20 to the appearance of its class."""
 
 
 def lab_to_rgb(lightness: float, chroma: float, hue: float) -> Colour:
@@ -94,15 +94,16 @@ def max_chroma(lightness: float, hue: int) -> float:
     return 0.0
 
 
-def object_colours(look: Look, rng: np.random.Generator) -> tuple[Colour, Colour]:
+def object_colours(appearance: Appearance, rng: np.random.Generator) -> tuple[Colour, Colour]:
     """Return the main and the accent colour of one object, (3,) sRGB in 0..1 each.
 
     Hue, lightness and chroma are jittered, the same way for both.
     """
-    hue = look.hue + rng.uniform(-HUE_JITTER, HUE_JITTER)
+    hue = appearance.hue + rng.uniform(-HUE_JITTER, HUE_JITTER)
     lift, fade = rng.uniform(-4, 4), rng.uniform(0.85, 1.0)
     main, accent = (
-        lab_to_rgb(tone + lift, fade * max_chroma(tone, round(look.hue)), hue) for tone in look.tone
+        lab_to_rgb(tone + lift, fade * max_chroma(tone, round(appearance.hue)), hue)
+        for tone in appearance.tone
     )
     return main, accent
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from mmdeeplab.datasets.mini_voc.scene import Sample
+from mmdeeplab.datasets.mini_voc.scene import DrawnImage
 from mmdeeplab.datasets.mini_voc.spec import NAME_STEM, MiniVoc, NotEmptyError
 from mmdeeplab.datasets.prepare_voc.layout import IMAGES, LISTS, MASKS
 from mmdeeplab.fileio.atomic import placing
@@ -85,7 +85,7 @@ def _remove_earlier(out: Path) -> None:
             path.unlink()
 
 
-def _write_sample(out: Path, name: str, sample: Sample) -> None:
+def _write_sample(out: Path, name: str, sample: DrawnImage) -> None:
     """Write an image as JPEG with full colour resolution and its labels as palette PNG."""
     image = Image.fromarray(sample.image)
     image.save(_image_path(out, name), quality=JPEG_QUALITY, subsampling=0)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdeeplab.datasets.mini_voc.background import background, mix, pixel_grid
-from mmdeeplab.datasets.mini_voc.classes import LOOKS, Look, object_colours
+from mmdeeplab.datasets.mini_voc.classes import APPEARANCES, Appearance, object_colours
 from mmdeeplab.datasets.mini_voc.shapes import FloatMap, Points, coverage
 from mmdeeplab.datasets.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.datasets.mini_voc.textures import pattern, value_noise
@@ -33,7 +33,7 @@ TEXTURE_PERIOD = 9.0
 
 
 @dataclass(frozen=True)
-class Sample:
+class DrawnImage:
     """An image (H, W, 3) uint8 RGB and its label map (H, W) uint8 of 0..20 and 255."""
 
     image: NDArray[np.uint8]
@@ -57,13 +57,13 @@ def scene_classes(seed: int, split: int, index: int) -> list[int]:
     first = index // cycle * sum(OBJECTS_PER_IMAGE) + sum(OBJECTS_PER_IMAGE[: index % cycle])
     classes = []
     for place in range(first, first + OBJECTS_PER_IMAGE[index % cycle]):
-        block, offset = divmod(place, len(LOOKS))
-        order = np.random.default_rng([seed, split, block, 1]).permutation(len(LOOKS))
+        block, offset = divmod(place, len(APPEARANCES))
+        order = np.random.default_rng([seed, split, block, 1]).permutation(len(APPEARANCES))
         classes.append(int(order[offset]) + 1)
     return classes
 
 
-def draw_sample(seed: int, split: int, index: int, size: int) -> Sample:
+def draw_sample(seed: int, split: int, index: int, size: int) -> DrawnImage:
     """Draw an image, which depends on the arguments alone.
 
     Args:
@@ -80,13 +80,13 @@ def draw_sample(seed: int, split: int, index: int, size: int) -> Sample:
     classes = scene_classes(seed, split, index)
     areas: list[int] = []
     for number, label in enumerate(classes, start=1):
-        look = LOOKS[label]
-        placed = _place(rng, look, owner, areas, len(classes))
-        image = _paint(rng, image, look, placed)
+        appearance = APPEARANCES[label]
+        placed = _place(rng, appearance, owner, areas, len(classes))
+        image = _paint(rng, image, appearance, placed)
         inside = placed.alpha >= 0.5
         areas.append(int(inside.sum()))
         owner[inside] = number
-    return Sample(_expose(rng, image), _label_map(owner, classes))
+    return DrawnImage(_expose(rng, image), _label_map(owner, classes))
 
 
 def _pose(rng: np.random.Generator, height: int, width: int, count: int) -> Points:
@@ -102,7 +102,7 @@ def _pose(rng: np.random.Generator, height: int, width: int, count: int) -> Poin
 
 
 def _place(
-    rng: np.random.Generator, look: Look, owner: Owner, areas: list[int], count: int
+    rng: np.random.Generator, appearance: Appearance, owner: Owner, areas: list[int], count: int
 ) -> _Placed:
     """Find a pose that hides little of the objects before; the best of some tries."""
     height, width = owner.shape
@@ -110,7 +110,7 @@ def _place(
     best_score = -1.0
     for _ in range(PLACEMENT_TRIES):
         pose = _pose(rng, height, width, count)
-        alpha = coverage(SILHOUETTES[look.name], pose, height, width)
+        alpha = coverage(SILHOUETTES[appearance.name], pose, height, width)
         free = np.bincount(owner[alpha < 0.5], minlength=len(areas) + 1)[1:]
         score = min((float(f) / a for f, a in zip(free, areas, strict=True)), default=1.0)
         if score > best_score:
@@ -121,7 +121,9 @@ def _place(
     return best
 
 
-def _paint(rng: np.random.Generator, image: FloatMap, look: Look, placed: _Placed) -> FloatMap:
+def _paint(
+    rng: np.random.Generator, image: FloatMap, appearance: Appearance, placed: _Placed
+) -> FloatMap:
     """Lay an object and its soft shadow on the image (H, W, 3)."""
     height, width = placed.alpha.shape
     x, y = pixel_grid(height, width)
@@ -131,8 +133,8 @@ def _paint(rng: np.random.Generator, image: FloatMap, look: Look, placed: _Place
     v = (linear[1, 0] * dx + linear[1, 1] * dy).astype(np.float32)
     half = float(np.sqrt(abs(np.linalg.det(placed.to_image[:, :2]))))
     periods = half / (TEXTURE_PERIOD * rng.uniform(0.85, 1.25))
-    main, accent = object_colours(look, rng)
-    body = mix(main, accent, pattern(look.texture, u * periods, v * periods, rng))
+    main, accent = object_colours(appearance, rng)
+    body = mix(main, accent, pattern(appearance.texture, u * periods, v * periods, rng))
     tilt = rng.uniform(-0.12, 0.12, 2)
     shading = np.clip(1 + tilt[0] * u + tilt[1] * v, 0.8, 1.2).astype(np.float32)
     shadow = cv2.GaussianBlur(np.roll(placed.alpha, (3, 2), (0, 1)), (0, 0), 2.0)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmdeeplab.datasets.mini_voc.scene import Sample
+    from mmdeeplab.datasets.mini_voc.scene import DrawnImage
 
 GENERATION = 1
 """Raise it with every change of what is drawn, so that old sets are not taken for new ones."""
@@ -54,7 +54,7 @@ class MiniVoc:
         """JSON text that marks a complete data set of these parameters."""
         return json.dumps({'generation': GENERATION, **asdict(self)}, indent=2) + '\n'
 
-    def samples(self) -> Iterator[tuple[str, 'Sample']]:
+    def samples(self) -> Iterator[tuple[str, 'DrawnImage']]:
         """Draw all images in order; yields name and sample."""
         from mmdeeplab.datasets.mini_voc.scene import draw_sample
 

@@ -1,6 +1,6 @@
 """PASCAL VOC 2012 with SBD's masks ("trainaug"), from the two archives to what the configs read."""
 
 from mmdeeplab.datasets.prepare_voc.prepare import Prepared, prepare
-from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Counts, Source
+from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Source, SplitCounts
 
-__all__ = ['SBD', 'VOC', 'Counts', 'Prepared', 'Source', 'prepare']
+__all__ = ['SBD', 'VOC', 'Prepared', 'Source', 'SplitCounts', 'prepare']

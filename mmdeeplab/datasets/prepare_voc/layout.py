@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmdeeplab.datasets.prepare_voc.sources import Counts
+from mmdeeplab.datasets.prepare_voc.sources import SplitCounts
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
 
@@ -19,7 +19,7 @@ def list_path(voc: Path, split: str) -> Path:
     return voc / LISTS / f'{split}.txt'
 
 
-def fault(voc: Path, counts: Counts, splits: Iterable[str]) -> str:
+def fault(voc: Path, counts: SplitCounts, splits: Iterable[str]) -> str:
     """What is missing or wrong in these splits, in words; empty when they are complete."""
     seen: dict[str, set[str]] = {}
     for split in splits:

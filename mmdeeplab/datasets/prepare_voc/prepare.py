@@ -21,7 +21,7 @@ from mmdeeplab.datasets.prepare_voc.layout import (
     stems,
 )
 from mmdeeplab.datasets.prepare_voc.sbd import labels, masks, save
-from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Counts, Source, obtain
+from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Source, SplitCounts, obtain
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive import extract
@@ -46,7 +46,7 @@ def prepare(
     quiet: bool = False,
     voc_source: Source = VOC,
     sbd_source: Source = SBD,
-    counts: Counts = Counts(),
+    counts: SplitCounts = SplitCounts(),
 ) -> Prepared:
     """Make ``root/VOCdevkit/VOC2012`` what the VOC configs read.
 
@@ -97,7 +97,7 @@ def _is_used(name: PurePosixPath) -> bool:
     return folder in {f'{VOC_FOLDER}/{part}' for part in (IMAGES, MASKS, LISTS)}
 
 
-def require(voc: Path, counts: Counts, splits: tuple[str, ...]) -> None:
+def require(voc: Path, counts: SplitCounts, splits: tuple[str, ...]) -> None:
     """Fail when the splits are not complete.
 
     Raises:

@@ -38,7 +38,7 @@ SBD = Source(
 
 
 @dataclass(frozen=True)
-class Counts:
+class SplitCounts:
     """Images of each list; those of VOC 2012 (arXiv 1706.05587, section 4)."""
 
     train: int = 1_464

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.graph import Convolution, Node, OperatorGraph
 from mmdeeplab.inference.accelerate.int8 import ByteConv, scale_of
 from mmdeeplab.inference.accelerate.kernel_conv import has_kernel
-from mmdeeplab.inference.accelerate.lower import Plan, lowered
+from mmdeeplab.inference.accelerate.lower import ExecutionPlan, lowered
 from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 
 LEAST = 10.0  # decibels of a layer's output over its error, below which it stays in float
@@ -31,7 +31,9 @@ class Calibration:
         self.shifts: list[Tensor] | None = None
 
     @torch.no_grad()
-    def apply(self, graph: Graph, x: Tensor) -> tuple[dict[Node, tuple[float, float]], set[Node]]:
+    def apply(
+        self, graph: OperatorGraph, x: Tensor
+    ) -> tuple[dict[Node, tuple[float, float]], set[Node]]:
         """Correct a graph's biases; return the ranges and the layers that stay in float."""
         convs = graph.of('conv')
         if self.layers is None:
@@ -48,7 +50,7 @@ class Calibration:
         return ranges, kept
 
     @torch.no_grad()
-    def correct(self, graph: Graph, x: Tensor) -> None:
+    def correct(self, graph: OperatorGraph, x: Tensor) -> None:
         """Give the convolutions of a bfloat16 plan the biases that rounded weights ask for."""
         convs = [node for node in graph.of('conv') if node.shape[2:] != (1, 1)]
         if self.shifts is None:
@@ -60,7 +62,7 @@ class Calibration:
                     found[node] = found.get(node, 0) + shift / len(few)
 
             few = self.at(x)[:4]
-            plan = Plan(graph)
+            plan = ExecutionPlan(graph)
             for picture in few:
                 plan(picture, compare)
             self.shifts = [found[node] for node in convs]
@@ -78,9 +80,9 @@ class Calibration:
         ]
         return [p.expand(len(x), -1, -1, -1) for p in pictures]
 
-    def _look(self, graph: Graph, convs: list[Node], x: Tensor) -> None:
+    def _look(self, graph: OperatorGraph, convs: list[Node], x: Tensor) -> None:
         pictures = self.at(x)
-        plan = Plan(graph)
+        plan = ExecutionPlan(graph)
         samples: dict[Node, list[Tensor]] = {}
 
         def sample(node: Node, args: list, value: Tensor) -> None:

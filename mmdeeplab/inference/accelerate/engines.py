@@ -12,9 +12,9 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference.accelerate import vino
 from mmdeeplab.inference.accelerate.calibrate import Calibration
 from mmdeeplab.inference.accelerate.choices import Choices
-from mmdeeplab.inference.accelerate.graph import Graph
+from mmdeeplab.inference.accelerate.graph import OperatorGraph
 from mmdeeplab.inference.accelerate.int8 import BytePlan, with_bytes
-from mmdeeplab.inference.accelerate.lower import Plan
+from mmdeeplab.inference.accelerate.lower import ExecutionPlan
 from mmdeeplab.inference.accelerate.passes import optimise
 from mmdeeplab.inference.accelerate.record import record
 from mmdeeplab.processor import has_bf16, has_vnni
@@ -83,14 +83,14 @@ def autocast_bf16(network: EncoderDecoder) -> Engine:
 
 def packed(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
     """The plan in float32."""
-    return Plan(planned(network, x))
+    return ExecutionPlan(planned(network, x))
 
 
 def packed_bf16(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
     """The plan in bfloat16."""
     graph = planned(network, x)
     calibration.correct(graph, x)
-    return Plan(graph, torch.bfloat16)
+    return ExecutionPlan(graph, torch.bfloat16)
 
 
 def packed_int8(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
@@ -105,7 +105,7 @@ def packed_int8(network: EncoderDecoder, x: Tensor, calibration: Calibration) ->
 
 
 @torch.no_grad()
-def planned(network: EncoderDecoder, x: Tensor) -> Graph:
+def planned(network: EncoderDecoder, x: Tensor) -> OperatorGraph:
     """The network's operations for the size of ``x``, folded and fused."""
     names = {id(value): name for name, value in network.named_parameters()}
     return optimise(record(lambda x: network(x, mode='tensor'), x, names))

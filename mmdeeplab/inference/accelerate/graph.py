@@ -78,7 +78,7 @@ def exchanged(args: Any, old: Node, new: Node) -> Any:
     return args
 
 
-class Graph:
+class OperatorGraph:
     """Nodes in order, of which the last but dead ones is the output.
 
     Args:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.graph import Convolution, Node, OperatorGraph
 from mmdeeplab.inference.accelerate.kernel_conv import has_kernel
-from mmdeeplab.inference.accelerate.lower import CL, Plan
+from mmdeeplab.inference.accelerate.lower import CL, ExecutionPlan
 from mmdeeplab.models.cpu_kernels.rounding import to_bytes
 
 onednn = torch.ops.onednn
@@ -77,7 +77,9 @@ class ByteConv:
         return self.add_(x, other.clone(memory_format=CL))
 
 
-def with_bytes(graph: Graph, ranges: dict[Node, tuple[float, float]], kept: set[Node]) -> Graph:
+def with_bytes(
+    graph: OperatorGraph, ranges: dict[Node, tuple[float, float]], kept: set[Node]
+) -> OperatorGraph:
     """Put ``bytes`` nodes (to bytes) and ``int8`` convolutions into a graph.
 
     Depthwise convolutions that have a kernel of ours stay in float and write bytes.
@@ -128,10 +130,10 @@ def lowered(node: Node, overwrite: bool) -> Callable | None:
     return conv.add_ if overwrite else conv.add
 
 
-class BytePlan(Plan):
+class BytePlan(ExecutionPlan):
     """A plan of a graph with bytes; bfloat16 between them."""
 
     lower = staticmethod(lowered)
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: OperatorGraph) -> None:
         super().__init__(graph, torch.bfloat16)

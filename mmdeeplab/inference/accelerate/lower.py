@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.graph import Convolution, Node, OperatorGraph
 from mmdeeplab.inference.accelerate.kernel_conv import KernelConv, has_kernel, wants_kernel
 from mmdeeplab.models.cpu_kernels.memory import keep_memory
 from mmdeeplab.models.layers.separable import FAR
@@ -71,7 +71,7 @@ class PackedConv:
         return (self.weight, self.bias, *self.geometry, 'add', 1.0, act, self.numbers, '')
 
 
-class Plan:
+class ExecutionPlan:
     """A graph that can be called: values in numbered places, emptied when nobody reads them more.
 
     Args:
@@ -80,7 +80,7 @@ class Plan:
             float32 always: pixels and scores would suffer most.
     """
 
-    def __init__(self, graph: Graph, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, graph: OperatorGraph, dtype: torch.dtype = torch.float32) -> None:
         keep_memory()
         self.dtype, self.nodes = dtype, [node for node in graph.nodes if node.kind != 'input']
         self.steps: list[tuple[Callable, list, dict, int, list[int]]] = []
@@ -96,7 +96,7 @@ class Plan:
                 overwrite = len(node.args) > 1 and may_overwrite(node, graph, last)
                 precision = torch.float32 if node in outer else dtype
                 call = self.lower(node, overwrite) or lowered(node, overwrite, precision)
-                args = [Place.of(arg, place) for arg in node.args]
+                args = [ValueIndex.of(arg, place) for arg in node.args]
                 self.steps.append((call, args, node.kwargs, place[node], done))
         self.first = place[graph.of('input')[0]]
         self.result = place[graph.output]
@@ -116,7 +116,7 @@ class Plan:
         values: list[Any] = [None] * self.size
         values[self.first] = x.float().contiguous(memory_format=CL)
         for node, (call, places, kwargs, out, done) in zip(self.nodes, self.steps, strict=True):
-            args = [Place.value(arg, values) for arg in places]
+            args = [ValueIndex.value(arg, values) for arg in places]
             values[out] = call(*args, **kwargs)
             if watch is not None:
                 watch(node, args, values[out])
@@ -125,20 +125,20 @@ class Plan:
         return values[self.result].float()
 
 
-class Place(int):
+class ValueIndex(int):
     """The number of a value, among arguments that are numbers themselves."""
 
     @staticmethod
     def of(arg: Any, place: dict[Node, int]) -> Any:
         if isinstance(arg, Node):
-            return Place(place[arg])
-        return [Place.of(a, place) for a in arg] if isinstance(arg, (list, tuple)) else arg
+            return ValueIndex(place[arg])
+        return [ValueIndex.of(a, place) for a in arg] if isinstance(arg, (list, tuple)) else arg
 
     @staticmethod
     def value(arg: Any, values: list) -> Any:
-        if type(arg) is Place:
+        if type(arg) is ValueIndex:
             return values[arg]
-        return [Place.value(a, values) for a in arg] if type(arg) is list else arg
+        return [ValueIndex.value(a, values) for a in arg] if type(arg) is list else arg
 
 
 def lowered(node: Node, overwrite: bool, dtype: torch.dtype) -> Callable:
@@ -159,7 +159,7 @@ def lowered(node: Node, overwrite: bool, dtype: torch.dtype) -> Callable:
     return packed.add_ if overwrite else packed.add
 
 
-def may_overwrite(node: Node, graph: Graph, last: dict[Node, Node]) -> bool:
+def may_overwrite(node: Node, graph: OperatorGraph, last: dict[Node, Node]) -> bool:
     """Whether nobody reads the map that ``node`` adds to, or a view of it, after ``node``."""
     other = node.args[1]
     if not isinstance(other, Node) or other.kind not in ('conv', 'int8', 'spread', 'add'):

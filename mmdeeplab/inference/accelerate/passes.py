@@ -5,11 +5,11 @@ Only the order of floating-point sums changes, so results differ in their last b
 
 from torch import Tensor
 
-from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.graph import Convolution, Node, OperatorGraph
 from mmdeeplab.inference.accelerate.kernel_conv import has_kernel
 
 
-def optimise(graph: Graph) -> Graph:
+def optimise(graph: OperatorGraph) -> OperatorGraph:
     """All passes in the order in which they help one another."""
     fold_norms(graph)
     fuse_acts(graph)
@@ -22,7 +22,7 @@ def optimise(graph: Graph) -> Graph:
     return graph
 
 
-def fold_norms(graph: Graph) -> None:
+def fold_norms(graph: OperatorGraph) -> None:
     """Convolution, then BN: one convolution with other numbers, multiplied in float64."""
     for node in graph.of('norm'):
         x = node.args[0]
@@ -49,7 +49,7 @@ def fold(
     conv.bias = shift.float()
 
 
-def fuse_acts(graph: Graph) -> None:
+def fuse_acts(graph: OperatorGraph) -> None:
     """Convolution, then an activation that nobody else wants the input of: one operation."""
     for node in graph.of('act'):
         x = node.args[0]
@@ -62,7 +62,7 @@ def fuse_acts(graph: Graph) -> None:
             graph.replace(node, x)
 
 
-def split_depthwise(graph: Graph) -> None:
+def split_depthwise(graph: OperatorGraph) -> None:
     """A depthwise convolution of a concatenation: one of each part, concatenated after it."""
     for node in graph.of('conv'):
         cat = node.args[0]
@@ -84,7 +84,7 @@ def split_depthwise(graph: Graph) -> None:
         graph.prune()
 
 
-def split_pointwise(graph: Graph) -> None:
+def split_pointwise(graph: OperatorGraph) -> None:
     """A 1x1 convolution of a concatenation: one of each part, summed; nothing is concatenated.
 
     A part that is one value spread over the map (ASPP's pooled branch) is convolved as one value,
@@ -129,7 +129,7 @@ def pieces(cat: Node, weight: Tensor, bias: Tensor | None) -> list[tuple]:
     return list(zip(cat.args[0], weight.split(widths), biases, strict=True))
 
 
-def fuse_sums(graph: Graph) -> None:
+def fuse_sums(graph: OperatorGraph) -> None:
     """A sum of a convolution and another map: the convolution adds the map to what it writes."""
     for node in graph.of('add'):
         for x, other in (node.args[::-1], node.args):
@@ -142,7 +142,7 @@ def fuse_sums(graph: Graph) -> None:
                 break
 
 
-def take_relus(graph: Graph) -> None:
+def take_relus(graph: OperatorGraph) -> None:
     """ReLU, then a depthwise convolution: our kernel clips what it reads."""
     for node in graph.of('conv'):
         x = node.args[0]

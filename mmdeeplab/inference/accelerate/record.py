@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.accelerate.graph import Convolution, Graph, Node
+from mmdeeplab.inference.accelerate.graph import Convolution, Node, OperatorGraph
 
 aten = torch.ops.aten
 NORMS = (aten.native_batch_norm.default, aten._native_batch_norm_legit_no_training.default)
@@ -94,7 +94,7 @@ class Recorder(TorchDispatchMode):
         return node.aliases or any(other.aliases and node in other.inputs for other in self.nodes)
 
 
-def record(forward: Callable[[Tensor], Tensor], x: Tensor, names: dict[int, str]) -> Graph:
+def record(forward: Callable[[Tensor], Tensor], x: Tensor, names: dict[int, str]) -> OperatorGraph:
     """The graph of ``forward`` for inputs of the shape of ``x``, (N, C, H, W).
 
     Args:
@@ -111,7 +111,7 @@ def record(forward: Callable[[Tensor], Tensor], x: Tensor, names: dict[int, str]
     output = recorder.known.get(result)
     if output is None:
         raise UserError('fast: the result of this network does not come from its input')
-    return Graph(recorder.nodes, output)
+    return OperatorGraph(recorder.nodes, output)
 
 
 def functional(func: Any) -> Any:

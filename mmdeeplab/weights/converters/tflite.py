@@ -14,7 +14,7 @@ from mmdeeplab.fileio.input_files import is_regular, read_bytes
 from mmdeeplab.models.backbones.inverted_residual import MOBILE_NORM
 from mmdeeplab.models.layers.conv import HEAD_NORM
 from mmdeeplab.weights.converters import tf
-from mmdeeplab.weights.readers.tflite_graph import Graph, Layer, UnreadableError
+from mmdeeplab.weights.readers.tflite_graph import Layer, TFLiteGraph, UnreadableError
 from mmdeeplab.weights.table import Array, Table
 
 BLOCKS = 17
@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, Array]:
     if not is_regular(path):
         raise UnreadableError(f'no such file: {path}')
     try:
-        return dict(variables(Graph(read_bytes(path)).layers()))
+        return dict(variables(TFLiteGraph(read_bytes(path)).layers()))
     except UnreadableError as error:
         raise UnreadableError(f'{path}: {error}') from error
 

@@ -61,7 +61,7 @@ class Operator(NamedTuple):
     outputs: Sequence[int]
 
 
-class Graph:
+class TFLiteGraph:
     """The first subgraph of a TensorFlow Lite file.
 
     Args:
