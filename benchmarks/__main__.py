@@ -24,8 +24,8 @@ TRAINED = 'quality'  # the case that takes a trained network
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__)
-    wishes = parser.add_subparsers(dest='wish', required=True, metavar='run|table|peers')
-    run = wishes.add_parser('run', help='time a case, or all')
+    commands = parser.add_subparsers(dest='command', required=True, metavar='run|table|peers')
+    run = commands.add_parser('run', help='time a case, or all')
     run.add_argument('name', metavar='NAME|all', help='a module of benchmarks/cases')
     run.add_argument('--vs', default='', metavar='PEER', help='mmseg, smp, torchvision, ...')
     run.add_argument('--json', type=Path, metavar='OUT', help='put the results there, too')
@@ -36,15 +36,15 @@ def _parser() -> argparse.ArgumentParser:
     quality.add_argument('--config', help='e.g. configs/deeplabv3plus_xception_voc.py')
     quality.add_argument('--checkpoint', help='.safetensors, .pth, or a work dir (its newest)')
     quality.add_argument('--data-root', metavar='DIR', help='its data')
-    table = wishes.add_parser('table', help='results as a page')
+    table = commands.add_parser('table', help='results as a page')
     table.add_argument('results', type=Path, nargs='?', default=RESULTS, metavar='JSON')
     table.add_argument('--out', type=Path, metavar='FILE', help='write it there')
-    wishes.add_parser('peers', help='install the peers, and say which there are')
+    commands.add_parser('peers', help='install the peers, and say which there are')
     return parser
 
 
 def action(args: argparse.Namespace) -> None:
-    dict(run=run, table=table, peers=peers)[args.wish](args)
+    dict(run=run, table=table, peers=peers)[args.command](args)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -95,16 +95,16 @@ def trained(args: argparse.Namespace) -> Trained | None:
     """
     from benchmarks.case import Trained
 
-    wishes = {'--config': args.config, '--checkpoint': args.checkpoint}
-    wishes['--data-root'] = args.data_root
-    missing = [option for option, value in wishes.items() if not value]
-    if len(missing) == len(wishes):
+    options = {'--config': args.config, '--checkpoint': args.checkpoint}
+    options['--data-root'] = args.data_root
+    missing = [option for option, value in options.items() if not value]
+    if len(missing) == len(options):
         return None
     if args.name not in (TRAINED, 'all'):
-        raise UserError(f'{", ".join(wishes)} are for the case {TRAINED}, not for {args.name}')
+        raise UserError(f'{", ".join(options)} are for the case {TRAINED}, not for {args.name}')
     if missing:
         raise UserError(f'the case {TRAINED} needs {", ".join(missing)}, too')
-    return Trained(*wishes.values())
+    return Trained(*options.values())
 
 
 def store(path: Path, name: str, case: dict) -> None:

@@ -151,18 +151,18 @@ def ours(
     Raises:
         Skip: This version has no such mode.
     """
-    wishes: dict[str, Any] = dict(device='cpu', keep_logits=False)
+    settings: dict[str, Any] = dict(device='cpu', keep_logits=False)
     if fast:
         if 'fast' not in inspect.signature(DeepLabPredictor).parameters:
             raise Skip('DeepLabPredictor has no argument fast')
-        wishes['fast'] = fast
+        settings['fast'] = fast
     model, cfg = network(config, **options)
     cfg.model.data_preprocessor.test_size = (side, side)
     weights = folder / f'{config}-{len(list(folder.iterdir()))}.pth'
     torch.save(dict(state_dict=model.state_dict()), weights)
     cost = multiply_adds(lambda x: model(x, mode='tensor'), (batch, 3, side, side))
     try:
-        predictor = DeepLabPredictor(cfg, weights, **wishes)
+        predictor = DeepLabPredictor(cfg, weights, **settings)
     except (ImportError, NotImplementedError, RuntimeError, ValueError) as error:
         raise Skip(str(error).splitlines()[0]) from error
     finally:

@@ -51,16 +51,16 @@ def ablate(args: argparse.Namespace) -> None:
     report(args.out)
 
 
-def find_data(wish: str) -> str:
+def find_data(data: str) -> str:
     """The folder of the data; the miniature VOC is drawn when missing.
 
     Raises:
         UserError: There is no such folder.
     """
-    if wish != 'mini-voc':
-        if not Path(wish).is_dir():
-            raise UserError(f'--data: no folder at {wish}')
-        return wish
+    if data != 'mini-voc':
+        if not Path(data).is_dir():
+            raise UserError(f'--data: no folder at {data}')
+        return data
     from mmdeeplab.datasets.mini_voc import MiniVoc, NotEmptyError, generate
 
     folder = Path('data/mini-voc')

@@ -83,16 +83,16 @@ class Way:
     def __init__(
         self, name: str, cfg: Config, checkpoint: str, calibration: list[np.ndarray]
     ) -> None:
-        wish = FAST[name]
-        self.wish, self.used = wish, set() if wish else {'plain'}
+        fast = FAST[name]
+        self.fast, self.used = fast, set() if fast else {'plain'}
         self.predictor = DeepLabPredictor(
             cfg,
             checkpoint,
             'cpu',
             mode='whole',
             keep_logits=False,
-            fast=wish,
-            calibration=calibration if wish in LOWER else (),
+            fast=fast,
+            calibration=calibration if fast in LOWER else (),
         )
         self.network = unwrap(self.predictor.model)
         self.mean, self.pixels, self.others = float('nan'), 0, 0
@@ -100,7 +100,7 @@ class Way:
     @torch.no_grad()
     def labels(self, item: dict) -> Tensor:
         """(H, W) of an item of the split, as an evaluation makes them."""
-        if self.wish:
+        if self.fast:
             self.force(item)
         (sample,) = self.predictor.model.test_step(pseudo_collate([item]))
         return sample.pred_sem_seg.data[0]
@@ -111,16 +111,16 @@ class Way:
         x = quick.data_preprocessor(pseudo_collate([item]), False)['inputs']
         shape = tuple(x.shape)
         if shape not in quick.engines:
-            name, engine = quickest(quick.network, x, self.wish, quick.calibration)
+            name, engine = quickest(quick.network, x, self.fast, quick.calibration)
             quick.engines[shape] = engine
             self.used.add(name)
 
 
 def quickest(
-    network: EncoderDecoder, x: Tensor, wish: bool | str, calibration: Calibration
+    network: EncoderDecoder, x: Tensor, fast: bool | str, calibration: Calibration
 ) -> tuple[str, Engine]:
-    """The engine that takes the least time of those of exactly the wished precision."""
-    names = [name for name in able(network, x, wish) if ENGINES[name][0] == LEVELS[wish]]
+    """The engine that takes the least time of those of the very precision that ``fast`` names."""
+    names = [name for name in able(network, x, fast) if ENGINES[name][0] == LEVELS[fast]]
     made = {n: ENGINES[n][1](network, x, calibration) for n in names if n != 'plain'}
     times = measured(made, x)
     best = min(made, key=lambda name: times[name])

@@ -56,11 +56,11 @@ def dispatch(argv: list[str] | None = None) -> int:
     if not arguments:
         parser.print_help()
         return 2
-    wish = parser.parse_args(arguments[:1]).command
-    name = wish.removesuffix('.py').replace('_', '-')
+    command = parser.parse_args(arguments[:1]).command
+    name = command.removesuffix('.py').replace('_', '-')
     if name not in COMMANDS:
         hint = did_you_mean(name, COMMANDS) or '; `mmdeeplab --help` lists them'
-        print(f'error: no command is called {one_line(wish)}{hint}', file=sys.stderr)
+        print(f'error: no command is called {one_line(command)}{hint}', file=sys.stderr)
         return 2
     module = importlib.import_module(f'mmdeeplab.cli.{name.replace("-", "_")}')
     return int(module.main(arguments[1:], prog=f'mmdeeplab {name}'))

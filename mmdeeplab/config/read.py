@@ -72,17 +72,17 @@ def _parse(path: str | Path) -> Config:
     )
 
 
-def import_modules(wish: dict[str, Any]) -> None:
+def import_modules(imports: dict[str, Any]) -> None:
     """Import what a config's ``custom_imports`` names.
 
     Raises:
         UserError: A key that is not known.
     """
-    known = keys_of(('custom_imports',), wish) or frozenset()
-    for key in wish.keys() - known:
+    known = keys_of(('custom_imports',), imports) or frozenset()
+    for key in imports.keys() - known:
         raise UserError(f'custom_imports.{key} is not a key{did_you_mean(key, known)}')
-    if wish:
-        import_modules_from_strings(**wish)
+    if imports:
+        import_modules_from_strings(**imports)
 
 
 def chain(path: Path, seen: tuple[Path, ...] = ()) -> Iterator[Path]:

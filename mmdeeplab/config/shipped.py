@@ -41,13 +41,13 @@ def config_path(name: str) -> str:
     return str(path)
 
 
-def find_config(wish: str) -> Path:
+def find_config(request: str) -> Path:
     """The file that is meant: a path, or ``NAME``, ``NAME.py``, ``configs/NAME.py`` of ours.
 
     Raises:
         UserError: There is none; the nearest name is told.
     """
-    file = Path(wish)
+    file = Path(request)
     if file.is_file():
         return file
     name = file.with_suffix('') if file.suffix == '.py' else file
@@ -56,7 +56,7 @@ def find_config(wish: str) -> Path:
         return CONFIGS / f'{own}.py'
     beside = map(str, file.parent.glob('*.py'))
     shipped = [f'configs/{known}.py' for known in config_names()]
-    wanted = wish if file.suffix == '.py' else f'configs/{wish}.py'
+    wanted = request if file.suffix == '.py' else f'configs/{request}.py'
     near = did_you_mean(wanted, [*beside, *shipped])
     is_regular(file, 'config')  # tells what is there instead
-    raise UserError(f'no config at {wish}{near or "; `mmdeeplab configs` lists ours"}')
+    raise UserError(f'no config at {request}{near or "; `mmdeeplab configs` lists ours"}')

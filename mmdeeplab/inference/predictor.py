@@ -50,7 +50,7 @@ class DeepLabPredictor:
         stride: From one window to the next, two thirds of a window without it.
         blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
         keep_logits: Keep the scores of every result, so that ``result.probabilities`` can be asked
-            for; C x H x W x 4 bytes a result. Without a wish: unless ``fast``.
+            for; C x H x W x 4 bytes a result. By default unless ``fast``.
         fast: On a CPU, run the network by the fastest of several engines (docs/speed.md): True for
             float32, with the same labels but for ties in the last bits, ``'bf16'`` or ``'int8'`` to
             allow less. On a GPU True or ``'bf16'``.

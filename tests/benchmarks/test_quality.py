@@ -73,8 +73,8 @@ def test_rows_have_scores_and_their_goals(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / 'r.json'
-    wish = ['run', 'quality', '--tiny', '--rounds', '1', '--json', str(out)]
-    assert main([*wish, *options]) == 0
+    fast = ['run', 'quality', '--tiny', '--rounds', '1', '--json', str(out)]
+    assert main([*fast, *options]) == 0
     (one,) = json.loads(out.read_text())['cases']['quality']['comparisons']
     assert one['title'] == 'small, 3 pictures of the validation split'
     rows = {row['name']: row for row in one['rows']}
@@ -129,9 +129,9 @@ def test_an_engine_that_does_not_run_here_is_told(
     assert '| fast | mmdeeplab |' in text
 
 
-@pytest.mark.parametrize(('wish', 'best'), [(True, 'b'), ('bf16', 'd'), ('int8', 'e')])
+@pytest.mark.parametrize(('fast', 'best'), [(True, 'b'), ('bf16', 'd'), ('int8', 'e')])
 def test_the_quickest_of_one_precision_runs(
-    wish: bool | str, best: str, monkeypatch: pytest.MonkeyPatch
+    fast: bool | str, best: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = dict(plain=0.1, a=2.0, b=1.0, c=0.9, d=0.8, e=7.0)
     levels = dict(plain=0, a=0, b=0, c=1, d=1, e=2)
@@ -139,7 +139,7 @@ def test_the_quickest_of_one_precision_runs(
     monkeypatch.setattr(quality, 'ENGINES', engines)
     monkeypatch.setattr(quality, 'able', lambda *_: list(engines))
     monkeypatch.setattr(quality, 'measured', lambda made, x: times)
-    assert quality.quickest(None, None, wish, None) == (best, best)  # type: ignore[arg-type]
+    assert quality.quickest(None, None, fast, None) == (best, best)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(('change', 'met'), [(-0.2, True), (0.1, True), (-0.21, False)])

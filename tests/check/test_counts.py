@@ -101,8 +101,8 @@ def test_weights_of_nothing_are_one() -> None:
     assert counts_of().weights('auto-effective') == [1.0] * 4
 
 
-def model_config(wish: object) -> Config:
-    loss = dict(type='CrossEntropyLoss', avg_non_ignore=True, class_weight=wish)
+def model_config(class_weight: object) -> Config:
+    loss = dict(type='CrossEntropyLoss', avg_non_ignore=True, class_weight=class_weight)
     heads = [dict(loss_decode=[dict(type='DiceLoss'), loss])]
     return Config(dict(model=dict(decode_head=dict(loss_decode=loss), auxiliary_head=heads)))
 
@@ -124,9 +124,9 @@ def test_a_wrong_word_is_named() -> None:
         note_auto_weights(model_config('automatic'))
 
 
-@pytest.mark.parametrize('wish', ['auto', [0.5, 2.0, 1.0]])
-def test_the_loss_is_pytorchs_weighted_mean_over_labelled_pixels(wish: object) -> None:
-    cfg = model_config(wish)
+@pytest.mark.parametrize('class_weight', ['auto', [0.5, 2.0, 1.0]])
+def test_the_loss_is_pytorchs_weighted_mean_over_labelled_pixels(class_weight: object) -> None:
+    cfg = model_config(class_weight)
     cfg = note_auto_weights(cfg)
     cfg = with_class_weights(cfg, {'auto': [0.5, 2.0, 1.0]})
     loss = MODELS.build(dict(cfg.model.decode_head.loss_decode, _scope_='mmseg'))

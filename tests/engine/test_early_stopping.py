@@ -65,8 +65,8 @@ def test_a_number_that_is_not_measured_is_answered_with_those_that_are() -> None
 
 
 @pytest.mark.parametrize(
-    'wish', [dict(monitor='mIoU', patience=0), dict(patience=3), dict(monitor='mIoU', wait=3)]
+    'settings', [dict(monitor='mIoU', patience=0), dict(patience=3), dict(monitor='mIoU', wait=3)]
 )
-def test_a_wrong_wish_is_a_sentence(wish: dict) -> None:
+def test_wrong_settings_are_a_sentence(settings: dict) -> None:
     with pytest.raises(UserError, match='monitor, patience and min_delta'):
-        early_stopping(wish)
+        early_stopping(settings)

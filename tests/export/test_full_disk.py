@@ -30,8 +30,8 @@ class Wide(nn.Module):
         return torch.zeros(1, 400)
 
 
-def exported(wish: SimpleNamespace) -> torch.export.ExportedProgram:
-    return torch.export.export(wish.graph, (wish.graph.example(None),))
+def exported(artefact: SimpleNamespace) -> torch.export.ExportedProgram:
+    return torch.export.export(artefact.graph, (artefact.graph.example(None),))
 
 
 @pytest.mark.parametrize('module', [torchscript, pt2])
@@ -40,7 +40,7 @@ def test_a_full_disk_is_an_error_not_an_abort(
     module: object, room: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pt2, 'exported', exported)
-    wish = SimpleNamespace(graph=Wide().eval(), size=None, metadata={'a': 1}, precision='float')
+    artefact = SimpleNamespace(graph=Wide().eval(), size=None, metadata={'a': 1}, precision='float')
     path = tmp_path / ('x.pt' if module is torchscript else 'x.pt2')
 
     def work() -> None:
@@ -48,7 +48,7 @@ def test_a_full_disk_is_an_error_not_an_abort(
         if not room:
             resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE, SIZE))
         try:
-            module.write(wish, path)  # type: ignore[attr-defined]
+            module.write(artefact, path)  # type: ignore[attr-defined]
         except OSError as error:
             os._exit(7 if error.strerror == 'File too large' else 8)
 

@@ -175,8 +175,8 @@ def enter(door: str, path: Path, folder: Path, data: Path) -> tuple[int, str]:
         return begin('--resume', path, *shared)
     if door == 'init_cfg':
         key = 'model.backbone.init_cfg'
-        wish = [f'{key}.type=Pretrained', f'{key}.checkpoint={path}', f'{key}.prefix=backbone.']
-        return begin(*shared, *wish)
+        options = [f'{key}.type=Pretrained', f'{key}.checkpoint={path}', f'{key}.prefix=backbone.']
+        return begin(*shared, *options)
     if door == 'test':
         return call(test.main, CONFIG, path, '--work-dir', folder / 'work', *shared)
     images = data / 'JPEGImages'

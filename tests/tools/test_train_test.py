@@ -87,16 +87,16 @@ def test_resume_goes_on(tool: Tool, trained: dict, data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('wish', 'words'),
+    ('options', 'words'),
     [
         (['--resume'], 'nothing|no checkpoint'),
         (['--resume', 'gone.pth'], 'no checkpoint at gone.pth'),
     ],
 )
 def test_resume_without_a_checkpoint_is_an_error(
-    tool: Tool, data: Path, tmp_path: Path, wish: list, words: str
+    tool: Tool, data: Path, tmp_path: Path, options: list, words: str
 ) -> None:
-    done = tool('train.py', CONFIG, '--data-root', data, '--work-dir', tmp_path, *wish)
+    done = tool('train.py', CONFIG, '--data-root', data, '--work-dir', tmp_path, *options)
     assert done.returncode == 2
     assert re.search(words, done.stderr)
     assert 'Traceback' not in done.stderr

@@ -94,13 +94,13 @@ def ids_of(checked: list[CheckedSource], named: bool) -> set[int]:
     return found
 
 
-def is_named(root: Path, wish: str, checked: list[CheckedSource]) -> bool:
+def is_named(root: Path, given: str, checked: list[CheckedSource]) -> bool:
     """Whether somebody names the classes: ``--classes``, ``classes.txt``, or VOC's all occur."""
     ids = {int(i) for one in checked for sample in one.samples.values() for i in sample.counts}
     voc = (root / 'JPEGImages').is_dir() and max(ids - {IGNORE_INDEX}, default=0) + 1 == len(
         VOC_CLASSES
     )
-    return bool(wish) or os.path.lexists(root / 'classes.txt') or voc
+    return bool(given) or os.path.lexists(root / 'classes.txt') or voc
 
 
 def _why_no_ids(masks: Path, ids: Iterable[int], levels: Levels) -> str:
@@ -138,15 +138,15 @@ def _why_none(checked: list[CheckedSource], samples: list[CheckedSample]) -> str
     )
 
 
-def class_names(root: Path, wish: str, ids: set[int]) -> tuple[str, ...]:
+def class_names(root: Path, given: str, ids: set[int]) -> tuple[str, ...]:
     """Names in id order: those given, classes.txt, VOC's where its last id occurs, or numbers.
 
     Raises:
         UserError: Fewer names than ids.
     """
     count = max(ids) + 1
-    if wish:
-        names = tuple(name.strip() for name in wish.split(','))
+    if given:
+        names = tuple(name.strip() for name in given.split(','))
         where = '--classes'
     elif is_regular(root / 'classes.txt', 'list of classes'):
         names, where = read_classes(root / 'classes.txt'), str(root / 'classes.txt')

@@ -72,13 +72,13 @@ class EarlyStopping(Hook):
             )
 
 
-def early_stopping(wish: dict) -> EarlyStopping:
+def early_stopping(settings: dict) -> EarlyStopping:
     """The hook of a config's ``early_stopping``.
 
     Raises:
         UserError: An unknown option or an impossible value.
     """
     try:
-        return EarlyStopping(**wish)
+        return EarlyStopping(**settings)
     except (TypeError, ValueError) as error:
         raise UserError(f'early_stopping takes monitor, patience and min_delta: {error}') from error

@@ -176,4 +176,4 @@ ENGINES: dict[str, tuple[int, Maker]] = {
     'packed-int8': (2, packed_int8),
     'openvino-int8': (2, vino.openvino_int8),
 }
-"""Name -> the wish from which on it is allowed, and how it is made."""
+"""Name -> the setting of fast from which on it is allowed, and how it is made."""

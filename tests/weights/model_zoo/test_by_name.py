@@ -51,9 +51,9 @@ def test_masks_by_name_alone(
 
 
 def test_a_config_needs_weights(known: None) -> None:
-    for wish in (CONFIG, f'configs/{CONFIG}.py'):
+    for name in (CONFIG, f'configs/{CONFIG}.py'):
         with pytest.raises(UserError, match='is a config, which needs a checkpoint'):
-            resolve(wish, None)
+            resolve(name, None)
 
 
 def test_a_mistyped_name_is_told_the_nearest(known: None) -> None:
