@@ -60,7 +60,7 @@ class FilesById:
         return tuple(f'{parent}{slash}{file}' for file in dict.fromkeys(found))
 
     def path(self, name: str) -> Path:
-        """The file of an id, or where it should be."""
+        """The file of an id, or the path where it should be."""
         found = self.names(name)
         return self.folder / (found[0] if found else file_name(name, self.suffixes[0]))
 

@@ -76,7 +76,7 @@ class ResumableSampler(Sampler):
             position += self.world_size
 
     def order(self, epoch: int) -> torch.Tensor:
-        """The indices (N) of one epoch."""
+        """The indices (N) of the samples of one epoch, in their order."""
         if not self.shuffle:
             return torch.arange(self.size)
         generator = torch.Generator().manual_seed(derive('epoch', self.seed, epoch))
@@ -90,7 +90,7 @@ class ResumableSampler(Sampler):
         self.start = num_samples if self.infinite else min(num_samples, len(self))
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin with this epoch, where epochs end."""
+        """Begin with this epoch, where the stream ends with each (``infinite=False``)."""
         if not self.infinite:
             self.epoch, self.start = epoch, 0
 

@@ -55,7 +55,7 @@ class ExportGraph(nn.Module):
 
 
 class PictureGraph(ExportGraph):
-    """The same with what stands around it, from the photograph to its labels.
+    """A network with its pre- and postprocessing, from the photograph to its labels.
 
     uint8 (N, H, W, bands), RGB first -> normalised, padded at the bottom and the right to the
     evaluation's least size -> scores -> ``labels``, uint8 (N, H, W). A single channel of scores is

@@ -18,7 +18,7 @@ QUANTISED = ['Conv', *ACTIVATIONS]  # a ReLU is folded into the range of the con
 
 
 class Reader(CalibrationDataReader):
-    """Hands out inputs one after the other."""
+    """Hands calibration inputs to ONNX Runtime, one after the other."""
 
     def __init__(self, inputs: Sequence[np.ndarray]) -> None:
         self.inputs = iter(inputs)
@@ -50,7 +50,7 @@ class Quantiser:
         self.layers = dict(layer_nodes(self.model))
 
     def write(self, path: Path, metadata: dict, in_float: Sequence[str] = ()) -> None:
-        """Write all layers but some in int8."""
+        """Write the network with all layers in int8, but those of ``in_float``."""
         left = {node for layer in in_float for node in self.layers[layer]}
         nodes = [node for names in self.layers.values() for node in names if node not in left]
         copy = onnx.ModelProto()

@@ -53,7 +53,7 @@ def describe(path: Path, contents: dict) -> None:
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load it as another program would."""
+    """Load an ONNX file by ONNX Runtime, as another program would."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()

@@ -24,14 +24,14 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 
 def convert(source: Path, path: Path, contents: dict, half: bool = False) -> None:
-    """Write an ONNX file in this form."""
+    """Convert an ONNX file into OpenVINO's representation."""
     model = openvino.convert_model(str(source))
     model.set_rt_info(json.dumps(contents), [METADATA])
     openvino.save_model(model, str(path), compress_to_fp16=half)
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load it as another program would.
+    """Load a network by OpenVINO, as another program would.
 
     OpenVINO computes in the shortest type that the processor is fast in, e.g. bfloat16, unless it
     is told: only ``float`` is told to stay in float32.

@@ -104,7 +104,7 @@ class ParityCheck:
                 self.logits[i] = scores_of
 
     def input_of(self, sample: Sample) -> np.ndarray:
-        """What the artefact takes."""
+        """The input of the artefact for a sample: uint8 (1, H, W, 3), or float32 (1, 3, H, W)."""
         if self.processing:
             return sample.picture[None]
         with self._padding(sample):
@@ -184,7 +184,7 @@ class ParityCheck:
 
 
 def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
-    """What is beyond the tolerance, in words."""
+    """Sentences about what an artefact differs by, beyond the tolerance."""
     found = []
     if report.before is not None and report.after is not None:
         drop = report.before - report.after
@@ -206,7 +206,7 @@ def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
 
 
 def describe(report: ParityReport, runtime: str) -> str:
-    """The figures, in lines."""
+    """The figures of a parity check, in lines to be printed."""
 
     def points(value: float | None) -> str:
         return 'unknown, no masks' if value is None else f'{value:.2f}'

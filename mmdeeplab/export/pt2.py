@@ -29,7 +29,7 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load it as another program would."""
+    """Load an exported program by ``torch.export.load``, as another program would."""
     program = torch.export.load(path).module()
 
     @torch.no_grad()

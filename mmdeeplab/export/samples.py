@@ -87,7 +87,7 @@ def pictures(data: Path) -> list[Path]:
 
 
 def spread(rows: list, count: int) -> list:
-    """``count`` of the rows, evenly."""
+    """``count`` of the rows, evenly spread over all."""
     return [rows[i * len(rows) // count] for i in range(count)] if count < len(rows) else rows
 
 
@@ -102,7 +102,7 @@ def of_every_parity(sample: Sample, least: tuple[int, int]) -> list[Sample]:
 
 
 def tiled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Repeated or cut to (H, W)."""
+    """A picture (h, w, C) repeated or cut to (H, W, C)."""
     times = [-(-wanted // side) for wanted, side in zip(size, picture.shape[:2], strict=True)]
     whole = np.tile(picture, (*times, 1))
     return np.ascontiguousarray(whole[: size[0], : size[1]])

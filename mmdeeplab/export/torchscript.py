@@ -32,7 +32,7 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load it as another program would."""
+    """Load a TorchScript file by ``torch.jit.load``, as another program would."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
         program = torch.jit.load(str(path), map_location='cpu')

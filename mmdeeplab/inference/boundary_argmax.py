@@ -47,7 +47,7 @@ def operator(
 
 @lru_cache(maxsize=32)
 def reach(length: int, steps: tuple[Resize, ...], align_corners: bool, dtype: torch.dtype) -> Reach:
-    """Of the steps' matrix, what is not 0."""
+    """The entries of the resizing steps' matrix that are not 0."""
     matrix = operator(length, steps, align_corners, dtype)
     places = torch.arange(length).expand_as(matrix)
     first = places.masked_fill(matrix == 0, length).amin(1)
@@ -105,7 +105,7 @@ def boundary_labels(
 
 
 def label_dtype(classes: int) -> torch.dtype:
-    """The smallest type of ids."""
+    """The smallest type that holds the ids of so many classes."""
     return torch.uint8 if classes <= 256 else torch.int64
 
 

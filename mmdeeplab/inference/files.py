@@ -62,7 +62,7 @@ def segment_images(
     batch_size: int,
     failed: list[str],
 ) -> int:
-    """Those of the inputs that are images; returns how many were written."""
+    """Segment the inputs that are images; returns how many were written."""
     made = 0
     images = [one for one in inputs if not one.is_video]
     with tqdm(total=len(images), desc='segmenting', unit='image', disable=None) as bar:
@@ -84,7 +84,7 @@ def segment_films(
     batch_size: int,
     failed: list[str],
 ) -> int:
-    """Those of the inputs that are films; returns how many frames were written."""
+    """Segment the inputs that are films; returns how many frames were written."""
     made = 0
     for one in inputs:
         if not one.is_video:

@@ -73,7 +73,7 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 
 
 def from_array(array: np.ndarray) -> np.ndarray:
-    """(H, W, 3) or (H, W) uint8."""
+    """A picture (H, W, 3) uint8 RGB from an array (H, W, 3) or (H, W) of uint8."""
     if array.dtype != np.uint8:
         raise UserError(f'an array of a picture is uint8 in 0..255, got {array.dtype}')
     if array.ndim == 2:
@@ -84,7 +84,7 @@ def from_array(array: np.ndarray) -> np.ndarray:
 
 
 def from_tensor(tensor: Tensor) -> np.ndarray:
-    """(3, H, W), uint8 or float in 0..1."""
+    """A picture (H, W, 3) uint8 RGB from a tensor (3, H, W), uint8 or float in 0..1."""
     if tensor.ndim != 3 or tensor.shape[0] != 3:
         raise UserError(f'a tensor of a picture is (3, H, W), got {tuple(tensor.shape)}')
     tensor = tensor.detach().cpu()

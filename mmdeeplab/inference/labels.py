@@ -88,7 +88,7 @@ def label_map(
 
 
 def resize(maps: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
-    """(C, h, w) -> (C, *size)."""
+    """Resize maps bilinearly: (C, h, w) -> (C, *size)."""
     if tuple(maps.shape[1:]) == tuple(size):
         return maps
     return F.interpolate(maps[None], tuple(size), mode='bilinear', align_corners=align_corners)[0]

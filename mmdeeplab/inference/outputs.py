@@ -120,7 +120,7 @@ class Outputs:
         return stale
 
     def keep(self, files: Sequence[Path], source: Source) -> None:
-        """Remember that the files, which are complete, were made from ``source``."""
+        """Write down that the files, which are complete, were made from ``source``."""
         lines = []
         for file in files:
             one = dict(file=self._key(file), bytes=_size(file), settings=self.settings)

@@ -56,7 +56,7 @@ class Service:
         self.queue = InferenceQueue(limits)
 
     async def health(self, request: Request) -> Response:
-        """What runs here, and its limits."""
+        """Answer with the state of the server, the network's name and the limits."""
         limits = self.limits
         return JSONResponse(
             dict(
@@ -73,7 +73,7 @@ class Service:
         )
 
     async def classes(self, request: Request) -> Response:
-        """What the network tells apart."""
+        """Answer with id, name and colour of every class."""
         rows = describe(self.predictor.classes, self.predictor.palette)
         return JSONResponse(dict(classes=rows))
 
@@ -103,7 +103,7 @@ class Service:
         return JSONResponse(as_json(result, time.perf_counter() - start))
 
     async def list_examples(self, request: Request) -> Response:
-        """Where the examples are."""
+        """Answer with the names of the example pictures."""
         return JSONResponse(dict(examples=[example.name for example in self.examples]))
 
     async def example(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'AVIF')
 
 
 def readable() -> tuple[str, ...]:
-    """Those of :data:`FORMATS` that this Pillow reads."""
+    """The formats of :data:`FORMATS` that the installed Pillow reads."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -42,7 +42,7 @@ def open_picture(data: bytes, limits: RequestLimits) -> Image.Image:
 
 
 def most(limits: RequestLimits) -> str:
-    """The bound in words."""
+    """The limit of pixels, in words."""
     return f'at most {limits.max_pixels / MEGA:g} megapixels are taken'
 
 

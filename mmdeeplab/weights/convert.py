@@ -57,7 +57,7 @@ class Converted(NamedTuple):
 
     Attributes:
         state: The state dict, of the model or of a part.
-        metadata: What the file says of itself.
+        metadata: The metadata of a converted checkpoint: source, config, classes, licence.
         config: The config's file.
         cfg: The config, with the settings that the weights need.
         options: Those of these settings that nobody asked for.
@@ -201,7 +201,7 @@ def _metadata(
     options: Mapping[str, object],
     part: str,
 ) -> dict[str, object]:
-    """What the file says of itself."""
+    """The metadata of a converted checkpoint: source, config, classes, licence."""
     from mmdeeplab.config.data import datasets
     from mmdeeplab.weights.provenance import class_names, input_digest
 

@@ -133,7 +133,7 @@ def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> s
 
 
 def tell(layout: Layout, network: Network, plan: ConfigPlan, pretrained: bool) -> None:
-    """What was left out and decided."""
+    """Print what was left out of the folder and what was decided for the config."""
     for note in layout.notes:
         print(note)
     epochs = plan.steps * plan.batch_size / len(layout.train.ids)

@@ -152,7 +152,7 @@ def ids_of_colours(
 
 
 def rename(ids: np.ndarray, renamed: Mapping[int, int]) -> np.ndarray:
-    """Replace ids, all at once."""
+    """Replace ids of a mask (H, W), all at once: an id that was written is not replaced again."""
     result = ids.astype(np.int32) if renamed else ids
     for old, new in renamed.items():
         result = np.where(ids == old, new, result)

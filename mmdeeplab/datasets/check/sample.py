@@ -46,7 +46,7 @@ class CheckedSample:
 
 
 def look_at(image: Path, mask: Path) -> CheckedSample:
-    """Read both files as training does."""
+    """Read an image and its mask as training does, and tell what is wrong with them."""
     sample = CheckedSample()
     size = None
     try:

@@ -55,12 +55,12 @@ class Source:
 
     @cached_property
     def image_files(self) -> FilesById:
-        """The images by id."""
+        """The images of the source, found by id."""
         return FilesById(self.images, self.image_suffixes)
 
     @cached_property
     def mask_files(self) -> FilesById:
-        """The masks by id."""
+        """The masks of the source, found by id."""
         return FilesById(self.masks, self.mask_suffixes)
 
     def image(self, name: str) -> Path:

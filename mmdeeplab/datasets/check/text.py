@@ -110,7 +110,7 @@ def weight_lines(counts: PixelCounts) -> str:
 
 
 def as_json(report: Report) -> dict:
-    """Everything, for programs."""
+    """The whole report as JSON, for programs."""
     return dict(
         errors=len(report.errors),
         warnings=len(report.warnings),

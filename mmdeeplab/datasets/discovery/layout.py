@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out."""
+        """Sentences about files that were left out."""
         return (*self.train.notes, *self.val.notes)
 
 

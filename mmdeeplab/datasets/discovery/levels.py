@@ -34,7 +34,7 @@ class Levels:
 
     @property
     def as_they_are(self) -> bool:
-        """The values are class ids already."""
+        """Whether the values of the masks are class ids already."""
         return not self.edges and all(value == i for value, i in self.ids.items())
 
     def __str__(self) -> str:

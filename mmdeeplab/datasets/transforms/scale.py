@@ -35,7 +35,7 @@ class RandomScale(BaseTransform):
         self.minimum, self.maximum, self.step = minimum, maximum, step
 
     def draw(self) -> float:
-        """One factor."""
+        """Draw a scale factor."""
         if self.step == 0:
             return float(np.random.uniform(self.minimum, self.maximum))
         count = int((self.maximum - self.minimum) / self.step + 1e-9) + 1

@@ -54,7 +54,7 @@ class DataTimeHook(Hook):
 
 
 def advice(share: float, runner: Runner) -> str:
-    """One sentence."""
+    """The warning that training waits for data, and what to do."""
     workers = getattr(runner.train_dataloader, 'num_workers', 0)
     return (
         f'training waits for data {share:.0%} of the time: raise train_dataloader.num_workers '

@@ -163,6 +163,6 @@ def exact(conv: Convolution, x: Tensor) -> Tensor:
 
 
 def half(node: Node, x: Tensor) -> Tensor:
-    """The same in bfloat16."""
+    """The output of a convolution computed in bfloat16, as float32."""
     plain = Node('conv', node.args[:1], node.shape, bare(node.conv))
     return lowered(plain, False, torch.bfloat16)(x).float()

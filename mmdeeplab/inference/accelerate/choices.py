@@ -43,11 +43,11 @@ class Choices:
         self.key = '; '.join(facts)
 
     def kept(self) -> str | None:
-        """The name of the engine, if there is one."""
+        """The name of the engine that was chosen earlier on this machine, if one was."""
         return self._all().get(self.key)
 
     def keep(self, name: str) -> None:
-        """Remember an engine; a folder that cannot be written is no reason to stop."""
+        """Write down the chosen engine; a folder that cannot be written is no reason to stop."""
         content = json.dumps(self._all() | {self.key: name}, indent=1)
         try:
             with placing(self.path) as partial:

@@ -67,7 +67,7 @@ def measured(engines: dict[str, Engine], x: Tensor) -> dict[str, float]:
 
 
 def plain(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
-    """The network as it is."""
+    """The engine that runs the network by PyTorch, as it is."""
     return lambda x: network(x, mode='tensor')
 
 
@@ -82,12 +82,12 @@ def autocast_bf16(network: EncoderDecoder) -> Engine:
 
 
 def packed(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
-    """The plan in float32."""
+    """The engine of packed convolutions in float32."""
     return ExecutionPlan(planned(network, x))
 
 
 def packed_bf16(network: EncoderDecoder, x: Tensor, calibration: Calibration) -> Engine:
-    """The plan in bfloat16."""
+    """The engine of packed convolutions in bfloat16."""
     graph = planned(network, x)
     calibration.correct(graph, x)
     return ExecutionPlan(graph, torch.bfloat16)

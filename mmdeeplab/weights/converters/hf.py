@@ -30,7 +30,7 @@ MODULES = {
 
 
 def rules() -> Iterator[Rule]:
-    """Backbone, head and classifier."""
+    """Rules of the network's backbone, head and classifier."""
     for theirs, ours in MODULES.items():
         yield from conv_norm(rf'{theirs}\.', ours, 'convolution', 'normalization')
     yield conv(r'segmentation_head\.classifier\.convolution', at('decode_head.conv_seg'))

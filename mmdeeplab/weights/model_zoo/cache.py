@@ -56,7 +56,7 @@ class Cache:
         return self.folder / 'downloads' / name
 
     def weights(self, name: str) -> Path:
-        """Where a converted checkpoint goes."""
+        """The path of a converted checkpoint in the cache."""
         return self.folder / 'weights' / f'{name}.safetensors'
 
     def record(self, name: str) -> Record | None:
@@ -102,7 +102,7 @@ class Cache:
         return _read(self._seen(row)).get(row.url)
 
     def see(self, row: Checkpoint, sha256: str) -> None:
-        """Remember it."""
+        """Write down the SHA-256 that a checkpoint had when it was first fetched."""
         _write(self._seen(row), {row.url: sha256})
 
     def _seen(self, row: Checkpoint) -> Path:

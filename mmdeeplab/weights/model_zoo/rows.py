@@ -100,7 +100,7 @@ class Checkpoint:
 
     @property
     def file_name(self) -> str:
-        """Of the file at the address."""
+        """Name of the file at the checkpoint's address."""
         return urlsplit(self.url).path.rpartition('/')[2]
 
     def result(self, multi_scale: bool) -> Result | None:

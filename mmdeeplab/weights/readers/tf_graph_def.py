@@ -60,7 +60,7 @@ def variables(graph: Message) -> Iterator[tuple[str, Array]]:
 
 
 def constant(node: Message, name: str) -> Array:
-    """The tensor of a Const."""
+    """The tensor (float array) that a Const node of a graph holds."""
     for attribute in node.messages(ATTR):
         if attribute.text(KEY) == 'value':
             return tensor(attribute.message(VALUE).message(TENSOR), name)

@@ -34,7 +34,7 @@ def backbone(source: Mapping[str, Array], ours: Any) -> dict:
 
 
 def decode_head(source: Mapping[str, Array], ours: Any) -> dict:
-    """The config of its head."""
+    """The config of mmsegmentation's decode head for these arrays."""
     head = dict(
         type='ASPPHead',
         in_channels=ours.model.neck.in_channels,
