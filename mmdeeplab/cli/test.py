@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def test(args: argparse.Namespace) -> None:
-    """Evaluate the config under every wished protocol; several make one table."""
+    """Evaluate the config under every protocol that is asked for; several make one table."""
     cfg = load_config(args.config, config_options(args))
     args.checkpoint = str(find_checkpoint(args.checkpoint))
     if args.save_masks and not args.out:

@@ -15,7 +15,7 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
-    from mmdeeplab.weights.model_zoo import Cache, Checkpoint, Result
+    from mmdeeplab.weights.model_zoo import Checkpoint, Result, WeightCache
 
 FILTERS = ('version', 'backbone', 'dataset', 'importer')
 
@@ -52,9 +52,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def weights(args: argparse.Namespace) -> None:
     """List, show or get."""
-    from mmdeeplab.weights.model_zoo import Cache, find, load
+    from mmdeeplab.weights.model_zoo import WeightCache, find, load
 
-    rows, cache = load(args.catalogue), Cache(args.cache)
+    rows, cache = load(args.catalogue), WeightCache(args.cache)
     if args.action == 'list':
         print(table(chosen(rows, args), cache))
     elif args.action == 'show':
@@ -81,7 +81,7 @@ def chosen(rows: Sequence[Checkpoint], args: argparse.Namespace) -> list[Checkpo
     return found
 
 
-def table(rows: Sequence[Checkpoint], cache: Cache) -> str:
+def table(rows: Sequence[Checkpoint], cache: WeightCache) -> str:
     """The rows as text: one line each, scores of a single scale and of several."""
     from prettytable import PrettyTable
 
@@ -104,7 +104,7 @@ def score(result: Result | None) -> str:
     return f'{result.miou:.2f}' + (f' ({", ".join(how)})' if how else '')
 
 
-def show(row: Checkpoint, cache: Cache) -> None:
+def show(row: Checkpoint, cache: WeightCache) -> None:
     """Print every field that says something."""
     for key, value in dataclasses.asdict(row).items():
         if key == 'results':
@@ -118,7 +118,7 @@ def show(row: Checkpoint, cache: Cache) -> None:
     print(f'{"here":12} {cache.verified(row.name, row) or "no"}')
 
 
-def get(row: Checkpoint, cache: Cache, args: argparse.Namespace) -> None:
+def get(row: Checkpoint, cache: WeightCache, args: argparse.Namespace) -> None:
     """Bring a checkpoint into the cache; only its path goes to standard output."""
     from mmdeeplab.fileio.atomic import placing
     from mmdeeplab.weights.model_zoo.ready import config_of, ready

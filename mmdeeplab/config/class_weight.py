@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 METHODS = {'auto': 'median frequency', 'auto-effective': 'effective number'}
-_WISHES = 'auto_class_weight'
+AUTO_METHODS = 'auto_class_weight'
 
 
 def note_auto_weights(cfg: 'Config') -> 'Config':
@@ -21,19 +21,21 @@ def note_auto_weights(cfg: 'Config') -> 'Config':
     Raises:
         UserError: The word is none of :data:`METHODS`.
     """
-    changed, wishes = copy.deepcopy(cfg), {}
+    changed, methods = copy.deepcopy(cfg), {}
     for path, loss in _losses(changed.get('model'), 'model'):
-        wish = loss['class_weight']
-        if isinstance(wish, str) and wish.startswith('auto'):
-            if wish not in METHODS:
-                raise UserError(f'{path}.class_weight={wish!r}: numbers, or {" or ".join(METHODS)}')
-            wishes[path] = wish
+        value = loss['class_weight']
+        if isinstance(value, str) and value.startswith('auto'):
+            if value not in METHODS:
+                raise UserError(
+                    f'{path}.class_weight={value!r}: numbers, or {" or ".join(METHODS)}'
+                )
+            methods[path] = value
             loss['class_weight'] = None
-        elif wish is not None:
-            _same_number(changed, path, wish)
-            _weigh(loss, wish)
-    if wishes:
-        changed[_WISHES] = wishes
+        elif value is not None:
+            _same_number(changed, path, value)
+            _weigh(loss, value)
+    if methods:
+        changed[AUTO_METHODS] = methods
     return changed
 
 
@@ -59,9 +61,9 @@ def _same_number(cfg: 'Config', path: str, weights: object) -> None:
             )
 
 
-def wanted(cfg: 'Config') -> dict[str, str]:
+def auto_methods(cfg: 'Config') -> dict[str, str]:
     """Path of a loss in the config to the method of its weights."""
-    return dict(cfg.get(_WISHES, {}))
+    return dict(cfg.get(AUTO_METHODS, {}))
 
 
 def with_class_weights(cfg: 'Config', weights: Mapping[str, list[float]]) -> 'Config':
@@ -71,11 +73,11 @@ def with_class_weights(cfg: 'Config', weights: Mapping[str, list[float]]) -> 'Co
         cfg: A config of :func:`note_auto_weights`.
         weights: One number a class, by method of :data:`METHODS`.
     """
-    changed, wishes = copy.deepcopy(cfg), wanted(cfg)
+    changed, methods = copy.deepcopy(cfg), auto_methods(cfg)
     for path, loss in _losses(changed.get('model'), 'model'):
-        if path in wishes:
-            _weigh(loss, weights[wishes[path]])
-    changed.pop(_WISHES, None)
+        if path in methods:
+            _weigh(loss, weights[methods[path]])
+    changed.pop(AUTO_METHODS, None)
     return changed
 
 

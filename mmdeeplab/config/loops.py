@@ -9,7 +9,7 @@ from mmdeeplab.config.registered import find_class
 from mmdeeplab.errors import UserError
 
 LENGTHS = {True: 'max_epochs', False: 'max_iters'}  # by whether epochs are counted
-KINDS = {True: EpochBasedTrainLoop, False: IterBasedTrainLoop}
+LOOPS = {True: EpochBasedTrainLoop, False: IterBasedTrainLoop}
 WAYS = (
     "epochs: train_cfg=dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3), "
     "iterations: train_cfg=dict(_delete_=True, type='IterBasedTrainLoop', max_iters=2000, "
@@ -51,9 +51,9 @@ def choose_loop(
     if chosen is not None:
         if loop.pop(LENGTHS[not kind], None) and loop.get('val_interval', 1) > loop[LENGTHS[kind]]:
             loop.pop('val_interval')
-        if cls is None or not issubclass(cls, KINDS[kind]):
-            loop['type'] = KINDS[kind].__name__
-    loop.setdefault('type', KINDS[kind].__name__)
+        if cls is None or not issubclass(cls, LOOPS[kind]):
+            loop['type'] = LOOPS[kind].__name__
+    loop.setdefault('type', LOOPS[kind].__name__)
     return loop
 
 
@@ -61,7 +61,7 @@ def _kind(cls: Any, lengths: list[str]) -> bool | None:
     """Whether a loop counts epochs, by its class or else its length; None where neither tells."""
     if cls is None:
         return 'max_epochs' in lengths
-    return next((by_epoch for by_epoch, base in KINDS.items() if issubclass(cls, base)), None)
+    return next((by_epoch for by_epoch, base in LOOPS.items() if issubclass(cls, base)), None)
 
 
 def by_epoch(loop: Mapping[str, Any]) -> bool:

@@ -9,21 +9,21 @@ from mmdeeplab.errors import UserError
 CUSTOM = 'custom'
 
 
-def find_protocols(cfg: Config, wish: str | None) -> list[str]:
-    """Names to evaluate under: the configured one, the wished one, or all.
+def find_protocols(cfg: Config, name: str | None) -> list[str]:
+    """Names to evaluate under: the configured one, the named one, or all.
 
     Raises:
         UserError: The config has no protocol of this name.
     """
     known = list(cfg.get('protocols') or {})
-    if wish is None:
+    if name is None:
         return [configured_protocol(cfg)]
-    if wish != 'all' and wish not in known:
+    if name != 'all' and name not in known:
         choices = ', '.join([*known, 'all'] if known else ['none; add `protocols` to the config'])
-        raise UserError(f'--protocol must be one of {choices}, got {wish!r}')
+        raise UserError(f'--protocol must be one of {choices}, got {name!r}')
     if not known:
         raise UserError('--protocol all: this config has no `protocols`')
-    return known if wish == 'all' else [wish]
+    return known if name == 'all' else [name]
 
 
 def configured_protocol(cfg: Config) -> str:

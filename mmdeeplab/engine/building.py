@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from mmdeeplab.errors import UserError
 
 # ImportError: a metric or a part whose package is not installed.
-KINDS = (ValueError, TypeError, KeyError, AttributeError, AssertionError, ImportError)
+ERRORS = (ValueError, TypeError, KeyError, AttributeError, AssertionError, ImportError)
 
 
 @contextmanager
@@ -16,5 +16,5 @@ def building(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except KINDS as error:
+    except ERRORS as error:
         raise UserError(f'{what} cannot be built from the config: {error}') from error

@@ -33,7 +33,7 @@ def resolve(name: str, checkpoint: str | None = None) -> Resolved:
     Raises:
         UserError: No weights for a config, a backbone's name, or an unknown name.
     """
-    from mmdeeplab.weights.model_zoo import Cache, find, load
+    from mmdeeplab.weights.model_zoo import WeightCache, find, load
     from mmdeeplab.weights.model_zoo.ready import config_of, ready
 
     rows = load()
@@ -48,7 +48,7 @@ def resolve(name: str, checkpoint: str | None = None) -> Resolved:
     row = find(name, rows)
     if row.version == BACKBONE:
         raise UserError(f'{name} is a backbone of {row.dataset}, not a model that segments')
-    path = find_checkpoint(checkpoint) if checkpoint else ready(row, Cache())
+    path = find_checkpoint(checkpoint) if checkpoint else ready(row, WeightCache())
     return Resolved(str(config_of(row)), list(row.cfg_options), path)
 
 
@@ -64,9 +64,9 @@ def find_checkpoint(name: str) -> Path:
         refuse_address(name)
     path = Path(name)
     if not path.exists() and path.name == name:
-        from mmdeeplab.weights.model_zoo import Cache, load
+        from mmdeeplab.weights.model_zoo import WeightCache, load
 
-        if cached := Cache().verified(name):
+        if cached := WeightCache().verified(name):
             return cached
         if name in [row.name for row in load()]:
             raise UserError(f'{name} is not here yet: {tool("weights")} get {name}')

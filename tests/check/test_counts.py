@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from tools_conftest import CONFIG, SMALL
 
 from mmdeeplab.cli import train as train_command
-from mmdeeplab.config.class_weight import note_auto_weights, wanted, with_class_weights
+from mmdeeplab.config.class_weight import auto_methods, note_auto_weights, with_class_weights
 from mmdeeplab.datasets.check.class_frequency import PixelCounts
 from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.datasets.check.sample import count_colours, count_ids
@@ -111,12 +111,12 @@ def test_auto_reaches_every_loss_and_no_other_command() -> None:
     cfg = model_config('auto-effective')
     cfg = note_auto_weights(cfg)
     paths = ['model.decode_head.loss_decode', 'model.auxiliary_head.0.loss_decode.1']
-    assert wanted(cfg) == dict.fromkeys(paths, 'auto-effective')
+    assert auto_methods(cfg) == dict.fromkeys(paths, 'auto-effective')
     assert cfg.model.decode_head.loss_decode.class_weight is None
     cfg = with_class_weights(cfg, {'auto-effective': [1.0, 2.0]})
     assert cfg.model.auxiliary_head[0].loss_decode[1].class_weight == [1.0, 2.0]
     assert cfg.model.decode_head.loss_decode.class_weight == [1.0, 2.0]
-    assert wanted(cfg) == {}
+    assert auto_methods(cfg) == {}
 
 
 def test_a_wrong_word_is_named() -> None:

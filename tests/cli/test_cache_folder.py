@@ -8,7 +8,7 @@ import pytest
 from mmdeeplab.cli.doctor.facts import look_at_machine
 from mmdeeplab.datasets.check.cache import SampleCache as Seen
 from mmdeeplab.fileio.cache_dir import cache_folder
-from mmdeeplab.weights.model_zoo import Cache as Weights
+from mmdeeplab.weights.model_zoo import WeightCache as Weights
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from places import ROOT
 from play import runs
 
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.weights.model_zoo import Cache, find, load
+from mmdeeplab.weights.model_zoo import WeightCache, find, load
 
 pytestmark = pytest.mark.slow
 HERE = [page for page in PAGES if any(map(runs, blocks(page)))]
@@ -55,10 +55,10 @@ def published(cache: Path) -> None:
     row = find(PUBLISHED, load())
     cfg = Config.fromfile(ROOT / 'configs' / row.config)
     init_default_scope('mmseg')
-    path = Cache(cache).weights(PUBLISHED).with_suffix('.pth')
+    path = WeightCache(cache).weights(PUBLISHED).with_suffix('.pth')
     path.parent.mkdir(parents=True)
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta={}), path)
-    Cache(cache).keep(row, row.sha256 or '0' * 64, path)
+    WeightCache(cache).keep(row, row.sha256 or '0' * 64, path)
 
 
 @pytest.fixture(scope='session')

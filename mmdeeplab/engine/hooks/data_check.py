@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.command_names import tool
-from mmdeeplab.config.class_weight import wanted
+from mmdeeplab.config.class_weight import auto_methods
 from mmdeeplab.config.transforms import replaced
 from mmdeeplab.datasets.check.report import Report, allowed_kinds, examine
 from mmdeeplab.datasets.check.sources import sources
@@ -48,18 +48,18 @@ def check_training_data(cfg: Config, options: Sequence[str] = ()) -> CheckedData
         UserError: The data has an error; the same sentence on every rank.
     """
     join_ranks(cfg.get('launcher', 'none'), cfg.get('env_cfg', {}))
-    wishes = wanted(cfg)
+    methods = auto_methods(cfg)
     checked = cfg.get('check_data', True) is not False
-    if not checked and not wishes:
+    if not checked and not methods:
         return CheckedData('data: not checked', {})
     splits = ('train', 'val') if checked else ('train',)
 
     def act(beat: Callable[[], None]) -> dict:
         report, notice = _examine(cfg, splits, options, beat, checked)
         counts = report.counts.get('train')
-        if wishes and counts is None:
+        if methods and counts is None:
             raise UserError("class_weight='auto' needs a training split that can be read")
-        weights = {m: counts.weights(m) for m in set(wishes.values())} if counts else {}
+        weights = {m: counts.weights(m) for m in set(methods.values())} if counts else {}
         return dict(notice=notice, weights=weights)
 
     outcome = on_first_rank(act)

@@ -41,7 +41,7 @@ def converter_version() -> str:
     return f'{__version__}-{digest(*sources)[:12]}'
 
 
-class Cache:
+class WeightCache:
     """A folder of checkpoints.
 
     Args:

@@ -14,7 +14,7 @@ from mmdeeplab.fileio.archive import extract
 from mmdeeplab.fileio.archive_formats import Limits
 from mmdeeplab.fileio.atomic import writing
 from mmdeeplab.fileio.download import Patience, fetch
-from mmdeeplab.weights.model_zoo.cache import Cache, converter_version
+from mmdeeplab.weights.model_zoo.cache import WeightCache, converter_version
 from mmdeeplab.weights.model_zoo.rows import LONGEST_DIGEST, OWN, Checkpoint
 
 LIMITS = Limits(size=4 << 30, files=1_000)
@@ -24,7 +24,7 @@ Convert = Callable[[Checkpoint, Path, Path], None]
 
 def obtain(
     row: Checkpoint,
-    cache: Cache,
+    cache: WeightCache,
     convert: Convert,
     *,
     refresh: bool = False,
@@ -78,7 +78,9 @@ def obtain(
     return target
 
 
-def _download(row: Checkpoint, cache: Cache, path: Path, patience: Patience, quiet: bool) -> str:
+def _download(
+    row: Checkpoint, cache: WeightCache, path: Path, patience: Patience, quiet: bool
+) -> str:
     """Fetch the file of a row; return its sha256.
 
     A file whose checksum is not published in full is trusted the first time, and from then on it

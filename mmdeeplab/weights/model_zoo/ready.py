@@ -7,13 +7,13 @@ from pathlib import Path
 
 from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.model_zoo.cache import Cache
+from mmdeeplab.weights.model_zoo.cache import WeightCache
 from mmdeeplab.weights.model_zoo.obtain import Convert, obtain
 from mmdeeplab.weights.model_zoo.rows import Checkpoint
 
 
 def ready(
-    row: Checkpoint, cache: Cache, beside: Path | None = None, *, refresh: bool = False
+    row: Checkpoint, cache: WeightCache, beside: Path | None = None, *, refresh: bool = False
 ) -> Path:
     """Fetch and convert what is not in the cache; what is said goes to standard error.
 

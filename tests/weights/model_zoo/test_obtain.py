@@ -12,7 +12,7 @@ from https_server import Server
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.download import Patience
-from mmdeeplab.weights.model_zoo import Cache, Checkpoint
+from mmdeeplab.weights.model_zoo import Checkpoint, WeightCache
 from mmdeeplab.weights.model_zoo.obtain import obtain
 from mmdeeplab.weights.resolve import find_checkpoint
 
@@ -30,7 +30,7 @@ class Lab:
     """A row on a server, a cache, and a conversion that turns the bytes around."""
 
     def __init__(self, server: Server, folder: Path) -> None:
-        self.server, self.cache = server, Cache(folder / 'cache')
+        self.server, self.cache = server, WeightCache(folder / 'cache')
         self.row = Checkpoint('mine', 'v3', 'r50', 'voc', server.put('/mine.bin', BODY), 'tf', 'c')
         self.converted = 0
 
@@ -245,7 +245,7 @@ def test_a_network_that_is_not_built_is_refused(lab: Lab) -> None:
 
 def test_a_cache_that_cannot_be_written_is_named(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
-    lab.cache = Cache(tmp_path / 'file')
+    lab.cache = WeightCache(tmp_path / 'file')
     with pytest.raises(UserError, match='cannot write'):
         lab.get()
 
