@@ -14,33 +14,33 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.finite import listed
 
 
-def in_order(source: Sequence[str] | None, own: Sequence[str] | None) -> bool:
+def in_order(source: Sequence[str] | None, target: Sequence[str] | None) -> bool:
     """Whether two lists of names agree; spelling aside, and where one is not known."""
-    return source is None or own is None or _plain(source) == _plain(own)
+    return source is None or target is None or _plain(source) == _plain(target)
 
 
 def require_order(
-    source: Sequence[str] | None, own: Sequence[str] | None, path: object, what: str
+    source: Sequence[str] | None, target: Sequence[str] | None, path: object, what: str
 ) -> None:
     """Refuse classes that differ, by name or by order.
 
     Args:
         source: Names of the checkpoint's classes in id order, None where unknown.
-        own: Names of the data's.
+        target: Names of the data's.
         path: The checkpoint, for the message.
-        what: Whose names ``own`` are, for the message.
+        what: Whose names ``target`` are, for the message.
 
     Raises:
         UserError: With the first ids that differ.
     """
-    if source is None or own is None or in_order(source, own):
+    if source is None or target is None or in_order(source, target):
         return
     faults = [
         f'{i} is {a} there, {b} here'
-        for i, (a, b) in enumerate(zip_longest(source, own, fillvalue='nothing'))
+        for i, (a, b) in enumerate(zip_longest(source, target, fillvalue='nothing'))
         if _plain([a]) != _plain([b])
     ]
-    same = 'in another order' if set(_plain(source)) == set(_plain(own)) else 'other ones'
+    same = 'in another order' if set(_plain(source)) == set(_plain(target)) else 'other ones'
     raise UserError(
         f'the classes of {path} are not those of {what} but {same}: class {listed(faults)}; give '
         "the names in the checkpoint's order (classes.txt, and masks to match), or train anew from "
@@ -62,22 +62,26 @@ def by_name(
     state: Mapping[str, Tensor],
     classifiers: Collection[str],
     source: Sequence[str],
-    own: Sequence[str],
+    target: Sequence[str],
 ) -> dict[str, Tensor] | None:
-    """The weights with the classifier's rows in the order of ``own``; None where that cannot be.
+    """The weights with the classifier's rows in the order of ``target``; None where that cannot be.
 
     Args:
         state: The checkpoint's state dict.
         classifiers: Keys of the tensors with a row a class.
         source: Names of the checkpoint's classes in id order.
-        own: Names of the data's.
+        target: Names of the data's.
     """
-    there, here = _plain(source), _plain(own)
-    if sorted(there) != sorted(here) or len(set(there)) != len(there) or not classifiers:
+    source_names, target_names = _plain(source), _plain(target)
+    if (
+        sorted(source_names) != sorted(target_names)
+        or len(set(source_names)) != len(source_names)
+        or not classifiers
+    ):
         return None
-    if any(key not in state or len(state[key]) != len(there) for key in classifiers):
+    if any(key not in state or len(state[key]) != len(source_names) for key in classifiers):
         return None
-    rows = [there.index(name) for name in here]
+    rows = [source_names.index(name) for name in target_names]
     return {key: value[rows] if key in classifiers else value for key, value in state.items()}
 
 

@@ -44,7 +44,7 @@ def held(loaded: Mapping) -> dict:
 
 def unwrapped(
     state: Mapping[str, Tensor],
-    own: Iterable[str],
+    model_keys: Iterable[str],
     path: object,
     say: Callable[[str], object] = say,
 ) -> Mapping[str, Tensor]:
@@ -52,46 +52,48 @@ def unwrapped(
 
     Args:
         state: Tensors by the names of the file.
-        own: The network's names.
+        model_keys: The network's names.
         path: The file, for the notice.
         say: Takes the notice.
 
     Returns:
         ``state`` itself where there is nothing to take away.
     """
-    own = set(own)
+    model_keys = set(model_keys)
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
         return state  # the check of the weights tells
-    if not own & state.keys() and (prefix := best_prefix(state, own)):
+    if not model_keys & state.keys() and (prefix := best_prefix(state, model_keys)):
         say(f'{path}: the keys carry the prefix {prefix}, taken away')
         state = {key.removeprefix(prefix): value for key, value in state.items()}
     inner = {
-        key: plain(key) for key in state if key not in own and plain(key) in own - state.keys()
+        key: plain(key)
+        for key in state
+        if key not in model_keys and plain(key) in model_keys - state.keys()
     }
     if inner:
         say(f'{path}: {len(inner)} keys carry {" or ".join(ANYWHERE)}, taken away')
         state = {inner.get(key, key): value for key, value in state.items()}
-    averages = {AVERAGE + key.replace('.', '_') for key in own} & state.keys()
+    averages = {AVERAGE + key.replace('.', '_') for key in model_keys} & state.keys()
     if averages:
         say(f'{path}: {len(averages)} tensors of an average (ema_) beside the weights are left out')
         state = {key: value for key, value in state.items() if key not in averages}
     return state
 
 
-def best_prefix(state: Iterable[str], own: set[str]) -> str:
+def best_prefix(state: Iterable[str], model_keys: set[str]) -> str:
     """The prefix without which most keys are the network's; the shortest of equals, or none."""
-    found: dict[str, tuple[int, int]] = {}  # keys that are the network's at once; or without more
+    matches: dict[str, tuple[int, int]] = {}  # keys that are the network's at once; or without more
     for key in state:
         prefix, parts = '', key.split('.')
         for part in parts:
             if part not in IN_FRONT:
                 break
             prefix += f'{part}.'
-            exact, inner = found.get(prefix, (0, 0))
-            exact += key.removeprefix(prefix) in own
-            found[prefix] = exact, inner + (plain(key, prefix) in own)
-    best = max(found, key=lambda prefix: (*found[prefix], -len(prefix)), default='')
-    return best if any(found.get(best, ())) else ''
+            exact, inner = matches.get(prefix, (0, 0))
+            exact += key.removeprefix(prefix) in model_keys
+            matches[prefix] = exact, inner + (plain(key, prefix) in model_keys)
+    best = max(matches, key=lambda prefix: (*matches[prefix], -len(prefix)), default='')
+    return best if any(matches.get(best, ())) else ''
 
 
 def common_prefix(keys: Sequence[str]) -> str:
@@ -113,13 +115,13 @@ def plain(key: str, prefix: str = '') -> str:
 
 def in_backbone(
     state: Mapping[str, Tensor],
-    own: Iterable[str],
+    model_keys: Iterable[str],
     path: object,
     say: Callable[[str], object] = say,
 ) -> Mapping[str, Tensor]:
     """A backbone's file by the names that a whole network has; others as they are."""
-    own = set(own)
-    if own & state.keys() or not any(f'backbone.{key}' in own for key in state):
+    model_keys = set(model_keys)
+    if model_keys & state.keys() or not any(f'backbone.{key}' in model_keys for key in state):
         return state
     say(f'{path}: the keys lack the prefix backbone., put before')
     return {f'backbone.{key}': value for key, value in state.items()}

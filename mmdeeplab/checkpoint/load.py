@@ -45,7 +45,7 @@ SAFE_TYPES: list = [
     np.dtype,
     multiarray._reconstruct,
     multiarray.scalar,
-    *(type(np.dtype(kind)) for kind in ('bool', 'int32', 'int64', 'uint8', 'float32', 'float64')),
+    *(type(np.dtype(name)) for name in ('bool', 'int32', 'int64', 'uint8', 'float32', 'float64')),
 ]
 
 ADDRESS = re.compile(r'[A-Za-z][\w+-]+://')
@@ -121,7 +121,9 @@ def require_weights(state: object, path: str | Path) -> None:
         'of complex numbers': [key for key in state if state[key].is_complex()],
     }
     if any(faults.values()):
-        raise UserError(describe(str(path), {kind: keys for kind, keys in faults.items() if keys}))
+        raise UserError(
+            describe(str(path), {fault: keys for fault, keys in faults.items() if keys})
+        )
 
 
 def check_archive(path: Path) -> None:
@@ -147,26 +149,26 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
         UserError: With every missing, unknown, misshapen tensor and other kind of number.
     """
     require_weights(state, path)
-    own = model.state_dict()
-    if not own.keys() & state.keys() and any(f'backbone.{key}' in own for key in state):
+    expected = model.state_dict()
+    if not expected.keys() & state.keys() and any(f'backbone.{key}' in expected for key in state):
         raise UserError(
             f'{path} holds a backbone alone: load_from and the init_cfg of a backbone take it '
             "(dict(type='Pretrained', checkpoint=FILE)); the network needs a whole one"
         )
     faults = {
-        'missing from the file': [key for key in own if key not in state],
-        'unknown to the model': [key for key in state if key not in own],
+        'missing from the file': [key for key in expected if key not in state],
+        'unknown to the model': [key for key in state if key not in expected],
         'of another shape': [
-            f'{key}: file {tuple(state[key].shape)}, model {tuple(own[key].shape)}'
-            for key in own
-            if key in state and state[key].shape != own[key].shape
+            f'{key}: file {tuple(state[key].shape)}, model {tuple(expected[key].shape)}'
+            for key in expected
+            if key in state and state[key].shape != expected[key].shape
         ],
         'of another kind of numbers': [
-            f'{key}: file {state[key].dtype}, model {own[key].dtype}'
-            for key in own
-            if key in state and state[key].is_floating_point() != own[key].is_floating_point()
+            f'{key}: file {state[key].dtype}, model {expected[key].dtype}'
+            for key in expected
+            if key in state and state[key].is_floating_point() != expected[key].is_floating_point()
         ],
     }
-    faults = {kind: texts for kind, texts in faults.items() if texts}
+    faults = {fault: texts for fault, texts in faults.items() if texts}
     if faults:
         raise UserError(describe(str(path), faults))

@@ -52,6 +52,6 @@ def _names(checkpoint: dict, state: Mapping[str, Tensor]) -> dict:
         names = default_names(len(state[CLASSIFIER]))
     if names is None:
         return {}
-    known = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    dataset_meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
     palette = palette_of(checkpoint, len(names))
-    return dict(dataset_meta={**known, 'classes': list(names), 'palette': palette})
+    return dict(dataset_meta={**dataset_meta, 'classes': list(names), 'palette': palette})

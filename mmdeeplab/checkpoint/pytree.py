@@ -57,9 +57,9 @@ def flatten(tree: object) -> tuple[dict[str, Tensor], Node]:
 
 def plain(value: bool | int | float | str | None) -> Node:
     """The value without a subclass (an enum, a NumPy float)."""
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
+    for scalar_type in (bool, int, float, str):
+        if isinstance(value, scalar_type):
+            return scalar_type(value)
     return None
 
 

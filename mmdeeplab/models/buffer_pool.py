@@ -22,7 +22,7 @@ class BufferPool:
         self.lock = Lock()
 
     def empty(self, *shape: int) -> Tensor:
-        """A tensor whose values are whatever they are."""
+        """A float32 tensor of a shape whose values are not set."""
         size = int(np.prod(shape))
         with self.lock:  # until the tensor holds its array
             for array, holders in zip(self.arrays, _holders(self.arrays), strict=True):

@@ -113,8 +113,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
     def _travels(self, maps: Sequence[Tensor]) -> bool:
         """Whether maps of one type go from the host to a GPU, which takes them in one copy."""
         alike = {(one.dtype, len(one)) for one in maps}
-        here = all(one.device.type == 'cpu' for one in maps)
-        return self.device.type == 'cuda' and here and len(alike) == 1
+        on_host = all(one.device.type == 'cpu' for one in maps)
+        return self.device.type == 'cuda' and on_host and len(alike) == 1
 
     def _normalised_there(
         self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int]
@@ -156,14 +156,14 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
 
         In training labels follow in one copy.
         """
-        own = sample.clone()
+        copied = sample.clone()
         for name, value in sample.items():
             data = getattr(value, 'data', None)
             if (training and name == 'gt_sem_seg') or not isinstance(data, Tensor):
                 continue
             if data.device != self.device:
-                own.set_data({name: PixelData(data=upload(data, self.device))})
-        return own
+                copied.set_data({name: PixelData(data=upload(data, self.device))})
+        return copied
 
     def _normalise(self, image: Tensor, out: Tensor, training: bool) -> None:
         means, stds = (b.flatten().expand(len(image)) for b in (self.mean, self.std))

@@ -34,7 +34,7 @@ class Guard:
     """Watch over the steps of an optimiser wrapper; see :func:`guarded`."""
 
     def __init__(self) -> None:
-        self.spoilt = False  # a batch of the step in the making was not finite
+        self.non_finite = False  # a batch of the step in the making was not finite
         self.skipped = self.in_a_row = 0
         self.what = ''
         self.overflow = False  # the last step was skipped by the scaler of float16 gradients
@@ -44,47 +44,49 @@ class Guard:
     def remember(self, model: nn.Module) -> None:
         """Copy the statistics of norms before a forward pass changes them."""
         if self._saved is None:
-            kinds: dict[torch.dtype, list[Tensor]] = {}
+            by_dtype: dict[torch.dtype, list[Tensor]] = {}
             for buffer in model.buffers():
-                kinds.setdefault(buffer.dtype, []).append(buffer)
-            self._saved = [([torch.empty_like(b) for b in kind], kind) for kind in kinds.values()]
+                by_dtype.setdefault(buffer.dtype, []).append(buffer)
+            self._saved = [
+                ([torch.empty_like(b) for b in buffers], buffers) for buffers in by_dtype.values()
+            ]
         with torch.no_grad():
             for saved, buffers in self._saved:
                 torch._foreach_copy_(saved, buffers)
 
     def look(self, loss: Tensor, gradients: list[Tensor]) -> None:
-        """One test of everything; all ranks come to the same result."""
-        own, bad = self._tested(loss, gradients)
+        """Test a loss and its gradients; where one is not finite on any rank, no rank steps."""
+        on_this_rank, bad = self._tested(loss, gradients)
         if bad:
-            self.spoilt = True
-            where = 'in the gradient' if own else 'on another rank'
+            self.non_finite = True
+            where = 'in the gradient' if on_this_rank else 'on another rank'
             self.what = where if loss.isfinite() else f'in the loss ({loss.item()})'
             with torch.no_grad():
                 for saved, buffers in self._saved or ():
                     torch._foreach_copy_(buffers, saved)
 
     def _tested(self, loss: Tensor, gradients: list[Tensor]) -> tuple[bool, bool]:
-        """Whether this rank's are not finite, and whether any rank's are; one wait for a GPU."""
+        """Whether loss or gradients are not finite on this rank, and on any; one wait for a GPU."""
         alone = dist.get_world_size() == 1
         everything = [loss.detach(), *gradients]
         if loss.device.type == 'cpu':  # nothing to wait for
-            own = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
+            on_this_rank = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
         else:
             suspicious = 1 - size(everything).isfinite().float()
             if not alone:
                 dist.all_reduce(suspicious, 'max')
             if not bool(suspicious):
                 return False, False
-            own = not each_finite(everything)
+            on_this_rank = not each_finite(everything)
         if alone:
-            return own, own
-        flag = torch.tensor(float(own), device=loss.device)
+            return on_this_rank, on_this_rank
+        flag = torch.tensor(float(on_this_rank), device=loss.device)
         dist.all_reduce(flag, 'max')
-        return own, bool(flag)
+        return on_this_rank, bool(flag)
 
     def may_step(self) -> bool:
         """Whether the step may be made; counts the ones that may not."""
-        good, self.spoilt = not self.spoilt, False
+        good, self.non_finite = not self.non_finite, False
         self.overflow = False
         if not good:
             self._count(skipped=True)
@@ -138,8 +140,8 @@ class GuardedOptimWrapper(OptimWrapper):
 
     def _note_step(self, optimizer: Optimizer, *args: object) -> None:
         # after Inf or NaN the scaler does not call an optimiser, except a fused one, which it tells
-        found = getattr(optimizer, 'found_inf', None)
-        self._stepped = found is None or not bool(found)
+        found_inf = getattr(optimizer, 'found_inf', None)
+        self._stepped = found_inf is None or not bool(found_inf)
 
     @property
     def can_scale_down(self) -> bool:
@@ -181,7 +183,7 @@ class NonFiniteHook(Hook):
     def before_train(self, runner: Runner) -> None:
         guard = getattr(runner.optim_wrapper, 'guard', None)
         if guard is not None and SKIPPED in runner.message_hub.runtime_info:
-            guard.skipped, guard.in_a_row, guard.spoilt = runner.message_hub.get_info(SKIPPED)
+            guard.skipped, guard.in_a_row, guard.non_finite = runner.message_hub.get_info(SKIPPED)
 
     def after_train_iter(
         self,
@@ -193,7 +195,7 @@ class NonFiniteHook(Hook):
         guard = getattr(runner.optim_wrapper, 'guard', None)
         if guard is None:
             return
-        skipped = guard.skipped, guard.in_a_row, guard.spoilt
+        skipped = guard.skipped, guard.in_a_row, guard.non_finite
         if any(skipped) or SKIPPED in runner.message_hub.runtime_info:
             runner.message_hub.update_info(SKIPPED, list(skipped))
         fetch(outputs or {})
@@ -222,7 +224,7 @@ class NonFiniteHook(Hook):
             )
 
     def _report_overflow(self, runner: Runner, steps: int) -> None:
-        """A few overflows of float16 are how its scale is found; these do not end."""
+        """Stop, or warn, where float16 gradients overflow in too many steps in a row."""
         scale = runner.optim_wrapper.loss_scaler.get_scale()
         where = f'gradients are not finite in {steps} steps in a row (scale of float16: {scale:g})'
         require_finite_weights(runner, where)
@@ -255,7 +257,7 @@ def require_finite_weights(runner: Runner, where: str) -> None:
 
 
 def number(value: Any) -> float:
-    """Of a tensor of one value, also one with a graph, or of what is a number."""
+    """A tensor of one value, also one with a graph, or a number, as a number."""
     return value.item() if isinstance(value, Tensor) else value
 
 

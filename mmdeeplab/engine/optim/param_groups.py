@@ -25,12 +25,12 @@ class MergingOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
 def merged(groups: Iterable[Mapping[str, Any]]) -> list[dict]:
     """Groups of parameters with those of equal settings joined."""
-    found: dict[str, dict] = {}
+    by_settings: dict[str, dict] = {}
     for group in groups:
         settings = {key: value for key, value in group.items() if key != 'params'}
         key = repr(sorted(settings.items(), key=lambda item: item[0]))
-        found.setdefault(key, dict(settings, params=[]))['params'] += group['params']
-    return list(found.values())
+        by_settings.setdefault(key, dict(settings, params=[]))['params'] += group['params']
+    return list(by_settings.values())
 
 
 def parameter_order(optimizer: Optimizer, model: nn.Module) -> list[int]:
@@ -51,16 +51,20 @@ def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[i
         model: Without wrappers.
         order: :func:`parameter_order` then; empty where each parameter had a group of its own.
     """
-    own = parameter_order(optimizer, model)
+    current = parameter_order(optimizer, model)
     numbers = [(number, group) for group in saved['param_groups'] for number in group['params']]
     order = order or list(range(len(numbers)))
     single = len(numbers) == len(saved['param_groups'])
-    if sorted(own) != sorted(order) or len(numbers) != len(own) or (order == own and not single):
+    if (
+        sorted(current) != sorted(order)
+        or len(numbers) != len(current)
+        or (order == current and not single)
+    ):
         return saved
     before = dict(zip(order, numbers, strict=True))
-    state = {i: saved['state'][before[place][0]] for i, place in enumerate(own)
+    state = {i: saved['state'][before[place][0]] for i, place in enumerate(current)
              if before[place][0] in saved['state']}  # fmt: skip
-    groups, places = [], iter(enumerate(own))
+    groups, places = [], iter(enumerate(current))
     for group in optimizer.param_groups:
         members = list(islice(places, len(group['params'])))
         settings = before[members[0][1]][1]

@@ -53,9 +53,9 @@ class Fields(TorchDispatchMode):
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         inputs = [x for x in tree_leaves(args) if isinstance(x, Tensor)]
-        known = [self.of[x] for x in inputs if x in self.of]
-        if known:
-            field = self._through(func.overloadpacket, args, out, union(known))
+        fields = [self.of[x] for x in inputs if x in self.of]
+        if fields:
+            field = self._through(func.overloadpacket, args, out, union(fields))
             for tensor in tree_leaves(out):
                 if isinstance(tensor, Tensor):
                     self.of[tensor] = field

@@ -88,8 +88,8 @@ def training_memory(model: nn.Module, shape: Sequence[int]) -> int:
         logits = F.interpolate(logits, tuple(shape[2:]), mode='bilinear', align_corners=True)
         labels = torch.empty((shape[0], *shape[2:]), dtype=torch.long, device='meta')
         loss = F.cross_entropy(logits, labels)
-    own = Storages()
-    own.add(weights.values())
-    total = sum(size for ref, size in kept.sizes.items() if ref not in own.sizes)
+    parameters = Storages()
+    parameters.add(weights.values())
+    total = sum(size for ref, size in kept.sizes.items() if ref not in parameters.sizes)
     del loss  # until here it kept what was saved alive
     return total

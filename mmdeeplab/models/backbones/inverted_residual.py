@@ -28,7 +28,7 @@ MOBILE_NORM: dict = dict(type='BN', eps=1e-3, momentum=3e-3)
 
 
 class Style(NamedTuple):
-    """Where two frameworks differ in the same network."""
+    """How a framework pads, dilates and gates a MobileNet."""
 
     same: bool  # strided convolutions are padded as TF's SAME, or alike on all sides
     strided_first: bool  # a block that loses its stride dilates by it at once

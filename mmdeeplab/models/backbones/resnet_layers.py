@@ -13,7 +13,7 @@ from mmdeeplab.models.layers.same_conv import fixed_size
 
 
 class Style(NamedTuple):
-    """Where a block's stride sits."""
+    """Which unit and which convolution of a ResNet block carry its stride."""
 
     at_end: bool  # in the last unit of a block, or in the first one of the next
     strided: str  # the convolution of that unit that strides; the shortcut always does

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmdeeplab.models.cpu_kernels.build import library
-from mmdeeplab.models.cpu_kernels.maps import KINDS, LANES, channels_last, empty, pointer
+from mmdeeplab.models.cpu_kernels.maps import DTYPE_CODES, LANES, channels_last, empty, pointer
 
 
 class Sizes(ctypes.Structure):
@@ -21,14 +21,18 @@ class Sizes(ctypes.Structure):
 def sizes_of(x: Tensor, relu: bool) -> Sizes:
     pixels = x.numel() // x.shape[1]
     threads = torch.get_num_threads()
-    return Sizes(pixels, x.shape[1], threads=threads, kind=KINDS[x.dtype], relu=relu)
+    return Sizes(pixels, x.shape[1], threads=threads, kind=DTYPE_CODES[x.dtype], relu=relu)
 
 
 def available(x: Tensor) -> bool:
     """Whether there is a kernel for a map (N, C, H, W)."""
-    known = x.dtype in (torch.float32, torch.bfloat16)
+    supported = x.dtype in (torch.float32, torch.bfloat16)
     return (
-        known and x.dim() == 4 and x.shape[1] >= LANES and x.numel() > 0 and library() is not None
+        supported
+        and x.dim() == 4
+        and x.shape[1] >= LANES
+        and x.numel() > 0
+        and library() is not None
     )
 
 
@@ -63,13 +67,13 @@ class BatchNorm(torch.autograd.Function):
         weight_grad, bias_grad, slope, rest = torch.empty(4, x.shape[1])
         sizes = sizes_of(x, ctx.relu)
         scratch = x.new_zeros(sizes.threads, 2, sizes.channels, dtype=torch.float64)
-        known = (ctx.eps, mean, variance, scale, shift)
+        statistics = (ctx.eps, mean, variance, scale, shift)
         call(
             'norm_backward',
             sizes,
             x,
             grad,
-            *known,
+            *statistics,
             dx,
             weight_grad,
             bias_grad,
@@ -82,7 +86,7 @@ class BatchNorm(torch.autograd.Function):
 
 
 def call(name: str, sizes: Sizes, *values: Tensor | float | None) -> None:
-    """Run a kernel; numbers go as doubles."""
+    """Run the function ``name`` of the C library; numbers go as doubles."""
     kernels = library()
     assert kernels is not None
     words = [c_double(v) if isinstance(v, float) else pointer(v) for v in values]

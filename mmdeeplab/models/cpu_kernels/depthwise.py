@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from mmdeeplab.models.cpu_kernels.build import library
 from mmdeeplab.models.cpu_kernels.maps import (
-    KINDS,
+    DTYPE_CODES,
     LANES,
     blocks,
     channels_last,
@@ -91,9 +91,9 @@ class Depthwise:
 
     def geometry(self, x: Tensor, y: Tensor) -> Geometry:
         """What the C side wants to know about an input and an output."""
-        kinds = (KINDS[x.dtype], KINDS[y.dtype])
+        codes = (DTYPE_CODES[x.dtype], DTYPE_CODES[y.dtype])
         steps = (*self.stride, *self.padding, *self.dilation, torch.get_num_threads())
-        return Geometry(*x.shape, *y.shape[2:], *self.side, *steps, *kinds, *self.ends)
+        return Geometry(*x.shape, *y.shape[2:], *self.side, *steps, *codes, *self.ends)
 
 
 class DepthwiseConv(torch.autograd.Function):
@@ -144,9 +144,9 @@ class DepthwiseConv(torch.autograd.Function):
 
 
 def call(name: str, geometry: Geometry, *tensors: Tensor | None) -> None:
-    """Run a kernel."""
+    """Run the function ``name`` of the C library on tensors; None is a null pointer."""
     kernels = library()
     assert kernels is not None
     if getattr(kernels, name)(ctypes.byref(geometry), *map(pointer, tensors)):
-        kinds = ', '.join(str(tensor.dtype) for tensor in tensors if tensor is not None)
-        raise ValueError(f'there is no kernel {name} of these: {kinds}')
+        dtypes = ', '.join(str(tensor.dtype) for tensor in tensors if tensor is not None)
+        raise ValueError(f'there is no kernel {name} of these: {dtypes}')

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 
 LANES = 16
-KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.uint8: 2}
+DTYPE_CODES = {torch.float32: 0, torch.bfloat16: 1, torch.uint8: 2}
 
 
 def pointer(tensor: Tensor | None) -> c_void_p:
@@ -35,7 +35,7 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """An uninitialised map."""
+    """A map (N, C, H, W) in channels last whose values are not set."""
     return torch.empty(tuple(shape), dtype=dtype, memory_format=torch.channels_last)
 
 
@@ -46,21 +46,21 @@ def blocks(rows: Tensor) -> Tensor:
 
 
 def unblocked(parts: Tensor, channels: int) -> Tensor:
-    """The inverse of :func:`blocks`."""
+    """(blocks, R, LANES), as :func:`blocks` makes them, -> (R, channels)."""
     rows = parts.transpose(0, 1).flatten(1)
     return rows[:, _places(channels)]
 
 
 @lru_cache(maxsize=64)
 def _order(channels: int) -> Tensor:
-    """Which channel lies where in the blocks."""
+    """The channel at each place of :func:`blocks`, (blocks * LANES)."""
     first = torch.arange(0, channels, LANES).clamp(max=channels - LANES)
     return (first[:, None] + torch.arange(LANES)).flatten()
 
 
 @lru_cache(maxsize=64)
 def _places(channels: int) -> Tensor:
-    """Where in the blocks each channel lies."""
+    """The place of each channel in :func:`blocks`, (channels)."""
     places = torch.arange(channels)
     rest = channels % LANES
     if rest:

@@ -51,8 +51,8 @@ class SeparableConv2d(nn.Conv2d):
         if self._is_dilated_depthwise():
             weight = self.weight
             if narrow:
-                kind = torch.get_autocast_dtype('cpu')
-                x, weight = x.to(kind), weight.to(kind)
+                dtype = torch.get_autocast_dtype('cpu')
+                x, weight = x.to(dtype), weight.to(dtype)
             return _Depthwise.apply(x, weight, self.dilation[0])
         if narrow and self._is_pointwise() and is_channels_last(x):
             return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
@@ -108,15 +108,17 @@ class _Depthwise(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_x = convolve(grad, weight.flip(2, 3), ctx.dilation)
         if ctx.needs_input_grad[1]:
-            grad_weight = correlate(exact(grad), exact(x), ctx.dilation).to(weight.dtype)
+            grad_weight = correlate(float32_at_least(grad), float32_at_least(x), ctx.dilation).to(
+                weight.dtype
+            )
         return grad_x, grad_weight, None
 
 
 def convolve(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    """(N, C, H, W) by (C, 1, 3, 3), dilated and padded alike."""
+    """A depthwise convolution of (N, C, H, W) by (C, 1, 3, 3), padded by its dilation."""
     if is_channels_last(x) and dilation < FAR:
         return F.conv2d(x, weight, None, 1, dilation, dilation, len(weight))
-    source, kernel = exact(x), exact(weight)
+    source, kernel = float32_at_least(x), float32_at_least(weight)
     out = source * kernel[:, :, 1, 1, None]
     for row, column, to, of in shifts(x.shape[2], x.shape[3], dilation):
         out[to].addcmul_(source[of], kernel[:, :, row, column, None])
@@ -124,7 +126,7 @@ def convolve(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
 
 
 def correlate(grad: Tensor, x: Tensor, dilation: int) -> Tensor:
-    """The weight's gradient (C, 1, 3, 3)."""
+    """The gradient (C, 1, 3, 3) of a depthwise convolution's weight, from that of its output."""
     result = grad.new_zeros(x.shape[1], 1, 3, 3)
     result[:, 0, 1, 1] = (grad * x).sum((0, 2, 3))
     for row, column, to, of in shifts(x.shape[2], x.shape[3], dilation):
@@ -132,8 +134,8 @@ def correlate(grad: Tensor, x: Tensor, dilation: int) -> Tensor:
     return result
 
 
-def exact(x: Tensor) -> Tensor:
-    """At least float32: bfloat16 is too coarse to add nine numbers in, and slower."""
+def float32_at_least(x: Tensor) -> Tensor:
+    """A tensor in float32 or wider: bfloat16 is too coarse to add nine numbers in, and slower."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -154,6 +156,6 @@ def shifts(height: int, width: int, dilation: int) -> Iterator[tuple[int, int, t
 
 
 def _overlap(side: int, shift: int) -> tuple[slice, slice]:
-    """Where x[i + shift] exists, and what it is there."""
+    """The slice of indices i of a side where x[i + shift] exists, and that of i + shift."""
     start, stop = max(0, -shift), side - max(0, shift)
     return slice(start, stop), slice(start + shift, stop + shift)

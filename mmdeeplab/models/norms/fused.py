@@ -16,7 +16,7 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor, relu: bool = False) -> Tensor:
-        """(N, C, H, W) -> the same; ``relu``: clipped at 0."""
+        """(N, C, H, W) -> normalised, the same shape; with ``relu`` clipped at 0."""
         if not self._has_kernel(x):
             y = super().forward(x)
             return torch.relu_(y) if relu else y

@@ -65,7 +65,7 @@ def norm_layers(model: nn.Module) -> dict[str, _BatchNorm]:
 
 
 def trained_layers(model: nn.Module) -> list[str]:
-    """Names of those whose statistics the model's own config does not freeze."""
+    """Names of the BatchNorm layers whose statistics the model's config does not freeze."""
     still = {
         f'{name}.{inner}'
         for name, module in model.named_modules()
@@ -76,7 +76,7 @@ def trained_layers(model: nn.Module) -> list[str]:
 
 
 def match_norm(model: nn.Module, state: Mapping[str, Tensor]) -> int:
-    """Make those layers group norm that have no statistics in ``state``; return how many.
+    """Make the BatchNorm layers group norm that have no statistics in ``state``; return how many.
 
     A checkpoint trained under ``bn_policy`` 'auto' or 'group' so fits the config that it was
     trained with, in evaluation, prediction and export. Parameters stay the same objects.

@@ -39,7 +39,7 @@ SAID = dict(
 
 
 class Plan(NamedTuple):
-    """A key of ``SAID``, and why."""
+    """What becomes of BatchNorm, a key of ``SAID``, and the reason in words."""
 
     mode: str
     reason: str
@@ -90,14 +90,14 @@ def decide(policy: str | None, setting: Setting) -> Plan:
     where = f'images on {setting.processes} GPUs' if shared else 'images a device'
     if images >= ENOUGH:
         return Plan('sync' if shared else 'train', f'{images} {where}')
-    few = f'{images} {where}, fewer than {ENOUGH}'
+    reason = f'{images} {where}, fewer than {ENOUGH}'
     if setting.pretrained == 'none':
-        return Plan('group', f'{few}, and no pre-trained statistics')
-    return Plan('frozen' if setting.pretrained == 'whole' else 'mixed', f'{few}')
+        return Plan('group', f'{reason}, and no pre-trained statistics')
+    return Plan('frozen' if setting.pretrained == 'whole' else 'mixed', f'{reason}')
 
 
 def pretrained_layers(model: nn.Module) -> set[str]:
-    """Names of those that lie in a module whose ``init_cfg`` loads weights."""
+    """Names of the BatchNorm layers in modules whose ``init_cfg`` loads weights."""
     return {
         f'{name}.{inner}'.lstrip('.')
         for name, module in model.named_modules()

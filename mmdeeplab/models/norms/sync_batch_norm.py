@@ -18,10 +18,10 @@ class Synchronised(torch.autograd.Function):
         group, track = layer.process_group, layer.track_running_stats
         channels, world = x.shape[1], distributed.get_world_size(group)
         mean, invstd = torch.batch_norm_stats(x, layer.eps)
-        own = torch.cat([mean, invstd, mean.new_full((1,), x.numel() // channels)])
-        every = own.new_empty(world * len(own))
-        distributed.all_gather_into_tensor(every, own, group)
-        means, invstds, counts = every.view(world, -1).split([channels, channels, 1], 1)
+        local = torch.cat([mean, invstd, mean.new_full((1,), x.numel() // channels)])
+        of_all_ranks = local.new_empty(world * len(local))
+        distributed.all_gather_into_tensor(of_all_ranks, local, group)
+        means, invstds, counts = of_all_ranks.view(world, -1).split([channels, channels, 1], 1)
         counts = counts.flatten()
         running = (layer.running_mean, layer.running_var) if track else (None, None)
         mean, invstd = torch.batch_norm_gather_stats_with_counts(
@@ -50,7 +50,7 @@ class Synchronised(torch.autograd.Function):
         asked = (weight is not None and want for want in wanted[1:])
         return (
             of_x,
-            *(own if ask else None for own, ask in zip(of_affine, asked, strict=True)),
+            *(gradient if ask else None for gradient, ask in zip(of_affine, asked, strict=True)),
             None,
         )
 
@@ -79,5 +79,5 @@ def synchronised(layer: _BatchNorm) -> SyncBatchNorm:
 
 
 def _dense(x: Tensor) -> Tensor:
-    """Without gaps, in either order of memory."""
+    """A map as it is if its memory has no gaps, in either order; else a contiguous copy."""
     return x if x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()

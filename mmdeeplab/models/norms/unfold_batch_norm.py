@@ -45,7 +45,7 @@ class _Moments:
         self.sums += torch.cat([count, x.sum(1), x.square().sum(1)])
 
     def result(self) -> tuple[Tensor, Tensor]:
-        """Mean and variance of all processes together."""
+        """Mean and variance of the input, (C) each, over all processes."""
         dist.all_reduce(self.sums)
         first, second = (self.sums[1:] / self.sums[0]).chunk(2)
         return first, (second - first.square()).clamp(min=0)

@@ -75,8 +75,8 @@ class EncoderDecoder(mmseg.EncoderDecoder):
             source = local_metadata.get('source', 'the checkpoint')
             plain = dict(unwrapped(state_dict, self.state_dict(), source))
             match_norm(self, plain)
-            own = self.state_dict()
-            counters = {key: value for key, value in own.items() if key.endswith(COUNTER)}
+            expected = self.state_dict()
+            counters = {key: value for key, value in expected.items() if key.endswith(COUNTER)}
             check_fit({**counters, **plain}, self, source)
             state_dict.clear()  # the parts of the network read what is left here
             state_dict.update(plain)
