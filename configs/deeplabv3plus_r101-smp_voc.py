@@ -1,6 +1,7 @@
-# segmentation_models_pytorch's DeepLabV3Plus on resnet101: a block that loses its stride dilates at
-# once, ASPP has the rates of output stride 8, one more 3x3 convolution before the decoder and one
-# less in it, none with BN between its two parts. No published number.
+# segmentation_models_pytorch's DeepLabV3Plus on resnet101; with backbone.depth=50 on resnet50. A
+# block that loses its stride dilates at once, ASPP has the rates of output stride 8, one more 3x3
+# convolution before the decoder and one less in it, none with BN between its two parts. No
+# published number.
 _base_ = './deeplabv3plus_r101_voc.py'
 model = dict(
     backbone=dict(multi_grid=(1, 1, 1), style='smp'),

@@ -1,4 +1,4 @@
-# For mmsegmentation's deeplabv3plus_r18-d8 checkpoints.
+# For mmsegmentation's deeplabv3plus_r18-d8 checkpoints; with backbone.type='ResNet' its r18b-d8.
 _base_ = [
     './_base_/runtime.py',
     './_base_/datasets/voc.py',

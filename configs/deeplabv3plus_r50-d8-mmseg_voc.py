@@ -1,4 +1,5 @@
-# For mmsegmentation's deeplabv3plus_r50-d8 checkpoints.
+# For mmsegmentation's deeplabv3plus_r50-d8 checkpoints; with backbone.depth=101 its r101-d8, with
+# backbone.stem='7x7' its r50b-d8. docs/weights.md has what its -d16-mg124 take.
 _base_ = [
     './_base_/runtime.py',
     './_base_/datasets/voc.py',

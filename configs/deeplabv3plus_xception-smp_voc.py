@@ -1,5 +1,5 @@
-# segmentation_models_pytorch's DeepLabV3Plus on tu-xception65: the decoder reads behind a ReLU, and
-# the rest as on resnet101. No published number.
+# segmentation_models_pytorch's DeepLabV3Plus on tu-xception65; with backbone.depth=71 on
+# tu-xception71. The decoder reads behind a ReLU, and the rest as on resnet101. No published number.
 _base_ = './deeplabv3plus_xception_voc.py'
 model = dict(
     backbone=dict(taps='relu'),

@@ -88,27 +88,29 @@ def ways(
 def same_networks(side: int, scale: Scale) -> list[Comparison]:
     """Their networks in our code: what the code alone makes of it."""
     rows = [
-        ('mmseg', 'R-50-d8', partial(networks.mmseg, MMSEG_R50, side), R50),
+        ('mmseg', 'R-50-d8', partial(networks.mmseg, MMSEG_R50, side), R50, {}),
         (
             'smp',
             'resnet50',
             partial(networks.smp, 'resnet50', side),
-            'deeplabv3plus_r50-smp_voc',
+            'deeplabv3plus_r101-smp_voc',
+            {'backbone.depth': 50},
         ),
         (
             'torchvision',
             'deeplabv3_resnet50',
             partial(networks.torchvision, 'deeplabv3_resnet50', side),
-            'deeplabv3_r50-torchvision_voc',
+            'deeplabv3_r101-torchvision_voc',
+            {'backbone.depth': 50},
         ),
     ]
     return [
         compare(
             f"{of}'s own {name} in our code",
             _peer(of, name, prepare),
-            ways(config, side, scale, ('eager', 'fast')),
+            ways(config, side, scale, ('eager', 'fast'), **options),
         )
-        for of, name, prepare, config in rows
+        for of, name, prepare, config, options in rows
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
     from torch import Tensor
 
-    from mmdeeplab.weights.table import Array, Table
+    from mmdeeplab.weights.table import Array, Fitting, Table
 
 PICKLED = ('torchvision', 'timm', 'smp', 'mmseg', 'hf')  # whose files can hold code
 SOURCES = ('tf', 'tflite', 'caffe', *PICKLED)
@@ -60,7 +61,7 @@ class Converted(NamedTuple):
         metadata: The metadata of a converted checkpoint: source, config, classes, licence.
         config: The config's file.
         cfg: The config, with the settings that the weights need.
-        options: Those of these settings that nobody asked for.
+        options: Those of these settings, ``KEY=VALUE``, that nobody asked for.
         part: ``'model'`` or ``'backbone'``.
         arrays: The source's own, by its names.
         ignored: What of the source has no use here: what it is -> names.
@@ -70,7 +71,7 @@ class Converted(NamedTuple):
     metadata: dict[str, object]
     config: str
     cfg: Config
-    options: dict[str, object]
+    options: Sequence[str]
     part: str
     arrays: Mapping[str, Array]
     ignored: Mapping[str, Sequence[str]]
@@ -82,7 +83,7 @@ class Converted(NamedTuple):
         tensors = f'{len(self.state)} tensors{part}'
         return [
             f'{name}: {tensors}, {count:,} trainable values, {self.config}',
-            *(f'with {key}={value}' for key, value in self.options.items()),
+            *(f'with {option}' for option in self.options),
             *(f'ignored: {len(names)} {what}' for what, names in self.ignored.items()),
         ]
 
@@ -96,50 +97,69 @@ def convert(request: Conversion) -> Converted:
     importer = importlib.import_module(f'mmdeeplab.weights.converters.{request.source}')
     arrays = importer.read(request.input, **(dict(trust=True) if request.trust else {}))
     table = importer.table_for(arrays)
-    named = importer.config_for(arrays) if hasattr(importer, 'config_for') else None
-    config, cfg, options = choose_config(request, arrays, table, named)
-    model = _state_dict(cfg)
+    fitting = importer.config_for(arrays) if hasattr(importer, 'config_for') else None
+    chosen = choose_config(request, arrays, table, fitting)
+    model = _state_dict(chosen.cfg)
     if hasattr(importer, 'adapt'):
         arrays = importer.adapt(arrays, model)
         table = importer.table_for(arrays)
-    state = _fill(model, arrays, table, _hint(named, options))
+    state = _fill(model, arrays, table, _hint(fitting, chosen.classes))
     ignored = table.sort_out(arrays)
-    metadata = _metadata(request, importer, config, cfg, options, table.part)
+    metadata = _metadata(request, importer, chosen, table.part)
     return Converted(
-        state,
-        metadata,
-        config=config,
-        cfg=cfg,
-        options=options,
+        state=state,
+        metadata=metadata,
+        config=chosen.config,
+        cfg=chosen.cfg,
+        options=[*chosen.network, *chosen.classes],
         part=table.part,
         arrays=arrays,
         ignored=ignored,
     )
 
 
+class Chosen(NamedTuple):
+    """The config to fill.
+
+    Attributes:
+        config: Its file.
+        cfg: What is in it, with every setting.
+        network: The settings by which it is the source's network.
+        classes: Those by which it has the source's classes.
+    """
+
+    config: str
+    cfg: Config
+    network: Sequence[str]
+    classes: Sequence[str]
+
+
 def choose_config(
-    request: Conversion, arrays: Mapping[str, Array], table: Table, named: str | None
-) -> tuple[str, Config, dict[str, object]]:
-    """The config to fill, and what has to be set in it for the source's classes.
+    request: Conversion, arrays: Mapping[str, Array], table: Table, fitting: Fitting | None
+) -> Chosen:
+    """The config to fill, and what is set in it for the source's network and classes.
 
-    A config that the request names is taken as it is; the settings are then a hint.
-
-    Returns:
-        Its file, the config, and the settings.
+    A config that the request names is taken as it is; the settings for the classes are then a hint.
     """
     from mmdeeplab.config.load import load_config, transformed
     from mmdeeplab.config.options import ConfigOptions
     from mmdeeplab.config.transforms import with_settings
     from mmdeeplab.weights.provenance import config_options
+    from mmdeeplab.weights.table import Fitting
 
-    local = Path('configs', f'{named or DEFAULT}.py')
-    config = request.config or str(local if local.is_file() else CONFIGS / local.name)
-    wanted = ConfigOptions(request.cfg_options, output_stride=request.output_stride)
-    cfg = load_config(config, wanted)
-    options = config_options(arrays, table, cfg)
+    network: Sequence[str] = ()
     if request.config is None:
-        cfg = transformed(cfg, [partial(with_settings, values=options)])
-    return config, cfg, options
+        name, network = fitting or Fitting(DEFAULT)
+        local = Path('configs', f'{name}.py')
+        config = str(local if local.is_file() else CONFIGS / local.name)
+    else:
+        config = request.config
+    wanted = ConfigOptions([*network, *request.cfg_options], output_stride=request.output_stride)
+    cfg = load_config(config, wanted)
+    classes = config_options(arrays, table, cfg)
+    if request.config is None:
+        cfg = transformed(cfg, [partial(with_settings, values=classes)])
+    return Chosen(config, cfg, network, [f'{key}={value}' for key, value in classes.items()])
 
 
 def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
@@ -162,13 +182,13 @@ def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, obje
             )
 
 
-def _hint(named: str | None, options: Mapping[str, object]) -> str:
+def _hint(fitting: Fitting | None, classes: Sequence[str]) -> str:
     """What to give instead of a config that does not fit."""
-    if named is None:
+    if fitting is None:
         return ''
-    wanted = ''.join(f' {key}={value}' for key, value in options.items())
-    return f'\nThese weights are of --config configs/{named}.py' + (
-        f' --cfg-options{wanted}' if wanted else ''
+    wanted = shlex.join([*fitting.cfg_options, *classes])
+    return f'\nThese weights are of --config configs/{fitting.config}.py' + (
+        f' --cfg-options {wanted}' if wanted else ''
     )
 
 
@@ -194,17 +214,13 @@ def _fill(
 
 
 def _metadata(
-    request: Conversion,
-    importer: ModuleType,
-    config: str,
-    cfg: Config,
-    options: Mapping[str, object],
-    part: str,
+    request: Conversion, importer: ModuleType, chosen: Chosen, part: str
 ) -> dict[str, object]:
     """The metadata of a converted checkpoint: source, config, classes, licence."""
     from mmdeeplab.config.data import datasets
     from mmdeeplab.weights.provenance import class_names, input_digest
 
+    cfg = chosen.cfg
     count = cfg.model.decode_head.num_classes if part == 'model' else None
     known = getattr(importer, 'NAMES_CLASSES', True)
     root = next((dataset.data_root for dataset in datasets(cfg, 'test')), None) if known else None
@@ -212,8 +228,8 @@ def _metadata(
         source=request.source,
         input=request.input.name,
         sha256=input_digest(request.input),
-        config=Path(config).name,
-        cfg_options=[*request.cfg_options, *(f'{key}={value}' for key, value in options.items())],
+        config=Path(chosen.config).name,
+        cfg_options=[*chosen.network, *request.cfg_options, *chosen.classes],
         part=part,
         num_classes=count,
         classes=None if count is None else class_names(request.classes, root, count),

@@ -43,6 +43,18 @@ class Rule(NamedTuple):
     transform: Callable[[Array], Array] = lambda array: array
 
 
+class Fitting(NamedTuple):
+    """A config of ours, and the ``KEY=VALUE`` settings by which it is the network of some weights.
+
+    Attributes:
+        config: Its name in ``configs/``, without ``.py``.
+        cfg_options: The settings; none where the config is that network as it stands.
+    """
+
+    config: str
+    cfg_options: tuple[str, ...] = ()
+
+
 class Table(NamedTuple):
     """The rules of one source, and what of it carries nothing for us.
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from mmdeeplab.weights.converters import hf
 from mmdeeplab.weights.reference_models import load
-from mmdeeplab.weights.table import convert
+from mmdeeplab.weights.table import Fitting, convert
 
 
 @pytest.fixture(scope='module')
@@ -39,7 +39,7 @@ def test_equals_transformers(
     save = save_file if output_stride == 8 else torch.save
     save(peer.state_dict(), path)
     tensors = hf.read(path)
-    assert hf.config_for(tensors) == 'deeplabv3_mobilenetv2_voc'
+    assert hf.config_for(tensors) == Fitting('deeplabv3_mobilenetv2_voc')
     model = build('deeplabv3_mobilenetv2_voc', **{'model.backbone.output_stride': output_stride})
     table = hf.table_for(tensors)
     model.load_state_dict(convert(tensors, table, model.state_dict()))

@@ -14,12 +14,13 @@ from places import ROOT
 from torch import Tensor, nn
 
 from mmdeeplab.cli.convert_weights import main
+from mmdeeplab.config.overrides import parse_options
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.converters import smp, timm, torchvision
 from mmdeeplab.weights.parity import differences
 from mmdeeplab.weights.reference_models import SIZES, ReferenceModel, load
 from mmdeeplab.weights.reference_models.torchvision import features
-from mmdeeplab.weights.table import convert
+from mmdeeplab.weights.table import Fitting, convert
 
 EXACT = 1e-4
 DIVISIBLE = ((128, 128), (128, 160))  # smp refuses sides that the output stride does not divide
@@ -58,10 +59,17 @@ def of_smp(kind: str, encoder: str) -> Callable[[Peers], nn.Module]:
     return lambda peers: getattr(peers.smp, kind)(encoder, **kwargs)
 
 
-# importer, its network, our config
+# importer, its network, our config and the settings by which it is that network
 AUX = dict(aux_loss=True)
+SHALLOW, DEEPER = 'model.backbone.depth=50', 'model.backbone.depth=71'
+TORCHVISION = 'deeplabv3_r101-torchvision_voc'
+DILATED_AT_ONCE = ('model.backbone.style=smp', 'model.decode_head.align_corners=True')
+PLAIN_ASPP = (
+    *('model.backbone.output_stride=8', 'model.neck.rates=12,24,36'),
+    *('model.neck.separable=False', 'model.neck.num_convs=1', 'model.neck.dropout=0.5'),
+)
 ROWS = [
-    (torchvision, of_torchvision('deeplabv3_resnet50', **AUX), 'deeplabv3_r50-torchvision_voc'),
+    (torchvision, of_torchvision('deeplabv3_resnet50', **AUX), TORCHVISION, SHALLOW),
     (
         torchvision,
         of_torchvision('deeplabv3_mobilenet_v3_large'),
@@ -76,25 +84,33 @@ ROWS = [
     (torchvision, imagenet('mobilenet_v2'), 'deeplabv3_mobilenetv2-smp_voc'),
     (torchvision, imagenet('mobilenet_v3_large'), 'deeplabv3_mobilenetv3-torchvision_voc'),
     (timm, of_timm('xception41'), 'deeplabv3plus_xception41_voc'),
-    (smp, of_smp('DeepLabV3', 'resnet50'), 'deeplabv3_r50-smp_voc'),
+    (smp, of_smp('DeepLabV3', 'resnet50'), TORCHVISION, SHALLOW, *DILATED_AT_ONCE),
     (smp, of_smp('DeepLabV3', 'mobilenet_v2'), 'deeplabv3_mobilenetv2-smp_voc'),
-    (smp, of_smp('DeepLabV3Plus', 'resnet50'), 'deeplabv3plus_r50-smp_voc'),
+    (smp, of_smp('DeepLabV3Plus', 'resnet50'), 'deeplabv3plus_r101-smp_voc', SHALLOW),
     (smp, of_smp('DeepLabV3Plus', 'mobilenet_v2'), 'deeplabv3plus_mobilenetv2-smp_voc'),
     (smp, of_smp('DeepLabV3Plus', 'tu-xception65'), 'deeplabv3plus_xception-smp_voc'),
 ]
 DEEP = [
-    (torchvision, of_torchvision('deeplabv3_resnet101', **AUX), 'deeplabv3_r101-torchvision_voc'),
+    (torchvision, of_torchvision('deeplabv3_resnet101', **AUX), TORCHVISION),
     (torchvision, imagenet('resnet101'), 'deeplabv3_r101_voc'),
     (timm, of_timm('xception65'), 'deeplabv3plus_xception_voc'),
     (timm, of_timm('xception71'), 'deeplabv3plus_xception71_voc'),
-    (smp, of_smp('DeepLabV3', 'resnet101'), 'deeplabv3_r101-smp_voc'),
-    (smp, of_smp('DeepLabV3', 'tu-xception65'), 'deeplabv3_xception-smp_voc'),
-    (smp, of_smp('DeepLabV3', 'tu-xception71'), 'deeplabv3_xception71-smp_voc'),
+    (smp, of_smp('DeepLabV3', 'resnet101'), TORCHVISION, *DILATED_AT_ONCE),
+    (smp, of_smp('DeepLabV3', 'tu-xception65'), 'deeplabv3_xception_voc', *PLAIN_ASPP),
+    (smp, of_smp('DeepLabV3', 'tu-xception71'), 'deeplabv3_xception_voc', DEEPER, *PLAIN_ASPP),
     (smp, of_smp('DeepLabV3Plus', 'resnet101'), 'deeplabv3plus_r101-smp_voc'),
-    (smp, of_smp('DeepLabV3Plus', 'tu-xception71'), 'deeplabv3plus_xception71-smp_voc'),
+    (smp, of_smp('DeepLabV3Plus', 'tu-xception71'), 'deeplabv3plus_xception-smp_voc', DEEPER),
 ]
-ALL = [*ROWS, *(pytest.param(*row, marks=slow) for row in DEEP)]
-NAMES = [f'{row[0].__name__.split(".")[-1]}-{row[2]}' for row in [*ROWS, *DEEP]]
+ALL = [
+    pytest.param(
+        importer,
+        make,
+        Fitting(name, tuple(settings)),
+        marks=[slow] if number >= len(ROWS) else [],
+        id='-'.join([importer.__name__.split('.')[-1], name, *settings[:1]]),
+    )
+    for number, (importer, make, name, *settings) in enumerate([*ROWS, *DEEP])
+]
 
 
 def seeded(model: nn.Module) -> nn.Module:
@@ -152,14 +168,16 @@ def apart(cfg: Config, importer: object, arrays: dict, model: nn.Module) -> list
     return [gap for _, gap, _ in found]
 
 
-@pytest.mark.parametrize(('importer', 'make', 'name'), ALL, ids=NAMES)
+@pytest.mark.parametrize(('importer', 'make', 'fitting'), ALL)
 def test_equals_the_peer(
-    peers: Peers, tmp_path: Path, importer: object, make: Callable, name: str
+    peers: Peers, tmp_path: Path, importer: object, make: Callable, fitting: Fitting
 ) -> None:
     model = seeded(make(peers))
     arrays = saved(importer, model, tmp_path / 'net.pth')
-    assert importer.config_for(arrays) == name
-    gaps = apart(config(name), importer, arrays, model)
+    assert importer.config_for(arrays) == fitting
+    gaps = apart(
+        config(fitting.config, **parse_options(fitting.cfg_options)), importer, arrays, model
+    )
     assert len(gaps) == 2
     assert max(gaps) < EXACT
 
@@ -178,7 +196,7 @@ WRONG = [
     (
         smp,
         of_smp('DeepLabV3Plus', 'resnet50'),
-        'deeplabv3plus_r50-smp_voc',
+        'deeplabv3plus_r101-smp_voc',
         [
             {'model.backbone.style': 'torchvision'},
             {'model.backbone.multi_grid': (1, 2, 4)},
@@ -201,8 +219,10 @@ def test_a_wrong_network_would_show(
 ) -> None:
     model = seeded(make(peers))
     arrays = saved(importer, model, tmp_path / 'net.pth')
+    network = parse_options(importer.config_for(arrays).cfg_options)
     for options in wrong:
-        assert max(apart(config(name, **options), importer, arrays, model)) > 1e-2, options
+        cfg = config(name, **network, **options)
+        assert max(apart(cfg, importer, arrays, model)) > 1e-2, options
 
 
 def test_what_is_ignored_is_said(peers: Peers, tmp_path: Path, capsys: object) -> None:

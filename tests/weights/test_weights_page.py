@@ -104,7 +104,7 @@ def test_other_classes(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     printed = capsys.readouterr().err
     assert f'--config configs/{CONFIGS[path.name]} --cfg-options' in printed
     assert 'model.decode_head.num_classes=2' in printed
-    assert main([*call, '--config', str(ROOT / 'configs' / 'deeplabv3_r50-smp_voc.py')]) == 2
+    assert main([*call, '--config', str(ROOT / 'configs' / 'deeplabv3plus_r101-smp_voc.py')]) == 2
     assert f'These weights are of --config configs/{CONFIGS[path.name]}' in capsys.readouterr().err
     names.write_text('sky\nroad\ncar\n')
     assert main([*call, '--classes', str(names)]) == 2

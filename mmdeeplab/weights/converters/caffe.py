@@ -22,7 +22,7 @@ from mmdeeplab.weights.converters.caffe_start import OLD, cut_for
 from mmdeeplab.weights.readers.caffemodel import read_blobs
 from mmdeeplab.weights.readers.npz import read_npz
 from mmdeeplab.weights.readers.protobuf import DamagedError
-from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.table import Array, Fitting, Rule, Table, at
 
 LEAVES = {'weights': 'weight', 'biases': 'bias', 'mean': 'running_mean', 'variance': 'running_var'}
 SIDE_LAYERS = {'conv': 'conv', 'fc': 'fc.conv', 'ms': 'ms'}
@@ -89,18 +89,18 @@ def table_for(source: Mapping[str, Array]) -> Table:
     return BACKBONE_TABLE if is_classification(source) else TABLE
 
 
-def config_for(source: Mapping[str, Array]) -> str | None:
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is; for ImageNet's, the plain one on that backbone.
 
     Rates leave no trace in the blobs: ASPP-S has the shapes of ASPP-L, and v1's LargeFOV v2's.
     """
     if 'res4b22_branch2a/weights' in source:
-        return 'deeplabv2_r101_voc'
+        return Fitting('deeplabv2_r101_voc')
     if 'conv5_3/weights' not in source:
         return None
     if 'data_ms/weights' in source:
-        return 'deeplabv1_vgg16-msc_voc'
-    return 'deeplabv2_vgg16_voc' if 'fc6_4/weights' in source else 'deeplabv1_vgg16_voc'
+        return Fitting('deeplabv1_vgg16-msc_voc')
+    return Fitting('deeplabv2_vgg16_voc' if 'fc6_4/weights' in source else 'deeplabv1_vgg16_voc')
 
 
 def adapt(source: dict[str, Array], model: Mapping[str, Tensor]) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mmdeeplab.weights.converters.torch_layout import conv, conv_norm, read_arrays
-from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.table import Array, Fitting, Rule, Table, at
 
 read = read_arrays
 LICENCE = 'Apache-2.0'
@@ -51,7 +51,7 @@ def table_for(source: Mapping[str, Array]) -> Table:
     return TABLE if segments else TABLE._replace(part='backbone')
 
 
-def config_for(source: Mapping[str, Array]) -> str | None:
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None."""
     stem = source.get('mobilenet_v2.conv_stem.first_conv.convolution.weight')
-    return 'deeplabv3_mobilenetv2_voc' if stem is not None and len(stem) == 32 else None
+    return Fitting('deeplabv3_mobilenetv2_voc') if stem is not None and len(stem) == 32 else None

@@ -15,7 +15,7 @@ from mmdeeplab.weights.converters.torch_layout import (
     resnet_depth,
     resnet_rules,
 )
-from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.table import Array, Fitting, Rule, Table, at
 
 read = read_arrays
 LICENCE = 'Apache-2.0'
@@ -58,6 +58,8 @@ OWN_KEYS = {
     'mobilenetv2': 'backbone.layer1.0.conv.0.conv.weight',
     'r18': 'backbone.layer1.0.conv2.weight',
 }
+# What gives a backbone a stem of one 7x7 convolution: mmsegmentation's r50b, r101b and r18b.
+PLAIN_STEM = {'r50': 'model.backbone.stem=7x7', 'r18': 'model.backbone.type=ResNet'}
 
 
 def table_for(source: Mapping[str, Array]) -> Table:
@@ -65,14 +67,18 @@ def table_for(source: Mapping[str, Array]) -> Table:
     return TABLE if 'backbone.layer1.0.conv3.weight' in source else OWN_TABLE
 
 
-def config_for(source: Mapping[str, Array]) -> str | None:
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None.
 
     At output stride 8; nothing in the arrays tells the -d16-mg124 ones, which have the same shapes.
     """
     depth = resnet_depth(source, r'backbone\.')
-    names = {f'r{depth}': depth} | {name: key in source for name, key in OWN_KEYS.items()}
+    names = {'r50': depth} | {name: key in source for name, key in OWN_KEYS.items()}
     backbone = next((name for name, found in names.items() if found), None)
+    if backbone is None:
+        return None
+    options = [f'model.backbone.depth={depth}'] if depth not in (None, 50) else []
+    if 'backbone.conv1.weight' in source:
+        options.append(PLAIN_STEM['r50' if depth else 'r18'])
     plus = 'plus' if 'decode_head.c1_bottleneck.conv.weight' in source else ''
-    plain = 'b' if 'backbone.conv1.weight' in source else ''  # the 7x7 stem
-    return f'deeplabv3{plus}_{backbone}{plain}-d8-mmseg_voc' if backbone else None
+    return Fitting(f'deeplabv3{plus}_{backbone}-d8-mmseg_voc', tuple(options))

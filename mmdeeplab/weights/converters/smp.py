@@ -22,7 +22,7 @@ from mmdeeplab.weights.converters.torch_layout import (
     resnet_rules,
     separable,
 )
-from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.table import Array, Fitting, Rule, Table, at
 
 LICENCE = 'unknown'  # its users' weights; none for DeepLab are published
 NAMES_CLASSES = False  # there is no data set whose names could be told from their number
@@ -30,6 +30,33 @@ NAMES_CLASSES = False  # there is no data set whose names could be told from the
 TIMM = dict(prefix=r'encoder\.model\.', dot='_')
 ENCODERS = 'resnet50, resnet101, mobilenet_v2, tu-xception65, tu-xception71'
 IGNORED = {'tensors of the classifier of whole images': re.compile(r'^classification_head\.')}
+
+# Our encoder -> the config nearest to smp's network on it, and what it takes to be that network.
+SHALLOW, DEEPER = 'model.backbone.depth=50', 'model.backbone.depth=71'
+# A block that loses its stride dilates at once.
+V3_RESNET = ('model.backbone.style=smp', 'model.decode_head.align_corners=True')
+# Plain ASPP, and a 3x3 convolution behind it.
+V3_XCEPTION = (
+    'model.backbone.output_stride=8',
+    'model.neck.rates=12,24,36',
+    'model.neck.separable=False',
+    'model.neck.num_convs=1',
+    'model.neck.dropout=0.5',
+)
+V3 = {
+    'r50': ('deeplabv3_r101-torchvision_voc', (SHALLOW, *V3_RESNET)),
+    'r101': ('deeplabv3_r101-torchvision_voc', V3_RESNET),
+    'mobilenetv2': ('deeplabv3_mobilenetv2-smp_voc', ()),
+    'xception': ('deeplabv3_xception_voc', V3_XCEPTION),
+    'xception71': ('deeplabv3_xception_voc', (DEEPER, *V3_XCEPTION)),
+}
+V3PLUS = {
+    'r50': ('deeplabv3plus_r101-smp_voc', (SHALLOW,)),
+    'r101': ('deeplabv3plus_r101-smp_voc', ()),
+    'mobilenetv2': ('deeplabv3plus_mobilenetv2-smp_voc', ()),
+    'xception': ('deeplabv3plus_xception-smp_voc', ()),
+    'xception71': ('deeplabv3plus_xception-smp_voc', (DEEPER,)),
+}
 
 
 def v3_rules() -> Iterator[Rule]:
@@ -76,9 +103,10 @@ def table_for(source: Mapping[str, Array]) -> Table:
     return Table(f'smp, DeepLabV3{"Plus" * plus} on {name}', rules, IGNORED)
 
 
-def config_for(source: Mapping[str, Array]) -> str | None:
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is."""
-    return f'deeplabv3{"plus" * is_plus(source)}_{encoder(source)[0]}-smp_voc'
+    plus, name = is_plus(source), encoder(source)[0]
+    return Fitting(*(V3PLUS if plus else V3)[name])
 
 
 def complete_shortcut(source: dict[str, Array]) -> dict[str, Array]:

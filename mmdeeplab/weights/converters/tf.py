@@ -15,7 +15,7 @@ from mmdeeplab.weights.converters.tf_mobilenet import CLASSIFICATION, lraspp_rul
 from mmdeeplab.weights.readers.npz import read_npz
 from mmdeeplab.weights.readers.tf_bundle import read_bundle
 from mmdeeplab.weights.readers.tf_graph_def import read_graph
-from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.table import Array, Fitting, Rule, Table, at
 
 LICENCE = 'Apache-2.0'
 
@@ -112,14 +112,14 @@ def table_for(source: Mapping[str, Array]) -> Table:
     return TABLE if segments else TABLE._replace(part='backbone')
 
 
-def config_for(source: Mapping[str, Array]) -> str | None:
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None.
 
     Multi-grid, rates and output stride leave no trace in the variables.
     """
     large = 'MobilenetV3/expanded_conv_14/project/weights' in source
     if 'image_pooling/biases' in source:
-        return f'lraspp_mobilenetv3{"" if large else "-small"}_voc'
+        return Fitting(f'lraspp_mobilenetv3{"" if large else "-small"}_voc')
     plain, plus = next(
         (
             configs
@@ -129,8 +129,10 @@ def config_for(source: Mapping[str, Array]) -> str | None:
         (None, None),
     )
     if table_for(source).part == 'backbone':
-        return plus or plain
-    return plus if 'decoder/feature_projection0/weights' in source else plain
+        config = plus or plain
+    else:
+        config = plus if 'decoder/feature_projection0/weights' in source else plain
+    return Fitting(config) if config else None
 
 
 def read(path: Path) -> dict[str, Array]:

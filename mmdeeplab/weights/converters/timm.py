@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.backbones.xception import ENTRY_FLOW, MIDDLE_UNITS
 from mmdeeplab.weights.converters.torch_layout import conv_norm, read_arrays
-from mmdeeplab.weights.table import Array, Rule, Table
+from mmdeeplab.weights.table import Array, Fitting, Rule, Table
 
 read = read_arrays
 LICENCE = 'Apache-2.0'
@@ -65,6 +65,7 @@ def table_for(source: Mapping[str, Array]) -> Table:
     return Table(name, list(xception_rules(depth)), IGNORED, part='backbone')
 
 
-def config_for(source: Mapping[str, Array]) -> str | None:
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The DeepLabv3+ on this backbone, or None."""
-    return CONFIGS.get(xception_depth(source) or 0)
+    config = CONFIGS.get(xception_depth(source) or 0)
+    return Fitting(config) if config else None

@@ -17,7 +17,7 @@ from mmdeeplab.weights.converters.torch_layout import (
     resnet_depth,
     resnet_rules,
 )
-from mmdeeplab.weights.table import Array, Rule, Table, at
+from mmdeeplab.weights.table import Array, Fitting, Rule, Table, at
 
 read = read_arrays
 LICENCE = 'BSD-3-Clause'
@@ -67,11 +67,12 @@ MOBILENET_V2 = backbone_table(
 MOBILENET_V3 = backbone_table(
     'torchvision, ImageNet MobileNetV3', mobilenet_v3_rules(r'features\.')
 )
+DEEPLAB_R101 = 'deeplabv3_r101-torchvision_voc'
 # A name that only this network has -> its table and our config; the first that is there decides.
 NETWORKS = {
     'classifier.cbr.0.weight': (LRASPP, 'lraspp_mobilenetv3-torchvision_voc'),
     'backbone.4.block.0.0.weight': (DEEPLAB_MOBILENET, 'deeplabv3_mobilenetv3-torchvision_voc'),
-    'backbone.conv1.weight': (DEEPLAB_RESNET, 'deeplabv3_r{depth}-torchvision_voc'),
+    'backbone.conv1.weight': (DEEPLAB_RESNET, DEEPLAB_R101),
     'features.2.conv.0.0.weight': (MOBILENET_V2, 'deeplabv3_mobilenetv2-smp_voc'),
     'features.15.block.0.0.weight': (MOBILENET_V3, 'deeplabv3_mobilenetv3-torchvision_voc'),
     'conv1.weight': (RESNET, 'deeplabv3_r{depth}_voc'),
@@ -88,10 +89,11 @@ def table_for(source: Mapping[str, Array]) -> Table:
     return network(source)[0]
 
 
-def config_for(source: Mapping[str, Array]) -> str | None:
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None."""
     _, config = network(source)
     depth = resnet_depth(source) or resnet_depth(source, r'backbone\.')
-    if '{depth}' in config and depth is None:
+    if not config or ('_r' in config and depth is None):
         return None
-    return config.format(depth=depth) or None
+    other = config == DEEPLAB_R101 and depth != 101
+    return Fitting(config.format(depth=depth), (f'model.backbone.depth={depth}',) if other else ())

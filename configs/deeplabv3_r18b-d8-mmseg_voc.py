@@ -1,3 +1,0 @@
-# For mmsegmentation's deeplabv3_r18b-d8 checkpoints, whose stem is one 7x7 convolution.
-_base_ = './deeplabv3_r18-d8-mmseg_voc.py'
-model = dict(backbone=dict(type='ResNet'))
