@@ -137,7 +137,7 @@ def test_equals_mmseg(
 ) -> None:
     heads = peer(theirs)
     tensors = saved(heads, tmp_path / 'net.pth')
-    # Nothing in the tensors tells the -d16-mg124 ones, which the rows of the catalogue do.
+    # Nothing in the tensors tells the -d16-mg124 ones, which the rows of the model zoo do.
     depth = tuple(setting for setting in settings if 'depth' in setting)
     expected_settings = depth if '-d16' in theirs else settings
     assert importer.config_for(tensors) == Fitting(config, expected_settings)
