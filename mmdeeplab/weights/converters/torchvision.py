@@ -67,7 +67,8 @@ MOBILENET_V2 = backbone_table(
 MOBILENET_V3 = backbone_table(
     'torchvision, ImageNet MobileNetV3', mobilenet_v3_rules(r'features\.')
 )
-DEEPLAB_R101 = 'deeplabv3_r101-torchvision_voc'
+# Our configs for a ResNet of either depth.
+DEEPLAB_R101, ON_RESNET = 'deeplabv3_r101-torchvision_voc', 'deeplabv3_r{depth}_voc'
 # A name that only this network has -> its table and our config; the first that is there decides.
 NETWORKS = {
     'classifier.cbr.0.weight': (LRASPP, 'lraspp_mobilenetv3-torchvision_voc'),
@@ -75,7 +76,7 @@ NETWORKS = {
     'backbone.conv1.weight': (DEEPLAB_RESNET, DEEPLAB_R101),
     'features.2.conv.0.0.weight': (MOBILENET_V2, 'deeplabv3_mobilenetv2-smp_voc'),
     'features.15.block.0.0.weight': (MOBILENET_V3, 'deeplabv3_mobilenetv3-torchvision_voc'),
-    'conv1.weight': (RESNET, 'deeplabv3_r{depth}_voc'),
+    'conv1.weight': (RESNET, ON_RESNET),
 }
 
 
@@ -93,7 +94,7 @@ def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None."""
     _, config = network(source)
     depth = resnet_depth(source) or resnet_depth(source, r'backbone\.')
-    if not config or ('_r' in config and depth is None):
+    if not config or (depth is None and config in (DEEPLAB_R101, ON_RESNET)):
         return None
     other = config == DEEPLAB_R101 and depth != 101
     return Fitting(config.format(depth=depth), (f'model.backbone.depth={depth}',) if other else ())
