@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from benchmarks.ablation.plan import BANDS, Run, Settings
 from mmdeeplab import __version__
-from mmdeeplab.config.read import chain
+from mmdeeplab.config.bases import chain
 from mmdeeplab.config.shipped import HOME
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing

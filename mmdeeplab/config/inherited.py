@@ -14,7 +14,7 @@ class Sources:
     """The files of a config, the last to have a say first, and the options of the command line.
 
     Args:
-        files: As :func:`mmdeeplab.config.read.chain` gives them.
+        files: As :func:`mmdeeplab.config.bases.chain` gives them.
         options: Values of ``--cfg-options`` by dotted path.
     """
 

@@ -37,10 +37,11 @@ def load_config(
     file = find_config(path)
     quiet_imports()
     from mmdeeplab.config import overrides, validate
+    from mmdeeplab.config.bases import chain
     from mmdeeplab.config.class_weight import note_auto_weights
     from mmdeeplab.config.ignore_index import unify_ignore_index
     from mmdeeplab.config.inherited import Sources
-    from mmdeeplab.config.read import chain, read_config
+    from mmdeeplab.config.read import read_config
 
     cfg, helpers = read_config(file)
     cfg = overrides.merge_options(cfg, options.cfg_options, helpers)

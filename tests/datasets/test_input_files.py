@@ -10,7 +10,7 @@ from broken import bind_socket, sparse
 from PIL import Image
 
 from mmdeeplab.checkpoint.load import read_checkpoint
-from mmdeeplab.config.read import chain
+from mmdeeplab.config.bases import chain
 from mmdeeplab.config.shipped import find_config
 from mmdeeplab.datasets.check.colour_list import read_colours
 from mmdeeplab.datasets.class_names import read_classes

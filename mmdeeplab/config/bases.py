@@ -1,0 +1,92 @@
+"""The files of a config: itself and what it inherits from, each checked before it is used."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import read_text
+
+BASE = '_base_'
+BASE_VALUE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
+SUBSTITUTION = re.compile(r'\{\{\s*[\'"]?\s*(\$\w+|file\w+)')
+LARGEST = 100_000  # values in a config; aliases can unfold to any number
+DATA = ('.yaml', '.yml', '.json')
+OWN_IMPORTS = {'mmdeeplab', 'mmdeeplab.checkpoint.mmengine_loader'}
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML's own kinds of values, and the tuples that ``Config.dump`` writes."""
+
+
+PlainLoader.add_constructor(
+    'tag:yaml.org,2002:python/tuple',
+    lambda loader, node: loader.construct_sequence(node, deep=True),
+)
+
+
+def chain(path: Path, seen: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """``path`` and the files it inherits from, each checked before anything of it is used."""
+    text = read_text(path, 'config')
+    if path.resolve() in seen:
+        raise UserError(f'the config {path} inherits from itself')
+    if match := SUBSTITUTION.search(text):
+        raise UserError(
+            f'the config {path} substitutes {match[1]}: names are not pasted into configs; '
+            'a Python config can use os.environ and pathlib'
+        )
+    yield path
+    data = path.suffix in DATA
+    for base in _data_bases(path, text) if data else _python_bases(path, text):
+        if data and Path(base).suffix not in DATA:
+            raise UserError(f'the config {path} is data and cannot inherit from the code in {base}')
+        if '::' not in base:
+            yield from chain(path.parent / base, (*seen, path.resolve()))
+
+
+def _data_bases(path: Path, text: str) -> list[str]:
+    """Parse a data format by its safe reader; return its bases."""
+    text = BASE_VALUE.sub('"base value"', text)
+    try:
+        content = json.loads(text) if path.suffix == '.json' else yaml.load(text, PlainLoader)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise UserError(f'the config {path} is not plain {path.suffix[1:]}: {error}') from error
+    if not isinstance(content, dict):
+        raise UserError(f'the config {path} holds no keys')
+    if _count(content, {}) > LARGEST:
+        raise UserError(f'the config {path} unfolds to more than {LARGEST} values')
+    imports = (content.get('custom_imports') or {}).get('imports') or []
+    if set([imports] if isinstance(imports, str) else imports) - OWN_IMPORTS:
+        raise UserError(f'the config {path} is data and cannot import modules: {imports}')
+    bases = content.get(BASE) or []
+    return [bases] if isinstance(bases, str) else list(map(str, bases))
+
+
+def _count(node: object, known: dict[int, int]) -> int:
+    """Values below ``node``, those that stand there several times counted as often."""
+    if not isinstance(node, (dict, list)):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # what holds itself
+        items = node.values() if isinstance(node, dict) else node
+        known[id(node)] = 1 + sum(_count(item, known) for item in items)
+    return known[id(node)]
+
+
+def _python_bases(path: Path, text: str) -> list[str]:
+    try:
+        body = ast.parse(text).body
+    except SyntaxError as error:
+        raise UserError(f'the config {path} cannot be read: {error}') from error
+    for line in body:
+        if isinstance(line, ast.Assign) and getattr(line.targets[0], 'id', '') == BASE:
+            try:
+                bases = ast.literal_eval(line.value)
+            except ValueError:  # computed: MMEngine will tell
+                return []
+            return [bases] if isinstance(bases, str) else list(bases)
+    return []
