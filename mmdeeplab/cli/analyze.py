@@ -44,11 +44,12 @@ def analyze(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
-    from mmdeeplab.models.analysis import analyse, input_size, render
+    from mmdeeplab.config.data import training_size
+    from mmdeeplab.models.analysis import analyse, render
 
     init_default_scope(cfg.default_scope)
     try:
-        size = args.shape or input_size(cfg)
+        size = args.shape or training_size(cfg)
         if min(*size, args.batch) < 1:
             raise UserError(f'--shape and --batch must be positive, got {size} and {args.batch}')
         with torch.device('meta'):

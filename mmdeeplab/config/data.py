@@ -31,6 +31,30 @@ def datasets(cfg: Config, *splits: str) -> Iterator[ConfigDict]:
         yield from walk((cfg.get(f'{split}_dataloader') or {}).get('dataset'))
 
 
+def pipeline_steps(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The transforms of a data set's config, also inside wrappers."""
+    yield from dataset.get('pipeline') or ()
+    inside = dataset.get('dataset') or dataset.get('datasets') or ()
+    for inner in [inside] if isinstance(inside, Mapping) else inside:
+        yield from pipeline_steps(inner)
+
+
+def training_size(cfg: Config) -> tuple[int, int]:
+    """(H, W) of the batches a config trains on: its crop, or what batches are padded to if larger.
+
+    Raises:
+        ValueError: The config names neither.
+    """
+    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
+    sizes = [step['crop_size'] for step in pipeline_steps(dataset) if 'crop_size' in step]
+    padded = cfg.model.get('data_preprocessor', {}).get('size')
+    sizes += [padded] if padded else []
+    if not sizes:
+        raise ValueError('the config has neither a crop_size nor a data_preprocessor.size')
+    sides = [(size, size) if isinstance(size, int) else size for size in sizes]
+    return max(height for height, _ in sides), max(width for _, width in sides)
+
+
 def is_voc_folder(node: Mapping[str, Any]) -> bool:
     """Whether a data set's config names our VOCFolderDataset, by its name or the class."""
     kind = node.get('type')

@@ -8,10 +8,10 @@ from mmengine.config import Config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.config.data import training_size
 from mmdeeplab.models.analysis import (
     degenerate_rates,
     inference_memory,
-    input_size,
     multiply_adds,
     stages,
     training_memory,
@@ -176,8 +176,8 @@ def test_input_size_is_the_larger_of_crop_and_padding() -> None:
         model = dict(data_preprocessor=dict(size=size)) if size else dict()
         return Config(dict(model=model, train_dataloader=dict(dataset=dataset)))
 
-    assert input_size(cfg((321, 321), (513, 257))) == (513, 321)
-    assert input_size(cfg(None, (513, 257))) == (513, 257)
-    assert input_size(cfg((65, 97), None)) == (65, 97)
+    assert training_size(cfg((321, 321), (513, 257))) == (513, 321)
+    assert training_size(cfg(None, (513, 257))) == (513, 257)
+    assert training_size(cfg((65, 97), None)) == (65, 97)
     with pytest.raises(ValueError, match='neither'):
-        input_size(cfg(None, None))
+        training_size(cfg(None, None))

@@ -16,6 +16,7 @@ from robustness.mini import CONFIG, OPTIONS, call, draw
 
 from mmdeeplab.cli import analyze, check_dataset, export, predict, train
 from mmdeeplab.cli import test as test_command
+from mmdeeplab.config import data as config_data
 from mmdeeplab.config import validate
 from mmdeeplab.config.class_weight import note_auto_weights, with_class_weights
 from mmdeeplab.config.data import with_data_root
@@ -35,7 +36,6 @@ from mmdeeplab.inference import build, predictor, wrap
 from mmdeeplab.inference.crf_model import CRFRefined
 from mmdeeplab.inference.options import InferenceOptions
 from mmdeeplab.inference.wrap import with_crf, with_tta, with_windows
-from mmdeeplab.models import analysis
 from mmdeeplab.report.run import with_report
 
 VOID = 'train_dataloader.dataset.ignore_index=0'
@@ -167,7 +167,7 @@ def test_other_commands(
             '--tta', '--mode', 'slide', '--window', 33, *folder]),
         export=(export.main, build, 'load_segmentor', [
             CONFIG, weights, '--format', 'onnx', '--verify', data, *folder]),
-        analyze=(analyze.main, analysis, 'input_size', [CONFIG]),
+        analyze=(analyze.main, config_data, 'training_size', [CONFIG]),
     )  # fmt: skip
     of['check-dataset'] = (check_dataset.main, data_report, 'examine', [CONFIG, *folder])
     main, module, name, arguments = of[command]

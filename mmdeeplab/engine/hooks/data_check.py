@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.class_weight import auto_methods
+from mmdeeplab.config.data import SPLITS
 from mmdeeplab.config.transforms import replaced
 from mmdeeplab.datasets.check.report import Report, allowed_kinds, examine
 from mmdeeplab.datasets.check.sources import sources
@@ -101,7 +102,7 @@ def _examine(
 def listing_command(cfg: Config, options: Sequence[str] = ()) -> str:
     """The command that prints the whole table for the data of ``cfg``."""
     words = [*tool('check_dataset').split(), cfg.filename or 'CONFIG']
-    roots = {str(source.root) for source in sources(cfg, ('train', 'val', 'test'))[0]}
+    roots = {str(source.root) for source in sources(cfg, SPLITS)[0]}
     if len(roots) == 1:
         words += ['--data-root', *roots]
     keys = ('.dataset.', 'check_data')

@@ -5,7 +5,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.models.analysis import degenerate_rates, input_channels, input_size
+from mmdeeplab.config.data import training_size
+from mmdeeplab.models.analysis import degenerate_rates, input_channels
 from mmdeeplab.registry import HOOKS
 
 
@@ -19,6 +20,6 @@ class DegenerateRateHook(Hook):
         if not dist.is_main_process():
             return
         model = unwrap(runner.model)
-        shape = (1, input_channels(model), *input_size(runner.cfg))
+        shape = (1, input_channels(model), *training_size(runner.cfg))
         for warning in degenerate_rates(model, shape):
             runner.logger.warning(warning)

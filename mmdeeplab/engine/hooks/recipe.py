@@ -1,6 +1,6 @@
 """What a run will really do, beside what the published number of its config was made with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdeeplab.config.data import pipeline_steps
 from mmdeeplab.config.protocols import configured_protocol
 from mmdeeplab.models.norms.policy import Plan
 from mmdeeplab.registry import HOOKS
@@ -130,19 +131,11 @@ def learning_rate(runner: Runner) -> object:
 
 def crop(cfg: Config) -> object:
     """Side of the random crop, or (H, W); of the first pipeline that has one."""
-    for transform in transforms(cfg.train_dataloader.dataset):
+    for transform in pipeline_steps(cfg.train_dataloader.dataset):
         if size := transform.get('crop_size'):
             height, width = (size, size) if isinstance(size, int) else size
             return height if height == width else f'{height} x {width}'
     return UNKNOWN
-
-
-def transforms(dataset: Mapping) -> Iterator[Mapping]:
-    """The transforms of a data set, also inside wrappers."""
-    yield from dataset.get('pipeline') or ()
-    inside = dataset.get('dataset') or dataset.get('datasets') or ()
-    for inner in [inside] if isinstance(inside, Mapping) else inside:
-        yield from transforms(inner)
 
 
 def schedule(cfg: Config) -> str:

@@ -3,7 +3,7 @@
 from mmdeeplab.models.analysis.costs import conv_calls, multiply_adds, parameters
 from mmdeeplab.models.analysis.geometry import degenerate_rates, input_channels, stages
 from mmdeeplab.models.analysis.memory import inference_memory, training_memory
-from mmdeeplab.models.analysis.report import analyse, input_size, render
+from mmdeeplab.models.analysis.report import analyse, render
 
 __all__ = [
     'analyse',
@@ -11,7 +11,6 @@ __all__ = [
     'degenerate_rates',
     'inference_memory',
     'input_channels',
-    'input_size',
     'multiply_adds',
     'parameters',
     'render',

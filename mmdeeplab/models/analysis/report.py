@@ -3,30 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.config import Config
 from prettytable import PrettyTable
 from torch import nn
 
 from mmdeeplab.models.analysis.costs import multiply_adds, parameters
 from mmdeeplab.models.analysis.geometry import Field, degenerate_rates, stages
 from mmdeeplab.models.analysis.memory import inference_memory, training_memory
-
-
-def input_size(cfg: Config) -> tuple[int, int]:
-    """(H, W) of the batches a config trains on: its crop, or what batches are padded to if larger.
-
-    Raises:
-        ValueError: The config names neither.
-    """
-    node = cfg.get('train_dataloader') or {}
-    while node.get('dataset'):
-        node = node['dataset']
-    sizes = [step['crop_size'] for step in node.get('pipeline') or [] if 'crop_size' in step]
-    padded = cfg.model.get('data_preprocessor', {}).get('size')
-    sizes += [padded] if padded else []
-    if not sizes:
-        raise ValueError('the config has neither a crop_size nor a data_preprocessor.size')
-    return max(size[0] for size in sizes), max(size[1] for size in sizes)
 
 
 def analyse(model: nn.Module, shape: Sequence[int]) -> dict[str, Any]:
