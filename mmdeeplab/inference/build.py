@@ -1,5 +1,6 @@
 """The config of a network in use, and the network with its weights."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,8 @@ from mmseg.registry import MODELS
 
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.config.transforms import apply
+from mmdeeplab.config.transforms import Transform, apply
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.options import InferenceOptions
 from mmdeeplab.models.load import load_weights
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.weights.resolve import find_checkpoint, resolve
@@ -23,15 +23,15 @@ def make_config(
     model: str | Path | Config,
     checkpoint: str | Path | None,
     options: ConfigOptions,
-    use: InferenceOptions,
+    transforms: Iterable[Transform],
 ) -> tuple[Config, Path]:
-    """The config of a network with what ``use`` puts around it, and the file of its weights.
+    """The config of a network with what is put around it, and the file of its weights.
 
     Args:
         model: As :class:`DeepLabPredictor` takes it.
         checkpoint: Its weights.
         options: Settings of a config that is read here. One that is given is the caller's to check.
-        use: How the network is used.
+        transforms: What is put around the network.
 
     Raises:
         UserError: No such config or weights, or options for a config that is read already.
@@ -40,13 +40,13 @@ def make_config(
     if not isinstance(model, Config):
         config, settings, weights = resolve(str(model), name)
         options = replace(options, cfg_options=[*settings, *options.cfg_options])
-        return load_config(config, options, use.transforms()), weights
+        return load_config(config, options, transforms), weights
     if name is None:
         raise UserError('a config needs a checkpoint')
     if options != ConfigOptions():
         raise UserError('options go with the path or name of a config; this one is read already')
     own = Config(model.to_dict())  # the caller's stays as it is, whatever is built from it
-    return apply(own, use.transforms()), find_checkpoint(name)
+    return apply(own, transforms), find_checkpoint(name)
 
 
 def load_segmentor(

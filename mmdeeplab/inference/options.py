@@ -22,7 +22,6 @@ class InferenceOptions:
         stride: Pixels from one window to the next; two thirds of a window without it.
         blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
         fast: The fastest engine: True for float32, ``'bf16'`` or ``'int8'`` to allow less.
-        labels_only: Whether images that are not cut may do without their logits.
     """
 
     tta: bool = False
@@ -32,13 +31,15 @@ class InferenceOptions:
     stride: int | None = None
     blend: str = 'hann'
     fast: bool | str = False
-    labels_only: bool = False
 
-    def transforms(self) -> list[Transform]:
+    def transforms(self, labels_only: bool = False) -> list[Transform]:
         """What puts scales and windows around the network of a config, from the inside out.
 
         The CRF (:func:`mmdeeplab.inference.wrap.with_crf`) follows where a Runner evaluates; the
         predictor runs it on the pictures that it reads. The engine is chosen for a built network.
+
+        Args:
+            labels_only: Whether images that are not cut may do without their logits.
         """
         from mmdeeplab.inference.wrap import with_tta, with_windows
 
@@ -48,6 +49,6 @@ class InferenceOptions:
             window=self.window,
             stride=self.stride,
             blend=self.blend,
-            labels_only=self.labels_only,
+            labels_only=labels_only,
         )
         return [with_tta, windows] if self.tta else [windows]

@@ -94,9 +94,9 @@ class DeepLabPredictor:
             stride=stride,
             blend=blend,
             fast=fast,
-            labels_only=not (fast or self.keep_logits or crf),
         )
-        cfg, weights = make_config(model, checkpoint, options, use)
+        transforms = use.transforms(labels_only=not (fast or self.keep_logits or crf))
+        cfg, weights = make_config(model, checkpoint, options, transforms)
         in_config = (cfg.get('env_cfg') or {}).get('allow_tf32')
         set_tf32(in_config if allow_tf32 is None else allow_tf32)
         self.crf = crf_of(cfg) if crf else None
