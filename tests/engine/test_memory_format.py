@@ -1,5 +1,6 @@
 """Channels last and recomputation change memory, not training."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -105,3 +106,20 @@ def test_recomputation_keeps_less(build: Callable[..., nn.Module]) -> None:
 def test_a_part_that_is_not_there_is_named(build: Callable[..., nn.Module]) -> None:
     with pytest.raises(UserError, match=r"recompute: the model has no part 'bakbone'.*backbone"):
         apply_memory_options(build(NAME, **SMALL), Config(dict(recompute=['bakbone'])))
+
+
+def test_a_copy_computes_with_its_own_weights() -> None:
+    """As hooks of averaged weights copy a network that is recomputed."""
+    model = nn.Sequential(nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU()))
+    keys, part = list(model.state_dict()), type(model[0])
+    checkpoint_activations(model, ['0', '0'])
+    assert list(model.state_dict()) == keys
+    assert isinstance(model[0], part)
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        twin[0][0].weight.zero_()
+        twin[0][0].bias.zero_()
+    x = torch.randn(1, 3, 4, 4)
+    assert not twin(x).any()
+    twin(x).sum().backward()
+    assert model[0][0].weight.grad is None
