@@ -36,34 +36,34 @@ def unify_ignore_index(cfg: 'Config') -> 'Config':
     data = [node for node in datasets(changed, *SPLITS) if is_voc_folder(node)]
     if not data:
         return changed
-    found = list(_settings((), changed._cfg_dict, (KEY, REDUCE, *FILLS)))
+    entries = list(_settings((), changed._cfg_dict, (KEY, REDUCE, *FILLS)))
     for key, usual in ((KEY, IGNORE_INDEX), (REDUCE, False)):
-        value = _one_value([entry for entry in found if entry[2] == key], usual)
+        value = _one_value([entry for entry in entries if entry[2] == key], usual)
         for node in data if value is not None else []:
             node.setdefault(key, value)
     void = {node[KEY] for node in data if KEY in node}
-    for _, settings, key in found:
+    for _, settings, key in entries:
         elsewhere = not any(settings is node for node in data)
         if key != REDUCE and elsewhere and settings[key] in void:
             settings[key] = IGNORE_INDEX
     return changed
 
 
-def _one_value(found: Found, usual: object) -> Any:
+def _one_value(entries: Found, usual: object) -> Any:
     """What data sets that do not name a value take; None where nothing is to be told.
 
     Raises:
         UserError: Another value than that of the data sets is named elsewhere.
     """
-    own = {path: node[key] for path, node, key in found if is_voc_folder(node)}
-    others = {path: node[key] for path, node, key in found if not is_voc_folder(node)}
+    of_data = {path: node[key] for path, node, key in entries if is_voc_folder(node)}
+    others = {path: node[key] for path, node, key in entries if not is_voc_folder(node)}
     others = {path: value for path, value in others.items() if value not in (usual, None)}
-    named = list(dict.fromkeys([*own.values(), *others.values()]))
+    named = list(dict.fromkeys([*of_data.values(), *others.values()]))
     if others and len(named) > 1:
-        listed = ', '.join(f'{path}={value}' for path, value in {**own, **others}.items())
+        listed = ', '.join(f'{path}={value}' for path, value in {**of_data, **others}.items())
         raise UserError(
             f'{listed}: these disagree on what is void. Name it once, as '
-            f'train_dataloader.dataset.{found[0][2]}: the other data sets, the losses and the '
+            f'train_dataloader.dataset.{entries[0][2]}: the other data sets, the losses and the '
             'metrics follow'
         )
     return named[0] if len(named) == 1 else None

@@ -15,15 +15,15 @@ def find_protocols(cfg: Config, name: str | None) -> list[str]:
     Raises:
         UserError: The config has no protocol of this name.
     """
-    known = list(cfg.get('protocols') or {})
+    names = list(cfg.get('protocols') or {})
     if name is None:
         return [configured_protocol(cfg)]
-    if name != 'all' and name not in known:
-        choices = ', '.join([*known, 'all'] if known else ['none; add `protocols` to the config'])
+    if name != 'all' and name not in names:
+        choices = ', '.join([*names, 'all'] if names else ['none; add `protocols` to the config'])
         raise UserError(f'--protocol must be one of {choices}, got {name!r}')
-    if not known:
+    if not names:
         raise UserError('--protocol all: this config has no `protocols`')
-    return known if name == 'all' else [name]
+    return names if name == 'all' else [name]
 
 
 def configured_protocol(cfg: Config) -> str:

@@ -82,28 +82,28 @@ def find_class(name: object, path: Sequence[str], scope: object = None) -> Calla
         if callable(name):  # a Python config may give the class itself
             return name
         raise UserError(f'{".".join(path)}.type must be the name of a class, got {name!r}')
-    known = names(roots(path))
-    if f'{scope}.{name}' in known:
-        return known[f'{scope}.{name}']
-    if name not in known:
+    classes = names(roots(path))
+    if f'{scope}.{name}' in classes:
+        return classes[f'{scope}.{name}']
+    if name not in classes:
         where = '.'.join([*path, 'type'])
-        raise UserError(f'{where}: there is no class {name}{did_you_mean(name, known)}')
-    return known[name]
+        raise UserError(f'{where}: there is no class {name}{did_you_mean(name, classes)}')
+    return classes[name]
 
 
 @cache
 def names(among: tuple[Registry, ...]) -> dict[str, Callable]:
     """Every name that a config can use -> its class: bare, and with its scope in front."""
-    found: dict[str, Callable] = {}
+    classes: dict[str, Callable] = {}
     for root in among:
         for node in (root, *root.children.values()):
             node.import_from_location()
             for name, cls in node.module_dict.items():
-                found[f'{node.scope}.{name}'] = cls
+                classes[f'{node.scope}.{name}'] = cls
         for scope in (root.scope, DEFAULT_SCOPE):
             node = root if scope == root.scope else root.children.get(scope)
-            found |= node.module_dict if node else {}
-    return found
+            classes |= node.module_dict if node else {}
+    return classes
 
 
 @cache
@@ -130,11 +130,11 @@ def parameter(cls: Callable, name: str) -> inspect.Parameter | None:
     """The argument ``name`` of ``cls`` or of the base that it hands its keywords to, if any."""
     for function in _constructors(cls):
         try:
-            found = inspect.signature(function).parameters.get(name)
+            argument = inspect.signature(function).parameters.get(name)
         except (TypeError, ValueError):
             return None
-        if found is not None:
-            return found
+        if argument is not None:
+            return argument
     return None
 
 

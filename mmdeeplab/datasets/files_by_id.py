@@ -51,18 +51,18 @@ class FilesById:
     def names(self, name: str) -> tuple[str, ...]:
         """Names of the files of an id, from the folder: one, or none, or too many."""
         parent, slash, last = name.rpartition('/')
-        here = self._names_in(parent)
+        listing = self._names_in(parent)
         wanted = [file_name(last, suffix) for suffix in self.suffixes]
-        found = [file for file in wanted if file in here]
-        if not found and not last.isascii():
+        files = [file for file in wanted if file in listing]
+        if not files and not last.isascii():
             composed = self._composed_in(parent)
-            found = [f for w in wanted for f in composed.get(unicodedata.normalize('NFC', w), ())]
-        return tuple(f'{parent}{slash}{file}' for file in dict.fromkeys(found))
+            files = [f for w in wanted for f in composed.get(unicodedata.normalize('NFC', w), ())]
+        return tuple(f'{parent}{slash}{file}' for file in dict.fromkeys(files))
 
     def path(self, name: str) -> Path:
         """The file of an id, or the path where it should be."""
-        found = self.names(name)
-        return self.folder / (found[0] if found else file_name(name, self.suffixes[0]))
+        names = self.names(name)
+        return self.folder / (names[0] if names else file_name(name, self.suffixes[0]))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self.names(name))

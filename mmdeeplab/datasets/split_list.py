@@ -34,11 +34,11 @@ def read_split(path: Path, images: Container[str] = ()) -> list[str]:
     Raises:
         UserError: No such list, an empty one, or a line that is not the id of a file in its folder.
     """
-    found = parse_split(path, images)
-    for fault, words in found.faults:
+    listed = parse_split(path, images)
+    for fault, words in listed.faults:
         if fault not in TOLERATED:
             raise bad_data(fault, words)
-    return found.ids
+    return listed.ids
 
 
 def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
@@ -53,8 +53,8 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
         images: Ids that have an image.
     """
     if not os.path.lexists(path):
-        here = sorted(p.stem for p in path.parent.glob('*.txt'))
-        lists = f'; there are: {", ".join(here)}' if here else ''
+        names = sorted(p.stem for p in path.parent.glob('*.txt'))
+        lists = f'; there are: {", ".join(names)}' if names else ''
         return SplitList(faults=[('missing-list', f'no list of images at {path}{lists}')])
     try:
         data = read_bytes(path, 'list', MAX_TEXT_BYTES)
@@ -64,7 +64,7 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
         text = data.decode('utf-8-sig')
     except UnicodeDecodeError as error:
         return SplitList(faults=[('list-encoding', f'{path} is not UTF-8 text: {error.reason}')])
-    found = SplitList(faults=list(_faults_of_the_text(path, data)))
+    listed = SplitList(faults=list(_faults_of_the_text(path, data)))
     blank = []
     lines = LINE_END.split(text)
     lines = lines[: -1 if not lines[-1] else None]  # what stands behind the last line's end
@@ -74,14 +74,14 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
             blank.append(number)
         elif fault := _fault_of(name, images):
             words = f'{path}, line {number}: {name!r} is not an id such as {EXAMPLE}'
-            found.faults.append((fault, words))
+            listed.faults.append((fault, words))
         else:
-            found.ids.append(name)
+            listed.ids.append(name)
     if blank and len(blank) < len(lines):
-        found.faults.append(('blank-line', f'{path}: nothing on line {_some(blank)}'))
+        listed.faults.append(('blank-line', f'{path}: nothing on line {_some(blank)}'))
     if len(blank) == len(lines):
-        found.faults.append(('empty-list', f'{path} names no image'))
-    return found
+        listed.faults.append(('empty-list', f'{path} names no image'))
+    return listed
 
 
 def why_missing(files: FilesById, name: str, what: str) -> tuple[str, str]:

@@ -192,7 +192,7 @@ class VOCFolderDataset(BaseSegDataset):
         if doubled := next((name for name in ids if len(names[name]) > 1), None):
             words = several_files(doubled, names[doubled], what)
             raise bad_data('several-files', f'{files.folder}: {words}')
-        found = [names[name][0] for name in ids]
+        files_of_ids = [names[name][0] for name in ids]
         if not self.follow_links:
-            refuse_links_out(files.folder, found, Path(self.data_root))
-        return [files.folder / name for name in found]
+            refuse_links_out(files.folder, files_of_ids, Path(self.data_root))
+        return [files.folder / name for name in files_of_ids]

@@ -185,24 +185,24 @@ class ParityCheck:
 
 def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
     """Sentences about what an artefact differs by, beyond the tolerance."""
-    found = []
+    sentences = []
     if report.before is not None and report.after is not None:
         drop = report.before - report.after
         if not drop <= tolerance.drop:
-            found.append(f'mIoU falls by {drop:.2f}, more than {tolerance.drop:g} (--max-drop)')
+            sentences.append(f'mIoU falls by {drop:.2f}, more than {tolerance.drop:g} (--max-drop)')
     if not report.agreement >= tolerance.agreement:
-        found.append(
+        sentences.append(
             f'{report.agreement:.3%} of the labels agree, fewer than {tolerance.agreement:g} '
             '(--min-agreement)'
         )
     if report.difference is not None and tolerance.difference is not None:
         part = report.difference / max(report.largest, 1e-30)
         if not part <= tolerance.difference:
-            found.append(
+            sentences.append(
                 f'scores differ by up to {part:.2g} of the largest, more than '
                 f'{tolerance.difference:g} (--max-difference)'
             )
-    return found
+    return sentences
 
 
 def describe(report: ParityReport, runtime: str) -> str:

@@ -80,10 +80,10 @@ def pictures(data: Path) -> list[Path]:
     """A file, or the pictures of a folder."""
     if data.is_file():
         return [data]
-    found = [data / name for name in list_files(data).names] if data.is_dir() else []
-    if not found:
+    files = [data / name for name in list_files(data).names] if data.is_dir() else []
+    if not files:
         raise UserError(f'no pictures at {data}: name a folder as VOC, one of pictures, or a file')
-    return found
+    return files
 
 
 def spread(rows: list, count: int) -> list:

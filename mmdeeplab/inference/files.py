@@ -157,9 +157,9 @@ def grouped(
 
 def readable(inputs: list[Input], count: int) -> list[np.ndarray]:
     """A few of the pictures, evenly over all."""
-    found: list[np.ndarray] = []
+    pictures: list[np.ndarray] = []
     images = [one.path for one in inputs if not one.is_video]
     for path in images[:: max(len(images) // count, 1)][:count]:
         with suppress(UserError):  # named when it is its turn
-            found.append(read_picture(path))
-    return found
+            pictures.append(read_picture(path))
+    return pictures

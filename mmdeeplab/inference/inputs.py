@@ -48,14 +48,14 @@ def find_inputs(inputs: list[str]) -> tuple[list[Input], Counter[str]]:
         UserError: An input that names nothing, or two whose results would be one file.
     """
     passed: Counter[str] = Counter()
-    found: dict[str, Input] = {}
+    by_path: dict[str, Input] = {}
     for item in inputs:
-        here = list(_of_item(item, passed))
-        if not here:
+        of_item = list(_of_item(item, passed))
+        if not of_item:
             raise UserError(f'no image or video at {item}{passed_over(passed)}')
-        for one in here:
-            found.setdefault(os.path.abspath(one.path), one)  # noqa: PTH100  (links stay)
-    return _named_apart(found), passed
+        for one in of_item:
+            by_path.setdefault(os.path.abspath(one.path), one)  # noqa: PTH100  (links stay)
+    return _named_apart(by_path), passed
 
 
 def passed_over(passed: Counter[str]) -> str:

@@ -91,10 +91,10 @@ class Outputs:
         now = [str(source.absolute()), stamp(source)]
         if all([one['source'], one['stamp']] == now for one in made):
             return True
-        known = source_of(source)
-        if not known.sha256 or any(one['sha256'] != known.sha256 for one in made):
+        current = source_of(source)
+        if not current.sha256 or any(one['sha256'] != current.sha256 for one in made):
             return False
-        self.keep(files, known)  # moved, copied or touched: the same picture
+        self.keep(files, current)  # moved, copied or touched: the same picture
         return True
 
     def remove_stale(self, files: Sequence[Path], source: Source) -> list[Path]:
@@ -164,14 +164,14 @@ def _read(record: Path) -> dict:
 
 def _read_lines(path: Path) -> dict[str, dict]:
     """The last whole line of each file; lines that were cut are left out."""
-    found: dict[str, dict] = {}
+    made: dict[str, dict] = {}
     if not is_regular(path):
-        return found
+        return made
     with path.open(errors='replace') as lines:
         for line in progress(lines, f'reading {path}', unit='lines'):
             try:
                 one = json.loads(line)
-                found[one['file']] = {key: one[key] for key in _KEYS}
+                made[one['file']] = {key: one[key] for key in _KEYS}
             except (ValueError, KeyError, TypeError):
                 continue
-    return found
+    return made

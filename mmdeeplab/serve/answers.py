@@ -16,8 +16,8 @@ def as_json(result: Segmentation, seconds: float) -> dict:
     that its EXIF tag asks for.
     """
     height, width = result.labels.shape
-    known = describe(result.classes, result.palette)
-    ids = {row['name']: row for row in known}
+    classes = describe(result.classes, result.palette)
+    ids = {row['name']: row for row in classes}
     return dict(
         width=width,
         height=height,

@@ -70,13 +70,13 @@ def find_checkpoint(name: str) -> Path:
             return cached
         if name in [row.name for row in load()]:
             raise UserError(f'{name} is not here yet: {tool("weights")} get {name}')
-    found = newest_checkpoint(path) if path.is_dir() else path
-    if found is None or not is_regular(found, 'checkpoint'):
+    file = newest_checkpoint(path) if path.is_dir() else path
+    if file is None or not is_regular(file, 'checkpoint'):
         raise UserError(
             f'no checkpoint at {name}; training writes work_dirs/NAME/iter_N.safetensors, '
             f'{tool("convert_weights")} imports published ones'
         )
-    return found
+    return file
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -74,11 +74,11 @@ class Table(NamedTuple):
 
     def sort_out(self, names: Iterable[str]) -> dict[str, list[str]]:
         """The ignored ones of ``names``, by what they are."""
-        found: dict[str, list[str]] = {}
+        ignored: dict[str, list[str]] = {}
         for name in names:
             if what := next((w for w, p in self.ignored.items() if p.search(name)), None):
-                found.setdefault(what, []).append(name)
-        return found
+                ignored.setdefault(what, []).append(name)
+        return ignored
 
 
 def convert(

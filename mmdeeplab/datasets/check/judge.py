@@ -40,14 +40,16 @@ def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
 
 def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
     """Ids that more than one file belongs to: which one is meant, nobody knows."""
-    found = {}
+    problems = {}
     for files, what in ((source.image_files, 'image'), (source.mask_files, 'mask')):
         for name in ids:
             if len(names := files.names(name)) > 1:
                 words = several_files(name, names, what)
                 path = str(files.folder / names[0])
-                found[name] = Problem('several-files', source.role, id=name, path=path, words=words)
-    return found
+                problems[name] = Problem(
+                    'several-files', source.role, id=name, path=path, words=words
+                )
+    return problems
 
 
 def judge_sample(
@@ -125,8 +127,8 @@ def judge_split(source: Source, samples: dict[str, CheckedSample]) -> Iterator[P
 def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:
     """Ids by grey value where the values of all masks are too large, but no more than classes."""
     values = sorted({int(text) for mask in masks for text in mask})
-    found = [value for value in values if value != IGNORE_INDEX]
-    if not found or max(found) < classes or not has_holes(found) or len(found) > classes:
+    labels = [value for value in values if value != IGNORE_INDEX]
+    if not labels or max(labels) < classes or not has_holes(labels) or len(labels) > classes:
         return {}
     ids = ids_by_rank(values)
     return ids if max(i for i in ids.values() if i != IGNORE_INDEX) < classes else {}
@@ -142,8 +144,8 @@ def advise_on_colours(
     source: Source, sample: CheckedSample, colours: 'dict[Colour, int] | None'
 ) -> str:
     """The mapping that ``--fix`` would write, or what it lacks."""
-    known = voc_colours(source.classes) if colours is None else colours
-    ids, strange = mapping(sample.colours, known, len(source.classes))
+    given_ids = voc_colours(source.classes) if colours is None else colours
+    ids, strange = mapping(sample.colours, given_ids, len(source.classes))
     if strange or not ids:
         named = ', '.join(map(str, strange[:3])) or 'the colours'
         return f'name the ids of {named} in --colours FILE, then --fix OUT'

@@ -95,12 +95,12 @@ def examine(
         raise UserError(
             f'no kind of problem is called {strange[0]!r}; there are {", ".join(FAULTS)}'
         )
-    found, unknown = sources(cfg, splits)
+    to_check, unknown = sources(cfg, splits)
     report = Report(allowed=tuple(allow))
     for role, name in unknown:
         words = f'data sets of type {name} are not checked'
         report.problems.append(Problem('unknown-dataset', role, id='', path='', words=words))
-    for source in found:
+    for source in to_check:
         if not source.follow_links:
             refuse_links_out(source.list.parent, [source.list.name], source.root)
         listed = parse_split(source.list, source.image_files)
@@ -128,7 +128,7 @@ def examine(
 
 def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
     """Ids whose image or mask is a link out of its folder: their files are not opened."""
-    found = {}
+    problems = {}
     sides = ((source.images, source.image), (source.masks, source.mask))
     for folder, file in sides:
         shown = progress(ids, f'looking for links of {source.split}', len(ids), 'images')
@@ -136,10 +136,10 @@ def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
         for link, target in links_out(folder, names, source.root).items():
             words = f'a link to {target}'
             path = str(folder / link)
-            found[names[link]] = Problem(
+            problems[names[link]] = Problem(
                 'outside', source.role, id=names[link], path=path, words=words, fix=WAY_OUT
             )
-    return found
+    return problems
 
 
 def _count(report: Report, splits: tuple[str, ...]) -> None:

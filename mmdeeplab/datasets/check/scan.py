@@ -42,29 +42,29 @@ def scan(
         UserError: A process died, most likely for want of memory.
     """
     cache = SampleCache(source.key)
-    found: dict[str, CheckedSample] = {}
+    samples: dict[str, CheckedSample] = {}
     fresh: dict[str, list[list[int]]] = {}
     names = list(dict.fromkeys(ids))
     told = f'comparing {source.split} with before'
     for name in names if quiet else progress(names, told, len(names), 'images'):
         beat()
         stamps = [stamp(source.image(name)), stamp(source.mask(name))]
-        known = cache.get(name, stamps)
-        if known is None:
+        cached = cache.get(name, stamps)
+        if cached is None:
             fresh[name] = stamps
         else:
-            found[name] = known
+            samples[name] = cached
     pairs = [(source.image(name), source.mask(name)) for name in fresh]
     checked = _looks(pairs, usable_cores() if workers is None else workers)
     title = f'checking {source.role or source.split}'
     bar = checked if quiet else progress(checked, title, len(pairs), 'images')
     for (name, stamps), sample in zip(fresh.items(), bar, strict=True):
-        found[name] = sample
+        samples[name] = sample
         cache.put(name, stamps, sample)
         beat()
     if fresh:
         cache.save()
-    return found
+    return samples
 
 
 def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[CheckedSample]:

@@ -68,10 +68,10 @@ def find_layout(root: Path, val_share: float = 0.2) -> Layout:
         how = f'{train.name}/ and {val.name}/ with images and masks'
         return Layout(root, how, pair(*inside(train)), pair(*inside(val)))
     if list_files(root).names:
-        found = pair(root, root)
-        return Layout(root, 'images and masks in one folder', *divide(found, val_share))
-    here = ', '.join(sorted(path.name for path in root.iterdir())[:8]) or 'nothing'
-    raise UserError(f'{root} holds {here}; known are: {SUPPORTED}')
+        pairs = pair(root, root)
+        return Layout(root, 'images and masks in one folder', *divide(pairs, val_share))
+    contents = ', '.join(sorted(path.name for path in root.iterdir())[:8]) or 'nothing'
+    raise UserError(f'{root} holds {contents}; known are: {SUPPORTED}')
 
 
 def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layout:
@@ -79,10 +79,10 @@ def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layo
     how = f'{images.name}/ and {masks.name}/'
     lists = [root / 'ImageSets' / 'Segmentation' / f'{split}.txt' for split in ('train', 'val')]
     if all(is_regular(path, 'list') for path in lists):
-        found = pair(images, masks)
-        known = FilesById(images, found.image_suffixes)
+        pairs = pair(images, masks)
+        by_id = FilesById(images, pairs.image_suffixes)
         train, val = (
-            replace(found, ids=tuple(read_split(path, known)), notes=()) for path in lists
+            replace(pairs, ids=tuple(read_split(path, by_id)), notes=()) for path in lists
         )
         return Layout(root, f"{how} with VOC's lists", train, val, listed=True)
     inner = [child(folder, names) for names in (TRAIN, VAL) for folder in (images, masks)]
@@ -95,12 +95,12 @@ def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layo
 
 def child(folder: Path, names: tuple[str, ...]) -> Path | None:
     """The first subfolder with one of the names, upper and lower case alike."""
-    here = {
+    folders = {
         path.name.lower(): path
         for path in folder.iterdir()
         if path.is_dir() and not is_system_folder(path.name)
     }
-    return next((here[name.lower()] for name in names if name.lower() in here), None)
+    return next((folders[name.lower()] for name in names if name.lower() in folders), None)
 
 
 def inside(folder: Path) -> tuple[Path, Path]:

@@ -82,16 +82,16 @@ def ids_of(checked: list[CheckedSource], named: bool) -> set[int]:
             f'the masks in {masks} hold 0 and {IGNORE_INDEX} only, and {IGNORE_INDEX} means "not '
             f'labelled": --mend writes copies with 1 for {IGNORE_INDEX}'
         )
-    found = ids - {IGNORE_INDEX}
-    if len(found) < 2:
+    labels = ids - {IGNORE_INDEX}
+    if len(labels) < 2:
         raise UserError(
-            f'the masks in {masks} hold the id {min(found, default=IGNORE_INDEX)} only; '
+            f'the masks in {masks} hold the id {min(labels, default=IGNORE_INDEX)} only; '
             'there must be two classes to tell apart'
         )
-    levels = None if named and max(found) < IGNORE_INDEX else guess_levels(checked)
+    levels = None if named and max(labels) < IGNORE_INDEX else guess_levels(checked)
     if levels and not levels.as_they_are:
         raise UserError(_why_no_ids(masks, ids, levels))
-    return found
+    return labels
 
 
 def is_named(root: Path, given: str, checked: list[CheckedSource]) -> bool:

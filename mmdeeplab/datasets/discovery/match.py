@@ -24,7 +24,7 @@ class Match:
 
 def match_names(images: Iterable[str], masks: Iterable[str], same: bool) -> Match:
     """Pair the files of two folders, or of one (``same``); each file is in one pair at most."""
-    found = Match()
+    match = Match()
     used: tuple[set[str], set[str]] = (set(), set())
     forms: tuple[Callable[[str], str], ...] = (str, composed)  # first as they are written
     for form in forms:
@@ -39,19 +39,19 @@ def match_names(images: Iterable[str], masks: Iterable[str], same: bool) -> Matc
             of_masks = {form(name): file for name, file in sides[1][mask_suffix].items()}
             for name, image in sides[0][image_suffix].items():
                 mask = of_masks.get(form(name))
-                if mask is None or name in found.pairs or image in used[0] or mask in used[1]:
+                if mask is None or name in match.pairs or image in used[0] or mask in used[1]:
                     continue
                 if same and (image in used[1] or mask in used[0]):
                     continue
-                found.pairs[name] = (image, mask)
+                match.pairs[name] = (image, mask)
                 used[0].add(image)
                 used[1].add(mask)
                 for suffixes, suffix in zip(
-                    found.suffixes, (image_suffix, mask_suffix), strict=True
+                    match.suffixes, (image_suffix, mask_suffix), strict=True
                 ):
                     if suffix not in suffixes:
                         suffixes.append(suffix)
-    return found
+    return match
 
 
 def _ranked(
@@ -71,14 +71,14 @@ def _ranked(
         for mask_suffix, of_masks in ids[1].items()
         if not (same and image_suffix == mask_suffix)
     }
-    found = [suffixes for suffixes, count in counts.items() if count]
-    return sorted(found, key=lambda s: (-counts[s], not s[1].lower().endswith('.png')))
+    occurring = [suffixes for suffixes, count in counts.items() if count]
+    return sorted(occurring, key=lambda s: (-counts[s], not s[1].lower().endswith('.png')))
 
 
 def by_suffix(names: Iterable[str], affixes: Iterable[str]) -> dict[str, dict[str, str]]:
     """Files by their id, for each affix and suffix that occurs; plain affixes first."""
     parts = [(name, PurePosixPath(name).stem, PurePosixPath(name).suffix) for name in sorted(names)]
-    found: dict[str, dict[str, str]] = {}
+    files: dict[str, dict[str, str]] = {}
     for affix in affixes:
         before, star, behind = affix.rpartition('*')
         for name, stem, suffix in parts:
@@ -87,8 +87,8 @@ def by_suffix(names: Iterable[str], affixes: Iterable[str]) -> dict[str, dict[st
                 continue
             folder, slash, _ = name.rpartition('/')
             pattern = f'{before}{star}{behind}{suffix}'
-            found.setdefault(pattern, {})[f'{folder}{slash}{last}'] = name
-    return found
+            files.setdefault(pattern, {})[f'{folder}{slash}{last}'] = name
+    return files
 
 
 def composed(name: str) -> str:

@@ -45,10 +45,10 @@ def mend(
     names = VOC_CLASSES if count == len(VOC_CLASSES) else tuple(map(str, range(count)))
     parts: list[Pairs] = []
     for one, pairs in zip(checked, (layout.train, layout.val), strict=True):
-        known = CheckedSource(replace(one.source, classes=names), one.ids, one.samples)
+        renamed_source = CheckedSource(replace(one.source, classes=names), one.ids, one.samples)
         folder = out / one.source.role
         _, failed = write_masks(
-            Report(checked=[known]),
+            Report(checked=[renamed_source]),
             folder,
             colours,
             {} if levels else renamed,

@@ -109,11 +109,11 @@ def require(voc: Path, counts: SplitCounts, splits: tuple[str, ...]) -> None:
 
 def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> set[str]:
     """Give VOC's masks of ``ids`` to ``SegmentationClassAug``; return which it has otherwise."""
-    here = stems(voc / AUG_MASKS, '.png')
+    present = stems(voc / AUG_MASKS, '.png')
     other = set()
     for i in sorted(ids):
         source, target = voc / MASKS / f'{i}.png', voc / AUG_MASKS / f'{i}.png'
-        if i not in here:
+        if i not in present:
             with placing(target) as partial:
                 shutil.copyfile(source, partial)
         elif source.read_bytes() != target.read_bytes():
@@ -133,7 +133,7 @@ def convert_masks(
     Raises:
         UserError: A mask does not fit its image.
     """
-    here = stems(voc / AUG_MASKS, '.png')
+    present = stems(voc / AUG_MASKS, '.png')
     ids, other = set(), set()
     for i, body in masks(archive):
         if i in without:
@@ -141,7 +141,7 @@ def convert_masks(
         ids.add(i)
         mask = labels(body, f'{i}.mat of {archive}')
         target = voc / AUG_MASKS / f'{i}.png'
-        if i not in here:
+        if i not in present:
             check_size(mask, voc / IMAGES / f'{i}.jpg')
             with placing(target) as partial:
                 save(mask, partial)

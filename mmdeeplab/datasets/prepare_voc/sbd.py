@@ -29,7 +29,7 @@ def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
     Raises:
         UserError: The archive is broken, or its masks are not those that its lists name.
     """
-    found: set[str] = set()
+    ids: set[str] = set()
     listed: set[str] = set()
     for name, size, file in members(archive):
         mask = name.parent == MASKS and name.suffix == '.mat'
@@ -39,14 +39,14 @@ def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
             raise UserError(f'{archive}: {name} has {size:,} bytes, which no mask or list has')
         body = file.read()
         if mask:
-            found.add(name.stem)
+            ids.add(name.stem)
             yield name.stem, body
         else:
             listed |= set(body.decode('ascii', 'replace').split())
-    if found != listed:
-        some = ', '.join(sorted(found ^ listed)[:5])
+    if ids != listed:
+        some = ', '.join(sorted(ids ^ listed)[:5])
         raise UserError(
-            f'{archive} has {len(found):,} masks in {MASKS}, but its lists name {len(listed):,} '
+            f'{archive} has {len(ids):,} masks in {MASKS}, but its lists name {len(listed):,} '
             f'images: {some or "none"}'
         )
 

@@ -106,12 +106,12 @@ def reader(
 ) -> Layer:
     """The one convolution that reads ``source``, by an operator of ``through``, or by none such."""
     marks = POOLING | MERGING
-    found = [
+    readers = [
         layer
         for layer in layers
         if layer.source == source.number
         and (layer.through & through if through else not layer.through & marks)
     ]
-    if len(found) != 1:
-        raise UnreadableError(f'has {len(found)} convolutions in the place of {scope}')
-    return found[0]
+    if len(readers) != 1:
+        raise UnreadableError(f'has {len(readers)} convolutions in the place of {scope}')
+    return readers[0]

@@ -90,7 +90,7 @@ def _download(
     if first and row.sha256 and not first.startswith(row.sha256):
         first = None  # the model zoo knows better now
     try:
-        found = fetch(
+        digest = fetch(
             row.url,
             path,
             sha256=first or row.sha256,
@@ -106,13 +106,13 @@ def _download(
             ) from error
         raise
     if not first and len(row.sha256 or '') < LONGEST_DIGEST:
-        cache.see(row, found)
+        cache.see(row, digest)
         print(
-            f'{row.url}: sha256 {found}; no full checksum is published, so this one is trusted '
+            f'{row.url}: sha256 {digest}; no full checksum is published, so this one is trusted '
             'now and compared from now on',
             file=sys.stderr,
         )
-    return found
+    return digest
 
 
 def _own(row: Checkpoint, source: Path, target: Path) -> Path:
@@ -138,10 +138,10 @@ def _unpack(row: Checkpoint, download: Path, folder: Path, quiet: bool) -> Path:
         return download
     extract(download, folder, LIMITS, quiet=quiet)
     files = sorted(path for path in folder.rglob('*') if path.is_file())
-    found = [path for path in files if path.relative_to(folder).match(row.member)]
-    if len(found) != 1:
+    members = [path for path in files if path.relative_to(folder).match(row.member)]
+    if len(members) != 1:
         names = ', '.join(path.relative_to(folder).as_posix() for path in files[:8])
         raise UserError(
-            f'{download}: {len(found)} files match {row.member!r}, not 1; it holds {names}'
+            f'{download}: {len(members)} files match {row.member!r}, not 1; it holds {names}'
         )
-    return found[0]
+    return members[0]

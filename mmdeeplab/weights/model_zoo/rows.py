@@ -143,11 +143,11 @@ def _row(entry: dict[str, Any]) -> Checkpoint:
         entry['url'] = entry.pop('base_url') + entry.pop('file')
     entry.pop('base_url', None)
     name = entry.get('name', 'a row without a name')
-    known = {field.name: field for field in dataclasses.fields(Checkpoint)}
+    keys = {field.name: field for field in dataclasses.fields(Checkpoint)}
     for key in entry:
-        if key not in known:
-            raise UserError(f'{name}: unknown key {key!r}{did_you_mean(key, known)}')
-    needed = [k for k, field in known.items() if field.default is dataclasses.MISSING]
+        if key not in keys:
+            raise UserError(f'{name}: unknown key {key!r}{did_you_mean(key, keys)}')
+    needed = [k for k, field in keys.items() if field.default is dataclasses.MISSING]
     if missing := [key for key in needed if key not in entry]:
         raise UserError(f'{name} says nothing of {", ".join(missing)}')
     results = tuple(Result(**result) for result in entry.pop('results', ()))

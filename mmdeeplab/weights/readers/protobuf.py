@@ -60,10 +60,10 @@ class Message(NamedTuple):
 
     def messages(self, number: int) -> list['Message']:
         """The messages, strings or packed lists in a field, in order."""
-        found = [value for n, value in self.fields() if n == number]
-        if not all(isinstance(value, Message) for value in found):
+        values = [value for n, value in self.fields() if n == number]
+        if not all(isinstance(value, Message) for value in values):
             raise DamagedError(f'field {number} is a number')
-        return found  # type: ignore[return-value]
+        return values  # type: ignore[return-value]
 
     def message(self, number: int) -> 'Message':
         """The message in a field, an empty one if there is none."""
@@ -75,10 +75,10 @@ class Message(NamedTuple):
 
     def number(self, number: int) -> int:
         """The whole number in a field, zero if there is none."""
-        found = [value for n, value in self.fields() if n == number]
-        if not all(isinstance(value, int) for value in found):
+        values = [value for n, value in self.fields() if n == number]
+        if not all(isinstance(value, int) for value in values):
             raise DamagedError(f'field {number} is no whole number')
-        return found[-1] if found else 0  # type: ignore[return-value]
+        return values[-1] if values else 0  # type: ignore[return-value]
 
     def integers(self, number: int) -> list[int]:
         """A repeated whole number, packed or one field each."""
@@ -97,8 +97,8 @@ class Message(NamedTuple):
 
     def values(self, number: int, dtype: str) -> Array:
         """Repeated floating-point numbers of a NumPy ``dtype``, packed or one field each."""
-        found = self.messages(number)
-        data = found[0].data if len(found) == 1 else b''.join(m.data for m in found)
+        messages = self.messages(number)
+        data = messages[0].data if len(messages) == 1 else b''.join(m.data for m in messages)
         return numbers(data, dtype)
 
 
