@@ -81,7 +81,7 @@ def listed(names: Sequence[str]) -> str:
     return ', '.join(names[:SHOWN]) + (f' and {len(names) - SHOWN} more' * (len(names) > SHOWN))
 
 
-def refuse_logits(samples: Any) -> None:
+def require_finite_predictions(samples: Any) -> None:
     """Refuse predictions whose largest logit is NaN or infinite anywhere.
 
     (Logarithms of probabilities may be -Inf for some classes.)
@@ -92,19 +92,25 @@ def refuse_logits(samples: Any) -> None:
     for sample in samples if isinstance(samples, (list, tuple)) else ():
         logits = getattr(sample, 'seg_logits', None)
         if logits is not None:
-            refuse(logits.data.amax(0), sample)
+            require_finite_logits(logits.data.amax(0), sample)
 
 
-def refuse(logits: Tensor, sample: Any) -> None:
-    """Refuse logits with NaN or Inf, as they leave the network: both spread when resized.
+def require_finite_logits(logits: Tensor, sample: Any) -> None:
+    """Refuse logits with NaN or Inf.
+
+    Args:
+        logits: As they leave the network (both spread when resized), the largest of each pixel, or
+            what was summed up from them.
+        sample: Whose; its ``img_path`` is named.
 
     Raises:
         UserError: Naming the image of the sample.
     """
     if not all_finite([logits]):
-        name = getattr(sample, 'img_path', 'an image')
+        known = sample.get('img_path') if hasattr(sample, 'get') else None
         raise UserError(
-            f'the logits of {name} are not finite: the weights, or this image, are unusable'
+            f'the logits of {known or "an image"} are not finite: the weights, or this image, '
+            'are unusable'
         )
 
 

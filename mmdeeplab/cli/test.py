@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
 
     from mmdeeplab.engine.evaluation_config import EvaluationOptions
     from mmdeeplab.engine.runner import DeepLabRunner
+    from mmdeeplab.evaluation.result import Evaluation, EvaluationResult
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,38 +105,39 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
     from mmengine import dist
 
     from mmdeeplab.engine.runner import DeepLabRunner
-    from mmdeeplab.evaluation.evaluator import collect
+    from mmdeeplab.evaluation.evaluator import as_evaluation
 
     runner = DeepLabRunner.from_cfg(cfg)
-    scores = runner.test()
-    result = collect(runner.test_evaluator, scores) | dict(protocol=protocol)
+    evaluation = as_evaluation(runner.test_evaluator, runner.test())
+    facts: dict = dict(protocol=protocol)
     if args.fast:
-        result |= what_ran(runner.model, args.fast)
+        facts |= what_ran(runner.model, args.fast)
     if dist.is_main_process():
-        tell(runner, result)
+        tell(runner, evaluation)
         if out:
-            write_report(runner, out, write_metrics(out, args, result))
-    return result
+            metrics = write_metrics(out, args, evaluation.as_dict() | facts)
+            write_report(runner, out, metrics, evaluation.result)
+    return evaluation.as_dict() | facts
 
 
-def tell(runner: DeepLabRunner, result: dict) -> None:
+def tell(runner: DeepLabRunner, evaluation: Evaluation) -> None:
     """Log the scores of other metrics than ours, and names that metrics share."""
     from mmdeeplab.evaluation.evaluator import collision, line
 
-    if 'scores' in result:
-        runner.logger.info(f'scores: {line(result["scores"])}')
-    if names := getattr(runner.test_evaluator, 'collisions', ()):
-        runner.logger.warning(f'test_evaluator: {collision(names)}')
+    if scores := evaluation.as_dict().get('scores'):
+        runner.logger.info(f'scores: {line(scores)}')
+    if evaluation.collisions:
+        runner.logger.warning(f'test_evaluator: {collision(evaluation.collisions)}')
 
 
-def write_report(runner: DeepLabRunner, out: Path, metrics: dict) -> None:
+def write_report(
+    runner: DeepLabRunner, out: Path, metrics: dict, result: EvaluationResult | None
+) -> None:
     """The page and its pictures beside ``OUT/metrics.json``, where a metric of ours counted."""
-    from mmdeeplab.evaluation.evaluator import seg_metric
-
-    if seg_metric(runner.test_evaluator):
+    if result is not None:
         from mmdeeplab.report.run import report
 
-        report(runner, out, metrics)
+        report(runner, out, metrics, result.predictions)
         runner.logger.info(f'report: {out}/report.html; numbers: {out}/metrics.json')
     else:
         runner.logger.info(
@@ -159,6 +159,7 @@ def what_ran(model: BaseModel, allowed: bool | str) -> dict:
 
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
     """``OUT/metrics.json``: the scores in percent and what they were measured with."""
+    from mmdeeplab.evaluation.result import to_json
     from mmdeeplab.fileio.checksum import digest
 
     report = result | dict(
@@ -170,9 +171,7 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
         cfg_options=args.cfg_options,
     )
     out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report, indent=2)
-    text = re.sub(r'\[\n[^][{}"]*\]', lambda row: ' '.join(row[0].split()), text)  # rows of numbers
-    (out / 'metrics.json').write_text(text + '\n')
+    (out / 'metrics.json').write_text(to_json(report) + '\n')
     return report
 
 

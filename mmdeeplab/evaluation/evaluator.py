@@ -1,7 +1,6 @@
 """Several metrics in one evaluation, of which no score is lost."""
 
 from collections.abc import Sequence
-from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -11,6 +10,7 @@ from mmengine.logging import MMLogger
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.metric import SegMetric
+from mmdeeplab.evaluation.result import Evaluation
 
 # Metrics of mmseg's for networks that do not give classes.
 OTHER_OUTPUTS = {'DepthMetric': 'depths'}
@@ -18,10 +18,6 @@ OTHER_OUTPUTS = {'DepthMetric': 'depths'}
 
 class Evaluator(MMEngineEvaluator):
     """MMEngine's, except that a name of two metrics, or a metric that fails, loses no score.
-
-    Attributes:
-        collisions: Names that several metrics of the last evaluation gave. The first one keeps the
-            name, the others get that of their class in front.
 
     Args:
         metrics: Metrics, or their configs.
@@ -32,7 +28,6 @@ class Evaluator(MMEngineEvaluator):
 
     def __init__(self, metrics: dict | BaseMetric | Sequence) -> None:
         super().__init__(metrics)
-        self.collisions: list[str] = []
         for metric in self.metrics:
             if (name := type(metric).__name__) in OTHER_OUTPUTS:
                 raise UserError(
@@ -40,8 +35,8 @@ class Evaluator(MMEngineEvaluator):
                     'mmdeeplab.SegMetric or IoUMetric'
                 )
 
-    def evaluate(self, size: int) -> dict[str, Any]:
-        """Every score of every metric.
+    def evaluate(self, size: int) -> Evaluation:
+        """Every score of every metric; with the result of the first of ours.
 
         Args:
             size: Images in the data set.
@@ -49,9 +44,9 @@ class Evaluator(MMEngineEvaluator):
         Raises:
             UserError: A metric failed; what the others gave is in the log.
         """
-        scores: dict[str, Any] = {}
+        scores = Evaluation()
+        scores.others = len(self.metrics) > 1
         failed: list[tuple[str, Exception]] = []
-        self.collisions = []
         for metric in self.metrics:
             name = type(metric).__name__
             try:
@@ -59,9 +54,11 @@ class Evaluator(MMEngineEvaluator):
             except Exception as error:
                 failed.append((name, error))
                 continue
+            if scores.result is None and isinstance(found, Evaluation):
+                scores.result = found.result
             for key, value in found.items():
                 if key in scores:
-                    self.collisions.append(key)
+                    scores.collisions += (key,)
                 while key in scores:
                     key = f'{name}/{key}'
                 scores[key] = value
@@ -93,36 +90,20 @@ def line(scores: dict[str, Any]) -> str:
     )
 
 
-def seg_metric(evaluator: MMEngineEvaluator) -> SegMetric | None:
-    """The first of our metrics."""
-    return next((m for m in evaluator.metrics if isinstance(m, SegMetric)), None)
-
-
-def collect(evaluator: MMEngineEvaluator, scores: dict[str, Any]) -> dict[str, Any]:
-    """What metrics.json holds of an evaluation.
+def as_evaluation(evaluator: MMEngineEvaluator, scores: dict[str, Any]) -> Evaluation:
+    """What an evaluator gave; another one than ours hands on numbers alone.
 
     Args:
         evaluator: After the evaluation.
         scores: What it gave.
-
-    Returns:
-        The result of our metric, where there is one; where there are others, ``scores``, numbers or
-        text by name.
     """
-    own = seg_metric(evaluator)
-    result = dict(own.result) if own else {}
-    if own is None or len(evaluator.metrics) > 1:
-        result['scores'] = {key: plain(value) for key, value in scores.items()}
-    return result
-
-
-def plain(value: Any) -> float | str | None:
-    """A score as JSON has it: not a number is None."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return str(value)
-    return number if isfinite(number) else None
+    if isinstance(scores, Evaluation):
+        return scores
+    evaluation = Evaluation(scores)
+    own = [metric.result for metric in evaluator.metrics if isinstance(metric, SegMetric)]
+    evaluation.result = own[0] if own else None
+    evaluation.others = len(evaluator.metrics) > 1
+    return evaluation
 
 
 def metric_configs(evaluator: Any) -> list[dict]:

@@ -13,10 +13,13 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.bootstrap import RESAMPLES, intervals
 from mmdeeplab.evaluation.boundary import RATIO, boundary_counts
 from mmdeeplab.evaluation.confusion import class_ids, confusion_matrix, matrix_of, pair_counts
+from mmdeeplab.evaluation.extremes import Extremes
 from mmdeeplab.evaluation.loss import cross_entropy_sum
-from mmdeeplab.evaluation.per_image import ImageCounts, ImageStore
+from mmdeeplab.evaluation.per_image import ImageStore, image_miou
+from mmdeeplab.evaluation.result import Evaluation, EvaluationResult
 from mmdeeplab.evaluation.scores import MEANS, mean, percent, plain, scores, table
 from mmdeeplab.evaluation.trimap import band_labels
+from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.registry import METRICS
 
 
@@ -25,19 +28,12 @@ class SegMetric(BaseMetric):
     """Every score of one int64 confusion matrix, summed over all ranks, with intervals.
 
     Only tensors of counts travel between ranks (no files, no pickles) and images are put in order
-    of their paths, so any number of ranks gives the same result to the last digit. After an
-    evaluation ``result`` holds what :func:`mmdeeplab.evaluation.scores.scores` returns, and:
+    of their paths, so any number of ranks gives the same result to the last digit.
+    :meth:`evaluate` gives an :class:`~mmdeeplab.evaluation.result.EvaluationResult`; the log gets
+    its four means, and the loss as ``val/loss``.
 
-    - ``intervals``: [low, high] of each mean, and in ``per_class`` ``interval``, that of the IoU;
-      see :func:`mmdeeplab.evaluation.bootstrap.intervals`;
-    - ``per_image``: :meth:`mmdeeplab.evaluation.per_image.ImageCounts.report`;
-    - ``num_images``;
-    - ``loss``: the mean cross entropy of all pixels that are not void, from the logits whose
-      largest is the prediction; left out where predictions come without logits;
-    - with ``trimap``: ``trimap``, the mIoU within each band around the borders, by its width;
-    - with ``boundary``: ``boundary_iou``, a dict of ``mean``, ``per_class`` and ``ratio``.
-
-    The log gets the four means, and the loss as ``val/loss``.
+    Attributes:
+        result: Of the latest evaluation, for programs whose evaluator hands on numbers alone.
 
     Args:
         ignore_index: Label that is not counted.
@@ -46,10 +42,12 @@ class SegMetric(BaseMetric):
             width of the boundary as a part of the diagonal, True is 0.02.
         loss: Measure the loss.
         resamples: Draws behind the intervals.
+        examples: Of how many best and as many worst images the result keeps the predictions.
         prefix: Prefix of the metrics' names in the log.
 
     Raises:
-        ValueError: A width below 1, or a part of the diagonal that is not between 0 and 1.
+        ValueError: A width below 1, a part of the diagonal that is not between 0 and 1, or a
+            negative number of examples.
     """
 
     default_prefix = ''
@@ -61,6 +59,7 @@ class SegMetric(BaseMetric):
         boundary: bool | float = False,
         loss: bool = True,
         resamples: int = RESAMPLES,
+        examples: int = 0,
         prefix: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
@@ -68,16 +67,20 @@ class SegMetric(BaseMetric):
             raise ValueError(f'trimap must be widths of at least 1 pixel, got {tuple(trimap)}')
         if not 0 <= boundary <= 1:
             raise ValueError(f'boundary must be True, False or between 0 and 1, got {boundary}')
+        if examples < 0:
+            raise ValueError(f'examples must be at least 0, got {examples}')
         self.ignore_index = ignore_index
         self.trimap = tuple(trimap)
         self.boundary = RATIO if boundary is True else float(boundary)
         self.loss = loss
         self.resamples = resamples
-        self.result: dict = {}
+        self.examples = examples
+        self.result: EvaluationResult | None = None
         self._reset()
 
     def _reset(self) -> None:
         self._images = ImageStore()
+        self._extremes = Extremes(self.examples)
         self._matrices: Tensor | int = 0  # of the whole image, then one a band
         self._boundary: Tensor | int = 0
 
@@ -97,17 +100,15 @@ class SegMetric(BaseMetric):
             if self.trimap:
                 labels += band_labels(label, self.trimap, self.ignore_index)
             counts, loss = self._counts(prediction, labels, sample, name)
-            if isnan(loss) and self._has_loss(sample):
-                raise UserError(
-                    f"the network's scores of {sample.get('img_path', 'an image')} are not numbers "
-                    '(NaN): its weights are broken, or the image is'
-                )
+            if isnan(loss) and self._has_loss(sample):  # at no cost: the loss has it all
+                require_finite_logits(torch.tensor(loss), sample)
             self._matrices = self._matrices + torch.stack(counts)
             if self.boundary:
                 self._boundary = self._boundary + boundary_counts(
                     prediction, label, classes, self.boundary, self.ignore_index
                 )
-            self._images.add(path, counts[0], loss)
+            score = image_miou(self._images.add(path, counts[0], loss))
+            self._extremes.add(path, score, prediction)
 
     def _counts(
         self, prediction: Tensor, labels: list[Tensor], sample: dict, name: str
@@ -144,8 +145,8 @@ class SegMetric(BaseMetric):
             logits = torch.cat([torch.zeros_like(logits), logits])
         return cross_entropy_sum(logits, label, self.ignore_index)
 
-    def evaluate(self, size: int) -> dict[str, float]:
-        """Sum the ranks' counts; return what the log gets.
+    def evaluate(self, size: int) -> Evaluation:
+        """Sum the ranks' counts; return what the log gets, and the whole in its ``result``.
 
         Args:
             size: Images in the data set.
@@ -153,10 +154,19 @@ class SegMetric(BaseMetric):
         Raises:
             UserError: Not every image was counted exactly once.
         """
+        self.result = result = self._measure(size)
+        if dist.is_main_process():
+            MMLogger.get_current_instance().info('\n' + table(result.as_dict()))
+        evaluation = Evaluation(result.logged(self.prefix))
+        evaluation.result = result
+        return evaluation
+
+    def _measure(self, size: int) -> EvaluationResult:
         classes = self._meta()['classes']
         matrices = summed(self._matrices, (1 + len(self.trimap), len(classes), len(classes)))
         boundary = summed(self._boundary, (2, len(classes)))
         images = self._images.gather(len(classes))
+        predictions = self._extremes.gather() if self.examples else {}
         self._reset()
         if len(images.paths) != size:
             raise UserError(
@@ -165,36 +175,28 @@ class SegMetric(BaseMetric):
                 'rank sees an image twice'
             )
         whole, *bands = (scores(matrix, classes) for matrix in matrices.numpy())
-        self.result = whole | dict(num_images=size) | self._over_images(images, whole)
-        pixels = int(matrices[0].sum())
-        if pixels and self.loss and not any(map(isnan, images.losses)):
-            self.result['loss'] = fsum(images.losses) / pixels
-        if bands:
-            by_width = zip(self.trimap, bands, strict=True)
-            self.result['trimap'] = {str(width): band['mIoU'] for width, band in by_width}
-        if self.boundary:
-            iou = percent(*boundary.numpy())
-            per_class = dict(zip(classes, map(plain, iou), strict=True))
-            self.result['boundary_iou'] = dict(
-                mean=plain(mean(iou)), ratio=self.boundary, per_class=per_class
-            )
-        if dist.is_main_process():
-            MMLogger.get_current_instance().info('\n' + table(self.result))
-        return self._logged()
-
-    def _over_images(self, images: ImageCounts, whole: dict) -> dict:
-        """``per_image`` and ``intervals``; the classes' intervals go to ``per_class``."""
-        found = intervals(images, self.resamples)
-        for row, interval in zip(whole['per_class'].values(), found.pop('per_class'), strict=True):
+        around = intervals(images, self.resamples)
+        for row, interval in zip(whole['per_class'].values(), around.pop('per_class'), strict=True):
             row['interval'] = interval
-        return dict(intervals=found, per_image=images.report())
+        pixels = int(matrices[0].sum())
+        known = pixels and self.loss and not any(map(isnan, images.losses))
+        by_width = zip(map(str, self.trimap), bands, strict=True)
+        return EvaluationResult(
+            means={key: whole.pop(key) for key in MEANS},
+            **whole,
+            num_images=size,
+            intervals=around,
+            per_image=images.report(),
+            loss=fsum(images.losses) / pixels if known else None,
+            trimap={width: band['mIoU'] for width, band in by_width} if bands else None,
+            boundary_iou=self._boundary_iou(boundary, classes) if self.boundary else None,
+            predictions=predictions,
+        )
 
-    def _logged(self) -> dict[str, float]:
-        numbers = {key: self.result[key] for key in MEANS}
-        if 'loss' in self.result:
-            numbers['val/loss'] = self.result['loss']
-        known = {key: float('nan') if value is None else value for key, value in numbers.items()}
-        return {f'{self.prefix}/{k}' if self.prefix else k: v for k, v in known.items()}
+    def _boundary_iou(self, counts: Tensor, classes: Sequence[str]) -> dict:
+        iou = percent(*counts.numpy())
+        per_class = dict(zip(classes, map(plain, iou), strict=True))
+        return dict(mean=plain(mean(iou)), ratio=self.boundary, per_class=per_class)
 
     def compute_metrics(self, results: list) -> dict:
         """Not used: :meth:`evaluate` works on counts, not on a list of results."""

@@ -40,11 +40,11 @@ class ImageCounts(NamedTuple):
         rows = []
         for i, name in enumerate(short_names(self.paths)):
             own = slice(bounds[i], bounds[i + 1])
-            hit, labelled, predicted = self.counts[own].T
+            hit, labelled, _ = self.counts[own].T
             rows.append(
                 dict(
                     id=name,
-                    mIoU=plain(mean(class_scores(hit, labelled, predicted)['IoU'])),
+                    mIoU=image_miou(self.counts[own]),
                     aAcc=plain(percent(hit.sum(), labelled.sum())),
                     counts={
                         str(c): row.tolist()
@@ -53,6 +53,15 @@ class ImageCounts(NamedTuple):
                 )
             )
         return rows
+
+
+def image_miou(counts: np.ndarray) -> float | None:
+    """The mean IoU of one image in percent, over the classes of its label or prediction.
+
+    Args:
+        counts: (n, 3) pixels of these classes that are right, labelled, predicted.
+    """
+    return plain(mean(class_scores(*counts.T)['IoU']))
 
 
 class ImageStore:
@@ -69,14 +78,20 @@ class ImageStore:
     def __len__(self) -> int:
         return len(self._paths)
 
-    def add(self, path: str, matrix: Tensor, loss: float = float('nan')) -> None:
-        """Keep an image: its (C, C) confusion matrix and the sum of its cross entropy."""
+    def add(self, path: str, matrix: Tensor, loss: float = float('nan')) -> np.ndarray:
+        """Keep an image: its (C, C) confusion matrix and the sum of its cross entropy.
+
+        Returns:
+            (n, 3): pixels that are right, labelled, predicted of each class that the image shows.
+        """
         counts = torch.stack([matrix.diagonal(), matrix.sum(1), matrix.sum(0)], 1).cpu()
         (present,) = counts.any(1).nonzero(as_tuple=True)
         image = torch.full_like(present, len(self))
         self._rows.append(torch.cat([torch.stack([image, present], 1), counts[present]], 1))
         self._paths.append(path.encode())
         self._losses.append(loss)
+        shown: np.ndarray = counts[present].numpy()
+        return shown
 
     def gather(self, num_classes: int) -> ImageCounts:
         """Every rank's images, sorted by path, on every rank; only tensors travel."""

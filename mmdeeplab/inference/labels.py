@@ -9,7 +9,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.finite import refuse
+from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.inference.boundary_argmax import Resize, boundary_labels, label_dtype
 
 
@@ -32,7 +32,7 @@ def predict_labels(model: EncoderDecoder, data: dict) -> list[SegDataSample]:
     data = model.data_preprocessor(data, False)
     scores = model._forward(data['inputs'])
     for logits, sample in zip(scores, data['data_samples'], strict=True):
-        refuse(logits, sample)
+        require_finite_logits(logits, sample)
         labels = label_map(
             logits,
             sample.pad_shape,

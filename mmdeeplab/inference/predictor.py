@@ -14,7 +14,7 @@ from torch import Tensor
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.finite import refuse_logits
+from mmdeeplab.finite import require_finite_predictions
 from mmdeeplab.inference.build import load_segmentor, make_config
 from mmdeeplab.inference.foreground import two_classes
 from mmdeeplab.inference.images import Picture, as_rgb, read_picture, swapped
@@ -171,7 +171,7 @@ def segment(model: BaseModel, pictures: Sequence[np.ndarray]) -> list[SegDataSam
         samples.append(SegDataSample(metainfo=dict(ori_shape=size, img_shape=size)))
     inputs = [as_input(picture) for picture in pictures]
     results = model.test_step(dict(inputs=inputs, data_samples=samples))
-    refuse_logits(results)
+    require_finite_predictions(results)
     return results
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
+from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.inference.labels import makes_labels, predict_labels
 from mmdeeplab.inference.windows import blend_profile, total_weight, window_starts
 from mmdeeplab.models.segmentors.wrapper import SegmentorWrapper
@@ -112,11 +113,7 @@ class SlidingWindows(SegmentorWrapper):
         labels = torch.empty(image.shape[1:], dtype=dtype)
         for top, rows in self.bands(image):
             largest, band = self._largest(rows)
-            if largest.isnan().any():
-                raise UserError(
-                    f"the network's scores of {sample.get('img_path', 'an image')} are not numbers "
-                    '(NaN): its weights are broken'
-                )
+            require_finite_logits(largest, sample)
             labels[top : top + rows.shape[1]] = band
         sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))
         return sample

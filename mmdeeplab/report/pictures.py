@@ -2,18 +2,19 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from mmengine.dataset import pseudo_collate
-from mmengine.runner import Runner
+from mmengine.structures import PixelData
 from PIL import Image
 
+from mmdeeplab.evaluation.extremes import Kept
 from mmdeeplab.evaluation.per_image import short_names
 from mmdeeplab.visualization.colorize import VOID_COLOUR, colour, seen
 
+EXAMPLES = 4  # best images of a page, and as many worst
 SIDE = 420  # pixels of a panel's long side at most
 WRONG = (214, 48, 58)
 SEEN = 0.01  # share of an image from which a predicted class is named below it
@@ -34,24 +35,38 @@ def choose(per_image: Sequence[dict], count: int) -> tuple[list[dict], list[dict
     return known[:count], known[::-1][:count]
 
 
-def draw_examples(runner: Runner, per_image: Sequence[dict], count: int = 4) -> dict:
-    """Segment the best and worst images once more; ``best`` and ``worst``, lists of examples."""
-    dataset: Any = runner.test_dataloader.dataset
+def draw_examples(
+    dataset: Any, per_image: Sequence[dict], predictions: Mapping[str, Kept], count: int = EXAMPLES
+) -> dict[str, list[Example]]:
+    """The best and the worst images whose predictions were kept.
+
+    Args:
+        dataset: That was evaluated.
+        per_image: Of the evaluation's result.
+        predictions: Of the evaluation's result, by path.
+        count: How many of each.
+
+    Returns:
+        ``best`` and ``worst``.
+    """
     paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
     index = dict(zip(short_names(paths), range(len(paths)), strict=True))
-    best, worst = choose([row for row in per_image if row['id'] in index], count)
+    known = [row for row in per_image if row['id'] in index]
     return {
-        kind: [draw(runner, dataset, index[row['id']], row) for row in rows]
-        for kind, rows in (('best', best), ('worst', worst))
+        name: [
+            draw(dataset, i, predictions[paths[i]], row)
+            for i, row in ((index[row['id']], row) for row in rows)
+            if paths[i] in predictions
+        ]
+        for name, rows in zip(('best', 'worst'), choose(known, count), strict=True)
     }
 
 
-def draw(runner: Runner, dataset: Any, i: int, row: dict) -> Example:
-    """Segment image ``i`` and draw it."""
-    model: Any = runner.model
+def draw(dataset: Any, i: int, kept: Kept, row: dict) -> Example:
+    """Image ``i`` of a data set beside its truth and what was predicted."""
     data = dataset[i]
-    with torch.no_grad():
-        sample = model.test_step(pseudo_collate([data]))[0]
+    sample = data['data_samples']
+    sample.pred_sem_seg = PixelData(data=torch.from_numpy(kept.labels())[None])
     image, truth, prediction = seen(sample, data['inputs'])
     return example(row, image, truth, prediction, dataset.metainfo['palette'])
 

@@ -1,6 +1,7 @@
 """What ``tools/test.py --out`` adds to an evaluation: hooks before it, the page after it."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
@@ -8,8 +9,9 @@ from mmengine.runner import Runner
 
 from mmdeeplab.config.transforms import with_hooks
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
+from mmdeeplab.evaluation.extremes import Kept
 from mmdeeplab.report.page import write_report
-from mmdeeplab.report.pictures import draw_examples
+from mmdeeplab.report.pictures import EXAMPLES, draw_examples
 
 # Where VOC's evaluation server looks; comp6 is segmentation with any training data.
 SERVER_FOLDER = Path('results/VOC2012/Segmentation/comp6_test_cls')
@@ -33,13 +35,22 @@ def with_report(cfg: Config, out: Path, save_masks: str | None = None) -> Config
     for metric in metrics:
         metric.setdefault('trimap', WIDTHS)
         metric.setdefault('boundary', True)
+        metric.setdefault('examples', EXAMPLES)
     return with_hooks(changed, *hooks)
 
 
-def report(runner: Runner, out: Path, metrics: dict) -> None:
-    """Write the page and the tables of an evaluation that ``runner`` has just finished."""
+def report(runner: Runner, out: Path, metrics: dict, predictions: Mapping[str, Kept]) -> None:
+    """Write the page and the tables of an evaluation.
+
+    Args:
+        runner: It has just evaluated.
+        out: The folder.
+        metrics: What metrics.json holds.
+        predictions: Of the best and the worst images, by path.
+    """
     dataset = runner.cfg.test_dataloader.dataset
     data = f'{dataset.get("data_root", "")}, split {dataset.get("split", "")}'
     facts = dict(metrics, data=data, published=runner.cfg.get('published'))
-    examples = draw_examples(runner, metrics.get('per_image') or [])
+    images = runner.test_dataloader.dataset
+    examples = draw_examples(images, metrics.get('per_image') or [], predictions)
     write_report(out, facts, examples, Path(metrics['checkpoint']).parent)

@@ -24,7 +24,13 @@ from torch import nn
 from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
 from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.errors import UserError
-from mmdeeplab.finite import all_finite, broken, ids, refuse, refuse_logits
+from mmdeeplab.finite import (
+    all_finite,
+    broken,
+    ids,
+    require_finite_logits,
+    require_finite_predictions,
+)
 
 
 def network() -> nn.Module:
@@ -218,10 +224,10 @@ def test_logits_that_are_not_finite_are_refused() -> None:
     logits = torch.zeros(3, 2, 2)
     logits[0] = -math.inf  # the logarithm of an impossible class
     sample.seg_logits = PixelData(data=logits)
-    refuse_logits([sample])
+    require_finite_predictions([sample])
     with pytest.raises(UserError, match=r'logits of /x/a\.jpg'):
-        refuse(logits, sample)  # as they leave a network
+        require_finite_logits(logits, sample)  # as they leave a network
     for value in (math.nan, math.inf):
         sample.seg_logits.data[1, 1, 1] = value
         with pytest.raises(UserError, match=r'logits of /x/a\.jpg'):
-            refuse_logits([sample])
+            require_finite_predictions([sample])

@@ -87,9 +87,9 @@ def test_a_shift_costs_more_at_the_boundary_than_inside() -> None:
     metric.dataset_meta = dict(classes=NAMES)
     metric.process({}, [sample(prediction, label)])
     metric.evaluate(1)
-    result = metric.result['boundary_iou']
+    result = metric.result.boundary_iou
     assert result['ratio'] == 0.02
-    assert result['per_class']['road'] < metric.result['per_class']['road']['IoU']
+    assert result['per_class']['road'] < metric.result.per_class['road']['IoU']
     assert result['per_class']['car'] is None
     known = [value for value in result['per_class'].values() if value is not None]
     assert result['mean'] == pytest.approx(np.mean(known))

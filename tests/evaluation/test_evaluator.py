@@ -4,6 +4,7 @@ from itertools import permutations
 
 import pytest
 from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import Evaluator as MMEngineEvaluator
 from mmseg.evaluation import DepthMetric, IoUMetric
 from test_metric import IMAGES, NAMES, sample
 
@@ -11,12 +12,13 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation import SegMetric
 from mmdeeplab.evaluation.evaluator import (
     Evaluator,
-    collect,
+    as_evaluation,
     collision,
     line,
     metric_configs,
     seg_metric_configs,
 )
+from mmdeeplab.evaluation.result import Evaluation
 from mmdeeplab.evaluation.scores import compare_scores
 
 META = dict(classes=NAMES)
@@ -46,7 +48,7 @@ def make() -> dict[str, BaseMetric]:
     )
 
 
-def run(evaluator: Evaluator) -> dict:
+def run(evaluator: Evaluator) -> Evaluation:
     evaluator.dataset_meta = META
     for i in range(IMAGES):
         evaluator.process([sample(i)], {})
@@ -57,8 +59,8 @@ def run(evaluator: Evaluator) -> dict:
 def test_every_score_arrives_in_any_order(order: list[str]) -> None:
     evaluator = Evaluator([make()[name] for name in order])
     scores = run(evaluator)
-    result = collect(evaluator, scores)
-    assert not evaluator.collisions
+    result = scores.as_dict()
+    assert not scores.collisions
     assert ('mIoU' in result) == ('seg' in order)
     assert ('scores' in result) == (order != ['seg'])
     if 'iou' in order:
@@ -72,10 +74,25 @@ def test_every_score_arrives_in_any_order(order: list[str]) -> None:
         assert result['aAcc'] == pytest.approx(float(scores['mmseg/aAcc']), abs=0.01)
 
 
+@pytest.mark.parametrize('others', [[], [Toy(2.0)]])
+def test_another_evaluator_hands_on_numbers_alone_and_loses_nothing(others: list[Toy]) -> None:
+    evaluators = [
+        kind([SegMetric(resamples=10), *others]) for kind in (Evaluator, MMEngineEvaluator)
+    ]
+    own, theirs = (as_evaluation(e, run(e)) for e in evaluators)
+    assert own.as_dict() == theirs.as_dict()
+    assert own.result is not None
+    assert ('scores' in own.as_dict()) == bool(others)
+    assert as_evaluation(evaluators[0], own) is own
+    nothing = MMEngineEvaluator([Toy(2.0)])
+    assert as_evaluation(nothing, run(nothing)).as_dict() == dict(scores=dict(toy=2))
+
+
 def test_metrics_that_share_a_name_lose_nothing() -> None:
     evaluator = Evaluator([Toy(1.0), Toy(2.0), Toy(3.0), Toy(4.0, prefix='own')])
-    assert run(evaluator) == {'toy': 1, 'Toy/toy': 2, 'Toy/Toy/toy': 3, 'own/toy': 4}
-    assert 'several metrics give toy: set a prefix' in collision(evaluator.collisions)
+    scores = run(evaluator)
+    assert scores == {'toy': 1, 'Toy/toy': 2, 'Toy/Toy/toy': 3, 'own/toy': 4}
+    assert 'several metrics give toy: set a prefix' in collision(scores.collisions)
 
 
 def test_a_metric_that_fails_is_named_after_the_others(caplog: pytest.LogCaptureFixture) -> None:

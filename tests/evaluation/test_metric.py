@@ -37,7 +37,7 @@ def sample(i: int) -> dict:
 
 
 def measure(indices: list[int], batch: int = 1, size: int = IMAGES) -> SegMetric:
-    metric = SegMetric(trimap=(1, 3), boundary=True, resamples=50)
+    metric = SegMetric(trimap=(1, 3), boundary=True, resamples=50, examples=2)
     metric.dataset_meta = dict(classes=NAMES)
     for start in range(0, len(indices), batch):
         metric.process({}, [sample(i) for i in indices[start : start + batch]])
@@ -45,12 +45,19 @@ def measure(indices: list[int], batch: int = 1, size: int = IMAGES) -> SegMetric
     return metric
 
 
+def content(metric: SegMetric) -> dict:
+    """Everything in the result, kept predictions included."""
+    assert metric.result is not None
+    kept = {path: kept.labels().tolist() for path, kept in metric.result.predictions.items()}
+    return metric.result.as_dict() | dict(kept=kept)
+
+
 def worker(rank: int, world: int, images: int, folder: str) -> None:
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/store', rank=rank, world_size=world
     )
-    result = measure(list(range(rank, images, world)), batch=1 + rank, size=images).result
-    (Path(folder) / f'{rank}.json').write_text(json.dumps(result))
+    result = measure(list(range(rank, images, world)), batch=1 + rank, size=images)
+    (Path(folder) / f'{rank}.json').write_text(json.dumps(content(result)))
     torch.distributed.destroy_process_group()
 
 
@@ -71,7 +78,7 @@ def over_ranks(world: int, images: int, folder: Path) -> list[dict]:
 
 @pytest.fixture(scope='module')
 def alone() -> dict:
-    return json.loads(json.dumps(measure(list(range(IMAGES))).result))
+    return json.loads(json.dumps(content(measure(list(range(IMAGES))))))
 
 
 @pytest.mark.parametrize('world', [1, 2, 3, 4])
@@ -129,8 +136,8 @@ def test_the_loss_is_the_mean_over_labelled_pixels() -> None:
     expected = F.cross_entropy(
         torch.from_numpy(logits)[None], torch.from_numpy(label)[None].long(), ignore_index=255
     )
-    assert metric.result['loss'] == pytest.approx(float(expected), rel=1e-6)
-    assert metric._logged()['val/loss'] == metric.result['loss']
+    assert metric.result.loss == pytest.approx(float(expected), rel=1e-6)
+    assert metric.result.logged()['val/loss'] == metric.result.loss
 
 
 @pytest.mark.parametrize('switch', [dict(loss=False), dict()])
@@ -184,6 +191,6 @@ def test_one_channel_is_two_classes() -> None:
             one['pred_sem_seg'] = dict(data=found)
             metric.process({}, [one])
         metric.evaluate(3)
-        results.append(metric.result)
+        results.append(metric.result.as_dict())
     assert results[0] == results[1]
     assert results[0]['loss'] > 0

@@ -99,13 +99,13 @@ def test_the_metric_sums_bands_over_images() -> None:
         metric.process({}, [sample(*pair)])
     means = metric.evaluate(4)
     assert set(means) == {'mIoU', 'mAcc', 'aAcc', 'fwIoU'}
-    assert list(metric.result['trimap']) == ['1', '2', '4', '8']
+    assert list(metric.result.trimap) == ['1', '2', '4', '8']
     for width in (*WIDTHS, 10**4):
         matrix = np.zeros((3, 3), np.int64)
         for prediction, label in zip(predictions, labels, strict=True):
             inside = (brute_force(label) <= width**2) & (label != 255)
             np.add.at(matrix, (label[inside], prediction[inside]), 1)
-        ours = metric.result['trimap'].get(str(width), metric.result['mIoU'])
+        ours = metric.result.trimap.get(str(width), metric.result.means['mIoU'])
         assert ours == pytest.approx(scores(matrix, NAMES)['mIoU'])
 
 
@@ -114,7 +114,7 @@ def test_without_widths_nothing_changes() -> None:
     metric.dataset_meta = dict(classes=NAMES)
     metric.process({}, [sample(np.zeros((2, 2), np.int64), np.zeros((2, 2), np.uint8))])
     assert metric.evaluate(1)['mIoU'] == 100
-    assert 'trimap' not in metric.result
+    assert 'trimap' not in metric.result.as_dict()
 
 
 def test_widths_are_at_least_one_pixel() -> None:

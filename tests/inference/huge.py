@@ -69,8 +69,8 @@ def main(folder: Path, side: int) -> None:
         before=before,
         segmented=segmented,
         evaluated=peak(),
-        pixels=int(np.sum(metric.result['confusion'])),
-        accuracy=metric.result['aAcc'],
+        pixels=int(np.sum(metric.result.confusion)),
+        accuracy=metric.result.means['aAcc'],
     )
     print(json.dumps(report))
 

@@ -169,7 +169,7 @@ def test_windows_around_several_scales() -> None:
 def test_bands_refuse_scores_that_are_not_numbers() -> None:
     model = make('bands')
     model.network.net.bias.data[2] = float('nan')
-    with pytest.raises(UserError, match='not numbers'):
+    with pytest.raises(UserError, match='logits of an image are not finite'):
         predict(model, picture(20, 20))
 
 

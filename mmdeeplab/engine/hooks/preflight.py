@@ -27,7 +27,7 @@ from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.checks.schedules import misfits
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.evaluator import collision
-from mmdeeplab.finite import all_finite, ids, listed, refuse_logits
+from mmdeeplab.finite import all_finite, ids, listed, require_finite_predictions
 from mmdeeplab.registry import HOOKS
 
 FOLDER = 'preflight'
@@ -154,12 +154,12 @@ def val_batch(runner: Runner) -> str:
     batch = sample(loader, loader.batch_size or 1)
     with torch.no_grad():
         outputs = model.val_step(batch)
-    refuse_logits(outputs)
+    require_finite_predictions(outputs)
     evaluator = deepcopy(runner.val_loop.evaluator)
     with silent(runner.logger):
         evaluator.process(data_samples=outputs, data_batch=batch)
         scores = evaluator.evaluate(len(outputs) * dist.get_world_size())
-    if names := getattr(evaluator, 'collisions', ()):
+    if names := getattr(scores, 'collisions', ()):
         raise UserError(f'val_evaluator: {collision(names)}')
     check_scores(runner, scores)
     return 'an evaluated one'

@@ -21,7 +21,7 @@ from mmdeeplab.finite import (
     fetch,
     ids,
     listed,
-    refuse_logits,
+    require_finite_predictions,
     size,
     tensors_of,
 )
@@ -239,12 +239,12 @@ class NonFiniteHook(Hook):
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        refuse_logits(outputs)
+        require_finite_predictions(outputs)
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        refuse_logits(outputs)
+        require_finite_predictions(outputs)
 
 
 def require_finite_weights(runner: Runner, where: str) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
-from mmdeeplab.finite import refuse
+from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.inference.accelerate.calibrate import Calibration
 from mmdeeplab.inference.accelerate.engines import Engine, fastest, ran_as, require_precision
 from mmdeeplab.inference.labels import label_map
@@ -148,7 +148,7 @@ class FastSegmentor(nn.Module):
             return self._predict_all(inputs, data_samples, windows)
         logits = self._logits(inputs)
         for sample, scores in zip(data_samples, logits, strict=True):
-            refuse(scores, sample)
+            require_finite_logits(scores, sample)
             padded = tuple(sample.get('pad_shape') or inputs.shape[2:])[:2]
             padding = sample.get('img_padding_size') or sample.get('padding_size') or [0] * 4
             size = tuple(sample.ori_shape)[:2]

@@ -1,0 +1,88 @@
+"""The predictions of the best and the worst images of an evaluation, kept while it goes on."""
+
+import base64
+import json
+import zlib
+from bisect import bisect, insort
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmdeeplab.evaluation.per_image import all_rows
+
+
+class Kept(NamedTuple):
+    """A label map of an image, compressed; sorted from the highest score to the lowest.
+
+    Attributes:
+        loss: The negative score.
+        path: The image.
+        shape: (H, W).
+        dtype: Of the label map, as NumPy writes it.
+        data: Its bytes, compressed by zlib.
+    """
+
+    loss: float
+    path: str
+    shape: tuple[int, int]
+    dtype: str
+    data: bytes
+
+    def labels(self) -> np.ndarray:
+        """The label map (H, W)."""
+        raw = np.frombuffer(zlib.decompress(self.data), self.dtype)
+        return raw.reshape(self.shape).copy()
+
+
+class Extremes:
+    """Keep the predictions of the images of the highest and of the lowest scores.
+
+    Images of one score stand in the order of their paths. Compressed label maps of VOC's size take
+    a few kilobytes each.
+
+    Args:
+        count: How many of each; 0 keeps nothing.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._kept: list[Kept] = []
+
+    def add(self, path: str, score: float | None, prediction: Tensor) -> None:
+        """Keep the prediction (H, W) of an image, if it is among the best or the worst so far.
+
+        Args:
+            path: The image.
+            score: The higher the better; an image without one is not kept.
+            prediction: Class ids.
+        """
+        if score is None or not self.count or not self._has_room(-score, path):
+            return
+        labels = prediction.cpu().numpy()
+        labels = labels.astype(np.min_scalar_type(int(labels.max(initial=0))))
+        data = zlib.compress(labels.tobytes(), 1)
+        height, width = labels.shape
+        self._insert(Kept(-score, path, (height, width), labels.dtype.str, data))
+
+    def _has_room(self, loss: float, path: str) -> bool:
+        place = bisect([kept[:2] for kept in self._kept], (loss, path))
+        return len(self._kept) < 2 * self.count or place != self.count
+
+    def _insert(self, new: Kept) -> None:
+        """What is then neither among the ``count`` first nor the ``count`` last is dropped."""
+        insort(self._kept, new)
+        if len(self._kept) > 2 * self.count:
+            del self._kept[self.count]
+
+    def gather(self) -> Mapping[str, Kept]:
+        """Of all ranks, on every rank, by path; only tensors of bytes travel."""
+        rows = [[*kept[:-1], base64.b64encode(kept.data).decode()] for kept in self._kept]
+        own = torch.frombuffer(bytearray(json.dumps(rows).encode()), dtype=torch.uint8)
+        joined = Extremes(self.count)
+        for part in all_rows(own):
+            for loss, path, shape, dtype, data in json.loads(part.numpy().tobytes()):
+                joined._insert(Kept(loss, path, tuple(shape), dtype, base64.b64decode(data)))
+        return {kept.path: kept for kept in joined._kept}

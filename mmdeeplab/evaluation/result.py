@@ -1,0 +1,125 @@
+"""What an evaluation gives: every number that was measured, and the scores that are logged."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from mmdeeplab.evaluation.extremes import Kept
+
+INDENT = 2
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Everything that :class:`~mmdeeplab.evaluation.metric.SegMetric` measured; scores in percent.
+
+    A score that does not exist is None.
+
+    Attributes:
+        means: ``mIoU``, ``mAcc``, ``aAcc`` and ``fwIoU``.
+        per_class: By name ``IoU``, ``Acc``, ``precision``, ``recall``, ``F1``, ``frequency`` and
+            ``interval``, that of the IoU.
+        absent: Names of the classes without a labelled pixel.
+        confusion: (C, C) pixels, rows labels, columns predictions.
+        num_images: How many images were evaluated.
+        intervals: [low, high] of each mean; see :func:`mmdeeplab.evaluation.bootstrap.intervals`.
+        per_image: :meth:`mmdeeplab.evaluation.per_image.ImageCounts.report`.
+        loss: The mean cross entropy of all pixels that are not void, from the logits whose largest
+            is the prediction; None where predictions come without logits.
+        trimap: The mIoU within each band around the borders, by its width; None if not measured.
+        boundary_iou: ``mean``, ``ratio`` and ``per_class``; None if not measured.
+        predictions: Of the best and the worst images, by path.
+    """
+
+    means: Mapping[str, float | None]
+    per_class: Mapping[str, dict]
+    absent: list[str]
+    confusion: list[list[int]]
+    num_images: int
+    intervals: Mapping[str, list[float] | None]
+    per_image: list[dict]
+    loss: float | None = None
+    trimap: Mapping[str, float | None] | None = None
+    boundary_iou: Mapping[str, Any] | None = None
+    predictions: Mapping[str, Kept] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, as in ``metrics.json``: without predictions and what was not measured."""
+        wanted = dict(
+            **self.means,
+            per_class=self.per_class,
+            absent=self.absent,
+            confusion=self.confusion,
+            num_images=self.num_images,
+            intervals=self.intervals,
+            per_image=self.per_image,
+        )
+        optional = dict(loss=self.loss, trimap=self.trimap, boundary_iou=self.boundary_iou)
+        return wanted | {key: value for key, value in optional.items() if value is not None}
+
+    def logged(self, prefix: str | None = '') -> dict[str, float]:
+        """The means, and the loss as ``val/loss``; NaN for a score that does not exist.
+
+        Args:
+            prefix: Put before each name with a slash, unless it is empty.
+        """
+        numbers = dict(self.means)
+        if self.loss is not None:
+            numbers['val/loss'] = self.loss
+        return {
+            f'{prefix}/{key}' if prefix else key: float('nan') if value is None else value
+            for key, value in numbers.items()
+        }
+
+
+class Evaluation(dict[str, Any]):
+    """The scores of every metric by the name that the log has, and what they come from.
+
+    MMEngine's loops hand it from the evaluator to the hooks and to the caller of ``runner.test()``.
+
+    Attributes:
+        result: What our metric measured; None where there is no such metric.
+        others: Whether there are other metrics.
+        collisions: Names that several metrics gave. The first one keeps the name, the others get
+            that of their class in front.
+    """
+
+    result: EvaluationResult | None = None
+    others: bool = False
+    collisions: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What ``metrics.json`` holds: the result, and under ``scores`` those of other metrics."""
+        content = self.result.as_dict() if self.result else {}
+        if self.result is None or self.others:
+            content['scores'] = {key: plain(value) for key, value in self.items()}
+        return content
+
+
+def plain(value: Any) -> float | str | None:
+    """A score as JSON has it: not a number is None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return number if isfinite(number) else None
+
+
+def to_json(node: Any, depth: int = 0) -> str:
+    """Plain data as indented JSON, in which a list of numbers stands on one line."""
+    margin = ' ' * INDENT * depth
+    inner = margin + ' ' * INDENT
+    if isinstance(node, Mapping) and node:
+        rows = [f'{json.dumps(str(key))}: {to_json(node[key], depth + 1)}' for key in node]
+        brackets = '{}'
+    elif isinstance(node, (list, tuple)) and node:
+        if not any(isinstance(item, (str, Mapping, list, tuple)) for item in node):
+            return f'[ {", ".join(map(json.dumps, node))} ]'
+        rows = [to_json(item, depth + 1) for item in node]
+        brackets = '[]'
+    else:
+        return json.dumps(node)
+    body = f',\n{inner}'.join(rows)
+    return f'{brackets[0]}\n{inner}{body}\n{margin}{brackets[1]}'
