@@ -107,8 +107,9 @@ class SegMetric(BaseMetric):
                 self._boundary = self._boundary + boundary_counts(
                     prediction, label, classes, self.boundary, self.ignore_index
                 )
-            score = image_miou(self._images.add(path, counts[0], loss))
-            self._extremes.add(path, score, prediction)
+            shown = self._images.add(path, counts[0], loss)
+            if self.examples:
+                self._extremes.add(path, image_miou(shown), prediction)
 
     def _counts(
         self, prediction: Tensor, labels: list[Tensor], sample: dict, name: str
