@@ -30,9 +30,9 @@ def intervals(images: ImageCounts, resamples: int = RESAMPLES, seed: int = SEED)
     """
     if len(images.paths) < 2:
         return dict.fromkeys(MEANS) | dict(per_class=[None] * images.num_classes)
-    hit, labelled, predicted = np.moveaxis(resample(images, resamples, seed), 1, 0)
-    means = mean_scores(hit, labelled, predicted)
-    iou = class_scores(hit, labelled, predicted)['IoU']
+    true_positives, ground_truth, predicted = np.moveaxis(resample(images, resamples, seed), 1, 0)
+    means = mean_scores(true_positives, ground_truth, predicted)
+    iou = class_scores(true_positives, ground_truth, predicted)['IoU']
     return {key: percentile(means[key]) for key in MEANS} | dict(
         per_class=[percentile(iou[:, c]) for c in range(images.num_classes)]
     )

@@ -40,12 +40,12 @@ class ImageCounts(NamedTuple):
         rows = []
         for i, name in enumerate(short_names(self.paths)):
             own = slice(bounds[i], bounds[i + 1])
-            hit, labelled, _ = self.counts[own].T
+            true_positives, ground_truth, _ = self.counts[own].T
             rows.append(
                 dict(
                     id=name,
                     mIoU=image_miou(self.counts[own]),
-                    aAcc=plain(percent(hit.sum(), labelled.sum())),
+                    aAcc=plain(percent(true_positives.sum(), ground_truth.sum())),
                     counts={
                         str(c): row.tolist()
                         for c, row in zip(self.classes[own], self.counts[own], strict=True)

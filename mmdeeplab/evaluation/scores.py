@@ -9,44 +9,48 @@ MEANS = ('mIoU', 'mAcc', 'aAcc', 'fwIoU')
 COLUMNS = ('IoU', 'Acc', 'precision', 'recall', 'F1', 'frequency')
 
 
-def class_scores(hit: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -> dict:
+def class_scores(
+    true_positives: np.ndarray, ground_truth: np.ndarray, predicted: np.ndarray
+) -> dict:
     """Scores of every class, in percent; NaN where a score does not exist.
 
     A class without a single labelled or predicted pixel has no IoU and no F1; without a labelled
     pixel no accuracy (which is recall); without a predicted pixel no precision.
 
     Args:
-        hit: (..., C) pixels of each class that are predicted as that class.
-        labelled: (..., C) pixels that carry its label.
+        true_positives: (..., C) pixels of each class that are predicted as that class.
+        ground_truth: (..., C) pixels that carry its label.
         predicted: (..., C) pixels predicted as it.
 
     Returns:
         ``IoU``, ``Acc``, ``precision``, ``recall``, ``F1`` and ``frequency`` (the class's share of
         the labelled pixels), each (..., C) float64.
     """
-    accuracy = percent(hit, labelled)
+    accuracy = percent(true_positives, ground_truth)
     return dict(
-        IoU=percent(hit, labelled + predicted - hit),
+        IoU=percent(true_positives, ground_truth + predicted - true_positives),
         Acc=accuracy,
-        precision=percent(hit, predicted),
+        precision=percent(true_positives, predicted),
         recall=accuracy,
-        F1=percent(2 * hit, labelled + predicted),
-        frequency=percent(labelled, labelled.sum(-1, keepdims=True)),
+        F1=percent(2 * true_positives, ground_truth + predicted),
+        frequency=percent(ground_truth, ground_truth.sum(-1, keepdims=True)),
     )
 
 
-def mean_scores(hit: np.ndarray, labelled: np.ndarray, predicted: np.ndarray) -> dict:
+def mean_scores(
+    true_positives: np.ndarray, ground_truth: np.ndarray, predicted: np.ndarray
+) -> dict:
     """``mIoU``, ``mAcc``, ``aAcc`` and ``fwIoU`` in percent, each (...); as :func:`class_scores`.
 
     Means go over the classes whose score exists. ``fwIoU`` weighs each IoU by the class's share of
     the labelled pixels.
     """
-    of_class = class_scores(hit, labelled, predicted)
+    of_class = class_scores(true_positives, ground_truth, predicted)
     weighted = np.nan_to_num(of_class['IoU']) * of_class['frequency'] / 100
     return dict(
         mIoU=mean(of_class['IoU']),
         mAcc=mean(of_class['Acc']),
-        aAcc=percent(hit.sum(-1), labelled.sum(-1)),
+        aAcc=percent(true_positives.sum(-1), ground_truth.sum(-1)),
         fwIoU=weighted.sum(-1),
     )
 

@@ -105,7 +105,7 @@ def paired_intervals(a: dict, b: dict, resamples: int) -> tuple[dict, str]:
         return {}, f'no intervals: {other} images belong to one run only'
     if len(first.paths) < 2:
         return {}, 'no intervals: they need two images or more'
-    # (R, 3, C) -> hit, labelled, predicted, each (R, C); one seed gives both runs the same draws
+    # (R, 3, C) -> true positives, ground truth, predicted, each (R, C); one seed, the same draws
     sums = [np.moveaxis(resample(counts, resamples), 1, 0) for counts in (first, second)]
     before, after = (mean_scores(*counts) for counts in sums)
     around = {key: percentile(after[key] - before[key]) for key in MEANS}
