@@ -15,6 +15,7 @@ from mmdeeplab.engine.hooks.degenerate_rates import DegenerateRateHook
 from mmdeeplab.engine.hooks.early_stopping import EarlyStopping, early_stopping
 from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
 from mmdeeplab.engine.hooks.masks import MaskHook
+from mmdeeplab.engine.hooks.non_finite import FiniteCheckpointHook, NonFiniteHook
 from mmdeeplab.engine.hooks.pictures import PictureHook
 from mmdeeplab.engine.hooks.plain_history import PlainHistoryHook
 from mmdeeplab.engine.hooks.preemption import PreemptionHook
@@ -24,7 +25,6 @@ from mmdeeplab.engine.hooks.recipe import RecipeHook
 from mmdeeplab.engine.hooks.resumed_validation import ResumedValidationHook
 from mmdeeplab.engine.hooks.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.hooks.step_seed import StepSeedHook
-from mmdeeplab.engine.optim.non_finite import FiniteCheckpointHook, NonFiniteHook
 from mmdeeplab.models.norms.policy import BatchNormRecordHook
 
 RUNNER = 'every run'  # by DeepLabRunner, in the order of the table

@@ -1,0 +1,144 @@
+"""NaN and Inf: report skipped steps, stop when they stay, save and evaluate none of them."""
+
+from math import isfinite
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmdeeplab.engine.optim.non_finite import Guard
+from mmdeeplab.errors import UserError
+from mmdeeplab.finite import (
+    broken,
+    fetch,
+    ids,
+    listed,
+    require_finite_predictions,
+    tensors_of,
+)
+
+PATIENCE = 10
+SKIPPED = 'skipped_steps'  # in the message hub, and so in checkpoints: what the guard counts
+
+
+class NonFiniteHook(Hook):
+    """Report skipped steps, stop a run that cannot go on, refuse non-finite logits.
+
+    Args:
+        patience: Skipped steps in a row after which the run stops. Under float16, where the scale
+            of the gradients is found by skipping, it warns then, and stops once no smaller scale
+            is left (1, or a fixed one).
+
+    Raises:
+        ValueError: It is below 1.
+    """
+
+    priority = 'HIGHEST'  # values that are not finite are dropped before others note them
+
+    def __init__(self, patience: int = PATIENCE) -> None:
+        if patience < 1:
+            raise ValueError(f'non_finite.patience must be at least 1, got {patience}')
+        self.patience = patience
+
+    def before_train(self, runner: Runner) -> None:
+        guard = getattr(runner.optim_wrapper, 'guard', None)
+        if guard is not None and SKIPPED in runner.message_hub.runtime_info:
+            guard.skipped, guard.in_a_row, guard.non_finite = runner.message_hub.get_info(SKIPPED)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
+        guard = getattr(runner.optim_wrapper, 'guard', None)
+        if guard is None:
+            return
+        skipped = guard.skipped, guard.in_a_row, guard.non_finite
+        if any(skipped) or SKIPPED in runner.message_hub.runtime_info:
+            runner.message_hub.update_info(SKIPPED, list(skipped))
+        fetch(outputs or {})
+        for key in [k for k, v in (outputs or {}).items() if not isfinite(number(v))]:
+            outputs.pop(key)  # type: ignore[union-attr]
+        if guard.what:
+            self._report(runner, guard, data_batch)
+            guard.what = ''
+        elif guard.overflow and guard.in_a_row >= self.patience:
+            self._report_overflow(runner, guard.in_a_row)
+        if guard.skipped:
+            runner.message_hub.update_scalar('train/skipped', guard.skipped)
+
+    def _report(self, runner: Runner, guard: Guard, batch: Any) -> None:
+        culprits = ids(batch, only_bad=True)
+        cause = f'; the input of {listed(culprits)} holds such numbers' if culprits else ''
+        where = f'not finite {guard.what} on {listed(ids(batch)) or "a batch without ids"}{cause}'
+        runner.logger.warning(
+            f'step {runner.iter + 1} is skipped: {where} ({guard.skipped} skipped so far)'
+        )
+        require_finite_weights(runner, where)
+        if guard.in_a_row >= self.patience:
+            raise UserError(
+                f'stopped in step {runner.iter + 1}, after {guard.in_a_row} skipped steps in a row '
+                f'(non_finite.patience): {where}. {WAY_OUT}'
+            )
+
+    def _report_overflow(self, runner: Runner, steps: int) -> None:
+        """Stop, or warn, where float16 gradients overflow in too many steps in a row."""
+        scale = runner.optim_wrapper.loss_scaler.get_scale()
+        where = f'gradients are not finite in {steps} steps in a row (scale of float16: {scale:g})'
+        require_finite_weights(runner, where)
+        if not runner.optim_wrapper.can_scale_down:
+            raise UserError(
+                f'stopped in step {runner.iter + 1} (non_finite.patience): {where}. {WAY_OUT}, or '
+                'in bfloat16: optim_wrapper.type=mmdeeplab.AutocastOptimWrapper'
+            )
+        if steps == self.patience:
+            runner.logger.warning(f'step {runner.iter + 1} is skipped: {where}')
+
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        require_finite_predictions(outputs)
+
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        require_finite_predictions(outputs)
+
+
+def require_finite_weights(runner: Runner, where: str) -> None:
+    """Stop a run whose weights no step can mend; ``where`` tells what was noticed."""
+    if weights := broken(dict(runner.model.named_parameters())):
+        raise UserError(
+            f'stopped in step {runner.iter + 1}: {len(weights)} weights are not finite '
+            f'({listed(weights)}), which no step can mend; {where}. {WAY_OUT}'
+        )
+
+
+def number(value: Any) -> float:
+    """A tensor of one value, also one with a graph, or a number, as a number."""
+    return value.item() if isinstance(value, Tensor) else value
+
+
+WAY_OUT = (
+    'Checkpoints hold finite numbers only: go on by --resume with a lower '
+    'optim_wrapper.optimizer.lr, or with optim_wrapper.clip_grad.max_norm=1'
+)
+
+
+class FiniteCheckpointHook(Hook):
+    """Save no checkpoint whose weights, statistics or optimiser state are not finite."""
+
+    priority = 'LOWEST'  # after hooks that put averaged weights in
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        parts = {key: checkpoint.get(key) for key in ('state_dict', 'ema_state_dict', 'optimizer')}
+        bad = broken(dict(tensors_of(parts)))
+        if bad:
+            done = checkpoint['meta']['iter']
+            raise UserError(
+                f'iteration {done} is not saved: {len(bad)} tensors are not finite '
+                f'({listed(bad)}). {WAY_OUT}'
+            )
