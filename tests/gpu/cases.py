@@ -8,7 +8,7 @@ from typing import Any
 from places import ROOT
 
 TINY = [
-    *('train_cfg.max_iters=3', 'train_cfg.val_interval=3', 'default_hooks.logger.interval=100'),
+    'default_hooks.logger.interval=100',
     *('train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'),
     *('val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False'),
     *('test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False'),
@@ -26,6 +26,10 @@ BF16 = 'optim_wrapper.type=mmdeeplab.AutocastOptimWrapper'
 FLOAT = 'optim_wrapper.type=OptimWrapper'
 RECOMPUTE = 'recompute=[backbone.blocks.1]'
 EMA = 'custom_hooks.0.type=EMAHook'
+NARROW = [
+    *('model.neck.channels=32', 'model.decode_head.in_channels=32'),
+    'model.decode_head.channels=32',
+]
 TRAINED: dict[str, tuple[str, list[str]]] = {
     'fp32': (MOBILE, [FLOAT]),
     'bf16': (MOBILE, [BF16]),
@@ -34,13 +38,16 @@ TRAINED: dict[str, tuple[str, list[str]]] = {
     'recompute': (MOBILE, [FLOAT, RECOMPUTE]),
     'ema': (MOBILE, [FLOAT, EMA]),
     'accumulation': (MOBILE, [FLOAT, 'optim_wrapper.accumulative_counts=2']),
-    'v1': ('deeplabv1_vgg16_mini-voc', []),
-    'v2-msc': ('deeplabv2_r101_mini-voc', ['model.backbone.depth=50']),
-    'v3': ('deeplabv3_r50_mini-voc', []),
+    'v1': ('deeplabv1_vgg16_mini-voc', NARROW),
+    'v2-msc': ('deeplabv2_r101_mini-voc', ['model.backbone.depth=50', 'model.scales=(1.0,0.5)']),
+    'v3': ('deeplabv3_r50_mini-voc', NARROW),
     'lraspp': ('lraspp_mobilenetv3_voc', []),
     'voc-recipe': (VOC, ['train_dataloader.batch_size=4']),
 }
 SHORT = ('v1', 'v2-msc', 'v3', 'lraspp')  # large networks: one step
+COUNTED = 'voc-recipe'  # its second step of three
+# A third of a gigabyte a file: one of weights alone.
+LARGE = ['default_hooks.checkpoint.save_best=None', 'default_hooks.checkpoint.save_optimizer=False']
 RANKS: dict[str, tuple[str, list[str]]] = {
     'fp32': (MOBILE, [FLOAT]),
     'fp16': (MOBILE, [AMP]),
@@ -64,8 +71,10 @@ def train(folder: Path, config: str, settings: list[str], ranks: bool = False) -
     argv = [str(ROOT / f'configs/{config}.py'), '--data-root', str(folder / 'data')]
     argv += ['--work-dir', str(folder / 'work')] + ['--launcher', 'pytorch'] * ranks
     argv += ['--no-preflight', '--no-check'] * (folder.name != 'fp32')
-    length = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1'] * (folder.name in SHORT)
-    return main([*argv, '--cfg-options', *TINY, *length, *settings])
+    steps = 1 if folder.name in SHORT else 3 if ranks or folder.name == COUNTED else 2
+    length = [f'train_cfg.max_iters={steps}', f'train_cfg.val_interval={steps}']
+    large = LARGE if folder.name in (*SHORT, COUNTED) else []
+    return main([*argv, '--cfg-options', *TINY, *length, *large, *settings])
 
 
 def evaluate(folder: Path, options: list[str]) -> int:
