@@ -514,7 +514,7 @@ def test_the_command_says_what_it_goes_on_from(
         summary = dict(iter=int(name[-1]), epoch=0, started=1.0, attempt=1)
         save(tmp_path / f'{name}.safetensors', dict(meta={}), Disk(), summary)
     try:
-        said = '\n'.join(command.resume(Config(dict(work_dir=str(tmp_path))), request_))
+        said = '\n'.join(command.find_resume(Config(dict(work_dir=str(tmp_path))), request_)[1])
     except UserError as error:
         said = str(error)
     assert words in said

@@ -29,8 +29,7 @@ from mmdeeplab.models.norms.policy import BatchNormRecordHook
 
 RUNNER = 'every run'  # by DeepLabRunner, in the order of the table
 CONFIG = 'configs/_base_/runtime.py'
-TRAIN = 'tools/train.py'
-TEST = 'tools/test.py'
+TRAIN, TEST = 'mmdeeplab train', 'mmdeeplab test'
 
 
 class Row(NamedTuple):
@@ -38,7 +37,7 @@ class Row(NamedTuple):
 
     Attributes:
         hook: Its class; ``hook.priority`` is its place among the hooks of a run.
-        installed: :data:`RUNNER`, the file of configs or the command that puts it into
+        installed: :data:`RUNNER`, the file of configs or the name of the command that puts it into
             ``custom_hooks`` or ``default_hooks``.
         why: What it is for, in a line.
         build: Makes it for a run from the config, or None where the config does not ask for it;
