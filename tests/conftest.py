@@ -29,8 +29,16 @@ def shared() -> Path:
 
 @pytest.fixture(scope='session', autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nothing that tests remember of files reaches the user's cache."""
+    """Nothing that tests remember of files reaches the user's cache.
+
+    The C kernels, which carry a checksum, are compiled once for all workers of pytest-xdist.
+    """
     folder = tmp_path_factory.mktemp('cache')
+    base = tmp_path_factory.getbasetemp()
+    kernels = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base) / 'kernels'
+    kernels.mkdir(exist_ok=True)
+    (folder / 'mmdeeplab').mkdir()
+    (folder / 'mmdeeplab/kernels').symlink_to(kernels)
     os.environ.update(XDG_CACHE_HOME=str(folder), MMDEEPLAB_CACHE=str(folder / 'mmdeeplab'))
 
 

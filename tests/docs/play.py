@@ -8,6 +8,7 @@ bash's.
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -93,9 +94,19 @@ def call(line: str, said: Path) -> int:
             return subprocess.run(['bash', '-euc', line], stdout=file, stderr=file).returncode
     name = found[1] if found[0] == 'mmdeeplab' else Path(found[0]).stem.replace('_', '-')
     rest = found[2 if found[0] == 'mmdeeplab' else 1 :]
-    from mmdeeplab.cli.main import dispatch
+    from mmdeeplab.cli.main import COMMANDS, dispatch
 
-    return forked(lambda: dispatch([name, *rest]), said)
+    if name in COMMANDS:
+        return forked(lambda: dispatch([name, *rest]), said)
+    return forked(lambda: run_script(found[0], rest), said)  # in a checkout only
+
+
+def run_script(script: str, arguments: list[str]) -> None:
+    """Run a file of ``tools/`` that is no command of the package, as Python would."""
+    path = ROOT / script
+    sys.path.insert(0, str(path.parent))
+    sys.argv = [str(path), *arguments]
+    runpy.run_path(str(path), run_name='__main__')
 
 
 def play(block: Block, said: Path) -> list[dict]:
@@ -151,8 +162,16 @@ def main(folder: Path, pages: list[str]) -> None:
 
     with redirect_stdout(sys.stderr):
         quiet_imports()
+        import matplotlib.backends.backend_agg  # noqa: F401
+        import mmseg.evaluation
+        import mmseg.visualization  # noqa: F401
+        import torch._dynamo
+        import yapf.yapflib.yapf_api
+
         import mmdeeplab.engine
         import mmdeeplab.inference.predictor  # noqa: F401
+    # MMEngine lays out the config four times a run, which takes longer than two small steps.
+    yapf.yapflib.yapf_api.FormatCode = lambda text, **_: (text, False)
     shrink()
     os.chdir(folder / 'start')
     first = call(f'tools/train.py {CONFIG}', folder / 'said.txt')

@@ -69,6 +69,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict]]:
     generate(start / 'data/mini-voc', MiniVoc(train=10, val=2, size=64), quiet=True)
     own_photos(start)
     published(folder / 'cache')
+    (folder / 'cache/kernels').symlink_to(Path(os.environ['MMDEEPLAB_CACHE'], 'kernels').resolve())
     for name in ('configs', 'tools', 'docs'):
         (start / name).symlink_to(ROOT / name)
     path = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
