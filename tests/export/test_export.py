@@ -245,7 +245,7 @@ def test_int8_leaves_in_float_what_costs_too_much(
         assert kinds.count('QuantizeLinear') > kinds.count('Conv') / 2
         stricter = spec._replace(tolerance=Tolerance(100, (1 + agreement) / 2, None))
         better = export(stricter, model, dict(precision='int8'), samples)
-        assert better.report.agreement > agreement
+        assert better.parity.agreement > agreement
         assert 0 < len(better.in_float) < better.layers
         assert set(better.in_float) <= {n for n, m in model.named_modules()}
 
