@@ -1,7 +1,7 @@
 """Shared fixtures: the repository's root, ``../shared``, and models built from config files."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / 'mmdeeplab').mkdir()
     (folder / 'mmdeeplab/kernels').symlink_to(kernels)
     os.environ.update(XDG_CACHE_HOME=str(folder), MMDEEPLAB_CACHE=str(folder / 'mmdeeplab'))
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _no_layout() -> Iterator[None]:
+    """MMEngine lays out the config four times a run, which takes longer than a small run.
+
+    The commands that tests start as processes do it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **_: (text, False))
+        yield
 
 
 @pytest.fixture(autouse=True)
