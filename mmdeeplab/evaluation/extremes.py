@@ -65,7 +65,7 @@ class Extremes:
         labels = labels.astype(np.min_scalar_type(int(labels.max(initial=0))))
         data = zlib.compress(labels.tobytes(), 1)
         height, width = labels.shape
-        self._insert(Kept(-score, path, (height, width), labels.dtype.str, data))
+        self._insert(Kept(-score, path, (height, width), dtype=labels.dtype.str, data=data))
 
     def _has_room(self, loss: float, path: str) -> bool:
         place = bisect([kept[:2] for kept in self._kept], (loss, path))
@@ -84,5 +84,6 @@ class Extremes:
         joined = Extremes(self.count)
         for part in all_rows(own):
             for loss, path, shape, dtype, data in json.loads(part.numpy().tobytes()):
-                joined._insert(Kept(loss, path, tuple(shape), dtype, base64.b64decode(data)))
+                pixels = base64.b64decode(data)
+                joined._insert(Kept(loss, path, tuple(shape), dtype=dtype, data=pixels))
         return {kept.path: kept for kept in joined._kept}
