@@ -1,10 +1,9 @@
 """Results as a page."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mmdeeplab.errors import UserError
+from benchmarks.results import read_results
 
 HEAD = """# Speed beside other projects
 
@@ -34,14 +33,8 @@ def read(path: Path) -> dict:
     Raises:
         UserError: There is no such file, or it holds something else.
     """
-    try:
-        results = json.loads(path.read_text(encoding='utf-8'))
-        results['cases'].items()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise UserError(
-            f'{path}: no results of a run ({error}); python -m benchmarks run all --json {path}'
-        ) from error
-    return results
+    way_out = f'python -m benchmarks run all --json {path}'
+    return read_results(path, 'cases', 'a run', way_out)
 
 
 def page(results: Mapping, path: str) -> str:

@@ -13,7 +13,7 @@ from benchmarks.gpu.job import Job, rows
 from benchmarks.gpu.page import page
 from benchmarks.gpu.pieces import Piece
 from benchmarks.gpu.process import alone
-from mmdeeplab.errors import UserError
+from benchmarks.results import read_results
 from mmdeeplab.fileio.atomic import placing
 
 RESULTS, PAGE, ENDED = 'results.json', 'gpu.md', 'ended.json'
@@ -28,14 +28,7 @@ def read(path: Path) -> dict:
     """
     if not path.is_file():
         return dict(pieces={})
-    try:
-        results = json.loads(path.read_text(encoding='utf-8'))
-        results['pieces'].items()
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise UserError(
-            f'{path}: no results of python -m benchmarks.gpu ({error}); choose another --out'
-        ) from error
-    return results
+    return read_results(path, 'pieces', 'python -m benchmarks.gpu', 'choose another --out')
 
 
 def run(pieces: Sequence[Piece], out: Path, device: str, tiny: bool, minutes: float) -> dict:
