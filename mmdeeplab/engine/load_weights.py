@@ -5,28 +5,9 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
 from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, fine_tune
-from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
-from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights, unwrap
-from mmdeeplab.models.norms.norm_layers import match_norm
+from mmdeeplab.checkpoint.key_prefixes import in_backbone
+from mmdeeplab.checkpoint.load import check_fit, unwrap
 from mmdeeplab.models.norms.unfold_batch_norm import folded_norms, unfold_batch_norm_on
-
-
-def read_weights(runner: Runner, path: str) -> dict:
-    """A checkpoint whose ``state_dict`` has the keys of the runner's network.
-
-    Group norms of the file replace the network's batch norms.
-
-    Raises:
-        UserError: The file is missing, broken, unsafe, or holds no usable weights.
-    """
-    checkpoint = read_checkpoint(path)
-    own = unwrap(runner.model).state_dict()
-    state = unwrapped(checkpoint['state_dict'], own, path, runner.logger.warning)
-    checkpoint['state_dict'] = state
-    require_weights(state, path)
-    if count := match_norm(unwrap(runner.model), checkpoint['state_dict']):
-        runner.logger.info(f'BatchNorm: {count} layers became group norm, as in {path}')
-    return checkpoint
 
 
 def load_whole(runner: Runner, checkpoint: dict, path: str, resume: bool) -> None:
@@ -34,7 +15,8 @@ def load_whole(runner: Runner, checkpoint: dict, path: str, resume: bool) -> Non
 
     Args:
         runner: The run.
-        checkpoint: Of :func:`read_weights`; hooks may change it, and it ends as what was loaded.
+        checkpoint: Of :func:`mmdeeplab.models.load.read_weights`; hooks may change it, and it ends
+            as what was loaded.
         path: The file.
         resume: Training goes on: no class may move, and averaged weights go where none are kept.
 
@@ -81,7 +63,8 @@ def load_to_train(runner: Runner, checkpoint: dict, path: str) -> None:
 
     Args:
         runner: The run, whose training loop is built.
-        checkpoint: Of :func:`read_weights`; it ends with the network's weights.
+        checkpoint: Of :func:`mmdeeplab.models.load.read_weights`; it ends with the network's
+            weights.
         path: The file.
 
     Raises:

@@ -42,13 +42,14 @@ from mmdeeplab.engine.dataloader import seeded
 from mmdeeplab.engine.distributed.lost_worker import loader_explained
 from mmdeeplab.engine.distributed.ranks import join_ranks
 from mmdeeplab.engine.hooks.table import own_hooks
-from mmdeeplab.engine.load_weights import load_to_train, load_whole, read_weights
+from mmdeeplab.engine.load_weights import load_to_train, load_whole
 from mmdeeplab.engine.loops import counts_epochs, own_loop
 from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.evaluation.evaluator import Evaluator
 from mmdeeplab.fileio.atomic import Disk
+from mmdeeplab.models.load import read_weights
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.norms.policy import Plan
 from mmdeeplab.models.tf32 import set_tf32
@@ -265,7 +266,9 @@ class DeepLabRunner(Runner):
         Raises:
             UserError: The file is missing, broken, unsafe, or not this model's.
         """
-        checkpoint = read_weights(self, filename)
+        checkpoint, count = read_weights(unwrap(self.model), filename, self.logger.warning)
+        if count:
+            self.logger.info(f'BatchNorm: {count} layers became group norm, as in {filename}')
         if isinstance(self._train_loop, BaseLoop) and not self._resume:  # built: a run trains
             load_to_train(self, checkpoint, filename)
         else:
