@@ -16,6 +16,7 @@ from mmdeeplab.fileio.input_files import is_regular
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from mmdeeplab.checkpoint.find import Found
     from mmdeeplab.engine.training_config import TrainingOptions
 
 
@@ -121,20 +122,27 @@ def named(checkpoint: str | None) -> str:
         return name
 
 
+def newest_of(cfg: Config) -> Found:
+    """The newest checkpoint that a run of ``cfg`` has saved and that is whole."""
+    from mmdeeplab.checkpoint.find import newest_valid
+
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    return newest_valid(cfg.work_dir, hook.get('out_dir'))
+
+
 def after_restart(cfg: Config, request: str | None) -> str | None:
     """What to resume: where the launcher started this job's ranks again, what the job has saved.
 
     Until it has saved, it begins again as at first, whatever an earlier job left in the folder.
     """
-    from mmdeeplab.checkpoint.find import newest_valid, read_summary
+    from mmdeeplab.checkpoint.find import read_summary
     from mmdeeplab.checkpoint.safetensors_layout import Damaged
     from mmdeeplab.engine.distributed.job import job_name, may_have_saved
 
     if not may_have_saved():
         return request
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     try:
-        newest = newest_valid(cfg.work_dir, hook.get('out_dir')).path
+        newest = newest_of(cfg).path
         job = read_summary(newest).get('job') if newest else None
     except (OSError, Damaged):
         job = None
@@ -153,10 +161,9 @@ def find_resume(cfg: Config, request: str | None) -> tuple[str | None, list[str]
         if not is_regular(request, 'checkpoint'):
             raise UserError(f'--resume: no checkpoint at {request}')
         return request, [f'resuming from {request}']
-    from mmdeeplab.checkpoint.find import best_of, newest_valid
+    from mmdeeplab.checkpoint.find import best_of
 
-    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    path, damaged, reason = newest_valid(cfg.work_dir, hook.get('out_dir'))
+    path, damaged, reason = newest_of(cfg)
     if path is not None:
         return str(path), [*damaged, *([reason] if reason else []), f'resuming from {path}']
     best = [f'{path} can be named: --resume FILE' for path in best_of(cfg.work_dir)]
