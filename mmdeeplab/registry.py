@@ -13,6 +13,18 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
     return Registry(name, parent=parent, scope='mmdeeplab', locations=list(locations))
 
 
+def is_ours(kind: object, name: str) -> bool:
+    """Whether the ``type`` of a config's dict means our class ``name``.
+
+    Args:
+        kind: ``'NAME'``, ``'mmdeeplab.NAME'`` or a class; anything else means another one.
+        name: Of the class.
+    """
+    if isinstance(kind, type):
+        return kind.__name__ == name and kind.__module__.startswith('mmdeeplab.')
+    return kind in (name, f'mmdeeplab.{name}')
+
+
 MODELS = _child(
     'model',
     root.MODELS,
@@ -29,9 +41,9 @@ MODELS = _child(
 DATASETS = _child('dataset', root.DATASETS, 'mmdeeplab.datasets.voc_folder')
 DATA_SAMPLERS = _child('data sampler', root.DATA_SAMPLERS, 'mmdeeplab.datasets.samplers')
 TRANSFORMS = _child('transform', root.TRANSFORMS, 'mmdeeplab.datasets.transforms')
-METRICS = _child('metric', root.METRICS, 'mmdeeplab.evaluation')
-HOOKS = _child('hook', root.HOOKS, 'mmdeeplab.engine')
-OPTIM_WRAPPERS = _child('optim_wrapper', root.OPTIM_WRAPPERS, 'mmdeeplab.engine')
-LOOPS = _child('loop', root.LOOPS, 'mmdeeplab.engine')
-RUNNERS = _child('runner', root.RUNNERS, 'mmdeeplab.engine')
-VISBACKENDS = _child('vis_backend', root.VISBACKENDS, 'mmdeeplab.engine')
+METRICS = _child('metric', root.METRICS, 'mmdeeplab.evaluation.metric')
+HOOKS = _child('hook', root.HOOKS, 'mmdeeplab.engine.hooks.table')
+OPTIM_WRAPPERS = _child('optim_wrapper', root.OPTIM_WRAPPERS, 'mmdeeplab.engine.optim.amp')
+LOOPS = _child('loop', root.LOOPS, 'mmdeeplab.engine.loops')
+RUNNERS = _child('runner', root.RUNNERS, 'mmdeeplab.engine.runner')
+VISBACKENDS = _child('vis_backend', root.VISBACKENDS, 'mmdeeplab.engine.log_files')

@@ -48,9 +48,6 @@ def meet(args: argparse.Namespace) -> TCPStore | None:
     """Of several machines, find the first one and the network."""
     if args.standalone or args.nnodes in ('1', '1:1'):
         return None
-    from mmdeeplab.config.load import quiet_imports
-
-    quiet_imports()
     from mmdeeplab.engine.distributed.rendezvous import prepare
 
     return prepare(args)

@@ -57,9 +57,9 @@ def training_size(cfg: Config) -> tuple[int, int]:
 
 def is_voc_folder(node: Mapping[str, Any]) -> bool:
     """Whether a data set's config names our VOCFolderDataset, by its name or the class."""
-    kind = node.get('type')
-    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return name.rpartition('.')[2] == 'VOCFolderDataset'
+    from mmdeeplab.registry import is_ours
+
+    return is_ours(node.get('type'), 'VOCFolderDataset')
 
 
 def with_data_root(cfg: Config, root: str) -> Config:

@@ -10,9 +10,9 @@ from mmengine.runner import BaseLoop
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
 from mmdeeplab.config.loops import by_epoch
-from mmdeeplab.config.registered import find_class
 from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.errors import UserError
+from mmdeeplab.registry import is_ours
 
 WAY_OUT = (
     'take sampler=dict(type="mmdeeplab.ResumableSampler") or sampler=dict(type="DefaultSampler")'
@@ -75,7 +75,7 @@ def one_epoch(loader: Any) -> Any:
     sampler = loader.get('sampler') if isinstance(loader, dict) else None
     if not isinstance(sampler, dict):
         return loader
-    if find_class(sampler['type'], ('sampler',)) != ResumableSampler:
+    if not is_ours(sampler.get('type'), ResumableSampler.__name__):
         return loader
     ends = dict(infinite=False, drop_last=loader.get('drop_last', False))
     return {**loader, 'sampler': {**ends, **sampler}}

@@ -7,6 +7,7 @@ from mmengine.registry import DATASETS
 
 from mmdeeplab.datasets.samplers import ResumableSampler, SeededDataset
 from mmdeeplab.datasets.workers import init_worker, shield_workers
+from mmdeeplab.registry import is_ours
 
 
 def seeded(dataloader: dict, seed: int | None) -> dict:
@@ -25,8 +26,8 @@ def seeded(dataloader: dict, seed: int | None) -> dict:
         cfg['dataset'] = DATASETS.build(cfg['dataset'])
         if hasattr(cfg['dataset'], 'full_init'):
             cfg['dataset'].full_init()
-    sampler = (cfg.get('sampler') or {}).get('type')
-    if sampler in (ResumableSampler, 'mmdeeplab.ResumableSampler'):
+    sampler = cfg.get('sampler') or {}
+    if is_ours(sampler.get('type'), ResumableSampler.__name__):
         cfg['dataset'] = SeededDataset(cfg['dataset'])
     if seed is not None and cfg.get('num_workers') and 'worker_init_fn' not in cfg:
         shield_workers()

@@ -13,8 +13,8 @@ from mmdeeplab.config.protocols import with_protocol
 from mmdeeplab.config.transforms import Transform, with_hooks, with_settings, with_work_dir
 from mmdeeplab.engine.hooks.data_check import with_data_check
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation import SegMetric
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
+from mmdeeplab.evaluation.metric import SegMetric
 from mmdeeplab.inference.options import InferenceOptions
 from mmdeeplab.inference.wrap import with_crf
 from mmdeeplab.report.run import with_report

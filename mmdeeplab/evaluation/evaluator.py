@@ -11,6 +11,7 @@ from mmengine.logging import MMLogger
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.metric import SegMetric
 from mmdeeplab.evaluation.result import Evaluation
+from mmdeeplab.registry import is_ours
 
 # Metrics of mmseg's for networks that do not give classes.
 OTHER_OUTPUTS = {'DepthMetric': 'depths'}
@@ -117,9 +118,4 @@ def metric_configs(evaluator: Any) -> list[dict]:
 
 def seg_metric_configs(evaluator: Any) -> list[dict]:
     """Those of our metric."""
-    return [
-        metric
-        for metric in metric_configs(evaluator)
-        if metric.get('type') is SegMetric
-        or str(metric.get('type')) in ('SegMetric', 'mmdeeplab.SegMetric')
-    ]
+    return [m for m in metric_configs(evaluator) if is_ours(m.get('type'), SegMetric.__name__)]

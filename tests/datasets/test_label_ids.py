@@ -19,7 +19,7 @@ from mmdeeplab.datasets.label_ids import LabelIds, class_ids
 from mmdeeplab.datasets.transforms import LoadImage, LoadMask
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation import SegMetric
+from mmdeeplab.evaluation.metric import SegMetric
 
 VOID = 255
 RULES = [dict(reduce_zero_label=True), dict(ignore_index=0), dict(ignore_index=7),

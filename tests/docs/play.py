@@ -168,7 +168,7 @@ def main(folder: Path, pages: list[str]) -> None:
         import torch._dynamo
         import yapf.yapflib.yapf_api
 
-        import mmdeeplab.engine
+        import mmdeeplab.engine.runner
         import mmdeeplab.inference.predictor  # noqa: F401
     # MMEngine lays out the config four times a run, which takes longer than two small steps.
     yapf.yapflib.yapf_api.FormatCode = lambda text, **_: (text, False)

@@ -12,9 +12,8 @@ from torch import nn
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.engine import FastHook
 from mmdeeplab.engine.hooks import accelerate
-from mmdeeplab.engine.hooks.accelerate import training_pictures
+from mmdeeplab.engine.hooks.accelerate import FastHook, training_pictures
 from mmdeeplab.inference.accelerate import FastSegmentor
 
 CONFIG = 'deeplabv3plus_mobilenetv2_voc'

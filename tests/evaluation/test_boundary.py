@@ -5,8 +5,8 @@ import pytest
 import torch
 from test_trimap import blobs, sample
 
-from mmdeeplab.evaluation import SegMetric
 from mmdeeplab.evaluation.boundary import boundary_counts, inner_boundary
+from mmdeeplab.evaluation.metric import SegMetric
 
 NAMES = ('sky', 'road', 'car')
 

@@ -9,7 +9,6 @@ from mmseg.evaluation import DepthMetric, IoUMetric
 from test_metric import IMAGES, NAMES, sample
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation import SegMetric
 from mmdeeplab.evaluation.evaluator import (
     Evaluator,
     as_evaluation,
@@ -18,6 +17,7 @@ from mmdeeplab.evaluation.evaluator import (
     metric_configs,
     seg_metric_configs,
 )
+from mmdeeplab.evaluation.metric import SegMetric
 from mmdeeplab.evaluation.result import Evaluation
 from mmdeeplab.evaluation.scores import compare_scores
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation import SegMetric
+from mmdeeplab.evaluation.metric import SegMetric
 
 NAMES = tuple(f'class {i}' for i in range(6))
 IMAGES = 13

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdeeplab.evaluation import SegMetric
 from mmdeeplab.evaluation.extremes import Extremes
+from mmdeeplab.evaluation.metric import SegMetric
 from mmdeeplab.evaluation.result import to_json
 from mmdeeplab.report.pictures import choose
 

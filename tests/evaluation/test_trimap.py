@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmdeeplab.evaluation import SegMetric
+from mmdeeplab.evaluation.metric import SegMetric
 from mmdeeplab.evaluation.scores import scores
 from mmdeeplab.evaluation.trimap import band_labels, border_distance
 

@@ -13,7 +13,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.evaluation import SegMetric
+from mmdeeplab.evaluation.metric import SegMetric
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.predictor import segment
 from mmdeeplab.inference.sliding import SlidingWindows

@@ -21,7 +21,7 @@ from mmdeeplab.datasets.check.sources import sources
 from mmdeeplab.datasets.check.text import sentence, summary
 from mmdeeplab.engine.distributed.ranks import join_ranks, on_first_rank
 from mmdeeplab.errors import UserError
-from mmdeeplab.registry import HOOKS
+from mmdeeplab.registry import HOOKS, is_ours
 
 
 class CheckedData(NamedTuple):
@@ -70,10 +70,10 @@ def check_training_data(cfg: Config, options: Sequence[str] = ()) -> CheckedData
 def with_data_check(cfg: Config) -> Config:
     """``cfg`` with the check of the data, also where ``custom_hooks`` has other hooks than ours."""
     hooks = list(cfg.get('custom_hooks') or [])
-    names = (DataCheckHook, DataCheckHook.__name__, f'mmdeeplab.{DataCheckHook.__name__}')
-    if any(hook.get('type') in names for hook in hooks if isinstance(hook, dict)):
+    name = DataCheckHook.__name__
+    if any(is_ours(hook.get('type'), name) for hook in hooks if isinstance(hook, dict)):
         return cfg
-    return replaced(cfg, 'custom_hooks', [dict(type=names[-1]), *hooks])
+    return replaced(cfg, 'custom_hooks', [dict(type=f'mmdeeplab.{name}'), *hooks])
 
 
 def require_sound(cfg: Config, splits: tuple[str, ...]) -> str:
