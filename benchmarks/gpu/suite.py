@@ -7,22 +7,25 @@ from typing import Any
 from benchmarks.case import Skip
 from benchmarks.gpu.job import Job
 from mmdeeplab.config.shipped import HOME
+from mmdeeplab.cores import usable_cores
 
 SMALLEST = 'tests/engine/test_tf32.py'
+PROCESSES = 8  # each holds a CUDA context of its own
 FOLDERS = ('tests/engine', 'tests/inference', 'tests/evaluation', 'tests/fast')
 
 
 class Heard:
-    """What pytest reports of each test."""
+    """What pytest reports of each test; failures are kept at once, as time may end."""
 
-    def __init__(self) -> None:
-        self.passed = 0
-        self.failed: dict[str, str] = {}
+    def __init__(self, job: Job) -> None:
+        self.job, self.passed, self.failed = job, 0, 0
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.passed += report.when == 'call' and report.passed
         if report.failed:
-            self.failed[report.nodeid] = report.longreprtext.strip().splitlines()[-1]
+            self.failed += 1
+            line = report.longreprtext.strip().splitlines()[-1]
+            self.job.note(report.nodeid, line[:200], 'passes', False)
 
 
 def tests(job: Job) -> None:
@@ -37,10 +40,10 @@ def tests(job: Job) -> None:
 
     which = [SMALLEST] if job.tiny else ['-m', 'not slow', *FOLDERS]
     os.chdir(HOME)
-    heard = Heard()
+    heard = Heard(job)
     options = ['-q', '-p', 'no:cacheprovider', '--maxfail', '20']
+    if importlib.util.find_spec('xdist') is not None and not job.tiny:
+        options += ['-n', str(min(usable_cores(), PROCESSES))]
     status = pytest.main([*options, *which], plugins=[heard])
-    words = f'{heard.passed} passed, {len(heard.failed)} failed'
+    words = f'{heard.passed} passed, {heard.failed} failed'
     job.note('pytest', words, 'all pass', status == 0)
-    for name, line in heard.failed.items():
-        job.note(name, line[:200], 'passes', False)
