@@ -63,6 +63,7 @@ def predict(args: argparse.Namespace) -> None:
 
     inputs, passed = find_inputs(args.input)
     network = resolve(args.model, args.checkpoint)
+    from mmdeeplab.inference.annotations.files import join
     from mmdeeplab.inference.files import readable, segment_files
     from mmdeeplab.inference.outputs import Outputs
 
@@ -72,6 +73,7 @@ def predict(args: argparse.Namespace) -> None:
     settings = what_predictions_depend_on(args, network, predictor.cfg, pictures)
     outputs = Outputs(Path(args.out), wanted, settings, args.overwrite)
     failed = segment_files(predictor, inputs, outputs, args.batch_size, passed_over(passed))
+    join(outputs.folder, wanted, predictor.classes)
     if failed:
         print('\n'.join(map(one_line, failed)), file=sys.stderr)
         raise UserError(f'inputs that could not be segmented: {len(failed)}, listed above')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -134,7 +135,7 @@ class Outputs:
         """Write every wanted output of one image."""
         files = [self.path(output, name) for output in self.wanted]
         for output, file in zip(self.wanted, files, strict=True):
-            result.save(file, output)
+            result.save(file, output, _picture(file, output, name, source.path))
         self.keep(files, source)
         self.remove_stale([self.path(output, name) for output in OUTPUTS], source)
 
@@ -144,6 +145,13 @@ class Outputs:
     def _is_whole(self, file: Path) -> bool:
         one = self._made.get(self._key(file))
         return one is not None and (one['settings'], one['bytes']) == (self.settings, _size(file))
+
+
+def _picture(file: Path, output: str, name: str, source: str) -> str:
+    """How an annotation tool finds the picture: labelme from the file's folder, others by name."""
+    if output == 'labelme':
+        return Path(os.path.relpath(source, file.parent)).as_posix()
+    return f'{name}{Path(source).suffix}'
 
 
 def _size(file: Path) -> int:

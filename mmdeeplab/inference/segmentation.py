@@ -10,6 +10,7 @@ from PIL import Image
 
 from mmdeeplab.errors import choose
 from mmdeeplab.fileio.atomic import placing
+from mmdeeplab.inference.annotations.files import TEXT
 from mmdeeplab.inference.save_formats import OUTPUTS, suffix
 from mmdeeplab.visualization.colorize import colour, palette_picture
 
@@ -85,11 +86,18 @@ class Segmentation:
         blend = self.image * (1 - opacity) + colours * opacity
         return Image.fromarray(blend.round().astype(np.uint8))
 
-    def save(self, path: str | Path, output: str = 'masks') -> Path:
+    def save(self, path: str | Path, output: str = 'masks', picture: str = '') -> Path:
         """Write one of :data:`OUTPUTS`; the file appears complete or not at all.
 
         ``prob`` is a compressed .npz with ``probabilities`` (C, H, W) in float16 and ``classes``;
-        ``confidence`` a grey PNG, 255 = certain; the others are PNGs.
+        ``confidence`` a grey PNG, 255 = certain; ``coco``, ``labelme``, ``cvat`` and ``yolo`` are
+        files of these annotation tools; the others are PNGs.
+
+        Args:
+            path: The file.
+            output: What to write.
+            picture: The picture's file as an annotation tool will look for it; ``NAME.png`` for
+                ``NAME.json`` if it is not named.
 
         Returns:
             The path, with its suffix where it had none.
@@ -109,9 +117,10 @@ class Segmentation:
             elif output == 'confidence':
                 grey = (self.confidence * 255).round().astype(np.uint8)
                 Image.fromarray(grey).save(file, 'PNG')
+            elif output in TEXT:
+                image = picture or path.with_suffix('.png').name
+                file.write(TEXT[output](self.labels, self.classes, image).encode())
             else:
-                picture = {'masks': self.mask, 'color': self.color, 'overlay': self.overlay}[
-                    output
-                ]()
-                picture.save(file, 'PNG')
+                drawn = dict(masks=self.mask, color=self.color, overlay=self.overlay)[output]()
+                drawn.save(file, 'PNG')
         return path

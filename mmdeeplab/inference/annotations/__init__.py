@@ -1,0 +1,1 @@
+"""Predictions as annotation tools read them, to be corrected there."""

@@ -1,0 +1,46 @@
+"""Predictions as labelme's JSON: regions as polygons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmdeeplab.inference.annotations.objects import annotated_classes, objects_of
+
+VERSION = '5.5.0'
+"""Of labelme, whose files look so; newer ones open them."""
+
+
+def labelme_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
+    """The file that labelme keeps beside a picture.
+
+    Args:
+        labels: (H, W) uint8 class ids.
+        classes: Names in id order.
+        image: The picture's path from the folder of the file.
+    """
+    names = annotated_classes(classes)
+    shapes = [
+        dict(
+            label=names[one.label],
+            points=one.polygon.astype(float).tolist(),
+            group_id=None,
+            description='',
+            shape_type='polygon',
+            flags={},
+            mask=None,
+        )
+        for one in objects_of(labels, classes)
+    ]
+    document = dict(
+        version=VERSION,
+        flags={},
+        shapes=shapes,
+        imagePath=image,
+        imageData=None,
+        imageHeight=labels.shape[0],
+        imageWidth=labels.shape[1],
+    )
+    return json.dumps(document)

@@ -1,0 +1,100 @@
+"""The objects of a label map: its connected regions, as runs of pixels and as outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mmdeeplab.datasets.annotations.special_names import is_background
+from mmdeeplab.label_map import IGNORE_INDEX
+
+
+@dataclass(frozen=True)
+class PredictedObject:
+    """One connected region of a class.
+
+    Attributes:
+        label: Index into :func:`annotated_classes`.
+        left: Column of the region's left edge in the image.
+        top: Row of its upper edge.
+        mask: (h, w) bool, the region within its box.
+    """
+
+    label: int
+    left: int
+    top: int
+    mask: np.ndarray
+
+    @property
+    def area(self) -> int:
+        """Pixels of the region."""
+        return int(self.mask.sum())
+
+    @property
+    def polygon(self) -> np.ndarray:
+        """(N, 2) int32 of x and y in the image, see :func:`outline`."""
+        return outline(self.mask) + np.array([self.left, self.top], np.int32)
+
+
+def annotated_classes(classes: Sequence[str]) -> list[str]:
+    """Names without the background, which no tool draws, where class 0 is called so."""
+    return list(classes[1:] if is_background(classes[0]) else classes)
+
+
+def objects_of(labels: np.ndarray, classes: Sequence[str]) -> list[PredictedObject]:
+    """Regions of (H, W) uint8 labels, the largest boxes first, so that smaller ones lie on top."""
+    first = len(classes) - len(annotated_classes(classes))
+    found = []
+    for label in np.unique(labels).tolist():
+        if label < first or label == IGNORE_INDEX:
+            continue
+        count, regions, stats, _ = cv2.connectedComponentsWithStats(
+            (labels == label).astype(np.uint8), connectivity=8
+        )
+        for number in range(1, count):
+            left, top, width, height, _ = stats[number].tolist()
+            box = regions[top : top + height, left : left + width]
+            found.append(PredictedObject(label - first, left, top, box == number))
+    return sorted(found, key=lambda one: -one.mask.size)
+
+
+def run_lengths(values: np.ndarray) -> list[int]:
+    """Lengths of the runs of (N,) bool: of False, which may be 0, of True, and so on in turn."""
+    changes = np.flatnonzero(np.diff(values, prepend=False)).tolist()
+    return np.diff([0, *changes, len(values)]).tolist()
+
+
+def outline(mask: np.ndarray) -> np.ndarray:
+    """The border of a connected region as one polygon.
+
+    A hole is joined to what lies left of it by two edges on each other, so that filling the polygon
+    leaves it open. Points are pixels that belong to the region.
+
+    Args:
+        mask: (h, w) bool.
+
+    Returns:
+        (N, 2) int32 of x and y, N at least 3. Filled by OpenCV or Pillow it covers exactly the
+        region.
+    """
+    filled = mask.astype(np.uint8)
+    rings, _ = cv2.findContours(filled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    outer, *holes = sorted((ring[:, 0] for ring in rings), key=lambda ring: ring[:, 0].min())
+    polygon = outer
+    for hole in holes:
+        polygon = _joined(polygon, hole)
+    corners = cv2.approxPolyDP(polygon[:, None], 0, True)[:, 0]
+    return corners if len(corners) > 2 else corners[[0, -1, 0]]
+
+
+def _joined(polygon: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """The polygon, which goes round a hole when it comes to the point next to it on its left."""
+    start = int(hole[:, 0].argmin())
+    x, y = hole[start]
+    left = np.where((polygon[:, 1] == y) & (polygon[:, 0] <= x), polygon[:, 0], -1)
+    door = int(left.argmax())
+    around = np.concatenate([hole[start:], hole[: start + 1]])
+    return np.concatenate([polygon[: door + 1], around, polygon[door:]])
