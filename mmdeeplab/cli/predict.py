@@ -13,7 +13,7 @@ from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, make_predictor
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.save_formats import CALIBRATION, OUTPUTS
+from mmdeeplab.inference.save_formats import CALIBRATION, OUTPUTS, OVERLAY_FORMATS
 from mmdeeplab.weights.resolve import Resolved, resolve
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--save', default='masks,overlay', metavar='OUTPUTS', help=f'some of {",".join(OUTPUTS)}'
     )
+    parser.add_argument(
+        '--overlay-format',
+        default='png',
+        choices=tuple(OVERLAY_FORMATS),
+        help='jpeg: a quarter of the bytes, and less exact (%(default)s)',
+    )
     parser.add_argument('--batch-size', type=int, default=1, metavar='N', help='images at a time')
     parser.add_argument('--device', default=None, help='cpu, cuda, cuda:1 (the best there is)')
     parser.add_argument('--overwrite', action='store_true', help='make again what is there')
@@ -71,7 +77,8 @@ def predict(args: argparse.Namespace) -> None:
     pictures = readable(inputs, CALIBRATED_BY) if args.fast in ('bf16', 'int8') else []
     predictor = make_predictor(args, network, keep, pictures)
     settings = what_predictions_depend_on(args, network, predictor.cfg, pictures)
-    outputs = Outputs(Path(args.out), wanted, settings, args.overwrite)
+    folder, form = Path(args.out), args.overlay_format
+    outputs = Outputs(folder, wanted, settings, args.overwrite, overlay_format=form)
     failed = segment_files(predictor, inputs, outputs, args.batch_size, passed_over(passed))
     join(outputs.folder, wanted, predictor.classes)
     if failed:

@@ -15,7 +15,6 @@ from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.inference.save_formats import OUTPUTS
 
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 
@@ -112,7 +111,7 @@ def without_stale(one: Input, outputs: Outputs) -> str:
     if one.is_video:
         stale = video.remove_stale(one.name, outputs, source)
     else:
-        stale = outputs.remove_stale([outputs.path(output, one.name) for output in OUTPUTS], source)
+        stale = outputs.remove_stale(outputs.every_path(one.name), source)
     return '; results of what was there before are removed' if stale else ''
 
 

@@ -16,7 +16,13 @@ from mmdeeplab.fileio.atomic import placing, writing
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.fileio.input_files import is_regular, read_text
-from mmdeeplab.inference.save_formats import CALIBRATION, OUTPUTS, RECORD, suffix
+from mmdeeplab.inference.save_formats import (
+    CALIBRATION,
+    OUTPUTS,
+    OVERLAY_FORMATS,
+    RECORD,
+    suffix,
+)
 from mmdeeplab.inference.segmentation import Segmentation
 
 MADE_FROM = 'predict.jsonl'
@@ -56,15 +62,23 @@ class Outputs:
         wanted: What to write, of :data:`mmdeeplab.inference.save_formats.OUTPUTS`.
         settings: What the predictions depend on: model, weights, options.
         overwrite: Make everything anew.
+        overlay_format: Of :data:`mmdeeplab.inference.save_formats.OVERLAY_FORMATS`.
 
     Raises:
         UserError: The folder holds predictions with other settings.
     """
 
     def __init__(
-        self, folder: Path, wanted: Sequence[str], settings: dict, overwrite: bool = False
+        self,
+        folder: Path,
+        wanted: Sequence[str],
+        settings: dict,
+        overwrite: bool = False,
+        *,
+        overlay_format: str = 'png',
     ) -> None:
         self.folder, self.wanted, self.overwrite = folder, tuple(wanted), overwrite
+        self.overlay_format = overlay_format
         record = folder / RECORD
         there = {} if overwrite else _read(record)
         changed = [key for key, value in there.items() if settings.get(key) != value]
@@ -82,7 +96,12 @@ class Outputs:
 
     def path(self, output: str, name: str) -> Path:
         """The file of one output (``masks``, ...) of an image."""
-        return self.folder / output / f'{name}{suffix(output)}'
+        return self.folder / output / f'{name}{suffix(output, self.overlay_format)}'
+
+    def every_path(self, name: str) -> list[Path]:
+        """The files of all outputs of an image in all formats, those not wanted included."""
+        ends = {(output, suffix(output, form)) for output in OUTPUTS for form in OVERLAY_FORMATS}
+        return [self.folder / output / f'{name}{end}' for output, end in sorted(ends)]
 
     def done(self, files: Sequence[Path], source: Path) -> bool:
         """Whether all files are there, whole, and made from what ``source`` is now."""
@@ -137,7 +156,7 @@ class Outputs:
         for output, file in zip(self.wanted, files, strict=True):
             result.save(file, output, _picture(file, output, name, source.path))
         self.keep(files, source)
-        self.remove_stale([self.path(output, name) for output in OUTPUTS], source)
+        self.remove_stale(self.every_path(name), source)
 
     def _key(self, file: Path) -> str:
         return file.relative_to(self.folder).as_posix()

@@ -8,9 +8,13 @@ RECORD = 'predict.json'
 CALIBRATION = 'calibration_sha256'
 """In it, of the pictures that int8 and bf16 were corrected by; where others are, masks are made
 again instead of refused."""
+OVERLAY_FORMATS = {'png': '.png', 'jpeg': '.jpg'}
+"""What overlays can be written as, and the suffix of their files."""
 _SUFFIXES = dict(prob='.npz', coco='.json', labelme='.json', cvat='.xml', yolo='.txt')
 
 
-def suffix(output: str) -> str:
+def suffix(output: str, overlay_format: str = 'png') -> str:
     """The suffix of files of one output."""
+    if output == 'overlay':
+        return OVERLAY_FORMATS[overlay_format]
     return _SUFFIXES.get(output, '.png')

@@ -1,10 +1,12 @@
 """What a prediction is: labels, names, areas, and pictures of it."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -13,6 +15,7 @@ from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.inference.annotations.files import TEXT
 from mmdeeplab.inference.save_formats import OUTPUTS, suffix
 from mmdeeplab.visualization.colorize import colour, palette_picture
+from mmdeeplab.visualization.encode import encode_picture, mask_png
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,16 +85,46 @@ class Segmentation:
         """
         if not 0 <= opacity <= 1:
             raise ValueError(f'opacity must lie in 0..1, got {opacity}')
+        return Image.fromarray(self._blend(opacity))
+
+    def _blend(self, opacity: float) -> np.ndarray:
         colours = colour(self.labels, self.palette)
-        blend = self.image * (1 - opacity) + colours * opacity
-        return Image.fromarray(blend.round().astype(np.uint8))
+        return cv2.addWeighted(self.image, 1 - opacity, colours, opacity, 0)
+
+    def encode(self, output: str = 'masks', jpeg: bool = False, picture: str = '') -> bytes:
+        """The bytes of the file that :meth:`save` writes.
+
+        Args:
+            output: One of :data:`OUTPUTS`.
+            jpeg: Whether an ``overlay`` becomes a JPEG instead of a PNG.
+            picture: The picture's file as an annotation tool will look for it.
+
+        Raises:
+            ValueError: An unknown output.
+        """
+        choose('output', output, OUTPUTS)
+        if output in TEXT:
+            return TEXT[output](self.labels, self.classes, picture).encode()
+        if output == 'prob':
+            file = io.BytesIO()
+            half = self.probabilities.astype(np.float16)
+            np.savez_compressed(file, probabilities=half, classes=np.array(self.classes))
+            return file.getvalue()
+        if output == 'masks':
+            return mask_png(self.labels)
+        if output == 'confidence':
+            return encode_picture((self.confidence * 255).round().astype(np.uint8))
+        if output == 'color':
+            return encode_picture(colour(self.labels, self.palette))
+        return encode_picture(self._blend(0.5), '.jpg' if jpeg else '.png')
 
     def save(self, path: str | Path, output: str = 'masks', picture: str = '') -> Path:
         """Write one of :data:`OUTPUTS`; the file appears complete or not at all.
 
         ``prob`` is a compressed .npz with ``probabilities`` (C, H, W) in float16 and ``classes``;
         ``confidence`` a grey PNG, 255 = certain; ``coco``, ``labelme``, ``cvat`` and ``yolo`` are
-        files of these annotation tools; the others are PNGs.
+        files of these annotation tools; ``overlay`` is a JPEG where the path ends with .jpg or
+        .jpeg; the others are PNGs.
 
         Args:
             path: The file.
@@ -110,17 +143,8 @@ class Segmentation:
         path = Path(path)
         if not path.suffix:
             path = path.with_suffix(suffix(output))
-        with placing(path) as partial, partial.open('wb') as file:
-            if output == 'prob':
-                half = self.probabilities.astype(np.float16)
-                np.savez_compressed(file, probabilities=half, classes=np.array(self.classes))
-            elif output == 'confidence':
-                grey = (self.confidence * 255).round().astype(np.uint8)
-                Image.fromarray(grey).save(file, 'PNG')
-            elif output in TEXT:
-                image = picture or path.with_suffix('.png').name
-                file.write(TEXT[output](self.labels, self.classes, image).encode())
-            else:
-                drawn = dict(masks=self.mask, color=self.color, overlay=self.overlay)[output]()
-                drawn.save(file, 'PNG')
+        jpeg = path.suffix.lower() in ('.jpg', '.jpeg')
+        data = self.encode(output, jpeg, picture or path.with_suffix('.png').name)
+        with placing(path) as partial:
+            partial.write_bytes(data)
         return path

@@ -1,10 +1,7 @@
 """What a result looks like on the wire."""
 
 import base64
-import io
 from collections.abc import Sequence
-
-from PIL import Image
 
 from mmdeeplab.inference.segmentation import Segmentation
 
@@ -23,7 +20,7 @@ def as_json(result: Segmentation, seconds: float) -> dict:
         height=height,
         seconds=round(seconds, 3),
         classes=[ids[name] | dict(area=share) for name, share in result.areas.items()],
-        mask=base64.b64encode(png(result.mask())).decode('ascii'),
+        mask=base64.b64encode(result.encode('masks')).decode('ascii'),
     )
 
 
@@ -33,10 +30,3 @@ def describe(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> list[d
         dict(id=i, name=name, colour='#{:02x}{:02x}{:02x}'.format(*colour))
         for i, (name, colour) in enumerate(zip(classes, palette, strict=False))
     ]
-
-
-def png(picture: Image.Image) -> bytes:
-    """The bytes of a PNG file."""
-    file = io.BytesIO()
-    picture.save(file, 'PNG')
-    return file.getvalue()

@@ -15,9 +15,8 @@ from starlette.routing import Route
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.report.html import style_sheet
-from mmdeeplab.serve.answers import as_json, describe, png
+from mmdeeplab.serve.answers import as_json, describe
 from mmdeeplab.serve.body import read_upload
 from mmdeeplab.serve.examples import Example
 from mmdeeplab.serve.headers import SafeHeaders
@@ -27,11 +26,7 @@ from mmdeeplab.serve.pictures import open_picture, readable, unpack
 from mmdeeplab.version import __version__
 
 PAGE = Path(__file__).parent / 'page'
-PICTURES = {
-    'masks': Segmentation.mask,
-    'color': Segmentation.color,
-    'overlay': Segmentation.overlay,
-}  # what ?kind= answers with
+PICTURES = ('masks', 'color', 'overlay')  # what ?kind= answers with
 
 
 class Service:
@@ -99,7 +94,7 @@ class Service:
             size = '{} x {}'.format(*picture.size)
             raise Refusal(503, f'no memory for {size} pixels; send a smaller picture') from error
         if kind is not None:
-            return Response(png(PICTURES[kind](result)), media_type='image/png')
+            return Response(result.encode(kind), media_type='image/png')
         return JSONResponse(as_json(result, time.perf_counter() - start))
 
     async def list_examples(self, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """Labels in colours, and pictures of what a model sees: image, truth, prediction side by side."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -40,9 +41,9 @@ def seen(sample: SegDataSample, inputs: Tensor) -> tuple[np.ndarray, np.ndarray,
 
 def colour(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """(H, W) class ids -> (H, W, 3) uint8 colours; void and unknown ids are pale."""
-    table = np.full((256, 3), VOID_COLOUR, np.uint8)
-    table[: len(palette)] = palette
-    return table[labels.astype(np.uint8)]
+    table = np.full((256, 1, 3), VOID_COLOUR, np.uint8)
+    table[: len(palette), 0] = palette
+    return cv2.applyColorMap(labels.astype(np.uint8, copy=False), table)
 
 
 def side_by_side(panels: dict[str, np.ndarray]) -> Image.Image:
@@ -65,6 +66,11 @@ def side_by_side(panels: dict[str, np.ndarray]) -> Image.Image:
 
 def palette_picture(labels: np.ndarray) -> Image.Image:
     """(H, W) ids below 256 as a picture in VOC's colours whose pixels are the ids."""
-    picture = Image.fromarray(labels.astype(np.uint8))
-    picture.putpalette([value for rgb in voc_palette() for value in rgb])
+    picture = Image.fromarray(labels.astype(np.uint8, copy=False))
+    picture.putpalette(_flat_palette())
     return picture
+
+
+@cache
+def _flat_palette() -> bytes:
+    return bytes(value for rgb in voc_palette() for value in rgb)

@@ -52,12 +52,15 @@ def grey(value: int, kind: str = '.bmp') -> bytes:
 class Place(SimpleNamespace):
     """A folder of pictures and one of masks."""
 
+    form = 'png'
+
     def run(self, *inputs: str, settings: dict = SETTINGS, overwrite: bool = False) -> int:
         """How many were segmented; sentences of the others are in ``failed``."""
         network = Darkness()
         given = [str(self.root / one) for one in inputs or ['in']]
         found, _ = find_inputs(given)
-        outputs = Outputs(self.out, self.outputs, settings, overwrite)
+        form = self.form
+        outputs = Outputs(self.out, self.outputs, settings, overwrite, overlay_format=form)
         self.failed = segment_files(network, found, outputs, 2)
         return network.seen
 
@@ -170,6 +173,18 @@ def test_no_kind_is_of_what_was_there_before(place: Place, name: str) -> None:
         place.run()
     made = {file.relative_to(place.out).parts[0] for file in place.out.rglob('*/**/*.*')}
     assert made == {'color'}
+
+
+def test_overlays_as_jpeg(place: Place) -> None:
+    """Also: what lies there in the other format is of the same picture, or removed."""
+    place.form = 'jpeg'
+    assert place.run() == 1
+    assert {path.name for path in (place.out / 'overlay').iterdir()} == {'a.png', 'a.jpg'}
+    assert place.run() == 0
+    place.picture.write_bytes(grey(2))
+    assert place.run() == 1
+    (made,) = (place.out / 'overlay').iterdir()
+    assert Image.open(made).format == 'JPEG'
 
 
 def test_masks_of_another_calibration_are_made_again(place: Place) -> None:

@@ -164,6 +164,25 @@ def test_every_output_is_saved(tmp_path: Path) -> None:
         _ = Segmentation(result.image, result.labels, 'abc', voc_palette(3)).probabilities
 
 
+def test_files_hold_the_pictures(tmp_path: Path) -> None:
+    """Pillow reads what OpenCV has written: PNGs bit by bit, a JPEG nearly."""
+    labels = np.random.default_rng(1).integers(0, 3, (8, 9), np.uint8).repeat(5, 0).repeat(5, 1)
+    logits = np.random.default_rng(2).normal(size=(3, *labels.shape)).astype(np.float32)
+    result = Segmentation(picture(40, 45), labels, ('a', 'b', 'c'), voc_palette(3), logits)
+    drawn = dict(masks=result.mask, color=result.color, overlay=result.overlay)
+    for output, draw in drawn.items():
+        saved = Image.open(result.save(tmp_path / output, output))
+        assert (saved.format, saved.mode) == ('PNG', 'P' if output == 'masks' else 'RGB')
+        assert np.array_equal(np.array(saved), np.array(draw()))
+        assert saved.getpalette() == draw().getpalette()
+    lossy = Image.open(result.save(tmp_path / 'overlay.jpg', 'overlay'))
+    assert (lossy.format, lossy.mode) == ('JPEG', 'RGB')
+    difference = np.array(lossy).astype(int) - np.array(result.overlay())
+    assert np.sqrt((difference**2).mean()) < 20  # colours have half the resolution
+    blend = result.image * 0.5 + np.array(result.color()) * 0.5
+    assert np.array_equal(np.array(result.overlay()), blend.round().astype(np.uint8))
+
+
 def run(predictor: DeepLabPredictor, paths: list[Path], outputs: Outputs, size: int) -> list[str]:
     """Segment files under their own names."""
     inputs = [Input(path, path.stem) for path in paths]
