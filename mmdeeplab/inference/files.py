@@ -1,8 +1,9 @@
 """Many files segmented: what is there stays, what cannot be read is told at the end."""
 
 import errno
-from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import partial
+from itertools import chain
 from time import perf_counter
 
 import numpy as np
@@ -11,10 +12,11 @@ from tqdm import tqdm
 from mmdeeplab.console import one_line, progress
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
-from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.images import picture_pixels, read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.workers import chunks, in_order
 
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 
@@ -64,16 +66,57 @@ def segment_images(
     """Segment the inputs that are images; returns how many were written."""
     made = 0
     images = [one for one in inputs if not one.is_video]
-    with tqdm(total=len(images), desc='segmenting', unit='image', disable=None) as bar:
-        for batch, pictures in grouped(predictor, images, outputs, batch_size, failed):
-            for (one, source), result in zip(batch, predictor.batch(pictures), strict=True):
-                try:
+    answers = in_order(
+        partial(segment_batch, predictor, outputs),
+        chunks(images, batch_size),
+        pixels_of,
+        predictor.shares_cores,
+    )
+    with (
+        tqdm(total=len(images), desc='segmenting', unit='image', disable=None) as bar,
+        closing(answers),
+    ):
+        for one, source, result in chain.from_iterable(answers):
+            try:
+                if isinstance(result, UserError):
+                    failed.append(str(result) + without_stale(one, outputs))
+                else:
                     outputs.write(one.name, result, source)
                     made += 1
-                except UserError as error:
-                    failed.append(about_its_name(one, error))
-            bar.update(len(batch))
+            except UserError as error:
+                failed.append(about_its_name(one, error))
+            bar.update()
     return made
+
+
+def segment_batch(
+    predictor: DeepLabPredictor, outputs: Outputs, inputs: list[Input]
+) -> list[tuple[Input, Source, list[bytes] | UserError]]:
+    """The contents of the files of every image, or why it cannot be read.
+
+    Images that are padded to one size go through the network together.
+    """
+    sources = [source_of(one.path) for one in inputs]
+    pictures: dict[int, np.ndarray] = {}
+    contents: list[list[bytes] | UserError] = []
+    for number, one in enumerate(inputs):
+        contents.append([])
+        try:
+            pictures[number] = predictor.read(one.path)
+        except UserError as error:
+            contents[number] = error
+    sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
+    for size in dict.fromkeys(sizes.values()):
+        batch = [number for number in pictures if sizes[number] == size]
+        results = predictor.batch([pictures[number] for number in batch])
+        for number, result in zip(batch, results, strict=True):
+            contents[number] = outputs.encode(inputs[number].name, result, sources[number])
+    return list(zip(inputs, sources, contents, strict=True))
+
+
+def pixels_of(inputs: list[Input]) -> int:
+    """Pixels of all images, by what their files say; 0 for those that cannot be read."""
+    return sum(picture_pixels(one.path) for one in inputs)
 
 
 def segment_films(
@@ -125,33 +168,6 @@ def about_its_name(one: Input, error: UserError) -> str:
     if not isinstance(cause, OSError) or cause.errno not in OF_NAMES:
         raise error
     return f'{one.path}: {error}'
-
-
-def grouped(
-    predictor: DeepLabPredictor,
-    inputs: list[Input],
-    outputs: Outputs,
-    size: int,
-    failed: list[str],
-) -> Iterator[tuple[list[tuple[Input, Source]], list[np.ndarray]]]:
-    """Batches of neighbours that are padded to one size, so that none changes by its batch."""
-    batch: list[tuple[Input, Source]] = []
-    pictures: list[np.ndarray] = []
-    for one in inputs:
-        try:
-            source = source_of(one.path)
-            picture = predictor.read(one.path)
-        except UserError as error:
-            failed.append(str(error) + without_stale(one, outputs))
-            continue
-        other = pictures and predictor.padded_size(picture) != predictor.padded_size(pictures[0])
-        if len(pictures) == size or other:
-            yield batch, pictures
-            batch, pictures = [], []
-        batch.append((one, source))
-        pictures.append(picture)
-    if pictures:
-        yield batch, pictures
 
 
 def readable(inputs: list[Input], count: int) -> list[np.ndarray]:

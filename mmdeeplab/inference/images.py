@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Union
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from mmdeeplab.datasets.image_io import decode_bands, read_bands, read_image
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import open_regular
 
 Picture = Union[str, Path, bytes, Image.Image, np.ndarray, Tensor]  # noqa: UP007  (3.10)
 DOWNLOAD_LIMIT = 64 << 20  # bytes
@@ -73,6 +75,17 @@ def swapped(picture: np.ndarray) -> np.ndarray:
 def as_rgb(picture: np.ndarray) -> np.ndarray:
     """(H, W, 3) to be looked at: the first three bands, or the first one as grey."""
     return picture[..., :3] if picture.shape[2] >= 3 else np.repeat(picture[..., :1], 3, 2)
+
+
+def picture_pixels(path: str | Path) -> int:
+    """Pixels of a picture by its header; 0 where it has none that can be read."""
+    try:
+        with warnings.catch_warnings(), open_regular(path, 'image') as file:
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            width, height = Image.open(file).size
+    except (UserError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return 0
+    return width * height
 
 
 def from_array(array: np.ndarray) -> np.ndarray:

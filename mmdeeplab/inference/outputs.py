@@ -150,13 +150,29 @@ class Outputs:
         with writing(self.made_from), self.made_from.open('a') as record:
             record.write(''.join(lines))
 
-    def write(self, name: str, result: Segmentation, source: Source) -> None:
-        """Write every wanted output of one image."""
+    def encode(self, name: str, result: Segmentation, source: Source) -> list[bytes]:
+        """The contents of the files of every wanted output of one image."""
+        jpeg = self.overlay_format == 'jpeg'
+        return [
+            result.encode(output, jpeg, self._picture(output, name, source.path))
+            for output in self.wanted
+        ]
+
+    def write(self, name: str, contents: Sequence[bytes], source: Source) -> None:
+        """Write what :meth:`encode` gave for one image."""
         files = [self.path(output, name) for output in self.wanted]
-        for output, file in zip(self.wanted, files, strict=True):
-            result.save(file, output, _picture(file, output, name, source.path))
+        for file, content in zip(files, contents, strict=True):
+            with placing(file) as partial:
+                partial.write_bytes(content)
         self.keep(files, source)
         self.remove_stale(self.every_path(name), source)
+
+    def _picture(self, output: str, name: str, source: str) -> str:
+        """How an annotation tool finds it: labelme from its own file's folder, others by name."""
+        if output == 'labelme':
+            folder = self.path(output, name).parent
+            return Path(os.path.relpath(source, folder)).as_posix()
+        return f'{name}{Path(source).suffix}'
 
     def _key(self, file: Path) -> str:
         return file.relative_to(self.folder).as_posix()
@@ -164,13 +180,6 @@ class Outputs:
     def _is_whole(self, file: Path) -> bool:
         one = self._made.get(self._key(file))
         return one is not None and (one['settings'], one['bytes']) == (self.settings, _size(file))
-
-
-def _picture(file: Path, output: str, name: str, source: str) -> str:
-    """How an annotation tool finds the picture: labelme from the file's folder, others by name."""
-    if output == 'labelme':
-        return Path(os.path.relpath(source, file.parent)).as_posix()
-    return f'{name}{Path(source).suffix}'
 
 
 def _size(file: Path) -> int:

@@ -1,7 +1,9 @@
 """Masks of any images in three lines of Python."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -63,6 +65,8 @@ class DeepLabPredictor:
 
     Attributes:
         cfg: The config of the network that was built, scales and windows around it.
+        shares_cores: Whether several threads' pictures go through the network at once. All others
+            may be called from several threads, too, and wait for their turn.
 
     Raises:
         UserError: No such file, weights that do not fit, no such device.
@@ -111,6 +115,9 @@ class DeepLabPredictor:
             batches = (prepared(network, self.read(image)) for image in calibration)
             keep = self.keep_logits or crf
             self.model = accelerate(self.model, fast, keep, batches)
+        device_type = next(self.model.parameters()).device.type
+        self.shares_cores = device_type == 'cpu' and not fast
+        self._turn: AbstractContextManager = nullcontext() if self.shares_cores else Lock()
         count = unwrap(self.model).num_classes
         self.classes = tuple(class_names(loaded) or default_names(count))
         self.palette = palette_of(loaded, count)
@@ -135,7 +142,8 @@ class DeepLabPredictor:
         the pooled branch of ASPP sees the padding.
         """
         pictures = [self.read(image) for image in images]
-        results = segment(self.model, pictures)
+        with self._turn:
+            results = segment(self.model, pictures)
         return [self._result(*pair) for pair in zip(pictures, results, strict=True)]
 
     def read(self, image: Picture) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Videos: every frame segmented, pictures put together to videos again."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
@@ -17,6 +19,7 @@ from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.save_formats import OUTPUTS
+from mmdeeplab.workers import chunks, in_order
 
 FILMED = ('color', 'overlay')  # one video each; the other outputs are one file a frame
 
@@ -120,22 +123,48 @@ def segment_video(
             for output in outputs.wanted
             if output in FILMED
         }
-        for batch in batches(shown, batch_size):
-            for result in predictor.batch(batch):
-                number += 1
-                for output in outputs.wanted:
-                    if output in films:
-                        films[output].add(np.asarray(getattr(result, output)()))
-                    else:
-                        result.save(outputs.path(output, f'{film.name}/{number:06d}'), output)
+        answers = in_order(
+            partial(segment_frames, predictor, outputs.wanted),
+            chunks(enumerate(shown, 1), batch_size),
+            lambda batch: sum(frame[..., 0].size for _, frame in batch),
+            predictor.shares_cores,
+        )
+        stack.enter_context(closing(answers))
+        for number, output, made in chain.from_iterable(answers):
+            if isinstance(made, bytes):
+                with placing(outputs.path(output, f'{film.name}/{number:06d}')) as beside:
+                    beside.write_bytes(made)
+            else:
+                films[output].add(made)
     for output in set(outputs.wanted) - set(FILMED):
         remove_frames_after(number, outputs.folder / output / film.name)
         summary = json.dumps(dict(frames=number, frames_per_second=rate))
-        with placing(last_file(film.name, outputs, output)) as partial:
-            partial.write_text(summary + '\n')
+        with placing(last_file(film.name, outputs, output)) as beside:
+            beside.write_text(summary + '\n')
     outputs.keep(last_files(film.name, outputs), source)
     remove_stale(film.name, outputs, source)
     return number
+
+
+def segment_frames(
+    predictor: DeepLabPredictor, wanted: Sequence[str], batch: list[tuple[int, np.ndarray]]
+) -> list[tuple[int, str, np.ndarray | bytes]]:
+    """Number and output of every frame, with its picture (H, W, 3) or the content of its file.
+
+    Args:
+        predictor: The network.
+        wanted: The outputs.
+        batch: Numbered frames (H, W, 3) uint8 RGB.
+    """
+    results = predictor.batch([frame for _, frame in batch])
+    made: list[tuple[int, str, np.ndarray | bytes]] = []
+    for (number, _), result in zip(batch, results, strict=True):
+        for output in wanted:
+            if output in FILMED:
+                made.append((number, output, np.asarray(getattr(result, output)())))
+            else:
+                made.append((number, output, result.encode(output, picture=f'{number:06d}.png')))
+    return made
 
 
 def remove_stale(name: str, outputs: Outputs, source: Source) -> list[Path]:
@@ -164,15 +193,3 @@ def last_file(name: str, outputs: Outputs, output: str) -> Path:
 def last_files(name: str, outputs: Outputs) -> list[Path]:
     """What is written last of every wanted output, in their order."""
     return [last_file(name, outputs, output) for output in outputs.wanted]
-
-
-def batches(items: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
-    """Lists of ``size`` items, the last one shorter."""
-    batch: list[np.ndarray] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

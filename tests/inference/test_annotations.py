@@ -152,7 +152,8 @@ def test_one_file_of_all_images(tmp_path: Path) -> None:
         blank = np.zeros((*labels.shape, 3), np.uint8)
         picture.write_bytes(b'')
         result = Segmentation(blank, labels, CLASSES, [(0, 0, 0)] * 4)
-        outputs.write(name, result, source_of(picture))
+        source = source_of(picture)
+        outputs.write(name, outputs.encode(name, result, source), source)
     (tmp_path / 'out/coco/sub/video.json').write_text('{"frames": 1}')
     made = join(outputs.folder, outputs.wanted, CLASSES)
     assert [str(p.relative_to(outputs.folder)) for p in made] == [

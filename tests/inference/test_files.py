@@ -25,6 +25,8 @@ SETTINGS = dict(model='a')
 class Darkness:
     """Stands for a network: the label of a pixel is its red value."""
 
+    shares_cores = True
+
     def __init__(self) -> None:
         self.seen = 0
 

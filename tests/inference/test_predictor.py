@@ -2,6 +2,8 @@
 
 import copy
 import io
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -44,6 +46,14 @@ def checkpoint(cfg: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='module')
 def predictor(cfg: Config, checkpoint: Path) -> DeepLabPredictor:
     return DeepLabPredictor(cfg, checkpoint, 'cpu')
+
+
+@pytest.fixture
+def cores() -> Iterator[Callable[[int], None]]:
+    """Sets how many threads PyTorch computes with; set back afterwards."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 def picture(height: int = 40, width: int = 50, seed: int = 0) -> np.ndarray:
@@ -204,6 +214,56 @@ def test_a_rerun_does_what_is_missing(predictor: DeepLabPredictor, tmp_path: Pat
     with pytest.raises(UserError, match='another model'):
         Outputs(tmp_path / 'out', ['masks'], dict(model='b'))
     Outputs(tmp_path / 'out', ['masks'], dict(model='b'), overwrite=True)
+
+
+def test_files_are_those_of_one_picture_after_the_other(
+    predictor: DeepLabPredictor, tmp_path: Path, cores: Callable[[int], None]
+) -> None:
+    """Bit by bit, and written in the order of the inputs, whichever is ready first."""
+    sizes = [(40, 50), (65, 65), (200, 30), (33, 20), (1500, 1500), (64, 65), (10, 300)]
+    paths = [tmp_path / f'{9 - i}.png' for i in range(len(sizes))]
+    for seed, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+        Image.fromarray(picture(*size, seed)).save(path)
+    wanted = ['masks', 'overlay', 'confidence', 'labelme']
+    several = Outputs(tmp_path / 'several', wanted, {})
+    cores(8)  # 4 pictures at a time, by 2 each
+    assert run(predictor, paths, several, 1) == []
+    for number, path in enumerate(paths):
+        cores(8 if number == 4 else 2)  # a large one has all of them
+        result = predictor(path)
+        for output in wanted:
+            file = several.path(output, path.stem)
+            name = f'../../{path.name}'
+            assert result.encode(output, picture=name) == file.read_bytes(), (path, output)
+    lines = [json.loads(line) for line in several.made_from.read_text().split('\n') if line]
+    assert [line['file'] for line in lines[::4]] == [f'masks/{path.stem}.png' for path in paths]
+
+
+def test_what_a_full_disk_leaves(
+    predictor: DeepLabPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of the pictures before, whole; of the one that did not fit, and of later ones, none."""
+    paths = [tmp_path / f'{i}.png' for i in range(6)]
+    for i, path in enumerate(paths):
+        Image.fromarray(picture(20 + i, 30, i)).save(path)
+    outputs = Outputs(tmp_path / 'out', ['masks'], {})
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        if path.name.rpartition('-')[2].startswith('3.png'):
+            write(path, data[:9])
+            raise OSError(28, 'No space left on device')
+        return write(path, data)
+
+    monkeypatch.setattr(Path, 'write_bytes', full)
+    with pytest.raises(UserError, match=r'masks/3\.png: No space left'):
+        run(predictor, paths, outputs, 1)
+    assert sorted(path.name for path in (tmp_path / 'out/masks').iterdir()) == [
+        '0.png', '1.png', '2.png',
+    ]  # fmt: skip
+    monkeypatch.undo()
+    assert run(predictor, paths, outputs, 1) == []
+    assert len(list((tmp_path / 'out/masks').iterdir())) == 6
 
 
 def test_a_video_is_segmented_frame_by_frame(predictor: DeepLabPredictor, tmp_path: Path) -> None:
