@@ -173,7 +173,7 @@ def list_files(
     for entry, relative in progress(found, f'looking through {folder}', unit='files'):
         if is_system_file(entry.name):
             system.append(relative)
-        elif Path(entry.name).suffix.lower() in suffixes:
+        elif os.path.splitext(entry.name)[1].lower() in suffixes:  # noqa: PTH122  (a fifth of the time)
             names.append(relative)
         else:
             others.append(relative)

@@ -1,19 +1,19 @@
 """Many files segmented: what is there stays, what cannot be read is told at the end."""
 
 import errno
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from time import perf_counter
 
 import numpy as np
-from tqdm import tqdm
 
 from mmdeeplab.console import one_line, progress
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
 from mmdeeplab.inference.images import picture_pixels, read_picture
-from mmdeeplab.inference.inputs import Input
+from mmdeeplab.inference.inputs import Input, Inputs
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.workers import chunks, in_order
@@ -23,7 +23,7 @@ OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno
 
 def segment_files(
     predictor: DeepLabPredictor,
-    inputs: list[Input],
+    inputs: Inputs,
     outputs: Outputs,
     batch_size: int,
     passed: str = '',
@@ -44,38 +44,60 @@ def segment_files(
         UserError: Nothing can be written any more: a full disk, no right.
     """
     start = perf_counter()
-    wanted = [one for one in progress(inputs, 'comparing', len(inputs)) if not done(one, outputs)]
     failed: list[str] = []
-    made = segment_images(predictor, wanted, outputs, batch_size, failed)
-    made += segment_films(predictor, wanted, outputs, batch_size, failed)
-    skipped = len(inputs) - len(wanted)
-    notice = f' ({skipped} were there already)' if skipped else ''
+    left = Left(inputs, outputs)
+    made = segment_images(predictor, left.images(), outputs, batch_size, failed)
+    made += segment_films(predictor, left.films(), outputs, batch_size, failed)
+    notice = f' ({left.done} were there already)' if left.done else ''
     rate = f'; {made / (perf_counter() - start):.3g} images a second' if made else ''
-    count = len(wanted) - len(failed)
+    count = len(inputs) - left.done - len(failed)
     print(f'{count} of {len(inputs)} inputs segmented into {outputs.folder}{notice}{passed}{rate}')
     return failed
 
 
+class Left:
+    """The inputs whose results are not there, found as they are asked for.
+
+    Attributes:
+        done: How many of those looked at are there.
+    """
+
+    def __init__(self, inputs: Inputs, outputs: Outputs) -> None:
+        self.inputs, self.outputs, self.done = inputs, outputs, 0
+
+    def images(self) -> Iterator[Input]:
+        """The images, with a sign of life."""
+        shown = progress(self.inputs, 'segmenting', len(self.inputs), 'inputs')
+        return self._left(one for one in shown if not one.is_video)
+
+    def films(self) -> Iterator[Input]:
+        """The films."""
+        return self._left(one for one in self.inputs if one.is_video)
+
+    def _left(self, inputs: Iterable[Input]) -> Iterator[Input]:
+        for one in inputs:
+            if done(one, self.outputs):
+                self.done += 1
+            else:
+                yield one
+
+
 def segment_images(
     predictor: DeepLabPredictor,
-    inputs: list[Input],
+    images: Iterable[Input],
     outputs: Outputs,
     batch_size: int,
     failed: list[str],
 ) -> int:
-    """Segment the inputs that are images; returns how many were written."""
+    """Segment images; returns how many were written."""
     made = 0
-    images = [one for one in inputs if not one.is_video]
     answers = in_order(
         partial(segment_batch, predictor, outputs),
         chunks(images, batch_size),
         pixels_of,
         predictor.shares_cores,
     )
-    with (
-        tqdm(total=len(images), desc='segmenting', unit='image', disable=None) as bar,
-        closing(answers),
-    ):
+    with closing(answers):
         for one, source, result in chain.from_iterable(answers):
             try:
                 if isinstance(result, UserError):
@@ -85,7 +107,6 @@ def segment_images(
                     made += 1
             except UserError as error:
                 failed.append(about_its_name(one, error))
-            bar.update()
     return made
 
 
@@ -121,16 +142,14 @@ def pixels_of(inputs: list[Input]) -> int:
 
 def segment_films(
     predictor: DeepLabPredictor,
-    inputs: list[Input],
+    films: Iterable[Input],
     outputs: Outputs,
     batch_size: int,
     failed: list[str],
 ) -> int:
-    """Segment the inputs that are films; returns how many frames were written."""
+    """Segment films; returns how many frames were written."""
     made = 0
-    for one in inputs:
-        if not one.is_video:
-            continue
+    for one in films:
         try:
             count = video.segment_video(predictor, one, outputs, batch_size)
             print(f'{one_line(str(one.path))}: {count} frames')
@@ -170,11 +189,12 @@ def about_its_name(one: Input, error: UserError) -> str:
     return f'{one.path}: {error}'
 
 
-def readable(inputs: list[Input], count: int) -> list[np.ndarray]:
+def readable(inputs: Inputs, count: int) -> list[np.ndarray]:
     """A few of the pictures, evenly over all."""
     pictures: list[np.ndarray] = []
-    images = [one.path for one in inputs if not one.is_video]
-    for path in images[:: max(len(images) // count, 1)][:count]:
+    step = max(sum(not one.is_video for one in inputs) // count, 1)
+    paths = (one.path for one in inputs if not one.is_video)
+    for path in islice(paths, 0, step * count, step):
         with suppress(UserError):  # named when it is its turn
             pictures.append(read_picture(path))
     return pictures

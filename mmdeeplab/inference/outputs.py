@@ -27,7 +27,7 @@ from mmdeeplab.inference.segmentation import Segmentation
 
 MADE_FROM = 'predict.jsonl'
 """Beside it, a line for every file: what it was made from."""
-_KEYS = ('bytes', 'settings', 'source', 'stamp', 'sha256')
+_KEYS = ('file', 'bytes', 'settings', 'source', 'stamp', 'sha256')
 
 
 class Source(NamedTuple):
@@ -92,7 +92,7 @@ class Outputs:
             partial.write_text(content + '\n')
         self.settings = hashlib.sha256(content.encode()).hexdigest()[:16]
         self.made_from = folder / MADE_FROM
-        self._made = _read_lines(self.made_from)
+        self._lines = _read_lines(self.made_from)
 
     def path(self, output: str, name: str) -> Path:
         """The file of one output (``masks``, ...) of an image."""
@@ -105,9 +105,12 @@ class Outputs:
 
     def done(self, files: Sequence[Path], source: Path) -> bool:
         """Whether all files are there, whole, and made from what ``source`` is now."""
-        if self.overwrite or not all(map(self._is_whole, files)):
-            return False
-        made = [self._made[self._key(file)] for file in files]
+        made: list[dict] = []
+        for file in files:
+            one = None if self.overwrite else self._made(file)
+            if one is None or (one['settings'], one['bytes']) != (self.settings, _size(file)):
+                return False
+            made.append(one)
         now = [str(source.absolute()), stamp(source)]
         if all([one['source'], one['stamp']] == now for one in made):
             return True
@@ -129,26 +132,25 @@ class Outputs:
         """
         now = [source.sha256, self.settings]
         there = [file for file in files if source.sha256 and file.exists()]
-        made = {file: self._made.get(self._key(file)) for file in there}
+        made = {file: self._made(file) for file in there}
         stale = [
             file for file, one in made.items() if one and [one['sha256'], one['settings']] != now
         ]
         for file in stale:
             with writing(file):
                 file.unlink(missing_ok=True)
-            del self._made[self._key(file)]
+            del self._lines[hash(self._key(file))]
         return stale
 
     def keep(self, files: Sequence[Path], source: Source) -> None:
         """Write down that the files, which are complete, were made from ``source``."""
-        lines = []
-        for file in files:
-            one = dict(file=self._key(file), bytes=_size(file), settings=self.settings)
-            one |= dict(source=source.path, stamp=source.stamp, sha256=source.sha256)
-            self._made[self._key(file)] = one
-            lines.append(f'\n{json.dumps(one)}')  # a line that a kill has cut is ended by the next
-        with writing(self.made_from), self.made_from.open('a') as record:
-            record.write(''.join(lines))
+        with writing(self.made_from), self.made_from.open('ab') as record:
+            for file in files:
+                one = dict(file=self._key(file), bytes=_size(file), settings=self.settings)
+                one |= dict(source=source.path, stamp=source.stamp, sha256=source.sha256)
+                record.write(b'\n')  # a line that a kill has cut is ended by the next
+                self._lines[hash(self._key(file))] = record.tell()
+                record.write(json.dumps(one).encode())
 
     def encode(self, name: str, result: Segmentation, source: Source) -> list[bytes]:
         """The contents of the files of every wanted output of one image."""
@@ -177,9 +179,15 @@ class Outputs:
     def _key(self, file: Path) -> str:
         return file.relative_to(self.folder).as_posix()
 
-    def _is_whole(self, file: Path) -> bool:
-        one = self._made.get(self._key(file))
-        return one is not None and (one['settings'], one['bytes']) == (self.settings, _size(file))
+    def _made(self, file: Path) -> dict | None:
+        """What a file was made from, by its line in the record."""
+        start = self._lines.get(hash(self._key(file)))
+        if start is None:
+            return None
+        with self.made_from.open('rb') as record:
+            record.seek(start)
+            one = _line(record.readline())
+        return one if one and one['file'] == self._key(file) else None
 
 
 def _size(file: Path) -> int:
@@ -198,16 +206,27 @@ def _read(record: Path) -> dict:
         ) from error
 
 
-def _read_lines(path: Path) -> dict[str, dict]:
-    """The last whole line of each file; lines that were cut are left out."""
-    made: dict[str, dict] = {}
+def _read_lines(path: Path) -> dict[int, int]:
+    """Where the last whole line of each file begins, by the hash of its name.
+
+    Numbers, as a record of 100,000 files would fill the memory.
+    """
+    lines: dict[int, int] = {}
     if not is_regular(path):
-        return made
-    with path.open(errors='replace') as lines:
-        for line in progress(lines, f'reading {path}', unit='lines'):
-            try:
-                one = json.loads(line)
-                made[one['file']] = {key: one[key] for key in _KEYS}
-            except (ValueError, KeyError, TypeError):
-                continue
-    return made
+        return lines
+    start = 0
+    with path.open('rb') as record:
+        for text in progress(record, f'reading {path}', unit='lines'):
+            if one := _line(text):
+                lines[hash(one['file'])] = start
+            start += len(text)
+    return lines
+
+
+def _line(text: bytes) -> dict | None:
+    """What a line of the record says; None where it was cut."""
+    try:
+        one = json.loads(text)
+        return {key: one[key] for key in _KEYS}
+    except (ValueError, KeyError, TypeError):
+        return None

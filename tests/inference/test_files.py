@@ -4,6 +4,8 @@ import io
 import os
 import re
 import shutil
+import time
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +18,9 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference.files import segment_files
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import find_inputs
-from mmdeeplab.inference.outputs import Outputs
+from mmdeeplab.inference.outputs import Outputs, source_of
 from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.workers import AHEAD, MOST
 
 SETTINGS = dict(model='a')
 
@@ -333,3 +336,56 @@ def test_what_is_printed(place: Place, capsys: pytest.CaptureFixture) -> None:
     place.run()
     said = capsys.readouterr().out
     assert re.search(r'^0 of 1 inputs segmented into .*/out \(1 were there already\)$', said, re.M)
+
+
+def test_a_folder_of_100_000_files(place: Place) -> None:
+    """The first results are there at once; of the others only names are held."""
+    for half in range(2):  # file systems take some 65,000 links to one file
+        (place.root / f'in/{half}').mkdir()
+        source = place.root / f'in/{half}/first.bmp'
+        source.write_bytes(grey(7))
+        for number in range(50_000 - 1):
+            os.link(source, place.root / f'in/{half}/{number}.bmp')
+    start = time.process_time()
+    tracemalloc.start()
+    found, _ = find_inputs([str(place.root / 'in')])
+    assert len(found) == 100_001
+    assert tracemalloc.get_traced_memory()[0] < 100 * 100_000
+    tracemalloc.stop()
+    assert time.process_time() - start < 10
+    network = Tired(30)
+    with pytest.raises(UserError, match='tired'):
+        segment_files(network, found, Outputs(place.out, ['masks'], SETTINGS), 1)
+    assert network.read_files <= 30 + MOST + AHEAD
+    assert len(list((place.out / 'masks').rglob('*.png'))) >= 30 - MOST
+    assert time.process_time() - start < 15
+
+
+class Tired(Darkness):
+    """Ends after some pictures."""
+
+    def __init__(self, pictures: int) -> None:
+        super().__init__()
+        self.left, self.read_files = pictures, 0
+
+    def read(self, path: Path) -> np.ndarray:
+        self.read_files += 1
+        return super().read(path)
+
+    def batch(self, pictures: list[np.ndarray]) -> list[Segmentation]:
+        self.left -= 1
+        if self.left < 0:
+            raise UserError('tired')
+        return super().batch(pictures)
+
+
+def test_the_record_of_many_files_takes_little_memory(place: Place) -> None:
+    outputs = Outputs(place.out, ['masks'], SETTINGS)
+    source = source_of(place.picture)
+    tracemalloc.start()
+    for number in range(2000):
+        outputs.keep([place.out / f'masks/{number}.png'], source)
+    assert tracemalloc.get_traced_memory()[0] < 250 * 2000
+    tracemalloc.stop()
+    again = Outputs(place.out, ['masks'], SETTINGS)
+    assert again.done([place.out / 'masks/a.png'], place.picture)
