@@ -16,6 +16,7 @@ COMMANDS = {
     'check-dataset': "Check every list, image and mask of a config's data",
     'compare-runs': 'Compare two evaluations of the same images',
     'configs': 'List the configs that come with the package',
+    'convert-annotations': 'Make masks of what an annotation tool wrote',
     'convert-weights': 'Bring weights of another project into a model of ours',
     'doctor': 'Say what is installed, what is wrong with it, and the command that mends it',
     'export': 'Export a trained network',

@@ -117,6 +117,8 @@ PLACES = [
     'export PATH PATH --format onnx --verify PATH',
     'analyze PATH',
     'compare-runs PATH PATH',
+    'convert-annotations PATH --out o',
+    'convert-annotations DATA --out PATH',
     'convert-weights tflite PATH o.safetensors',
     'convert-weights tf PATH o.safetensors',
     'convert-weights caffe PATH o.safetensors',

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from places import ROOT
 from play import runs
 
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
+from mmdeeplab.inference.annotations.coco import coco_text, joined_coco
 from mmdeeplab.weights.model_zoo import WeightCache, find, load
 
 pytestmark = pytest.mark.slow
@@ -37,6 +39,7 @@ def own_photos(start: Path) -> None:
                 (start / folder / kind).mkdir(parents=True, exist_ok=True)
             photo.save(start / folder / f'images/{path.stem}.jpg')
             Image.fromarray(mask).save(start / folder / f'masks/{path.stem}.png')
+    annotated(start)
     for folder in ('photos', 'new_photos'):
         (start / folder).mkdir()
         photo.save(start / folder / 'one.jpg')
@@ -44,6 +47,17 @@ def own_photos(start: Path) -> None:
         photo.save(start / name)
     lines = [f'{r} {g} {b} {name}' for (r, g, b), name in zip(COLOURS, 'abc', strict=True)]
     (start / 'colours.txt').write_text('\n'.join(lines))
+
+
+def annotated(start: Path) -> None:
+    """The photographs with COCO's file."""
+    texts = []
+    (start / 'annotated').mkdir()
+    for path in sorted((start / 'my_photos/masks').glob('*.png')):
+        name = f'{path.stem}.jpg'
+        shutil.copy(start / 'my_photos/images' / name, start / 'annotated' / name)
+        texts.append(coco_text(np.array(Image.open(path)), ('background', 'road', 'car'), name))
+    (start / 'annotated/instances.json').write_text(joined_coco(texts))
 
 
 def published(cache: Path) -> None:

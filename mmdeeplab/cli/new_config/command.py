@@ -5,26 +5,34 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.check_dataset import read_map
 from mmdeeplab.cli.common import command
+from mmdeeplab.cli.convert_annotations import add_annotation_options, told, wishes
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.load import load_config, quiet_imports
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
+ANNOTATED = 'annotated'
+"""Folder with masks made of annotations; ``--force`` keeps those that are still right."""
+
 if TYPE_CHECKING:
     from mmdeeplab.cli.new_config.network import Network
     from mmdeeplab.cli.new_config.plan import ConfigPlan
+    from mmdeeplab.datasets.annotations.convert import Converted
     from mmdeeplab.datasets.check.report import Report
     from mmdeeplab.datasets.discovery.layout import Layout
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='new_config.py', description=__doc__)
-    parser.add_argument('--data', required=True, metavar='DIR', help='images and masks')
+    parser.add_argument(
+        '--data', required=True, metavar='DIR', help='images, and masks or annotations'
+    )
     parser.add_argument('--out', required=True, metavar='FILE.py', help='the config to write')
     parser.add_argument('--version', default='v3plus', help='v1, v2, v3, v3plus (%(default)s)')
     parser.add_argument(
@@ -46,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--map', nargs='+', default=[], metavar='OLD=NEW', help='--mend: ids of grey values'
     )
+    add_annotation_options(parser)
     parser.add_argument('--force', action='store_true', help='replace what an earlier call wrote')
     return parser
 
@@ -101,14 +110,15 @@ def require_free(out: Path, beside: Path, force: bool) -> None:
     if here := [str(path) for path in (out, beside) if path.exists()]:
         if not force:
             raise UserError(f'{" and ".join(here)}: there already; --force replaces it')
-        shutil.rmtree(beside, ignore_errors=True)
+        for path in beside.iterdir() if beside.is_dir() else ():
+            if path.name != ANNOTATED:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def mended(args: argparse.Namespace, beside: Path) -> Layout:
     """The layout of the data; with ``--mend`` of the copies of its masks."""
-    from mmdeeplab.datasets.discovery.layout import find_layout
-
-    layout = find_layout(Path(os.path.realpath(args.data)), args.val_share)
+    root = Path(os.path.realpath(args.data))
+    layout = found_layout(args, root, beside)
     if (args.colours or args.map) and not args.mend:
         raise UserError('--colours and --map go with --mend')
     renamed = read_map(args.map)
@@ -120,6 +130,50 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
 
     colours = read_colours(Path(args.colours)) if args.colours else None
     return mend(layout, look(layout), beside / 'masks', colours, renamed)
+
+
+def found_layout(args: argparse.Namespace, root: Path, beside: Path) -> Layout:
+    """The layout of images and masks, or of masks that are made of annotations.
+
+    Raises:
+        UserError: There is nothing that is known, or the annotations are broken.
+    """
+    from mmdeeplab.datasets.annotations.convert import convert
+    from mmdeeplab.datasets.annotations.cvat_masks import is_cvat_masks
+    from mmdeeplab.datasets.discovery.layout import find_layout
+
+    if args.mend or not (root.is_file() or is_cvat_masks(root)):
+        try:
+            return find_layout(root, args.val_share)
+        except UserError as error:
+            converted = None if args.mend else converted_instead(args, root, beside, error)
+            if converted is None:
+                raise
+    else:
+        converted = convert(root, beside / ANNOTATED, wishes(args))
+    assert converted  # a file of annotations is that or an error
+    print(told(converted, beside / ANNOTATED))
+    layout = find_layout(beside / ANNOTATED, args.val_share)
+    how = f'{converted.format} annotations' + (', lists by their files' if layout.listed else '')
+    train = replace(layout.train, notes=(*converted.notes, *layout.train.notes))
+    return replace(layout, how=how, train=train)
+
+
+def converted_instead(
+    args: argparse.Namespace, root: Path, beside: Path, problem: UserError
+) -> Converted | None:
+    """Annotations converted where a folder has no masks; None where it has neither.
+
+    Raises:
+        UserError: They are broken, or of no known kind: then with why the folder has no masks.
+    """
+    from mmdeeplab.datasets.annotations.convert import convert
+    from mmdeeplab.datasets.annotations.find import UnknownAnnotations
+
+    try:
+        return convert(root, beside / ANNOTATED, wishes(args)) if root.is_dir() else None
+    except UnknownAnnotations as error:
+        raise UserError(f'{problem}; and {error}') from error
 
 
 def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> str:

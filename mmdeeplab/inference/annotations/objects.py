@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdeeplab.datasets.annotations.special_names import is_background
+from mmdeeplab.datasets.annotations.class_ids import is_background
 from mmdeeplab.label_map import IGNORE_INDEX
 
 

@@ -1,0 +1,68 @@
+"""Masks in annotation files, or as pictures beside them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mmdeeplab.datasets.annotations.shapes import placed
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A PNG in Base64, as labelme and (compressed once more) Supervisely have it."""
+
+    data: str
+    corner: tuple[int, int]
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        try:
+            content = base64.b64decode(self.data, validate=True)
+            if not content.startswith(b'\x89PNG'):
+                content = zlib.decompress(content)
+            with Image.open(io.BytesIO(content)) as picture:
+                values = np.array(picture)
+        except (binascii.Error, zlib.error, UnidentifiedImageError, OSError, SyntaxError) as error:
+            raise ValueError(f'its bitmap is broken ({error})') from error
+        covered = values > 0 if values.ndim == 2 else values[..., -1] > 0
+        return placed(covered, self.corner, (height, width))
+
+
+@dataclass(frozen=True)
+class ColourRegion:
+    """Pixels of one colour of a mask in colours; all its colours are ``known``."""
+
+    path: Path
+    colour: tuple[int, int, int]
+    known: frozenset[tuple[int, int, int]]
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        colours = _coloured(self.path, self.known)
+        red, green, blue = self.colour
+        return placed(colours == (red << 16 | green << 8 | blue), (0, 0), (height, width))
+
+
+@lru_cache(maxsize=1)  # an image's regions are filled one after the other
+def _coloured(path: Path, known: frozenset[tuple[int, int, int]]) -> np.ndarray:
+    """(H, W) colours as numbers."""
+    try:
+        with Image.open(path) as picture:
+            channels = np.array(picture.convert('RGB')).astype(np.int32)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f'{path} cannot be read ({error})') from error
+    colours = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
+    allowed = {red << 16 | green << 8 | blue for red, green, blue in known}
+    if others := set(np.unique(colours).tolist()) - allowed:
+        one = min(others)
+        raise ValueError(
+            f'{path} has the colour {one >> 16},{one >> 8 & 255},{one & 255}, which no class has'
+        )
+    return colours

@@ -1,0 +1,102 @@
+"""Which class gets which id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdeeplab.datasets.annotations.model import AnnotatedImage, AnnotatedObject, Annotations
+from mmdeeplab.errors import UserError, did_you_mean
+from mmdeeplab.label_map import IGNORE_INDEX
+
+BACKGROUND = ('background', '_background_', '__background__', 'bg')
+"""Pixels that nobody annotated are of this class, which has id 0."""
+VOID = ('void', 'ignore', '__ignore__', 'ignored', 'unlabeled', 'unlabelled', "don't care")
+"""Pixels of such objects are neither learned from nor scored."""
+
+
+def is_background(name: str) -> bool:
+    """Whether a class is called as the background is, in whatever letters."""
+    return name.strip().lower() in BACKGROUND
+
+
+def is_void(name: str) -> bool:
+    """Whether a class is called as void is, in whatever letters."""
+    return name.strip().lower() in VOID
+
+
+@dataclass(frozen=True)
+class ClassIds:
+    """The classes of masks that are made of annotations.
+
+    Attributes:
+        names: In id order.
+        unlabelled: Id of pixels that nobody annotated.
+    """
+
+    names: tuple[str, ...]
+    unlabelled: int
+
+    def of(self, image: AnnotatedImage, one: AnnotatedObject) -> int:
+        """The id of an object.
+
+        Raises:
+            UserError: Its class is not among the names.
+        """
+        name = plain(one.label)
+        if name in self.names:
+            return self.names.index(name)
+        if is_void(name):
+            return IGNORE_INDEX
+        if is_background(name):
+            return self.unlabelled
+        file = type(image.place)(image.place.file, one.part)
+        raise file.error(
+            f'its class {name!r} is not among --classes {",".join(self.names)}'
+            + did_you_mean(name, self.names)
+        )
+
+
+def plain(name: str) -> str:
+    """A name as a line of ``classes.txt`` can hold it."""
+    return ' '.join(name.split())
+
+
+def class_ids(
+    found: Annotations, given: tuple[str, ...], unlabelled_void: bool, path: Path
+) -> ClassIds:
+    """Ids from 0 on: the background, then the classes in the tool's own order.
+
+    Args:
+        found: The annotations.
+        given: Names in another order, the background's included; empty for the tool's order.
+        unlabelled_void: Pixels that nobody annotated are void, and there is no background.
+        path: Of the annotations, for messages.
+
+    Raises:
+        UserError: Names that occur twice or are too many, or none for the background.
+    """
+    own = sorted(found.classes) if found.sorted else found.classes
+    own = list(dict.fromkeys(map(plain, own)))
+    background = next(filter(is_background, own), None)
+    if given:
+        names = [plain(name) for name in given]
+        if len(set(names)) < len(names) or not all(names):
+            raise UserError(f'--classes {",".join(given)}: each name stands there once')
+        place = next((i for i, name in enumerate(names) if is_background(name)), None)
+        if place is None and not unlabelled_void:
+            raise UserError(
+                f'--classes {",".join(given)}: where nobody annotated anything is a class as well: '
+                f'--classes background,{",".join(given)}; or, if that is to be ignored, '
+                '--unlabelled void'
+            )
+    else:
+        drawn = [name for name in own if not is_void(name) and not is_background(name)]
+        first = [background] if background else [] if unlabelled_void else ['background']
+        names, place = [*first, *drawn], 0
+    if len(names) > IGNORE_INDEX:
+        raise UserError(f'{path} has {len(names)} classes; a mask holds at most {IGNORE_INDEX}')
+    if not names:
+        raise UserError(f'{path} names no class')
+    fill = IGNORE_INDEX if unlabelled_void or place is None else place
+    return ClassIds(tuple(names), fill)

@@ -1,0 +1,129 @@
+"""COCO's JSON for instances: polygons, RLE and crowds. Roboflow, CVAT and many others write it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from mmdeeplab.datasets.annotations.model import (
+    BELOW,
+    AnnotatedImage,
+    AnnotatedObject,
+    Annotations,
+    split_of,
+)
+from mmdeeplab.datasets.annotations.place import Place
+from mmdeeplab.datasets.annotations.runs import ColumnRuns
+from mmdeeplab.datasets.annotations.shapes import Polygons, Shape
+
+
+def is_coco(document: Any) -> bool:
+    """Whether a JSON document is one of COCO's, whatever its annotations are."""
+    return isinstance(document, dict) and {'images', 'annotations'} <= document.keys()
+
+
+def has_areas(document: dict) -> bool:
+    """Whether any annotation has a segmentation, or there is none at all; captions have none."""
+    annotations = document['annotations']
+    return (
+        not isinstance(annotations, list)
+        or not annotations
+        or any(isinstance(one, dict) and one.get('segmentation') for one in annotations)
+    )
+
+
+def read_coco(file: Path, document: dict, root: Path, found: Annotations) -> None:
+    """Add the images of a COCO file.
+
+    Raises:
+        UserError: Something is missing, of another kind, doubled, or named and not there.
+    """
+    place = Place(file)
+    names = _categories(place, document)
+    found.add_classes(list(names.values()))
+    objects: dict[int, list[AnnotatedObject]] = defaultdict(list)
+    images: dict[int, dict] = {}
+    for number, image in enumerate(place.value(document, 'images', list), 1):
+        where = place.at(f'image {number}')
+        key = where.value(image, 'id', int)
+        if key in images:
+            raise where.error(f'the id {key} occurs twice among the images')
+        images[key] = image
+    seen: set[str] = set()
+    for number, one in enumerate(place.value(document, 'annotations', list), 1):
+        name = str(one.get('id', f'no. {number}') if isinstance(one, dict) else f'no. {number}')
+        where = place.at(f'annotation {name}')
+        if name in seen:
+            raise where.error('the id occurs twice among the annotations')
+        seen.add(name)
+        image_id = where.value(one, 'image_id', int)
+        if image_id not in images:
+            raise where.error(f'it belongs to the image {image_id}, which is not in the file')
+        objects[image_id].append(_object(where, one, names))
+    for key, image in images.items():
+        where = place.at(f'image {key}')
+        found.images.append(
+            AnnotatedImage(
+                where.value(image, 'file_name', str),
+                where,
+                where.size(image),
+                tuple(objects[key]),
+                folders=(file.parent,),
+                split=split_of(file, root),
+            )
+        )
+
+
+def _categories(place: Place, document: dict) -> dict[int, str]:
+    """Names by id, in the order of ids, without Roboflow's category of categories."""
+    names: dict[int, str] = {}
+    above: set[object] = set()
+    for number, one in enumerate(place.value(document, 'categories', list), 1):
+        where = place.at(f'category {number}')
+        key = where.value(one, 'id', int)
+        if key in names:
+            raise where.error(f'the id {key} occurs twice among the categories')
+        names[key] = where.value(one, 'name', str)
+        above.add(one.get('supercategory'))
+    used = {one.get('category_id') for one in document['annotations'] if isinstance(one, dict)}
+    return {key: name for key, name in sorted(names.items()) if key in used or name not in above}
+
+
+def _object(where: Place, one: dict, names: dict[int, str]) -> AnnotatedObject:
+    category = where.value(one, 'category_id', int)
+    if category not in names:
+        raise where.error(f'its category {category} is not among those of the file')
+    crowd = one.get('iscrowd', 0) not in (0, None, False)
+    part = f'{where.part} ({names[category]})'
+    return AnnotatedObject(names[category], _shape(where, one), part, BELOW if crowd else 0)
+
+
+def _shape(where: Place, one: dict) -> Shape:
+    region = one.get('segmentation')
+    if isinstance(region, list) and region:
+        rings = []
+        for ring in region:
+            if not isinstance(ring, list):
+                raise where.error('its segmentation is no list of polygons')
+            rings.append(where.ring(ring))
+        return Polygons(tuple(rings))
+    if isinstance(region, dict):
+        return runs_of(where, region)
+    raise where.error('it has no segmentation, only a box: a network for masks needs the outline')
+
+
+def runs_of(where: Place, region: dict) -> ColumnRuns:
+    """COCO's RLE, ``dict(size=[h, w], counts=...)``.
+
+    Raises:
+        UserError: Other sizes or counts.
+    """
+    size, counts = where.value(region, 'size', list), region.get('counts')
+    if len(size) != 2 or not all(isinstance(side, int) for side in size):
+        raise where.error(f'the size of its RLE is {size}, not [height, width]')
+    if isinstance(counts, list) and all(isinstance(run, int) for run in counts):
+        return ColumnRuns(tuple(counts), (size[0], size[1]))
+    if isinstance(counts, str):
+        return ColumnRuns(counts, (size[0], size[1]))
+    raise where.error('its RLE has no counts')

@@ -1,0 +1,152 @@
+"""Masks of class ids in VOC's folders, made of annotations and made again where these changed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdeeplab.datasets.annotations.class_ids import ClassIds, class_ids
+from mmdeeplab.datasets.annotations.find import LINK, find_annotations
+from mmdeeplab.datasets.annotations.masks import Job, write_masks
+from mmdeeplab.datasets.annotations.model import Annotations
+from mmdeeplab.datasets.annotations.pictures import Pictures
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing, writing
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What annotations do not say.
+
+    Attributes:
+        classes: Names in id order; the tool's own order if empty.
+        unlabelled_void: Pixels that nobody annotated are void instead of the background.
+        skip_missing: Leave pictures out that are not there.
+    """
+
+    classes: tuple[str, ...] = ()
+    unlabelled_void: bool = False
+    skip_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What came of it.
+
+    Attributes:
+        format: Of the annotations.
+        images: Number of pictures with a mask.
+        objects: Number of their objects.
+        written: Number of masks that were not there before.
+        notes: What was left out.
+    """
+
+    format: str
+    images: int
+    objects: int
+    written: int
+    notes: tuple[str, ...]
+
+
+def convert(path: Path, out: Path, wishes: Wishes) -> Converted | None:
+    """Write ``SegmentationClass``, ``classes.txt``, a link ``JPEGImages``, and lists where the
+    annotations say what to train on.
+
+    Args:
+        path: A folder or file of annotations.
+        out: The folder; masks of before that are still right are kept.
+        wishes: What annotations do not say.
+
+    Returns:
+        None where nothing at ``path`` looks like annotations.
+
+    Raises:
+        UserError: At the first thing that is wrong, with its file and object.
+    """
+    read = find_annotations(path)
+    if read is None:
+        return None
+    found, pictures = read
+    root = path if path.is_dir() else path.parent
+    classes = class_ids(found, wishes.classes, wishes.unlabelled_void, path)
+    files = _pictures(found, Pictures(root, pictures), wishes.skip_missing, path)
+    base = Path(os.path.commonpath([file.parent for file in files.values()]))
+    jobs: dict[str, Job] = {}
+    for number, file in files.items():
+        name = file.relative_to(base).with_suffix('').as_posix()
+        if name in jobs:
+            other = jobs[name]
+            raise found.images[number].place.error(
+                f'{file.name} is annotated in {other.image.place.file} as well'
+                if other.picture == file
+                else f'{file} and {other.picture} would have one mask: rename one of them'
+            )
+        mask = out / 'SegmentationClass' / f'{name}.png'
+        jobs[name] = Job(found.images[number], file, classes, mask)
+    _link(out / LINK, base)
+    written = write_masks(out, jobs)
+    _write_lists(out, jobs, classes)
+    count = sum(len(job.image.objects) for job in jobs.values())
+    notes = tuple(_notes(found))
+    return Converted(found.format, len(jobs), count, written=written, notes=notes)
+
+
+def _pictures(
+    found: Annotations, pictures: Pictures, skip_missing: bool, path: Path
+) -> dict[int, Path]:
+    """The file of each image, by its place among all."""
+    files: dict[int, Path] = {}
+    missing = []
+    for number, image in enumerate(found.images):
+        file = pictures.find(image)
+        if file is None:
+            missing.append(image)
+        else:
+            files[number] = file
+    if missing and (not skip_missing or not files):
+        more = f' and of {len(missing) - 1} others' if len(missing) > 1 else ''
+        way = '' if not files else ', or leave them out: --skip-missing'
+        raise missing[0].place.error(
+            f'the picture {missing[0].name} is missing{more}: put it below {pictures.root}{way}'
+        )
+    if not files:
+        raise UserError(f'{path} holds {found.format} annotations of no picture')
+    for _ in missing:
+        found.leave_out('pictures that are missing')
+    return files
+
+
+def _link(link: Path, folder: Path) -> None:
+    """Let a link lead to the pictures.
+
+    Raises:
+        UserError: Something else is there.
+    """
+    with writing(link):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_symlink():
+            link.unlink()
+        elif link.exists():
+            raise UserError(f'{link} is there already, and no link: choose another folder')
+        link.symlink_to(folder.resolve(), target_is_directory=True)
+
+
+def _write_lists(out: Path, jobs: dict[str, Job], classes: ClassIds) -> None:
+    """The names of the classes, and what to train on where that is known."""
+    splits: dict[str, list[str]] = {}
+    for name, job in jobs.items():
+        splits.setdefault(job.image.split or 'train', []).append(name)
+    folder = out / 'ImageSets' / 'Segmentation'
+    val = splits.get('val') or splits.get('test')
+    lists = dict(train=splits['train'], val=val) if val and 'train' in splits else {}
+    for split in ('train', 'val'):
+        (folder / f'{split}.txt').unlink(missing_ok=True)
+    texts = {folder / f'{split}.txt': names for split, names in lists.items()}
+    for path, lines in (texts | {out / 'classes.txt': list(classes.names)}).items():
+        with placing(path) as partial:
+            partial.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def _notes(found: Annotations) -> list[str]:
+    return [f'left out: {what} ({count})' for what, count in found.left_out.items()]

@@ -1,0 +1,136 @@
+"""CVAT's XML for images 1.1, and its masks in colours with ``labelmap.txt``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from mmdeeplab.datasets.annotations.model import (
+    AnnotatedImage,
+    AnnotatedObject,
+    Annotations,
+    split_of,
+)
+from mmdeeplab.datasets.annotations.place import Place
+from mmdeeplab.datasets.annotations.runs import RowRuns
+from mmdeeplab.datasets.annotations.shapes import Polygons, Shape
+from mmdeeplab.errors import did_you_mean
+
+NO_AREAS = ('polyline', 'points', 'tag', 'skeleton', 'cuboid')
+
+
+def read_cvat(file: Path, document: Element, root: Path, found: Annotations) -> None:
+    """Add the pictures of an XML file.
+
+    Raises:
+        UserError: It is of a film, or something is missing or of another kind.
+    """
+    place = Place(file)
+    if document.find('track') is not None:
+        raise place.error('these are tracks of a film; export the task as "CVAT for images 1.1"')
+    labels = [name.text or '' for name in document.iterfind('meta//labels/label/name')]
+    found.add_classes(labels)
+    for image in document.iterfind('image'):
+        name = _attribute(place.at(f'image {image.get("id")}'), image, 'name')
+        where = place.at(f'image {name}')
+        size = where.size({key: _number(where, image, key, int) for key in ('height', 'width')})
+        objects = []
+        for number, one in enumerate(image, 1):
+            if one.tag in NO_AREAS:
+                found.leave_out(f'{one.tag} of CVAT')
+                continue
+            objects.append(_object(where.at(f'{one.tag} {number}'), one, labels))
+        found.add_classes([one.label for one in objects])
+        split = split_of(Path(image.get('subset') or file), root)
+        found.images.append(
+            AnnotatedImage(name, where, size, tuple(objects), folders=(file.parent,), split=split)
+        )
+
+
+def _object(where: Place, one: Element, labels: list[str]) -> AnnotatedObject:
+    label = _attribute(where, one, 'label')
+    if labels and label not in labels:
+        raise where.error(
+            f'the label {label!r} is not among those of the file{did_you_mean(label, labels)}'
+        )
+    where = Place(where.file, f'{where.part} ({label})')
+    order = int(_number(where, one, 'z_order', int)) if one.get('z_order') else 0
+    return AnnotatedObject(label, _shape(where, one), where.part, order)
+
+
+def _shape(where: Place, one: Element) -> Shape:
+    if one.tag == 'polygon':
+        points = _attribute(where, one, 'points').split(';')
+        return Polygons((where.ring(_floats(where, [x for p in points for x in p.split(',')])),))
+    if one.tag == 'mask':
+        counts = _floats(where, _attribute(where, one, 'rle').split(','))
+        box = (int(_number(where, one, key, int)) for key in ('left', 'top', 'width', 'height'))
+        left, top, width, height = box
+        return RowRuns(tuple(map(int, counts)), (left, top), (height, width))
+    if one.tag in ('box', 'ellipse'):
+        return Polygons((_turned(where, one),))
+    raise where.error(f'a <{one.tag}> is not known')
+
+
+def _turned(where: Place, one: Element) -> tuple[float, ...]:
+    """Corners of a box, or of a polygon round an ellipse, turned about its middle."""
+    if one.tag == 'box':
+        left, top, right, bottom = (
+            _number(where, one, key, float) for key in ('xtl', 'ytl', 'xbr', 'ybr')
+        )
+        half = (right - left) / 2, (bottom - top) / 2
+        middle = (left + right) / 2, (top + bottom) / 2
+        offsets = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
+    else:
+        middle = _number(where, one, 'cx', float), _number(where, one, 'cy', float)
+        half = _number(where, one, 'rx', float), _number(where, one, 'ry', float)
+        turns = [2 * math.pi * i / 360 for i in range(360)]
+        offsets = [(math.cos(turn), math.sin(turn)) for turn in turns]
+    angle = math.radians(_number(where, one, 'rotation', float) if one.get('rotation') else 0)
+    return turned(middle, half, offsets, angle)
+
+
+def turned(
+    middle: tuple[float, float],
+    half: tuple[float, float],
+    offsets: list[tuple[float, float]],
+    angle: float,
+) -> tuple[float, ...]:
+    """x, y, x, y... of points, turned clockwise as they are seen.
+
+    Args:
+        middle: About which they are turned.
+        half: Half width and half height.
+        offsets: Of the points, in halves.
+        angle: In radians.
+    """
+    cos, sin = math.cos(angle), math.sin(angle)
+    corners = ((x * half[0], y * half[1]) for x, y in offsets)
+    return tuple(
+        value
+        for x, y in corners
+        for value in (middle[0] + x * cos - y * sin, middle[1] + x * sin + y * cos)
+    )
+
+
+def _attribute(where: Place, one: Element, key: str) -> str:
+    value = one.get(key)
+    if value is None:
+        raise where.error(f'there is no {key}')
+    return value
+
+
+def _number(where: Place, one: Element, key: str, kind: type[int] | type[float]) -> float:
+    text = _attribute(where, one, key)
+    try:
+        return kind(text)
+    except ValueError:
+        raise where.error(f'{key} is {text!r}, not a number') from None
+
+
+def _floats(where: Place, texts: list[str]) -> list[float]:
+    try:
+        return [float(text) for text in texts]
+    except ValueError as error:
+        raise where.error(f'its coordinates or runs are no numbers: {error}') from None

@@ -1,0 +1,196 @@
+"""Which annotations a folder or a file holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+from xml.etree import ElementTree
+
+from mmdeeplab.console import progress
+from mmdeeplab.datasets.annotations.coco import has_areas, is_coco, read_coco
+from mmdeeplab.datasets.annotations.cvat import read_cvat
+from mmdeeplab.datasets.annotations.cvat_masks import is_cvat_masks, read_cvat_masks
+from mmdeeplab.datasets.annotations.datumaro import is_datumaro, read_datumaro
+from mmdeeplab.datasets.annotations.label_studio import is_label_studio, read_label_studio
+from mmdeeplab.datasets.annotations.labelme import is_labelme, read_labelme
+from mmdeeplab.datasets.annotations.model import Annotations
+from mmdeeplab.datasets.annotations.place import read_json
+from mmdeeplab.datasets.annotations.supervisely import (
+    is_meta,
+    is_supervisely,
+    read_meta,
+    read_supervisely,
+)
+from mmdeeplab.datasets.annotations.yolo import read_names, read_yolo
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files, read_bytes
+
+RECORD = 'converted.json'
+"""In folders that :mod:`mmdeeplab.datasets.annotations.convert` wrote, which are no sources."""
+JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Path, Any, Path, Annotations], None]]] = {
+    'COCO': (is_coco, read_coco),
+    'labelme': (is_labelme, read_labelme),
+    'Label Studio': (is_label_studio, read_label_studio),
+    'Datumaro': (is_datumaro, read_datumaro),
+    'Supervisely': (is_supervisely, read_supervisely),
+}
+LINK = 'JPEGImages'
+"""In them, what leads to the pictures."""
+KNOWN = f'{", ".join(JSON)} (JSON), CVAT for images 1.1 (XML), YOLO (data.yaml and labels/*.txt)'
+SUFFIXES = ('.json', '.xml', '.yaml', '.yml')
+
+
+class UnknownAnnotations(UserError):
+    """JSON, XML or YAML of no kind that is known."""
+
+
+def find_annotations(path: Path) -> tuple[Annotations, tuple[str, ...]] | None:
+    """Read the annotations of a folder with all below it, or of one file.
+
+    Returns:
+        The annotations, and the names of pictures below the folder, or below that of the file; None
+        where nothing looks like annotations.
+
+    Raises:
+        UserError: A file is broken, of no known kind or of another use (boxes, captions, films), or
+            the folder holds annotations of several tools.
+    """
+    root = path if path.is_dir() else path.parent
+    listing = list_files(root, (*PICTURE_SUFFIXES, *SUFFIXES), recurse=True)
+    names = _sources(root, listing.names)
+    pictures = tuple(name for name in names if _suffix(name) in PICTURE_SUFFIXES)
+    if path.is_dir() and is_cvat_masks(root):
+        found = Annotations('CVAT masks')
+        read_cvat_masks(root, found)
+        return found, pictures
+    files = [root / name for name in names if _suffix(name) in SUFFIXES]
+    found_by_format = _read(files if path.is_dir() else [path], root, pictures)
+    if not found_by_format and (names_of_yolo := _classes_txt(root)) and path.is_dir():
+        read_yolo(names_of_yolo, root, pictures, _of('YOLO', found_by_format))
+    kinds = {kind: found for kind, found in found_by_format.items() if found.images}
+    if len(kinds) > 1:
+        raise UserError(
+            f'{root} holds annotations of {" and ".join(kinds)}: name one file or folder'
+        )
+    for kind, found in kinds.items():
+        if kind == 'labelme' and (names_of_labelme := _lines(root / 'labels.txt')):
+            found.classes = list(dict.fromkeys([*names_of_labelme, *found.classes]))
+            found.sorted = False
+        return found, pictures
+    _explain(path, files)
+    return None
+
+
+def _sources(root: Path, names: tuple[str, ...]) -> list[str]:
+    """Names without what was converted before; what its link leads to is named without it."""
+    ours = [PurePosixPath(name).parent for name in names if _file(name) == RECORD]
+    real = Path(os.path.realpath(root))
+    found = set()
+    for name in names:
+        path = PurePosixPath(name)
+        if any(path.is_relative_to(folder / LINK) for folder in ours):
+            target = Path(os.path.realpath(root / name))
+            found |= {target.relative_to(real).as_posix()} if target.is_relative_to(real) else set()
+        elif not any(path.is_relative_to(folder) for folder in ours):
+            found.add(name)
+    return sorted(found)
+
+
+def _read(files: list[Path], root: Path, pictures: tuple[str, ...]) -> dict[str, Annotations]:
+    """Annotations by format; each file is forgotten when it is read."""
+    found: dict[str, Annotations] = {}
+    yolo: dict[Path, list[str]] = {}
+    for file in progress(files, 'reading annotations', len(files), 'files'):
+        if file.suffix.lower() == '.json':
+            _read_json(file, root, found)
+        elif file.suffix.lower() == '.xml':
+            _read_xml(file, root, found)
+        elif names := read_names(file):
+            yolo[file] = names
+    if yolo:
+        file, names = next(iter(yolo.items()))
+        if any(others != names for others in yolo.values()):
+            raise UserError(f'{" and ".join(map(str, yolo))} name other classes: keep one of them')
+        read_yolo(names, file.parent, _below(file.parent, root, pictures), _of('YOLO', found))
+    return found
+
+
+def _read_json(file: Path, root: Path, found: dict[str, Annotations]) -> None:
+    document = read_json(file)
+    if is_meta(document):
+        read_meta(file, document, _of('Supervisely', found))
+    for kind, (fits, read) in JSON.items():
+        if fits(document) and (kind != 'COCO' or has_areas(document)):
+            read(file, document, root, _of(kind, found))
+            return
+
+
+def _read_xml(file: Path, root: Path, found: dict[str, Annotations]) -> None:
+    try:
+        document = ElementTree.fromstring(read_bytes(file, 'annotation file'))
+    except ElementTree.ParseError as error:
+        raise UserError(f'{file} is no XML, or cut off ({error}); export it again') from error
+    if document.tag == 'annotations':
+        read_cvat(file, document, root, _of('CVAT', found))
+
+
+def _explain(path: Path, files: list[Path]) -> None:
+    """A sentence that tells what there is instead of annotations.
+
+    Raises:
+        UserError: There are such files.
+    """
+    files = files if path.is_dir() else [path]
+    if not files:
+        return
+    for file in files:
+        if file.suffix.lower() == '.json' and is_coco(document := read_json(file)):
+            what = document['annotations']
+            raise UserError(
+                f'{file} is COCO without a segmentation'
+                + (' (boxes, captions or keypoints only)' if what else '')
+                + ': a network for masks needs the outlines of objects'
+            )
+        if file.suffix.lower() == '.xml' and b'<annotation>' in read_bytes(file)[:500]:
+            raise UserError(
+                f'{file} has the boxes of PASCAL VOC: masks need the outlines of objects'
+            )
+    kinds = ', '.join(sorted({file.suffix.lower()[1:].upper() for file in files}))
+    shown = ', '.join(file.name for file in files[:3]) + (', ...' if len(files) > 3 else '')
+    raise UnknownAnnotations(f'{path} holds {kinds} ({shown}) that is none of: {KNOWN}')
+
+
+def _of(kind: str, found: dict[str, Annotations]) -> Annotations:
+    sorts = kind in ('labelme', 'Label Studio')
+    return found.setdefault(kind, Annotations(kind, sorted=sorts))
+
+
+def _classes_txt(root: Path) -> list[str]:
+    """Names of ``classes.txt``, where there are label files of YOLO without a YAML file."""
+    names = _lines(root / 'classes.txt')
+    return names if names and (root / 'labels').is_dir() else []
+
+
+def _lines(file: Path) -> list[str]:
+    if not file.is_file():
+        return []
+    text = read_bytes(file, 'list of classes').decode(errors='replace')
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _below(folder: Path, root: Path, pictures: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        (root / name).relative_to(folder).as_posix()
+        for name in pictures
+        if (root / name).is_relative_to(folder)
+    )
+
+
+def _file(name: str) -> str:
+    return PurePosixPath(name).name
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()

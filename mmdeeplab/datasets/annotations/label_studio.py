@@ -1,0 +1,142 @@
+"""Label Studio's JSON: polygons, brushes and boxes of each task, in percent of the picture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlparse
+
+from mmdeeplab.datasets.annotations.coco import runs_of
+from mmdeeplab.datasets.annotations.cvat import turned
+from mmdeeplab.datasets.annotations.model import (
+    AnnotatedImage,
+    AnnotatedObject,
+    Annotations,
+    split_of,
+)
+from mmdeeplab.datasets.annotations.place import Place
+from mmdeeplab.datasets.annotations.runs import BrushRuns
+from mmdeeplab.datasets.annotations.shapes import Polygons, Shape
+from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES
+
+NO_AREAS = (
+    'choices', 'labels', 'keypointlabels', 'textarea', 'rating', 'taxonomy', 'relation', 'number',
+)  # fmt: skip
+BOX = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
+
+
+def is_label_studio(document: Any) -> bool:
+    """Whether a JSON document is a list of Label Studio's tasks."""
+    first = document[0] if isinstance(document, list) and document else None
+    return isinstance(first, dict) and 'data' in first and 'annotations' in first
+
+
+def read_label_studio(file: Path, document: list, root: Path, found: Annotations) -> None:
+    """Add the pictures of all tasks that somebody finished.
+
+    Of several annotations of a task the newest counts; predictions and cancelled ones do not.
+
+    Raises:
+        UserError: Something is missing or of another kind, or a task has no picture.
+    """
+    for number, task in enumerate(document, 1):
+        key = task.get('id', number) if isinstance(task, dict) else number
+        place = Place(file, f'task {key}')
+        name = _picture(place, place.value(task, 'data', dict))
+        done = [
+            one
+            for one in place.value(task, 'annotations', list)
+            if isinstance(one, dict) and not one.get('was_cancelled')
+        ]
+        if not done:
+            found.leave_out('tasks without an annotation')
+            continue
+        if len(done) > 1:
+            found.leave_out('older annotations of tasks that have several')
+        newest = max(done, key=lambda one: str(one.get('updated_at') or one.get('created_at')))
+        objects, size = _objects(place, place.value(newest, 'result', list), found)
+        found.add_classes(sorted({one.label for one in objects}))
+        found.images.append(
+            AnnotatedImage(
+                name,
+                place,
+                size,
+                tuple(objects),
+                folders=(file.parent,),
+                split=split_of(file, root),
+            )
+        )
+
+
+def _picture(place: Place, data: dict) -> str:
+    """The file of a task: of ``/data/upload/1/NAME``, ``?d=NAME``, a URL or a path."""
+    for value in data.values():
+        if not isinstance(value, str):
+            continue
+        address = urlparse(value)
+        local = parse_qs(address.query).get('d')
+        name = local[0] if local else unquote(address.path) if address.scheme else value
+        if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES:
+            return name
+    raise place.error('its data names no picture')
+
+
+def _objects(
+    place: Place, results: list, found: Annotations
+) -> tuple[list[AnnotatedObject], tuple[int, int] | None]:
+    objects, size = [], None
+    for number, one in enumerate(results, 1):
+        where = place.at(f'region {one.get("id", number) if isinstance(one, dict) else number}')
+        kind = where.value(one, 'type', str).lower()
+        if kind in NO_AREAS:
+            found.leave_out(f'{kind} of Label Studio')
+            continue
+        value = where.value(one, 'value', dict)
+        labels = value.get(kind) or value.get('labels') or []
+        if not labels or not isinstance(labels[0], str):
+            raise where.error('it has no label')
+        where = Place(where.file, f'{where.part} ({labels[0]})')
+        size = where.size(dict(height=one.get('original_height'), width=one.get('original_width')))
+        objects.append(AnnotatedObject(labels[0], _shape(where, kind, value, size), where.part))
+    return objects, size
+
+
+def _shape(where: Place, kind: str, value: dict, size: tuple[int, int]) -> Shape:
+    height, width = size
+    if kind in ('polygonlabels', 'polygon'):
+        ring = where.pairs(where.value(value, 'points', list))
+        scale = (width / 100, height / 100)
+        return Polygons((tuple(v * scale[i % 2] for i, v in enumerate(ring)),))
+    if kind in ('brushlabels', 'brush'):
+        runs = value.get('rle')
+        if isinstance(runs, dict):
+            return runs_of(where, runs)
+        if not isinstance(runs, list) or not all(
+            isinstance(byte, int) and 0 <= byte < 256 for byte in runs
+        ):
+            raise where.error('its rle is no list of bytes')
+        return BrushRuns(bytes(runs), size)
+    if kind in ('rectanglelabels', 'rectangle', 'ellipselabels', 'ellipse'):
+        return Polygons((_turned(where, kind, value, size),))
+    raise where.error(f'its type {kind!r} is no polygon, brush, rectangle or ellipse')
+
+
+def _turned(where: Place, kind: str, value: dict, size: tuple[int, int]) -> tuple[float, ...]:
+    """Corners of a rectangle, turned about its first one, or points of an ellipse."""
+    scale = dict(x=size[1] / 100, y=size[0] / 100)
+    x, y = (where.value(value, key, float) * scale[key] for key in 'xy')
+    angle = math.radians(value.get('rotation') or 0)
+    if kind.startswith('ellipse'):
+        half = tuple(where.value(value, f'radius{a.upper()}', float) * scale[a] for a in 'xy')
+        turns = [2 * math.pi * i / 360 for i in range(360)]
+        offsets = [(math.cos(turn), math.sin(turn)) for turn in turns]
+        return turned((x, y), (half[0], half[1]), offsets, angle)
+    half_width = where.value(value, 'width', float) * scale['x'] / 2
+    half_height = where.value(value, 'height', float) * scale['y'] / 2
+    cos, sin = math.cos(angle), math.sin(angle)
+    middle = (
+        x + half_width * cos - half_height * sin,
+        y + half_width * sin + half_height * cos,
+    )
+    return turned(middle, (half_width, half_height), BOX, angle)

@@ -1,0 +1,111 @@
+"""The masks of a conversion: painted by several processes, and only where something changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdeeplab.console import progress
+from mmdeeplab.cores import usable_cores
+from mmdeeplab.datasets.annotations.bitmaps import ColourRegion
+from mmdeeplab.datasets.annotations.class_ids import ClassIds
+from mmdeeplab.datasets.annotations.find import RECORD
+from mmdeeplab.datasets.annotations.model import AnnotatedImage
+from mmdeeplab.datasets.annotations.paint import paint
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
+from mmdeeplab.fileio.file_stamp import stamp
+from mmdeeplab.visualization.colorize import palette_picture
+
+RULES = 1  # to be raised when the same annotations give other masks
+FEW, CHUNK = 32, 8  # fewer pictures are painted by this process alone
+
+
+@dataclass(frozen=True)
+class Job:
+    """A mask to be painted."""
+
+    image: AnnotatedImage
+    picture: Path
+    classes: ClassIds
+    out: Path
+
+    def key(self) -> str:
+        """Of all that the mask depends on."""
+        shapes = [one.shape for one in self.image.objects]
+        masks = {
+            shape.path: stamp(shape.path) for shape in shapes if isinstance(shape, ColourRegion)
+        }
+        parts = (
+            RULES,
+            self.image.size,
+            self.image.objects,
+            self.classes,
+            stamp(self.picture),
+            masks,
+        )
+        return hashlib.sha256(repr(parts).encode('utf-8', 'surrogatepass')).hexdigest()
+
+
+def write_masks(out: Path, jobs: dict[str, Job]) -> int:
+    """Paint what is not there yet, remove what is no more.
+
+    Returns:
+        The number of masks painted.
+
+    Raises:
+        UserError: Some cannot be painted: the first one, and how many more.
+    """
+    record = out / RECORD
+    before = _record(record)
+    now = {name: job.key() for name, job in jobs.items()}
+    fresh = [name for name, job in jobs.items() if before.get(name) != [now[name], stamp(job.out)]]
+    for name in before.keys() - jobs.keys():
+        (out / 'SegmentationClass' / f'{name}.png').unlink(missing_ok=True)
+    failed = []
+    for problem in progress(
+        _painted([jobs[name] for name in fresh]), 'masks', len(fresh), 'images'
+    ):
+        failed += [problem] if problem else []
+    with placing(record) as partial:
+        done = {name: [now[name], stamp(job.out)] for name, job in jobs.items() if stamp(job.out)}
+        partial.write_text(json.dumps(done))
+    if failed:
+        more = f'; and {len(failed) - 1} more pictures' if len(failed) > 1 else ''
+        raise UserError(f'{failed[0]}{more}')
+    return len(fresh)
+
+
+def _painted(jobs: list[Job]) -> Iterator[str]:
+    workers = usable_cores()
+    if workers <= 1 or len(jobs) < FEW:
+        yield from map(write_mask, jobs)
+        return
+    method = 'fork' if sys.platform == 'linux' else 'spawn'
+    with ProcessPoolExecutor(workers, multiprocessing.get_context(method)) as pool:
+        yield from pool.map(write_mask, jobs, chunksize=CHUNK)
+
+
+def write_mask(job: Job) -> str:
+    """A sentence where the mask cannot be painted; then none is there."""
+    try:
+        mask = paint(job.image, job.picture, job.classes)
+        with placing(job.out) as partial, partial.open('wb') as file:
+            palette_picture(mask).save(file, 'PNG')
+    except UserError as error:
+        job.out.unlink(missing_ok=True)
+        return str(error)
+    return ''
+
+
+def _record(path: Path) -> dict:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return {}

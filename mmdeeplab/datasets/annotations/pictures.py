@@ -1,0 +1,64 @@
+"""The picture that an annotation file means, and how it is turned."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+from mmdeeplab.datasets.annotations.model import AnnotatedImage
+from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES
+
+UPLOADED = re.compile(r'[0-9a-f]{8}-')
+"""What Label Studio writes before the name of an uploaded file."""
+
+
+class Pictures:
+    """Finds pictures by the names that annotation files give them.
+
+    Args:
+        root: The data's folder.
+        names: Of the pictures below it, as paths from there.
+    """
+
+    def __init__(self, root: Path, names: tuple[str, ...]) -> None:
+        self.root = root
+        self.by_name: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            path = PurePosixPath(name)
+            self.by_name[path.name].append(name)
+            self.by_name[f'{path.stem}.*'].append(name)
+
+    def find(self, image: AnnotatedImage) -> Path | None:
+        """The file, or None where there is none.
+
+        It is looked for at its path beside the annotation file, in the folders where the tool puts
+        pictures, and in the data's folder; then by its name alone, wherever it lies.
+
+        Raises:
+            UserError: Several files have that name.
+        """
+        name = image.name.replace('\\', '/')
+        for folder in (*image.folders, self.root, self.root / 'images'):
+            for path in _files(folder, name):
+                return Path(os.path.normpath(path))
+        last = PurePosixPath(name).name
+        found = self.by_name.get(last) or self.by_name.get(UPLOADED.sub('', last, count=1)) or []
+        ends = [one for one in found if f'/{one}'.endswith(f'/{name.lstrip("/")}')]
+        found = ends or found
+        if len(found) > 1:
+            raise image.place.error(
+                f'which picture is {image.name}? {" and ".join(found[:3])} are called so'
+            )
+        return self.root / found[0] if found else None
+
+
+def _files(folder: Path, name: str) -> list[Path]:
+    """The file of a name; by any suffix of pictures where it ends with ``.*``."""
+    if not name.endswith('.*'):
+        path = folder / name
+        return [path] if path.is_file() else []
+    stem = folder / name.removesuffix('.*')
+    suffixes = [form(s) for s in PICTURE_SUFFIXES for form in (str, str.upper)]
+    return [path for s in suffixes if (path := stem.with_name(f'{stem.name}{s}')).is_file()]

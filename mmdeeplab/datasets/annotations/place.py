@@ -1,0 +1,104 @@
+"""Where something stands in an annotation file, and values that are checked there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import MAX_BYTES, read_bytes
+
+T = TypeVar('T')
+_KINDS = {int: 'a whole number', float: 'a number', str: 'text', list: 'a list', dict: 'an object'}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file of annotations, and a part of it.
+
+    Attributes:
+        file: The file.
+        part: In words: ``annotation 17``; empty for the whole file.
+    """
+
+    file: Path
+    part: str = ''
+
+    def at(self, part: object) -> Place:
+        """A part of this place."""
+        return Place(self.file, f'{self.part}, {part}' if self.part else str(part))
+
+    def error(self, what: str) -> UserError:
+        """What is wrong here, to be raised."""
+        return UserError(f'{self.file}{", " if self.part else ""}{self.part}: {what}')
+
+    def value(self, mapping: object, key: str, kind: type[T]) -> T:
+        """``mapping[key]``, which is there and of a kind.
+
+        Raises:
+            UserError: It is not.
+        """
+        if not isinstance(mapping, Mapping) or key not in mapping:
+            raise self.error(f'there is no "{key}"')
+        value: Any = mapping[key]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or (isinstance(value, bool) and kind in (int, float)):
+            raise self.error(f'"{key}" is {_shown(value)}, not {_KINDS[kind]}')
+        return value
+
+    def size(self, mapping: object) -> tuple[int, int]:
+        """(height, width) from the keys of these names, both above 0."""
+        height, width = (self.value(mapping, key, int) for key in ('height', 'width'))
+        if min(height, width) < 1:
+            raise self.error(f'the picture is {width} x {height} pixels large')
+        return height, width
+
+    def ring(self, numbers: Sequence[object]) -> tuple[float, ...]:
+        """x, y, x, y... of a polygon, at least three points.
+
+        Raises:
+            UserError: Fewer points, an odd count, or no finite numbers.
+        """
+        wrong = [n for n in numbers if isinstance(n, bool) or not isinstance(n, (int, float))]
+        wrong = wrong or [n for n in numbers if not math.isfinite(n)]  # type: ignore[arg-type]
+        if wrong:
+            raise self.error(f'the polygon has {_shown(wrong[0])} among its coordinates')
+        if len(numbers) % 2:
+            raise self.error(f'the polygon has {len(numbers)} numbers, x without y')
+        if len(numbers) < 6:
+            raise self.error(
+                f'the polygon has {len(numbers) // 2} point{"s" * (len(numbers) != 2)}, three are '
+                'the least'
+            )
+        return tuple(float(n) for n in numbers)  # type: ignore[arg-type]
+
+    def pairs(self, points: Sequence[object]) -> tuple[float, ...]:
+        """:meth:`ring` of a list of (x, y)."""
+        for point in points:
+            if not isinstance(point, (list, tuple)) or len(point) != 2:
+                raise self.error(f'the point {_shown(point)} is not x and y')
+        return self.ring([number for point in points for number in point])  # type: ignore[attr-defined]
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 40 else f'{text[:40]}...'
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: It is cut off, or no JSON.
+    """
+    data = read_bytes(path, 'annotation file', MAX_BYTES)
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise UserError(f'{path} is nested too deeply for a file of annotations') from None
+    except ValueError as error:
+        raise UserError(f'{path} is no JSON, or cut off ({error}); export it again') from error

@@ -1,0 +1,117 @@
+"""The RLE of annotation tools, and the pixels that it covers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmdeeplab.datasets.annotations.shapes import placed, pycocotools
+
+
+@dataclass(frozen=True)
+class ColumnRuns:
+    """COCO's RLE: run lengths down the columns, as a list or as COCO's text."""
+
+    counts: tuple[int, ...] | str
+    size: tuple[int, int]
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        if self.size != (height, width):
+            raise ValueError(
+                f'the RLE is of {self.size[1]} x {self.size[0]} pixels, the picture of '
+                f'{width} x {height}'
+            )
+        if not isinstance(self.counts, str):
+            return runs(self.counts, height * width).reshape(width, height).T
+        coco = pycocotools()
+        try:
+            return coco.decode(dict(size=list(self.size), counts=self.counts)).astype(bool)
+        except (ValueError, UnicodeError) as error:
+            raise ValueError(f'the RLE is broken ({error})') from error
+
+
+@dataclass(frozen=True)
+class RowRuns:
+    """CVAT's RLE: run lengths along the rows of a box.
+
+    Attributes:
+        counts: Of pixels outside, inside, outside...
+        corner: (left, top) of the box.
+        size: (height, width) of the box.
+    """
+
+    counts: tuple[int, ...]
+    corner: tuple[int, int]
+    size: tuple[int, int]
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        box = runs(self.counts, self.size[0] * self.size[1]).reshape(self.size)
+        return placed(box, self.corner, (height, width))
+
+
+@dataclass(frozen=True)
+class BrushRuns:
+    """Label Studio's RLE of a brush: packed bits of RGBA, of which A is what was painted."""
+
+    data: bytes
+    size: tuple[int, int]
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        rows, columns = self.size
+        alpha = brush_values(self.data, rows * columns * 4)[3::4]
+        return placed((alpha > 0).reshape(rows, columns), (0, 0), (height, width))
+
+
+def runs(counts: Sequence[int], pixels: int) -> np.ndarray:
+    """(pixels) bool from lengths of runs of False, True, False...
+
+    Raises:
+        ValueError: They are of another number of pixels.
+    """
+    if min(counts, default=0) < 0 or sum(counts) != pixels:
+        raise ValueError(f'the RLE is of {sum(counts)} pixels, not {pixels}')
+    return np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+
+
+def brush_values(data: bytes, count: int) -> np.ndarray:
+    """Unpack the RLE of Label Studio's brush (``rle-pack`` of thi.ng's umbrella).
+
+    A head of 32 bits has the count of values, 5 bits their width - 1, four times 4 bits the widths
+    - 1 of run lengths. Then each run: 1 bit whether one value is repeated, 2 bits which width its
+    length has, the length - 1, and the value or values.
+
+    Args:
+        data: The bytes.
+        count: Values expected.
+
+    Returns:
+        (count,) uint8.
+
+    Raises:
+        ValueError: Other bytes, or of another number of values.
+    """
+    at, total = 0, len(data) * 8
+
+    def take(width: int) -> int:
+        nonlocal at
+        at += width
+        if at > total:
+            raise ValueError('the RLE of the brush is cut off')
+        start = (at - width) // 8
+        piece = int.from_bytes(data[start : (at + 7) // 8], 'big')
+        return piece >> (-at % 8) & ((1 << width) - 1)
+
+    found, width = take(32), take(5) + 1
+    widths = [take(4) + 1 for _ in range(4)]
+    if found != count:
+        raise ValueError(f'the RLE of the brush has {found} values, {count} are expected')
+    values = np.zeros(count, np.uint8)
+    done = 0
+    while done < count:
+        repeated = take(1)
+        end = min(done + take(widths[take(2)]) + 1, count)
+        values[done:end] = take(width) if repeated else [take(width) for _ in range(done, end)]
+        done = end
+    return values

@@ -1,0 +1,141 @@
+"""The polygons that annotation tools write, and the pixels that each of them covers.
+
+A shape is filled as its own tool fills it, which differs by up to a pixel along the border:
+pycocotools takes pixels whose middle is inside; Pillow (labelme) and OpenCV (Ultralytics,
+Supervisely) take those on the border as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from mmdeeplab.errors import UserError
+
+Ring = tuple[float, ...]
+"""x, y, x, y... in pixels, 0 at the left or upper edge of the first pixel."""
+
+
+class Shape(Protocol):
+    """Something that covers pixels."""
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        """(height, width) bool.
+
+        Raises:
+            ValueError: The shape is broken, or lies outside of the picture; says how.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Polygons:
+    """Areas of one object, filled by pycocotools: the pixels whose middle is inside."""
+
+    rings: tuple[Ring, ...]
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        inside(self.rings, height, width)
+        coco = pycocotools()
+        runs = coco.frPyObjects([list(ring) for ring in self.rings], height, width)
+        return coco.decode(coco.merge(runs)).astype(bool)
+
+
+@dataclass(frozen=True)
+class PillowPolygon:
+    """A ``polygon``, or the ``rectangle`` or ``ellipse`` in a box, as labelme draws it."""
+
+    ring: Ring
+    kind: str = 'polygon'
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        inside((self.ring,), height, width)
+        picture = Image.new('L', (width, height))
+        draw = ImageDraw.Draw(picture)
+        draw_by_kind: dict[str, Any] = dict(
+            polygon=draw.polygon, rectangle=draw.rectangle, ellipse=draw.ellipse
+        )
+        draw_by_kind[self.kind](self.ring, fill=1, outline=1)
+        return np.array(picture, bool)
+
+
+@dataclass(frozen=True)
+class OpenCVPolygon:
+    """A polygon with holes whose corners are cut to whole pixels, as Ultralytics fills it."""
+
+    ring: Ring
+    holes: tuple[Ring, ...] = ()
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        inside((self.ring,), height, width)
+        filled = np.zeros((height, width), np.uint8)
+        for ring, value in ((self.ring, 1), *((hole, 0) for hole in self.holes)):
+            corners = np.array(ring, np.float32).reshape(-1, 2).astype(np.int32)
+            cv2.fillPoly(filled, [corners], value)
+        return filled.astype(bool)
+
+
+@dataclass(frozen=True)
+class ShareOfPicture:
+    """A polygon whose coordinates are shares of the width and height, as Ultralytics has them."""
+
+    ring: Ring
+
+    def mask(self, height: int, width: int) -> np.ndarray:
+        scale = np.array([width, height], np.float32)
+        corners = np.array(self.ring, np.float32).reshape(-1, 2) * scale
+        return OpenCVPolygon(tuple(corners.ravel().tolist())).mask(height, width)
+
+
+def pycocotools() -> Any:
+    """The module that fills polygons and reads RLE for COCO and others.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        from pycocotools import mask
+    except ImportError as error:
+        raise UserError(
+            'polygons of COCO, CVAT, Label Studio and Datumaro are filled by pycocotools, which is '
+            "not installed: pip install 'mmdeeplab[annotations]', or pip install pycocotools"
+        ) from error
+    return mask
+
+
+def inside(rings: Sequence[Ring], height: int, width: int) -> None:
+    """What reaches over the edge is cut off there; what is wholly outside was never meant so.
+
+    Raises:
+        ValueError: No part of the rings can lie in the picture.
+    """
+    for ring in rings:
+        xs, ys = ring[::2], ring[1::2]
+        if max(xs) < 0 or max(ys) < 0 or min(xs) > width or min(ys) > height:
+            raise ValueError(
+                f'it lies outside of the picture of {width} x {height} pixels, from '
+                f'({min(xs):g}, {min(ys):g}) to ({max(xs):g}, {max(ys):g})'
+            )
+
+
+def placed(box: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """A (h, w) bool box whose upper left corner is (left, top), within (height, width).
+
+    Raises:
+        ValueError: It does not lie within.
+    """
+    left, top = corner
+    bottom, right = top + box.shape[0], left + box.shape[1]
+    if left < 0 or top < 0 or bottom > size[0] or right > size[1]:
+        raise ValueError(
+            f'its mask covers ({left}, {top}) to ({right}, {bottom}), the picture is {size[1]} x '
+            f'{size[0]} pixels large'
+        )
+    whole = np.zeros(size, bool)
+    whole[top:bottom, left:right] = box
+    return whole

@@ -1,0 +1,83 @@
+"""Supervisely's JSON: ``ann/NAME.jpg.json`` beside ``img/NAME.jpg``, classes in ``meta.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmdeeplab.datasets.annotations.bitmaps import Bitmap
+from mmdeeplab.datasets.annotations.model import (
+    AnnotatedImage,
+    AnnotatedObject,
+    Annotations,
+    split_of,
+)
+from mmdeeplab.datasets.annotations.place import Place
+from mmdeeplab.datasets.annotations.shapes import OpenCVPolygon, Shape
+
+NO_AREAS = ('line', 'point', 'graph', 'cuboid')
+
+
+def is_supervisely(document: Any) -> bool:
+    """Whether a JSON document is Supervisely's file of a picture."""
+    return (
+        isinstance(document, dict)
+        and {'size', 'objects'} <= document.keys()
+        and isinstance(document['size'], dict)
+    )
+
+
+def is_meta(document: Any) -> bool:
+    """Whether a JSON document is Supervisely's ``meta.json``."""
+    return isinstance(document, dict) and isinstance(document.get('classes'), list)
+
+
+def read_meta(file: Path, document: dict, found: Annotations) -> None:
+    """Put the classes of a project first, in its order."""
+    place = Place(file)
+    titles = [place.value(one, 'title', str) for one in document['classes']]
+    found.classes = list(dict.fromkeys([*titles, *found.classes]))
+
+
+def read_supervisely(file: Path, document: dict, root: Path, found: Annotations) -> None:
+    """Add the picture of a file.
+
+    Raises:
+        UserError: Something is missing or of another kind.
+    """
+    place = Place(file)
+    objects = []
+    for number, one in enumerate(place.value(document, 'objects', list), 1):
+        where = place.at(f'object {number}')
+        label = where.value(one, 'classTitle', str)
+        kind = where.value(one, 'geometryType', str)
+        if kind in NO_AREAS:
+            found.leave_out(f'{kind} of Supervisely')
+            continue
+        where = place.at(f'object {number} ({label})')
+        objects.append(AnnotatedObject(label, _shape(where, one, kind), where.part))
+        found.add_classes([label])
+    size = place.at('size').size(document['size'])
+    folders = (file.parent.parent / 'img', file.parent)
+    split = split_of(file, root)
+    found.images.append(
+        AnnotatedImage(file.stem, place, size, tuple(objects), folders=folders, split=split)
+    )
+
+
+def _shape(where: Place, one: dict, kind: str) -> Shape:
+    if kind == 'bitmap':
+        bitmap = where.value(one, 'bitmap', dict)
+        origin = where.value(bitmap, 'origin', list)
+        if len(origin) != 2 or not all(isinstance(value, int) for value in origin):
+            raise where.error(f'the origin of its bitmap is {origin}, not [x, y]')
+        return Bitmap(where.value(bitmap, 'data', str), (origin[0], origin[1]))
+    points = where.value(one, 'points', dict)
+    outer = where.value(points, 'exterior', list)
+    if kind == 'rectangle' and len(outer) == 2:
+        x0, y0, x1, y1, *_ = where.pairs([*outer, outer[0]])
+        return OpenCVPolygon((x0, y0, x1, y0, x1, y1, x0, y1))
+    if kind != 'polygon':
+        raise where.error(f'its type {kind!r} is no polygon, bitmap or rectangle')
+    holes = tuple(where.pairs(hole) for hole in points.get('interior') or [])
+    return OpenCVPolygon(where.pairs(outer), holes)

@@ -1,0 +1,108 @@
+"""Ultralytics' YOLO labels for segmentation: a text file a picture, names in ``data.yaml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mmdeeplab.datasets.annotations.model import (
+    AnnotatedImage,
+    AnnotatedObject,
+    Annotations,
+    split_of,
+)
+from mmdeeplab.datasets.annotations.place import Place
+from mmdeeplab.datasets.annotations.shapes import ShareOfPicture
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import list_files, read_text
+
+SLACK = 0.01  # shares that Ultralytics lets be outside of 0 to 1
+
+
+def read_names(file: Path) -> list[str] | None:
+    """Class names of a ``data.yaml``; None where a YAML file is something else.
+
+    Raises:
+        UserError: No YAML, or other names than a list or numbers from 0 on.
+    """
+    place = Place(file)
+    text = read_text(file, 'annotation file')
+    if 'names' not in text:
+        return None
+    try:
+        document: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f'{file} is no YAML: {" ".join(str(error).split())}') from error
+    names = document.get('names') if isinstance(document, dict) else None
+    if names is None:
+        return None
+    if isinstance(names, dict):
+        if sorted(names) != list(range(len(names))):
+            raise place.error(f'names are numbered {sorted(names, key=str)}, not from 0 on')
+        names = [names[i] for i in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise place.error('names is no list of class names')
+    return [str(name) for name in names]
+
+
+def read_yolo(names: list[str], root: Path, pictures: tuple[str, ...], found: Annotations) -> None:
+    """Add every picture; one without a label file has nothing on it, as Ultralytics has it.
+
+    Raises:
+        UserError: A label file without a picture, or a line of another form.
+    """
+    found.add_classes(names)
+    texts = {name: root / name for name in list_files(root, ('.txt',), recurse=True).names}
+    labels = {name: path for name, path in texts.items() if 'labels' in Path(name).parts}
+    labels = labels or {
+        name: path for name, path in texts.items() if _stem(name) in set(map(_stem, pictures))
+    }
+    of_picture = {_stem(name): name for name in pictures}
+    for name, path in labels.items():
+        if _stem(name) not in of_picture:
+            raise UserError(f'{path} has no picture called alike below {root}')
+    by_stem = {_stem(name): path for name, path in labels.items()}
+    for stem, name in sorted(of_picture.items()):
+        file = by_stem.get(stem)
+        objects = _objects(file, names) if file else ()
+        place = Place(file or root / name)
+        found.images.append(
+            AnnotatedImage(
+                name, place, None, objects, folders=(root,), split=split_of(root / name, root)
+            )
+        )
+
+
+def _stem(name: str) -> str:
+    """What ``train/images/a.jpg`` and ``train/labels/a.txt`` have in common."""
+    parts = [part for part in Path(name).with_suffix('').parts if part not in ('images', 'labels')]
+    return '/'.join(parts)
+
+
+def _objects(file: Path, names: list[str]) -> tuple[AnnotatedObject, ...]:
+    found = []
+    for number, line in enumerate(read_text(file, 'label file').splitlines(), 1):
+        if not line.strip():
+            continue
+        place = Place(file, f'line {number}')
+        try:
+            label, *shares = map(float, line.split())
+        except ValueError as error:
+            raise place.error(f'not a class and shares of the picture ({error})') from None
+        if label != int(label) or not 0 <= label < len(names):
+            raise place.error(f'class {label:g} is not among the {len(names)} of data.yaml')
+        if len(shares) == 4:
+            raise place.error('this is a box, not a polygon: labels for detection have no outlines')
+        ring = place.ring(shares)
+        if min(ring) < -SLACK or max(ring) > 1 + SLACK:
+            raise place.error(
+                f'the polygon reaches from {min(ring):g} to {max(ring):g}: coordinates are shares '
+                'of the picture, 0 to 1'
+            )
+        name = names[int(label)]
+        clipped = tuple(np.clip(ring, 0, 1).tolist())
+        found.append(AnnotatedObject(name, ShareOfPicture(clipped), f'{place.part} ({name})'))
+    return tuple(found)

@@ -1,0 +1,241 @@
+"""From annotations to a config: splits, classes, turned pictures, and masks that are kept."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from PIL import Image, ImageDraw, ImageOps
+from tool_files import (
+    CAR,
+    FIXTURES,
+    ROAD,
+    SHAPES,
+    H,
+    W,
+    by_pillow,
+    coco_crowd,
+    cvat_masks,
+    labelme_document,
+    labelme_polygons,
+    picture,
+    write_json,
+    yolo,
+)
+
+from mmdeeplab.cli.convert_annotations import main
+from mmdeeplab.cli.new_config import main as new_config
+from mmdeeplab.inference.annotations.files import join
+from mmdeeplab.inference.outputs import Outputs, source_of
+from mmdeeplab.inference.save_formats import ANNOTATIONS
+from mmdeeplab.inference.segmentation import Segmentation
+
+ORIENTATION = 0x0112
+
+
+def mask(out: Path, name: str) -> np.ndarray:
+    return np.array(Image.open(out / 'SegmentationClass' / f'{name}.png'))
+
+
+@pytest.mark.parametrize('name', FIXTURES)
+def test_a_config_from_every_format(name: str, tmp_path: Path) -> None:
+    """Checked like all data, and read by the data set."""
+    from mmengine.registry import init_default_scope
+    from mmseg.registry import DATASETS
+
+    root, out = tmp_path / 'data', tmp_path / 'mine.py'
+    root.mkdir()
+    truth = FIXTURES[name][0](root)
+    assert new_config(['--data', str(root), '--out', str(out)]) == 0
+    cfg = Config.fromfile(out)
+    init_default_scope('mmseg')
+    seen = {}
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        dataset = DATASETS.build(loader.dataset)
+        assert list(dataset.metainfo['classes']) == list(FIXTURES[name][1])
+        for one in dataset.load_data_list():
+            path = Path(one['seg_map_path'])
+            seen[path.stem] = np.array(Image.open(path))
+    assert len(seen) == len({Path(one).name for one in truth})
+    for one, labels in truth.items():
+        if len(seen) == len(truth):
+            assert np.array_equal(seen[Path(one).name], labels)
+
+
+def test_splits_are_those_of_the_tool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / 'data'
+    root.mkdir()
+    yolo(root)
+    assert main([str(root), '--out', str(tmp_path / 'out')]) == 0
+    lists = tmp_path / 'out/ImageSets/Segmentation'
+    assert (lists / 'train.txt').read_text().split() == ['train/a', 'train/c']
+    assert (lists / 'val.txt').read_text().split() == ['val/b']
+    assert new_config(['--data', str(root), '--out', str(tmp_path / 'mine.py')]) == 0
+    assert 'YOLO annotations, lists by their files' in capsys.readouterr().out
+
+
+def test_a_file_is_enough(tmp_path: Path) -> None:
+    root = tmp_path / 'data'
+    root.mkdir()
+    coco_crowd(root)
+    (root / 'other.json').write_text('{"broken')
+    out = tmp_path / 'mine.py'
+    assert new_config(['--data', str(root / 'crowd.json'), '--out', str(out)]) == 0
+    assert out.exists()
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('upright', [True, False])
+def test_turned_pictures(orientation: int, upright: bool, tmp_path: Path) -> None:
+    """Sizes of the upright picture, as tools show it, or of the stored one where only that fits."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    for name in ('a', 'b'):
+        picture(tmp_path / f'{name}.jpg', exif=exif)
+        shown = ImageOps.exif_transpose(Image.open(tmp_path / f'{name}.jpg')).size
+        document = labelme_document(
+            f'{name}.jpg', [dict(label='car', points=CAR, shape_type='polygon')]
+        )
+        size = shown if upright else (W, H)
+        document |= dict(imageWidth=size[0], imageHeight=size[1])
+        write_json(tmp_path / f'{name}.json', document)
+    assert main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 0
+    canvas = Image.new('L', size)
+    ImageDraw.Draw(canvas).polygon(CAR, outline=1, fill=1)
+    if size != shown:
+        canvas.getexif()[ORIENTATION] = orientation
+        canvas = ImageOps.exif_transpose(canvas)
+    assert canvas.size == shown
+    assert np.array_equal(mask(tmp_path / 'out', 'a'), np.array(canvas))
+
+
+def test_masks_are_painted_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, out = tmp_path / 'data', tmp_path / 'out'
+    root.mkdir()
+    labelme_polygons(root)
+
+    def convert(*options: str) -> str:
+        assert main([str(root), '--out', str(out), *options]) == 0
+        return capsys.readouterr().out
+
+    assert '2 masks written' in convert()
+    before = (out / 'SegmentationClass/b.png').stat().st_mtime_ns
+    time.sleep(0.01)
+    assert ' 0 masks written' in convert()
+    document = json.loads((root / 'a.json').read_text())
+    document['shapes'] = document['shapes'][:1]
+    write_json(root / 'a.json', document)
+    assert ' 1 masks written' in convert()
+    assert np.array_equal(mask(out, 'a'), by_pillow(ROAD) * np.uint8(2))  # car is still a class
+    assert (out / 'SegmentationClass/b.png').stat().st_mtime_ns == before
+    (out / 'SegmentationClass/b.png').write_bytes(b'')
+    assert ' 1 masks written' in convert()
+    assert '2 masks written' in convert('--classes', 'tree,background,road,car')
+    (root / 'a.json').unlink()
+    assert ' 0 masks written' in convert('--classes', 'tree,background,road,car')
+    assert [path.name for path in (out / 'SegmentationClass').iterdir()] == ['b.png']
+
+
+def test_a_config_made_anew_keeps_the_masks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with everything in one folder: what was written is no source."""
+    labelme_polygons(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert new_config(['--data', '.', '--out', 'mine.py']) == 0
+    assert '2 masks written' in capsys.readouterr().out
+    assert new_config(['--data', '.', '--out', 'mine.py', '--force']) == 0
+    assert ' 0 masks written' in capsys.readouterr().out
+
+
+def test_classes_and_what_nobody_annotated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = tmp_path / 'data', tmp_path / 'out'
+    root.mkdir()
+    labelme_polygons(root)
+    command = [str(root), '--out', str(out)]
+    plain = np.zeros((H, W), np.uint8)
+    for label, points in SHAPES:
+        plain[by_pillow(points)] = dict(background=1, tree=0, road=2, car=3)[label]
+    drawn = np.logical_or.reduce([by_pillow(points) for _, points in SHAPES])
+    plain[~drawn] = 1
+    assert main([*command, '--classes', 'tree,background,road,car']) == 0
+    assert np.array_equal(mask(out, 'a'), plain)
+    assert main([*command, '--unlabelled', 'void']) == 0
+    assert (out / 'classes.txt').read_text().split() == ['car', 'road', 'tree']
+    assert np.array_equal(mask(out, 'a') == 255, ~drawn)
+    capsys.readouterr()
+    for classes, words in (
+        ('road,car,tree', '--classes background,road,car,tree'),
+        ('background,road,cat,tree', "its class 'car' is not among --classes .* mean cat"),
+        ('background,road,road', 'each name stands there once'),
+    ):
+        assert main([*command, '--classes', classes]) == 2
+        assert re.search(words, capsys.readouterr().err)
+
+
+def test_missing_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    coco_crowd(tmp_path)
+    (tmp_path / 'b.png').unlink()
+    command = [str(tmp_path), '--out', str(tmp_path / 'out')]
+    assert main(command) == 2
+    assert '--skip-missing' in capsys.readouterr().err
+    assert main([*command, '--skip-missing']) == 0
+    assert 'left out: pictures that are missing (1)' in capsys.readouterr().out
+    (tmp_path / 'a.png').unlink()
+    assert main([*command, '--skip-missing']) == 2
+    assert 'a.png is missing and of 1 others: put it' in capsys.readouterr().err
+
+
+def test_two_pictures_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / 'data'
+    for folder in ('one', 'two'):
+        picture(root / folder / 'a.png')
+        picture(root / folder / 'b.png')
+    coco_crowd(root)
+    (root / 'a.png').unlink()
+    assert main([str(root), '--out', str(tmp_path / 'out')]) == 2
+    assert 'which picture is a.png? one/a.png and two/a.png' in capsys.readouterr().err
+
+
+def test_masks_of_cvat_in_ids_are_masks(tmp_path: Path) -> None:
+    """They need no colours."""
+    root = tmp_path / 'data'
+    root.mkdir()
+    truth = cvat_masks(root)
+    for name, labels in truth.items():
+        Image.fromarray(labels).save(root / f'SegmentationClass/{name}.png')
+    assert new_config(['--data', str(root), '--out', str(tmp_path / 'mine.py')]) == 0
+    assert not (tmp_path / 'mine_data/annotated').exists()
+
+
+@pytest.mark.parametrize('output', ANNOTATIONS)
+def test_predictions_come_back(output: str, tmp_path: Path) -> None:
+    """As the tool would send them back without a correction."""
+    rng = np.random.default_rng(1)
+    names = ('background', 'car', 'road')
+    outputs = Outputs(tmp_path / 'drafts', [output], {})
+    labels = {}
+    for name in ('a', 'b'):
+        path = picture(tmp_path / 'photos' / f'{name}.jpg')
+        labels[name] = rng.integers(0, 3, (H // 4, W // 4)).astype(np.uint8).repeat(4, 0)
+        labels[name] = labels[name].repeat(4, 1)
+        result = Segmentation(np.zeros((H, W, 3), np.uint8), labels[name], names, [(0, 0, 0)] * 3)
+        source = source_of(path)
+        outputs.write(name, outputs.encode(name, result, source), source)
+    join(outputs.folder, outputs.wanted, names)
+    if output == 'yolo':
+        (tmp_path / 'drafts/yolo').rename(tmp_path / 'photos/labels')
+        (tmp_path / 'photos/labels/data.yaml').rename(tmp_path / 'photos/data.yaml')
+    elif output != 'labelme':
+        suffix = dict(coco='json', cvat='xml')[output]
+        (tmp_path / f'drafts/{output}.{suffix}').rename(tmp_path / f'photos/all.{suffix}')
+    folder = tmp_path / ('drafts/labelme' if output == 'labelme' else 'photos')
+    assert main([str(folder), '--out', str(tmp_path / 'out')]) == 0
+    assert (tmp_path / 'out/classes.txt').read_text().split() == list(names)
+    for name, truth in labels.items():
+        assert np.array_equal(mask(tmp_path / 'out', name), truth)
