@@ -2,6 +2,7 @@
 
 import copy
 
+import torch
 from mmengine.dist import get_rank
 from mmengine.registry import DATASETS
 
@@ -19,9 +20,11 @@ def seeded(dataloader: dict, seed: int | None) -> dict:
 
     Returns:
         Under a :class:`~mmdeeplab.datasets.samplers.ResumableSampler` the data set's samples are
-        seeded by their position.
+        seeded by their position. Where there is a GPU, a thread beside the training takes batches
+        from the workers and pins their images, unless ``pin_memory`` says otherwise.
     """
     cfg = copy.deepcopy(dataloader)
+    cfg.setdefault('pin_memory', torch.cuda.is_available())
     if isinstance(cfg['dataset'], dict):
         cfg['dataset'] = DATASETS.build(cfg['dataset'])
         if hasattr(cfg['dataset'], 'full_init'):

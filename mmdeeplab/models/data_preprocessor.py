@@ -12,7 +12,7 @@ from torch import Tensor
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.buffer_pool import BufferPool
 from mmdeeplab.models.cpu_kernels.normalise import normalise
-from mmdeeplab.models.upload import staged, upload
+from mmdeeplab.models.upload import gathered, upload
 from mmdeeplab.registry import MODELS
 
 
@@ -111,7 +111,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         return batch
 
     def _travels(self, maps: Sequence[Tensor]) -> bool:
-        """Whether maps of one type go from the host to a GPU, which takes them in one copy."""
+        """Whether maps of one type go from the host to a GPU, where they become one batch."""
         alike = {(one.dtype, len(one)) for one in maps}
         on_host = all(one.device.type == 'cpu' for one in maps)
         return self.device.type == 'cuda' and on_host and len(alike) == 1
@@ -123,7 +123,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             (slice(image.shape[1]), slice(left, left + image.shape[2]))
             for image, left in zip(images, lefts, strict=True)
         ]
-        there = upload(staged(images, places, size, 0), self.device)
+        there = gathered(images, places, size, 0, self.device)
         if self.bgr_to_rgb and there.shape[1] == 3:
             there = there.flip(1)
         batch = self._empty(*there.shape).copy_(there).sub_(self.mean).div_(self.std)
@@ -144,8 +144,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             (slice(top, height - bottom), slice(left, width - right))
             for left, right, top, bottom in paddings
         ]
-        stage = staged(labels, places, (height, width), self.seg_pad_val)
-        return list(upload(stage, self.device).long())
+        size = height, width
+        return list(gathered(labels, places, size, self.seg_pad_val, self.device).long())
 
     def _empty(self, *shape: int) -> Tensor:
         plain = self.mean.device.type == 'cpu' and self.mean.dtype == torch.float32
@@ -154,7 +154,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
     def _own(self, sample: SegDataSample, training: bool) -> SegDataSample:
         """A sample on the device that can be changed without changing the given one.
 
-        In training labels follow in one copy.
+        In training labels follow with their batch.
         """
         copied = sample.clone()
         for name, value in sample.items():

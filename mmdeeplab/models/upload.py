@@ -11,24 +11,37 @@ def upload(tensor: Tensor, device: torch.device) -> Tensor:
     while the host goes on."""
     if device.type != 'cuda' or tensor.device.type != 'cpu':
         return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return _pinned(tensor).to(device, non_blocking=True)
 
 
-def staged(
-    maps: Sequence[Tensor], places: list[tuple[slice, slice]], size: tuple, fill: int
+def gathered(
+    maps: Sequence[Tensor],
+    places: list[tuple[slice, slice]],
+    size: tuple[int, int],
+    fill: int,
+    device: torch.device,
 ) -> Tensor:
-    """Maps (C, h_i, w_i) of one type at their places in one pinned buffer (N, C, H, W).
+    """Maps (C, h_i, w_i) of one type at their places in one batch (N, C, H, W) on a GPU.
+
+    Each has a copy of its own, which starts at once. One buffer on the host would need a pass over
+    all of it there, which PyTorch splits over the threads of all cores, busy with loading as they
+    are: 8 ms an image of 513 x 513 on a machine with an H200.
 
     Args:
         maps: On the host.
         places: Rows and columns of each.
         size: (H, W).
         fill: What lies elsewhere.
+        device: Of the batch.
     """
     first = maps[0]
-    out = torch.empty(len(maps), len(first), *size, dtype=first.dtype, pin_memory=True)
+    out = torch.empty(len(maps), len(first), *size, dtype=first.dtype, device=device)
     if any(one.shape[1:] != size for one in maps):
         out.fill_(fill)
     for target, one, (rows, columns) in zip(out, maps, places, strict=True):
-        target[:, rows, columns] = one
+        target[:, rows, columns].copy_(_pinned(one), non_blocking=True)
     return out
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    return tensor if tensor.is_pinned() else tensor.pin_memory()
