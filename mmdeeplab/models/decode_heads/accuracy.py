@@ -3,16 +3,17 @@
 from typing import Any
 
 import torch
+from mmseg.models.losses import CrossEntropyLoss
 from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 
 class LossWithAccuracy:
-    """Mix-in for decode heads of mmseg's: the same losses; the accuracy without waiting for a GPU.
+    """Mix-in for decode heads of mmseg's: the same losses and accuracy, without waiting for a GPU.
 
-    mmseg's looks for the largest score by a sort and takes void out by masks, for each of which the
-    host waits.
+    mmseg's host counts the pixels over which cross entropy is averaged; its accuracy looks for the
+    largest score by a sort and takes void out by masks, for each of which the host waits.
     """
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list[SegDataSample]) -> dict:
@@ -27,11 +28,20 @@ class LossWithAccuracy:
         one = not isinstance(head.loss_decode, nn.ModuleList)
         losses: dict[str, Tensor] = {}
         for loss in [head.loss_decode] if one else head.loss_decode:
-            value = loss(logits, label, weight=weight, ignore_index=head.ignore_index)
+            average = dict(avg_factor=(label != head.ignore_index).sum()) if counts(loss) else {}
+            value = loss(logits, label, weight=weight, ignore_index=head.ignore_index, **average)
             name = loss.loss_name
             losses[name] = losses[name] + value if name in losses else value
         losses['acc_seg'] = accuracy(logits, label, head.ignore_index)
         return losses
+
+
+def counts(loss: nn.Module) -> bool:
+    """Whether a loss is mmseg's cross entropy, which divides by the number of labelled pixels."""
+    if type(loss) is not CrossEntropyLoss or loss.use_sigmoid or loss.use_mask:
+        return False
+    mean = loss.reduction == 'mean' and loss.class_weight is None
+    return mean and bool(loss.avg_non_ignore)
 
 
 @torch.no_grad()
