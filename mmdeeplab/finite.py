@@ -1,7 +1,7 @@
 """Where NaN and Inf are, and whose they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,12 @@ def size(tensors: list[Tensor]) -> Tensor:
     found = torch._foreach_norm(tensors)
     norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in found]
     return torch.stack(norms).sum()
+
+
+def finite_there(tensors: list[Tensor]) -> Tensor:
+    """As :func:`all_finite`, as a tensor (1,) on the device of the others: nobody waits for it."""
+    largest = [norm.float() for norm in torch._foreach_norm(tensors, inf)]
+    return torch.stack(largest).isfinite().all()[None]
 
 
 def each_finite(tensors: list[Tensor]) -> bool:

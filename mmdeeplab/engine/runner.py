@@ -44,6 +44,7 @@ from mmdeeplab.engine.distributed.ranks import join_ranks
 from mmdeeplab.engine.hooks.table import own_hooks
 from mmdeeplab.engine.load_weights import load_to_train, load_whole
 from mmdeeplab.engine.loops import counts_epochs, own_loop
+from mmdeeplab.engine.optim.fused import fused_on_gpu
 from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.trackers import start_backends, with_backends
@@ -206,7 +207,9 @@ class DeepLabRunner(Runner):
             if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
                 kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
                 merging = dict(constructor=MergingOptimWrapperConstructor)
-                optim_wrapper = {**merging, **optim_wrapper, 'type': guarded(kind)}
+                optimizer = fused_on_gpu(optim_wrapper['optimizer'])
+                ours = dict(type=guarded(kind), optimizer=optimizer)
+                optim_wrapper = {**merging, **optim_wrapper, **ours}
             return super().build_optim_wrapper(optim_wrapper)
 
     def _init_model_weights(self) -> None:

@@ -140,6 +140,43 @@ def sync_norm(folder: Path) -> int:
     return 0
 
 
+def skipped_steps(folder: Path) -> int:
+    """A fused optimiser, told on the GPU to skip, leaves what one without such a step leaves."""
+    import copy
+    from math import inf, nan
+
+    import torch
+    from mmengine.optim import OptimWrapper
+    from torch import nn
+
+    from mmdeeplab.engine.optim.non_finite import guarded
+
+    first = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(64, 1))
+    batches = torch.randn(5, 2, 3, 4, 4)
+    kinds = (partial(torch.optim.SGD, lr=0.1, momentum=0.9), partial(torch.optim.AdamW, lr=0.1))
+    for kind in kinds:
+        model, undisturbed = (copy.deepcopy(first).cuda() for _ in range(2))
+        wrapper = guarded(OptimWrapper)(kind(model.parameters(), fused=True))
+        plain = kind(undisturbed.parameters(), fused=True)
+        for batch, spoil in zip(batches, (nan, 0, inf, nan, 0), strict=True):
+            with wrapper.optim_context(model):
+                loss = model(batch.cuda()).square().mean() + spoil
+            wrapper.update_params(loss)
+            if spoil == 0:
+                undisturbed(batch.cuda()).square().mean().backward()
+                plain.step()
+                plain.zero_grad()
+            if (wrapper.guard.what != '') != (spoil != 0):
+                return 1
+            wrapper.guard.what = ''
+        if (wrapper.guard.skipped, wrapper.guard.in_a_row) != (3, 0):
+            return 2
+        pairs = zip(model.state_dict().values(), undisturbed.state_dict().values(), strict=True)
+        if not all(torch.equal(*pair) for pair in pairs):
+            return 3
+    return 0
+
+
 def export(folder: Path) -> int:
     """``tools/export.py``, whose network is on the CPU also where there is a GPU."""
     from mmdeeplab.cli.export import main
@@ -152,6 +189,7 @@ def export(folder: Path) -> int:
 ONE: dict[str, Callable[[Path], Any]] = {
     **{name: partial(train, config=c, settings=s) for name, (c, s) in TRAINED.items()},
     **{f'test-{name}': partial(evaluate, options=options) for name, options in EVALUATED.items()},
+    'skipped-steps': skipped_steps,
     'predict': predict,
     'predict-one': predict_one,
     'export': export,

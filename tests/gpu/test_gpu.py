@@ -19,7 +19,7 @@ from rules import RULES  # noqa: E402
 
 pytestmark = pytest.mark.slow
 # Xception-65 on VOC's recipe, four images a step, with all hooks, in a step that logs nothing.
-STEP = dict(launches=1100, waits=3, pageable=0)
+STEP = dict(launches=1100, waits=2, pageable=0)
 IMAGE = dict(waits=2, pageable=0)  # evaluated
 PREDICTED = dict(waits=3, pageable=0)
 

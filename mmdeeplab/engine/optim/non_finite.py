@@ -11,7 +11,8 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mmdeeplab.finite import all_finite, each_finite, size
+from mmdeeplab.engine.optim.fused import is_fused
+from mmdeeplab.finite import all_finite, finite_there
 
 
 class Guard:
@@ -24,9 +25,12 @@ class Guard:
         self.overflow = False  # the last step was skipped by the scaler of float16 gradients
         # copies and buffers of one type together, as multi-tensor kernels need; None: not yet
         self._saved: list[tuple[list[Tensor], list[Tensor]]] | None = None
+        # 1 where the batch was not finite: on this rank, and behind it on any; None: settled
+        self.answers: Tensor | None = None
 
     def remember(self, model: nn.Module) -> None:
         """Copy the statistics of norms before a forward pass changes them."""
+        self.settle()
         if self._saved is None:
             by_dtype: dict[torch.dtype, list[Tensor]] = {}
             for buffer in model.buffers():
@@ -39,51 +43,54 @@ class Guard:
                 torch._foreach_copy_(saved, buffers)
 
     def look(self, loss: Tensor, gradients: list[Tensor]) -> None:
-        """Test a loss and its gradients; where one is not finite on any rank, no rank steps."""
-        on_this_rank, bad = self._tested(loss, gradients)
-        if bad:
+        """Test a loss and its gradients; where one is not finite on any rank, no rank steps.
+
+        On a GPU the answer stays there until :meth:`settle` asks for it.
+        """
+        self.settle()
+        everything = [loss.detach(), *gradients]
+        self._loss = everything[0]
+        if loss.device.type == 'cpu':  # nothing to wait for
+            here = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
+            answers = torch.tensor([float(here)])
+        else:
+            answers = 1 - finite_there(everything).float()
+        if dist.get_world_size() > 1:
+            anywhere = answers.clone()
+            dist.all_reduce(anywhere, 'max')
+            answers = torch.cat([answers, anywhere])
+        self.answers = answers
+        if loss.device.type == 'cpu':
+            self.settle()
+
+    def settle(self) -> None:
+        """Wait for the answer about the last batch, and undo what a bad one did to norms."""
+        if self.answers is None:
+            return
+        answers = self.answers.tolist()
+        on_this_rank, anywhere = answers[0], answers[-1]
+        self.answers = None
+        if anywhere:
             self.non_finite = True
             where = 'in the gradient' if on_this_rank else 'on another rank'
-            self.what = where if loss.isfinite() else f'in the loss ({loss.item()})'
+            loss = self._loss.item()
+            self.what = where if isfinite(loss) else f'in the loss ({loss})'
             with torch.no_grad():
                 for saved, buffers in self._saved or ():
                     torch._foreach_copy_(buffers, saved)
 
-    def _tested(self, loss: Tensor, gradients: list[Tensor]) -> tuple[bool, bool]:
-        """Whether loss or gradients are not finite on this rank, and on any; one wait for a GPU."""
-        alone = dist.get_world_size() == 1
-        everything = [loss.detach(), *gradients]
-        if loss.device.type == 'cpu':  # nothing to wait for
-            on_this_rank = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
-        else:
-            suspicious = 1 - size(everything).isfinite().float()
-            if not alone:
-                dist.all_reduce(suspicious, 'max')
-            if not bool(suspicious):
-                return False, False
-            on_this_rank = not each_finite(everything)
-        if alone:
-            return on_this_rank, on_this_rank
-        flag = torch.tensor(float(on_this_rank), device=loss.device)
-        dist.all_reduce(flag, 'max')
-        return on_this_rank, bool(flag)
-
     def may_step(self) -> bool:
-        """Whether the step may be made; counts the ones that may not."""
+        """Whether the step may be made, as far as its batches were looked at."""
+        self.settle()
         good, self.non_finite = not self.non_finite, False
         self.overflow = False
-        if not good:
-            self._count(skipped=True)
         return good
 
-    def note_step(self, made: bool) -> None:
-        """Count a step that was made, or that the scaler of float16 gradients has skipped."""
-        self.overflow = not made
-        self._count(skipped=not made)
-
-    def _count(self, skipped: bool) -> None:
-        self.in_a_row = self.in_a_row + 1 if skipped else 0
-        self.skipped += skipped
+    def note_step(self, made: bool, overflow: bool = False) -> None:
+        """Count a step that was made, or skipped: by the scaler of float16 gradients?"""
+        self.overflow = overflow and not made
+        self.in_a_row = 0 if made else self.in_a_row + 1
+        self.skipped += not made
 
 
 class GuardedOptimWrapper(OptimWrapper):
@@ -95,6 +102,7 @@ class GuardedOptimWrapper(OptimWrapper):
         # under float16 gradients that overflow are everyday: the scaler skips and halves its scale
         self.scaled = hasattr(self, 'loss_scaler')
         self._stepped = False
+        self._deferred = self._first = False
         if self.scaled:
             self.optimizer.register_step_post_hook(self._note_step)
 
@@ -115,12 +123,41 @@ class GuardedOptimWrapper(OptimWrapper):
             gradients += [p.grad for p in group['params'] if p.grad is not None]
         self.guard.look(loss, gradients)
 
+    def update_params(self, *args: Any, **kwargs: Any) -> None:
+        super().update_params(*args, **kwargs)
+        self._settle()
+        self.guard.settle()  # a batch without a step
+
     def step(self, **kwargs: Any) -> None:
-        if not self.guard.may_step():
+        self._settle()  # where backward and step are called without update_params
+        guard, optimizer = self.guard, self.optimizer
+        answers = None if guard.non_finite or self.scaled else guard.answers
+        self._deferred = answers is not None and is_fused(optimizer)
+        if not self._deferred and not guard.may_step():
+            guard.note_step(made=False)
             return
+        self._first = not optimizer.state
         self._stepped = not self.scaled
+        if answers is not None and self._deferred:
+            # the optimiser reads the answer where it is, and the host goes on
+            optimizer.found_inf = answers[-1]
         super().step(**kwargs)
-        self.guard.note_step(self._stepped)
+        if self._deferred:
+            del optimizer.found_inf
+        else:
+            self._note(self._stepped)
+
+    def _settle(self) -> None:
+        """Ask whether the step was made whose answer was still on the GPU."""
+        if self._deferred:
+            self._deferred = False
+            self._note(self.guard.may_step())
+
+    def _note(self, made: bool) -> None:
+        self.guard.note_step(made, overflow=self.scaled)
+        if not made and self._first:
+            # a fused SGD makes its first momentum of unwritten memory, which its next step reads
+            self.optimizer.state.clear()
 
     def _note_step(self, optimizer: Optimizer, *args: object) -> None:
         # after Inf or NaN the scaler does not call an optimiser, except a fused one, which it tells

@@ -20,6 +20,7 @@ FACTORIES = (
 METHODS = ('new_empty', 'new_zeros', 'new_ones', 'new_full', 'new_tensor', 'new_empty_strided')
 COPIED = ('tensor', 'as_tensor', 'new_tensor', 'asarray')  # what they are given lies on the host
 REAL_TO, REAL_PIN = Tensor.to, Tensor.pin_memory
+REAL_GROUPS = torch._C._group_tensors_by_device_and_dtype
 
 
 def ordinal_of(device: Any) -> int | None:
@@ -109,6 +110,15 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
     return twin
 
 
+def grouped(lists: Any, with_indices: bool = False) -> dict:
+    """What optimisers ask C++ for, which sees the CPU: tensors by device and type."""
+    found = {}
+    for (device, dtype), group in REAL_GROUPS(lists, with_indices).items():
+        first = group[0][0][0]
+        found[first.device if isinstance(first, GpuTensor) else device, dtype] = group
+    return found
+
+
 def on_devices(real: Callable) -> Callable:
     """A function that makes tensors, so that it makes them on the pretended GPUs, too."""
     name = real.__name__
@@ -156,6 +166,7 @@ def patch_devices() -> None:
         setattr(torch, name, own)
     for name in METHODS:
         setattr(Tensor, name, on_devices(getattr(Tensor, name)))
+    torch._C._group_tensors_by_device_and_dtype = grouped
     for method in (to, cuda, cpu, pin_memory):
         setattr(Tensor, method.__name__, method)
     Tensor.is_pinned = lambda self, device=None: is_pinned(self)  # type: ignore[method-assign]

@@ -212,7 +212,7 @@ def count(func: Any, args: Any, kwargs: Any, leaves: list, cpu: list) -> None:
     if name == 'copy_' and isinstance(args[0], GpuTensor) != isinstance(args[1], GpuTensor):
         note_copy(args[1], args[0], bool(kwargs.get('non_blocking') or args[2:3] == (True,)))
         return
-    counts.launch(multi_tensor(args) if name.startswith('_foreach_') else 1)
+    counts.launch(multi_tensor(args) if name.startswith(('_foreach_', '_fused_')) else 1)
 
 
 def multi_tensor(args: Any) -> int:
