@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 import numpy as np
 import torch
@@ -218,7 +219,12 @@ def fork(work: Callable[[], object], log: Path | None = None, **environment: obj
         work: Its exit status is that of its SystemExit, 2 for a UserError, 70 for other errors.
         log: Where its output goes; nowhere when None.
         environment: Variables to set.
+
+    Raises:
+        SkipTest: This process has used a GPU, which its children then cannot.
     """
+    if torch.cuda.is_initialized():
+        raise SkipTest('a process that has used a GPU cannot be forked')
     pid = os.fork()
     if pid:
         return pid
