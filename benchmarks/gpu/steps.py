@@ -44,7 +44,7 @@ def ours(
 
     ``compiled``: ``step`` as by the config's ``compile=True``; ``parts`` backbone and neck alone.
     """
-    batch, side = shape(job)
+    side = shape(job)[1]
     options = [BF16 if amp else FP32, f'channels_last={channels_last}', 'bn_policy=train']
     options += [f'model.data_preprocessor.size=({side},{side})']
     work_dir = str(job.folder / f'runner-{time.monotonic_ns()}')
@@ -55,7 +55,7 @@ def ours(
     runner = DeepLabRunner.from_cfg(cfg)
     runner.model.train()
     wrapper = runner.build_optim_wrapper(cfg.optim_wrapper)
-    images, labels = crops(batch, side)
+    images, labels = crops(job)
     train_step: Any = runner.model.train_step
     if compiled == 'step':
         train_step = torch.compile(train_step, backend=compiler(job))
@@ -73,7 +73,7 @@ def mmseg(job: Job, config: str, amp: bool = False) -> Work:
     """mmsegmentation's network without its auxiliary head, by its own ``train_step``."""
     import mmseg as package
 
-    batch, side = shape(job)
+    side = shape(job)[1]
     path = Path(package.__file__).parent / '.mim/configs' / f'{config}.py'
     if not path.is_file():
         raise Skip(f'this mmsegmentation ships no {path.name}')
@@ -88,7 +88,7 @@ def mmseg(job: Job, config: str, amp: bool = False) -> Work:
     optimizer = torch.optim.SGD(model.parameters(), **SGD)
     kind = partial(AmpOptimWrapper, dtype='bfloat16') if amp else OptimWrapper
     wrapper = kind(optimizer=optimizer)
-    images, labels = crops(batch, side)
+    images, labels = crops(job)
 
     def step() -> object:
         data = dict(inputs=list(images), data_samples=samples(labels.long()))
@@ -168,10 +168,11 @@ def macs(model: nn.Module, side: int) -> int:
     return networks.multiply_adds(forward, (1, 3, side, side))
 
 
-def crops(batch: int, side: int) -> tuple[Tensor, Tensor]:
-    """Bytes as the loader gives them: (N, 3, H, W) images and (N, H, W) labels."""
+def crops(job: Job) -> tuple[Tensor, Tensor]:
+    """Bytes as our loader gives them: (N, 3, H, W) images, pinned, and (N, H, W) labels."""
+    batch, side = shape(job)
     images = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8)
-    return images, target(batch, side).byte()
+    return images.pin_memory() if job.device == 'cuda' else images, target(batch, side).byte()
 
 
 def samples(labels: Tensor) -> list[SegDataSample]:

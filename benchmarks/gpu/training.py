@@ -18,7 +18,8 @@ from mmdeeplab.report.history import read_history
 CONFIG = 'deeplabv3plus_mobilenetv2_mini-voc'
 FP32 = 'optim_wrapper.type=OptimWrapper'
 KINDS = {
-    'fp16': ('optim_wrapper.type=AmpOptimWrapper',),
+    # a scale that the first steps bear: each that overflows is a step less
+    'fp16': ('optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.loss_scale.init_scale=1024'),
     'bf16': ('optim_wrapper.type=mmdeeplab.AutocastOptimWrapper',),
     'channels_last': (FP32, 'channels_last=True'),
     'recompute': (FP32, 'recompute=[backbone.blocks.1]'),
