@@ -156,6 +156,12 @@ in_text(*YOLO, r'line 1: the polygon reaches from', '0 0.0', '0 7.0')
 CASES.append((*YOLO, lambda path: path.write_text('0 .5 .5 .2 .2'), 'line 1: this is a box'))
 CASES.append((*YOLO, lambda path: path.write_text('0 .5 .5 .2 .2 .1 .1 .3'), 'x without y'))
 CASES.append((*YOLO, lambda path: path.write_text('road .5 .5'), 'line 1: not a class and shares'))
+CASES.append(
+    (
+        'yolo', 'labels/val/z.txt', lambda path: path.write_text('0 .1 .1 .2 .2 .3 .1'),
+        'the picture val/z.* is missing',
+    )
+)  # fmt: skip
 in_json(*DATUMARO, 'item train1, annotation 1: its label 9 is not among the 2')(
     lambda d: d['items'][0]['annotations'][0].update(label_id=9)
 )

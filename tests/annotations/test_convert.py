@@ -18,6 +18,7 @@ from tool_files import (
     W,
     by_pillow,
     coco_crowd,
+    coco_document,
     cvat_masks,
     labelme_document,
     labelme_polygons,
@@ -239,3 +240,16 @@ def test_predictions_come_back(output: str, tmp_path: Path) -> None:
     assert (tmp_path / 'out/classes.txt').read_text().split() == list(names)
     for name, truth in labels.items():
         assert np.array_equal(mask(tmp_path / 'out', name), truth)
+
+
+def test_pictures_of_one_name_in_two_splits(tmp_path: Path) -> None:
+    """Each split's file means its own."""
+    region = dict(size=[H, W], counts=[0, H * W])
+    for split, label in (('train', 10), ('val', 20)):
+        picture(tmp_path / 'images' / split / 'a.png')
+        annotation = dict(image_id=7, category_id=label, segmentation=region)
+        document = coco_document(['a.png'], [annotation], ['road', 'car'])
+        write_json(tmp_path / f'annotations/instances_{split}2017.json', document)
+    assert main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 0
+    assert (mask(tmp_path / 'out', 'train/a') == 1).all()
+    assert (mask(tmp_path / 'out', 'val/a') == 2).all()

@@ -103,7 +103,7 @@ def _pictures(
         if file is None:
             missing.append(image)
         else:
-            files[number] = file
+            files[number] = Path(os.path.abspath(file))  # noqa: PTH100  (links stay)
     if missing and (not skip_missing or not files):
         more = f' and of {len(missing) - 1} others' if len(missing) > 1 else ''
         way = '' if not files else ', or leave them out: --skip-missing'

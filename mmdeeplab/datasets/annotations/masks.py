@@ -21,7 +21,7 @@ from mmdeeplab.datasets.annotations.paint import paint
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.file_stamp import stamp
-from mmdeeplab.visualization.colorize import palette_picture
+from mmdeeplab.visualization.encode import mask_png
 
 RULES = 1  # to be raised when the same annotations give other masks
 FEW, CHUNK = 32, 8  # fewer pictures are painted by this process alone
@@ -96,8 +96,8 @@ def write_mask(job: Job) -> str:
     """A sentence where the mask cannot be painted; then none is there."""
     try:
         mask = paint(job.image, job.picture, job.classes)
-        with placing(job.out) as partial, partial.open('wb') as file:
-            palette_picture(mask).save(file, 'PNG')
+        with placing(job.out) as partial:
+            partial.write_bytes(mask_png(mask))
     except UserError as error:
         job.out.unlink(missing_ok=True)
         return str(error)

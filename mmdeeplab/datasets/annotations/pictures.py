@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from mmdeeplab.datasets.annotations.model import AnnotatedImage
+from mmdeeplab.datasets.annotations.model import AnnotatedImage, split_of
 from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES
 
 UPLOADED = re.compile(r'[0-9a-f]{8}-')
@@ -34,7 +34,8 @@ class Pictures:
         """The file, or None where there is none.
 
         It is looked for at its path beside the annotation file, in the folders where the tool puts
-        pictures, and in the data's folder; then by its name alone, wherever it lies.
+        pictures, and in the data's folder; then by its name alone, wherever it lies, rather in a
+        folder of its split.
 
         Raises:
             UserError: Several files have that name.
@@ -47,6 +48,8 @@ class Pictures:
         found = self.by_name.get(last) or self.by_name.get(UPLOADED.sub('', last, count=1)) or []
         ends = [one for one in found if f'/{one}'.endswith(f'/{name.lstrip("/")}')]
         found = ends or found
+        if len(found) > 1 and image.split:
+            found = [one for one in found if split_of(Path(one), Path()) == image.split] or found
         if len(found) > 1:
             raise image.place.error(
                 f'which picture is {image.name}? {" and ".join(found[:3])} are called so'

@@ -52,21 +52,17 @@ def read_yolo(names: list[str], root: Path, pictures: tuple[str, ...], found: An
     """Add every picture; one without a label file has nothing on it, as Ultralytics has it.
 
     Raises:
-        UserError: A label file without a picture, or a line of another form.
+        UserError: A line of another form.
     """
     found.add_classes(names)
     texts = {name: root / name for name in list_files(root, ('.txt',), recurse=True).names}
     labels = {name: path for name, path in texts.items() if 'labels' in Path(name).parts}
-    labels = labels or {
-        name: path for name, path in texts.items() if _stem(name) in set(map(_stem, pictures))
-    }
+    pictures = tuple(p for p in pictures if 'images' in Path(p).parts) or pictures
     of_picture = {_stem(name): name for name in pictures}
-    for name, path in labels.items():
-        if _stem(name) not in of_picture:
-            raise UserError(f'{path} has no picture called alike below {root}')
+    labels = labels or {name: path for name, path in texts.items() if _stem(name) in of_picture}
     by_stem = {_stem(name): path for name, path in labels.items()}
-    for stem, name in sorted(of_picture.items()):
-        file = by_stem.get(stem)
+    for stem in sorted(of_picture.keys() | by_stem.keys()):
+        name, file = of_picture.get(stem, f'{stem}.*'), by_stem.get(stem)
         objects = _objects(file, names) if file else ()
         place = Place(file or root / name)
         found.images.append(
