@@ -119,6 +119,11 @@ def _with_lines(items: Iterable[T], title: str, total: int | None, unit: str) ->
     of = f' of {total:,}' if total is not None else ''
     for count, item in enumerate(items):
         if (passed := time.monotonic() - start) > wait:
-            print(f'{title}: {count:,}{of} {unit} in {passed:.0f} s', file=sys.stderr, flush=True)
+            left = f', {passed * (total - count) / count:.0f} s left' if total and count else ''
+            print(
+                f'{title}: {count:,}{of} {unit} in {passed:.0f} s{left}',
+                file=sys.stderr,
+                flush=True,
+            )
             wait = 2 * passed
         yield item

