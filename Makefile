@@ -17,7 +17,7 @@ $(VENV)/.complete: requirements.txt constraints.txt setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo 'error: Python 3.10 or newer is needed: make PYTHON=python3.11'; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -r requirements.txt
 	touch $@
 
 $(VENV)/peers/.complete: requirements-peers.txt | $(VENV)/.complete

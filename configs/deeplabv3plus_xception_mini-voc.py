@@ -37,4 +37,5 @@ optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=4e-5),
 )
 train_cfg = dict(max_iters=350, val_interval=350)
+default_hooks = dict(logger=dict(interval=10))  # a line every few seconds
 published = None

@@ -63,4 +63,4 @@ def analyze(args: argparse.Namespace) -> None:
     print(json.dumps(report, indent=2) if args.json else render(report))
 
 
-main = command(_parser, analyze)
+main = command(_parser, analyze, loads=True)

@@ -129,4 +129,4 @@ def read_map(pairs: list[str]) -> dict[int, int]:
     return renamed
 
 
-main = command(_parser, check_dataset)
+main = command(_parser, check_dataset, loads=True)

@@ -55,13 +55,16 @@ def config_options(args: argparse.Namespace) -> ConfigOptions:
 
 
 def command(
-    parser: Callable[[], argparse.ArgumentParser], action: Callable[[argparse.Namespace], None]
+    parser: Callable[[], argparse.ArgumentParser],
+    action: Callable[[argparse.Namespace], None],
+    loads: bool = False,
 ) -> Callable[..., int]:
     """Make a command's ``main(argv=None, prog=None)``, which parses, acts, returns the exit status.
 
     0, or 2 for something the user can mend: a UserError, or a path that cannot be used, is printed
     as one sentence. ``prog`` is the command's name where it is not ``tools/NAME.py``; then other
-    commands are named alike (:func:`mmdeeplab.command_names.tool`).
+    commands are named alike (:func:`mmdeeplab.command_names.tool`). ``loads``: the command needs
+    PyTorch and MMEngine, whose import takes seconds; the first line says so.
     """
 
     def main(argv: list[str] | None = None, prog: str | None = None) -> int:
@@ -71,6 +74,8 @@ def command(
         sys.excepthook = print_traceback
         with printable_output():
             args = reader.parse_args(argv)
+            if loads and 'torch' not in sys.modules:
+                print('loading PyTorch and MMEngine', flush=True)
             try:
                 action(args)
             except (UserError, OSError, ValueError, RuntimeError) as error:

@@ -145,4 +145,4 @@ def report(result: ExportResult, runtime: str) -> None:
         print(f'{file}: {file.stat().st_size / 2**20:.1f} MiB')
 
 
-main = command(_parser, export)
+main = command(_parser, export, loads=True)

@@ -98,4 +98,4 @@ def require_packages() -> None:
         ) from error
 
 
-main = command(_parser, serve)
+main = command(_parser, serve, loads=True)

@@ -175,4 +175,4 @@ def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
     return report
 
 
-main = command(_parser, test)
+main = command(_parser, test, loads=True)

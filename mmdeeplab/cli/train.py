@@ -181,4 +181,4 @@ def find_resume(cfg: Config, request: str | None) -> tuple[str | None, list[str]
     return None, [*best, f'nothing to resume in {cfg.work_dir}: starting afresh']
 
 
-main = command(_parser, train)
+main = command(_parser, train, loads=True)

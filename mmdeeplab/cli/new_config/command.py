@@ -234,4 +234,4 @@ def show(report: Report) -> None:
         )
 
 
-main = command(_parser, new_config)
+main = command(_parser, new_config, loads=True)
