@@ -203,7 +203,7 @@ def test_two_pictures_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert 'which picture is a.png? one/a.png and two/a.png' in capsys.readouterr().err
 
 
-def test_masks_of_cvat_in_ids_are_masks(tmp_path: Path) -> None:
+def test_masks_of_cvat_in_ids_are_masks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They need no colours."""
     root = tmp_path / 'data'
     root.mkdir()
@@ -212,6 +212,10 @@ def test_masks_of_cvat_in_ids_are_masks(tmp_path: Path) -> None:
         Image.fromarray(labels).save(root / f'SegmentationClass/{name}.png')
     assert new_config(['--data', str(root), '--out', str(tmp_path / 'mine.py')]) == 0
     assert not (tmp_path / 'mine_data/annotated').exists()
+    other = ['--data', str(root), '--out', str(tmp_path / 'other.py')]
+    assert new_config([*other, '--unlabelled', 'void']) == 2
+    assert new_config([*other, '--skip-missing']) == 2
+    assert capsys.readouterr().err.count('go with annotations; ') == 2
 
 
 @pytest.mark.parametrize('output', ANNOTATIONS)

@@ -83,7 +83,7 @@ def read_cvat(text: str, shape: tuple[int, int], names: Sequence[str]) -> np.nda
 
 
 def read_yolo(text: str, shape: tuple[int, int], names: Sequence[str]) -> np.ndarray:
-    """As Ultralytics draws: corners cut to whole pixels, filled by OpenCV."""
+    """As Ultralytics draws: corners cut to whole pixels, filled by OpenCV; others round them."""
     labels = np.zeros(shape, np.uint8)
     for line in text.splitlines():
         label, *numbers = line.split()
@@ -92,6 +92,7 @@ def read_yolo(text: str, shape: tuple[int, int], names: Sequence[str]) -> np.nda
         assert shares.min() >= 0
         assert shares.max() <= 1
         corners = (shares * shape[::-1]).astype(np.int32)
+        assert np.array_equal(corners, np.rint(shares * shape[::-1]))
         cv2.fillPoly(labels, [corners], int(label) + (names[0] == 'background'))
     return labels
 

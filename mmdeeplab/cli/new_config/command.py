@@ -144,11 +144,17 @@ def found_layout(args: argparse.Namespace, root: Path, beside: Path) -> Layout:
 
     if args.mend or not (root.is_file() or is_cvat_masks(root)):
         try:
-            return find_layout(root, args.val_share)
+            layout = find_layout(root, args.val_share)
         except UserError as error:
             converted = None if args.mend else converted_instead(args, root, beside, error)
             if converted is None:
                 raise
+        else:
+            if args.unlabelled != 'background' or args.skip_missing:
+                raise UserError(
+                    f'--unlabelled and --skip-missing go with annotations; {root} holds masks'
+                )
+            return layout
     else:
         converted = convert(root, beside / ANNOTATED, wishes(args))
     assert converted  # a file of annotations is that or an error

@@ -13,7 +13,8 @@ from mmdeeplab.inference.annotations.objects import annotated_classes, objects_o
 def yolo_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
     """A label file: a line for every region, its class and the corners of its outline.
 
-    Corners are the middles of pixels, as shares of the image's width and height.
+    Corners are shares of the image's width and height, a quarter of a pixel within each pixel:
+    tools that cut them to whole pixels and tools that round them fill the same.
 
     Args:
         labels: (H, W) uint8 class ids.
@@ -23,7 +24,7 @@ def yolo_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
     height, width = labels.shape
     lines = []
     for one in objects_of(labels, classes):
-        shares = ((one.polygon + 0.5) / [width, height]).ravel()
+        shares = ((one.polygon + 0.25) / [width, height]).ravel()
         lines.append(f'{one.label} ' + ' '.join(f'{share:.7g}' for share in shares) + '\n')
     return ''.join(lines)
 
