@@ -1,7 +1,7 @@
 """Networks to time, ours and the peers', with random weights and statistics that fit them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,11 +27,12 @@ LIMITS = {'bf16': 'bf16', 'int8': 'int8'}
 CALIBRATION = 129  # pixels a side of the image that gives norms their statistics
 
 
-def picture(side: int) -> np.ndarray:
-    """Something with edges and areas: (side, side, 3) uint8."""
+def picture(height: int, width: int = 0) -> np.ndarray:
+    """Something with edges and areas: (height, width, 3) uint8, a square by default."""
     rng = np.random.default_rng(0)
-    coarse = torch.from_numpy(rng.random((1, 3, max(side // 32, 2), max(side // 32, 2)))).float()
-    smooth = F.interpolate(coarse, (side, side), mode='bilinear')[0].permute(1, 2, 0).numpy()
+    size = height, width or height
+    coarse = torch.from_numpy(rng.random((1, 3, *(max(side // 32, 2) for side in size)))).float()
+    smooth = F.interpolate(coarse, size, mode='bilinear')[0].permute(1, 2, 0).numpy()
     return np.clip(255 * smooth + rng.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
 
 
@@ -140,34 +141,45 @@ def mmseg(config: str, side: int) -> Work:
 
 def ours(
     config: str,
-    side: int,
+    side: int | tuple[int, int],
     folder: Path,
     batch: int = 1,
     fast: bool | str = False,
+    cut: Mapping[str, Any] | None = None,
     **options: object,
 ) -> Work:
     """Our predictor: pictures in, labels out.
 
+    Args:
+        config: By its name.
+        side: Of the pictures; or height and width.
+        folder: For the weights.
+        batch: Pictures of a call.
+        fast: As of the predictor.
+        cut: ``mode``, ``window`` and ``stride`` of the predictor.
+        options: Keys of the model's config.
+
     Raises:
         Skip: This version has no such mode.
     """
-    settings: dict[str, Any] = dict(device='cpu', keep_logits=False)
+    settings: dict[str, Any] = dict(device='cpu', keep_logits=False, **(cut or {}))
+    size = side if isinstance(side, tuple) else (side, side)
     if fast:
         if 'fast' not in inspect.signature(DeepLabPredictor).parameters:
             raise Skip('DeepLabPredictor has no argument fast')
         settings['fast'] = fast
     model, cfg = network(config, **options)
-    cfg.model.data_preprocessor.test_size = (side, side)
+    cfg.model.data_preprocessor.test_size = (cut['window'],) * 2 if cut else size
     weights = folder / f'{config}-{len(list(folder.iterdir()))}.pth'
     torch.save(dict(state_dict=model.state_dict()), weights)
-    cost = multiply_adds(lambda x: model(x, mode='tensor'), (batch, 3, side, side))
+    cost = multiply_adds(lambda x: model(x, mode='tensor'), (batch, 3, *size))
     try:
         predictor = DeepLabPredictor(cfg, weights, **settings)
     except (ImportError, NotImplementedError, RuntimeError, ValueError) as error:
         raise Skip(str(error).splitlines()[0]) from error
     finally:
         weights.unlink()
-    images = [picture(side)] * batch
+    images = [picture(*size)] * batch
 
     def call() -> np.ndarray:
         results: list[Segmentation] = predictor.batch(images)
