@@ -55,6 +55,9 @@ def _pop(name: str, module: nn.Module) -> Iterator[PretrainedSpec]:
 def load_pretrained(spec: PretrainedSpec) -> str:
     """Load a part of a network from its file; return a sentence that says so.
 
+    A part may hold another project's network: ``names_behind`` is what stands before that one's
+    names, and ``unused_tensors`` those of its names that the part does not run.
+
     Raises:
         UserError: Its tensors are not the module's.
     """
@@ -63,7 +66,16 @@ def load_pretrained(spec: PretrainedSpec) -> str:
     state = unwrapped(state, [f'{spec.prefix}{key}' for key in initial], spec.checkpoint)
     require_weights(state, spec.checkpoint)
     cut = {k[len(spec.prefix) :]: v for k, v in state.items() if k.startswith(spec.prefix)}
-    kept = {k: v for k, v in cut.items() if k in initial or not k.startswith(CLASSIFIERS)}
+    inner = getattr(spec.module, 'names_behind', '')
+    if inner and not any(key.startswith(inner) for key in cut):
+        cut = {f'{inner}{key}': value for key, value in cut.items()}
+    unused = getattr(spec.module, 'unused_tensors', ())
+    kept = {
+        k: v
+        for k, v in cut.items()
+        if k in initial
+        or not (k.removeprefix(inner).startswith(CLASSIFIERS) or k.removeprefix(inner) in unused)
+    }
     counters = {k: v for k, v in initial.items() if k.endswith(COUNTER)}
     try:
         check_fit({**counters, **kept}, spec.module, spec.checkpoint)

@@ -84,6 +84,22 @@ def atrous_steps(
     return steps
 
 
+def step_at(nominal: int, stride: int, output_stride: int) -> Step:
+    """What a layer executes that reads a map of a nominal stride.
+
+    The same as :func:`atrous_steps`, where not the order of the layers is known but the map that
+    each one reads: a map that stands at ``output_stride`` in the place of ``nominal`` has the
+    pixels of the nominal one at distances of ``nominal / output_stride``.
+
+    Args:
+        nominal: Stride of the map in the network as it was written, a power of two.
+        stride: The layer's own, in the network as it was written.
+        output_stride: Wanted ratio of input to output resolution.
+    """
+    rate = max(nominal // output_stride, 1)
+    return Step(min(stride, max(output_stride // nominal, 1)), rate)
+
+
 def scale_rates(rates: Sequence[int], old: int, new: int) -> tuple[int, ...]:
     """Rates of a neck that keep its field of view when the output stride goes ``old`` -> ``new``.
 

@@ -1,5 +1,7 @@
 """The arithmetic of output stride."""
 
+import math
+
 import pytest
 
 from mmdeeplab.models.atrous import (
@@ -8,6 +10,7 @@ from mmdeeplab.models.atrous import (
     atrous_steps,
     corners_aligned,
     scale_rates,
+    step_at,
 )
 
 
@@ -22,6 +25,23 @@ def test_nominal_strides_stay() -> None:
 def test_strides_that_cannot_be_cut_are_refused() -> None:
     with pytest.raises(ValueError, match='reach output stride 3, not 4'):
         atrous_steps([3, 3], 4)
+
+
+@pytest.mark.parametrize('output_stride', [4, 8, 16, 32])
+def test_a_layer_by_its_map_is_a_layer_in_its_order(output_stride: int) -> None:
+    strides = [2, 1, 2, 2, 1, 1, 2, 1, 2, 1]
+    read = [math.prod(strides[:i]) for i in range(len(strides))]
+    found = [step_at(*pair, output_stride) for pair in zip(read, strides, strict=True)]
+    assert found == atrous_steps(strides, output_stride)
+
+
+@pytest.mark.parametrize(
+    ('nominal', 'stride', 'step'), [(4, 4, (2, 1)), (8, 4, (1, 1)), (16, 2, (1, 2))]
+)
+def test_a_stride_is_cut_where_the_output_stride_is_reached(
+    nominal: int, stride: int, step: tuple
+) -> None:
+    assert step_at(nominal, stride, 8) == step
 
 
 @pytest.mark.parametrize(('new', 'rates'), [(8, (12, 24, 36)), (16, (6, 12, 18)), (32, (3, 6, 9))])

@@ -156,8 +156,9 @@ def test_rows_exist() -> None:
 
 
 def test_every_backbone_has_a_row() -> None:
+    elsewhere = {'TimmBackbone'}  # test_timm_backbone.py asks the same of timm's networks
     with torch.device('meta'):
-        assert {type(row[1]()).__name__ for row in BACKBONES} == {*backbones.__all__}
+        assert {type(row[1]()).__name__ for row in BACKBONES} == {*backbones.__all__} - elsewhere
 
 
 @rows

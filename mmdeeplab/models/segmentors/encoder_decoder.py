@@ -1,10 +1,11 @@
-"""mmseg's EncoderDecoder, which weights fit or do not enter."""
+"""mmseg's EncoderDecoder, which weights fit or do not enter, and whose parts fit each other."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine.structures import PixelData
+from mmseg import registry as mmseg_registry
 from mmseg.models import segmentors as mmseg
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -16,6 +17,7 @@ from mmdeeplab.checkpoint.load import check_fit
 from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.norms.norm_layers import match_norm
+from mmdeeplab.models.segmentors import channels
 from mmdeeplab.registry import MODELS
 
 ASKED = 'load_state_dict'  # PyTorch's function was called, not MMEngine's
@@ -32,8 +34,12 @@ class EncoderDecoder(mmseg.EncoderDecoder):
 
     Void has no influence on its losses (:func:`mmdeeplab.models.losses.replace_losses`).
 
+    ``in_channels`` may be left out of neck and heads: it is what the part before them returns. A
+    neck without it takes its default rates, scaled to the backbone's output stride, too.
+
     Args:
         backbone: Config of the backbone.
+        neck: Config of the neck, if any.
         pretrained: A file to start the backbone from: short for its
             ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
         kwargs: :class:`mmseg.models.EncoderDecoder`.
@@ -42,19 +48,45 @@ class EncoderDecoder(mmseg.EncoderDecoder):
         ValueError: The backbone has an ``init_cfg``, too.
     """
 
-    def __init__(self, backbone: dict, pretrained: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        pretrained: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         if pretrained is not None:
             if backbone.get('init_cfg'):
                 raise ValueError('pretrained and backbone.init_cfg both start the backbone')
             backbone = dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
-        super().__init__(backbone=backbone, **kwargs)
+        self._configs = (backbone, neck)  # for the parts behind the backbone, when it is there
+        super().__init__(backbone=backbone, neck=None, **kwargs)
 
     def _init_decode_head(self, decode_head: dict) -> None:
-        super()._init_decode_head(replace_losses(dict(decode_head=decode_head))[0]['decode_head'])
+        neck = self._configs[1]
+        if neck is not None:
+            if channels.lacks_channels(neck):
+                neck = channels.neck_with_channels(neck, self.backbone, self._maps())
+            self.neck = mmseg_registry.MODELS.build(neck)
+        head = replace_losses(dict(decode_head=decode_head))[0]['decode_head']
+        super()._init_decode_head(self._with_channels(head))
 
     def _init_auxiliary_head(self, auxiliary_head: dict | list[dict] | None) -> None:
-        model, _ = replace_losses(dict(auxiliary_head=auxiliary_head))
-        super()._init_auxiliary_head(model['auxiliary_head'])
+        heads = replace_losses(dict(auxiliary_head=auxiliary_head))[0]['auxiliary_head']
+        if isinstance(heads, list):
+            heads = [self._with_channels(head) for head in heads]
+        elif heads is not None:
+            heads = self._with_channels(heads)
+        super()._init_auxiliary_head(heads)
+
+    def _maps(self) -> list[Tensor]:
+        return channels.maps_of(self.backbone, self._configs[0].get('in_channels', 3))
+
+    def _with_channels(self, head: dict) -> dict:
+        if not channels.lacks_channels(head):
+            return head
+        neck = self.neck if self.with_neck else None
+        return channels.head_with_channels(head, channels.behind(neck, self._maps()))
 
     def postprocess_result(
         self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None

@@ -1,0 +1,195 @@
+"""A network of another project's code, brought to a finer output stride while it is set up.
+
+Such code cannot be asked for the rate of every layer: timm's ``output_stride`` reaches some
+families, and not their pools. So the network is run once without numbers, the stride of the map
+that each layer reads is noted, and :func:`mmdeeplab.models.atrous.step_at` says what that layer
+has to execute.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.models.atrous import Step, step_at
+from mmdeeplab.models.layers.atrous_pool import (
+    AtrousAvgPool2d,
+    AtrousBlur2d,
+    AtrousMaxPool2d,
+    AtrousPatchConv2d,
+    Window,
+)
+
+SIDE = 512  # of the image that has no numbers: all strides divide it
+
+
+def run_without_numbers(
+    module: nn.Module, inputs: Any, call: Callable[..., Any] | None = None
+) -> Any:
+    """What a module in evaluation returns for inputs on the device ``meta``: shapes only.
+
+    The module's own tensors are not copied and do not change.
+
+    Args:
+        module: On any device.
+        inputs: Its one argument, on ``meta``.
+        call: A function of the module's and the input to run in the place of its ``forward``.
+    """
+    held = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    runner = _Call(module, call) if call else module
+    prefix = 'module.' if call else ''
+    training = module.training
+    try:
+        module.eval()
+        with torch.no_grad():
+            tensors = {f'{prefix}{name}': tensor.to('meta') for name, tensor in held.items()}
+            return functional_call(runner, tensors, (inputs,))
+    finally:
+        module.train(training)
+
+
+class _Call(nn.Module):
+    """A module whose forward pass is another function of it."""
+
+    def __init__(self, module: nn.Module, call: Callable[..., Any]) -> None:
+        super().__init__()
+        self.module, self.call = module, call
+
+    def forward(self, x: Any) -> Any:
+        return self.call(self.module, x)
+
+
+def strides_read(
+    network: nn.Module, channels: int, call: Callable[[nn.Module, Tensor], Any]
+) -> dict[str, int]:
+    """The stride of the map that each layer with a window or a stride reads, by its name."""
+    found: dict[str, int] = {}
+
+    def noting(name: str) -> Callable[[nn.Module, tuple], None]:
+        def note(layer: nn.Module, args: tuple) -> None:
+            side = args[0].shape[-1]
+            if args[0].dim() == 4 and side > 1:  # a map of one pixel is a mean
+                found[name] = 2 ** round(math.log2(SIDE / side))
+
+        return note
+
+    hooks = [
+        layer.register_forward_pre_hook(noting(name))
+        for name, layer in network.named_modules()
+        if window(layer) != ((1, 1), 1)
+    ]
+    try:
+        image = torch.zeros(1, channels, SIDE, SIDE, device='meta')
+        run_without_numbers(network, image, call)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def window(layer: Any) -> tuple[tuple[int, int], int]:
+    """Kernel (height, width) and stride of a layer; ((1, 1), 1) where it has none.
+
+    Raises:
+        UserError: Its stride is not the same along both sides.
+    """
+    if not isinstance(layer, (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d)) and not is_blur(layer):
+        return (1, 1), 1
+    kernel = layer.filt_size if is_blur(layer) else layer.kernel_size
+    stride = pair(layer.stride)
+    if stride[0] != stride[1]:
+        raise UserError(f'the stride {stride} of a {type(layer).__name__} has two numbers')
+    return pair(kernel), stride[0]
+
+
+def pair(value: int | Sequence[int]) -> tuple[int, int]:
+    """A setting for height and width."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def is_blur(layer: nn.Module) -> bool:
+    """Whether it is timm's ``BlurPool2d``, by its parts."""
+    return hasattr(layer, 'filt') and hasattr(layer, 'pad_mode')
+
+
+def dilated(layer: Any, step: Step) -> nn.Module:
+    """A layer with the parameters of ``layer`` that executes ``step``.
+
+    Raises:
+        UserError: There is none of that kind.
+    """
+    if isinstance(layer, nn.Conv2d):
+        return _convolution(layer, step)
+    (kernel, width), stride = window(layer)
+    if step.stride == 1 and kernel == width:
+        # An even window begins at the pixel it writes: behind the map it reads what is missing.
+        behind = stride - 1 if getattr(layer, 'ceil_mode', False) or kernel % 2 == 0 else 0
+        if is_blur(layer):
+            reads = Window(kernel, step.rate, layer.padding[0], behind)
+            return AtrousBlur2d(layer.filt, reads, layer.pad_mode)
+        padding = kernel // 2 if pads_as_tf(layer) else pair(layer.padding)[0]
+        reads = Window(kernel, step.rate, padding, behind)
+        if isinstance(layer, nn.MaxPool2d):
+            return AtrousMaxPool2d(reads)
+        if isinstance(layer, nn.AvgPool2d):
+            return AtrousAvgPool2d(reads, layer.count_include_pad)
+    raise UserError(f'{type(layer).__name__} has no form at stride {step.stride}, rate {step.rate}')
+
+
+def pads_as_tf(layer: nn.Module) -> bool:
+    """Whether it is one of timm's layers that pad by the size of the map, as TensorFlow does."""
+    return type(layer).__name__.endswith('Same') and getattr(layer, 'same_pad', True) is True
+
+
+def _convolution(layer: nn.Conv2d, step: Step) -> nn.Conv2d:
+    """A convolution of the same class and parameters with another stride and dilation.
+
+    A copy, because subclasses (weight standardisation) have constructors that do not tell all.
+    """
+    kernel, stride = window(layer)
+    padding = (0, 0) if pads_as_tf(layer) else pair(layer.padding)  # type: ignore[arg-type]
+    rate = (step.rate * layer.dilation[0], step.rate * layer.dilation[1])
+    if kernel == (stride, stride) and stride > 1 and padding == (0, 0) and type(layer) is nn.Conv2d:
+        return _patches(layer, step.stride, rate)
+    new = copy.copy(layer)
+    new.__dict__.update(
+        stride=(step.stride, step.stride),
+        dilation=rate,
+        padding=tuple(step.rate * own for own in padding),
+    )
+    return new
+
+
+def _patches(layer: nn.Conv2d, stride: int, rate: tuple[int, int]) -> AtrousPatchConv2d:
+    new = AtrousPatchConv2d(
+        layer.in_channels,
+        layer.out_channels,
+        kernel_size=pair(layer.kernel_size),
+        stride=stride,
+        dilation=rate,
+        groups=layer.groups,
+        bias=layer.bias is not None,
+        device='meta',
+    )
+    for name, parameter in layer.named_parameters(recurse=False):
+        setattr(new, name, parameter)
+    return new
+
+
+def dilated_layers(
+    network: nn.Module, strides: dict[str, int], output_stride: int
+) -> dict[str, nn.Module]:
+    """The layers that another output stride needs in the place of a network's own, by name."""
+    layers = {}
+    for name, nominal in strides.items():
+        layer = network.get_submodule(name)
+        own = window(layer)[1]
+        step = step_at(nominal, own, output_stride)
+        if step != (own, 1):
+            layers[name] = dilated(layer, step)
+    return layers
