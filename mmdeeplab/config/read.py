@@ -9,9 +9,11 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from mmdeeplab.config.bases import BASE, BASE_VALUE, chain
+from mmdeeplab.config.data import SPLITS
 from mmdeeplab.config.known_keys import keys_of
 from mmdeeplab.errors import UserError, did_you_mean, edits
 
+UNREAD = ', and nothing in the files reads it: use it in a key, or leave it out'
 SLIP = 2  # letters by which a mistyped key differs
 
 
@@ -86,14 +88,23 @@ def _check_helpers(helpers: dict[str, Any], files: list[Path], known: frozenset[
             unused -= written_out(path, known)
         for name in sorted(unused):
             users = [str(other) for other, tree in code if other != path and _loads(tree, name)]
-            why = f'has no effect: what {", ".join(users)} made of it stays; set the keys instead'
+            why = f'has no effect: what {", ".join(users)} made of it stays; {instead(name)}'
             if not users:
-                why = f'is not a key of a config{did_you_mean(name, known)}'
+                near = did_you_mean(name, known)
+                why = f'is not a key of a config{near or UNREAD}'
             raise UserError(f'{name} in {path} {why}')
     if data := sorted(helpers.keys() - written_out(files[0], known)) if not code else []:
         raise UserError(
             f'{data[0]} in {files[0]} is not a key of a config{did_you_mean(data[0], known)}'
         )
+
+
+def instead(name: str) -> str:
+    """What to write in the place of a variable that a base has read already."""
+    if name == 'data_root':
+        keys = ', '.join(f'{split}_dataloader.dataset.data_root' for split in SPLITS)
+        return f'give --data-root DIR, or set {keys}'
+    return 'set the keys instead'
 
 
 def written_out(path: Path, known: frozenset[str]) -> set[str]:

@@ -193,7 +193,7 @@ def test_initialisation_keeps_he_variance() -> None:
 
 
 REFUSED = [
-    (lambda: AtrousResNet(18), r'50, 101, got 18 \(the basic blocks'),
+    (lambda: AtrousResNet(18), '50, 101, got 18; ResNet-18 and -34: mmdeeplab.TimmBackbone'),
     (lambda: AtrousResNet(152), '50, 101, got 152$'),
     (lambda: AtrousResNet(stem='v1d'), "beta, v1c, 7x7, got 'v1d'"),
     (lambda: AtrousResNet(style='pytorch'), "tf, caffe, torchvision, smp, got 'pytorch'"),

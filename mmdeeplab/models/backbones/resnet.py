@@ -22,7 +22,7 @@ from mmdeeplab.models.layers.conv import (
 )
 from mmdeeplab.registry import MODELS
 
-BASIC = ' (the basic blocks of ResNet-18 and -34 are not written: no DeepLab was published on them)'
+BASIC = '; ResNet-18 and -34: mmdeeplab.TimmBackbone, or the config deeplabv3plus_r18-d8-mmseg_voc'
 UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
 
