@@ -124,7 +124,7 @@ def segment_video(
             if output in FILMED
         }
         answers = in_order(
-            partial(segment_frames, predictor, outputs.wanted),
+            partial(segment_frames, predictor, film.name, outputs.wanted),
             chunks(enumerate(shown, 1), batch_size),
             lambda batch: sum(frame[..., 0].size for _, frame in batch),
             predictor.shares_cores,
@@ -147,12 +147,16 @@ def segment_video(
 
 
 def segment_frames(
-    predictor: DeepLabPredictor, wanted: Sequence[str], batch: list[tuple[int, np.ndarray]]
+    predictor: DeepLabPredictor,
+    film: str,
+    wanted: Sequence[str],
+    batch: list[tuple[int, np.ndarray]],
 ) -> list[tuple[int, str, np.ndarray | bytes]]:
     """Number and output of every frame, with its picture (H, W, 3) or the content of its file.
 
     Args:
         predictor: The network.
+        film: Its name, by which annotations know the frames apart from those of others.
         wanted: The outputs.
         batch: Numbered frames (H, W, 3) uint8 RGB.
     """
@@ -163,7 +167,9 @@ def segment_frames(
             if output in FILMED:
                 made.append((number, output, np.asarray(getattr(result, output)())))
             else:
-                made.append((number, output, result.encode(output, picture=f'{number:06d}.png')))
+                folder = '' if output == 'labelme' else f'{film}/'
+                picture = f'{folder}{number:06d}.png'
+                made.append((number, output, result.encode(output, picture=picture)))
     return made
 
 

@@ -1,9 +1,10 @@
 """Broken annotations: one sentence each that names file and object, before anything is trained."""
 
 import json
+import random
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,9 @@ def cut(path: Path) -> None:
 
 
 COCO = ('coco_crowd', 'crowd.json')
+ENTITIES = '<!DOCTYPE a [<!ENTITY a0 "aaaaaaaaaa">{}]><annotations>&a9;</annotations>'.format(
+    ''.join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 50}">' for i in range(1, 10))
+)
 LABELME = ('labelme_polygons', 'a.json')
 CVAT = ('cvat_images', 'annotations.xml')
 STUDIO = ('label_studio_brush', 'tasks.json')
@@ -162,6 +166,18 @@ CASES.append(
         'the picture val/z.* is missing',
     )
 )  # fmt: skip
+in_json(*LABELME, r'shape 2 \(car\): it reaches far outside of the picture')(
+    lambda d: d['shapes'][1].update(points=[[1, 1], [1e9, 1], [1e9, 1e9]])
+)
+in_json(*COCO, r'annotation 100 \(car\): it reaches far outside')(
+    change_first('segmentation', [[0, 0, 1e300, 0, 1e300, 1e300]])
+)
+in_json(*STUDIO, r'region rroad .*: the RLE is of 999999999 x 48 pixels')(
+    lambda d: d[0]['annotations'][0]['result'][0].update(original_width=999999999)
+)
+in_text(*CVAT, r'mask 4 \(sign\): its mask covers', 'width="6"', 'width="99999999999"')
+CASES.append((*COCO, lambda path: path.write_text('[' * 10**6), 'is nested too deeply'))
+CASES.append((*CVAT, lambda path: path.write_text(ENTITIES), 'is no XML'))
 in_json(*DATUMARO, 'item train1, annotation 1: its label 9 is not among the 2')(
     lambda d: d['items'][0]['annotations'][0].update(label_id=9)
 )
@@ -193,6 +209,45 @@ def test_a_sentence_names_file_and_object(
 
 def test_there_are_forty() -> None:
     assert len(CASES) >= 40
+
+
+def places(document: Any, path: tuple = ()) -> Iterator[tuple]:
+    """The path of every value of a JSON document."""
+    inner = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in inner:
+        yield (*path, key)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*path, key))
+
+
+@pytest.mark.parametrize('kind', FIXTURES)
+def test_no_value_brings_a_traceback(kind: str, tmp_path: Path) -> None:
+    """Values of every kind at random places of the files of every tool."""
+    rng = random.Random(kind)
+    root = tmp_path / 'data'
+    root.mkdir()
+    FIXTURES[kind][0](root)
+    files = [path for path in sorted(root.rglob('*.*')) if path.suffix in ('.json', '.xml', '.txt')]
+    for _ in range(12):
+        file = rng.choice(files)
+        before = file.read_bytes()
+        if file.suffix == '.json':
+            document = json.loads(before)
+            *path, last = rng.choice(list(places(document)))
+            parent = document
+            for key in path:
+                parent = parent[key]
+            parent[last] = rng.choice(
+                [None, -1, 'x', [], {}, 1e308, True, [None], 10**30, '\ud800']
+            )
+            file.write_text(json.dumps(document))
+        else:
+            at = rng.randrange(len(before))
+            file.write_bytes(
+                before[:at] + rng.choice([b'', b'-', b'<', b'\xff']) + before[at + 1 :]
+            )
+        assert main([str(root), '--out', str(tmp_path / 'out')]) in (0, 2)
+        file.write_bytes(before)
 
 
 def test_what_is_no_annotation_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mmdeeplab.datasets.annotations.shapes import placed
+from mmdeeplab.datasets.annotations.shapes import check_box, placed
+
+MAX_BYTES = 2**26  # of a compressed PNG in an annotation file
+BROKEN = (
+    *(binascii.Error, zlib.error, UnidentifiedImageError, OSError, SyntaxError),
+    Image.DecompressionBombError,
+)
 
 
 @dataclass(frozen=True)
@@ -27,10 +33,11 @@ class Bitmap:
         try:
             content = base64.b64decode(self.data, validate=True)
             if not content.startswith(b'\x89PNG'):
-                content = zlib.decompress(content)
+                content = zlib.decompressobj().decompress(content, MAX_BYTES)
             with Image.open(io.BytesIO(content)) as picture:
+                check_box(self.corner, picture.size[::-1], (height, width))
                 values = np.array(picture)
-        except (binascii.Error, zlib.error, UnidentifiedImageError, OSError, SyntaxError) as error:
+        except BROKEN as error:
             raise ValueError(f'its bitmap is broken ({error})') from error
         covered = values > 0 if values.ndim == 2 else values[..., -1] > 0
         return placed(covered, self.corner, (height, width))

@@ -59,7 +59,7 @@ class ClassIds:
 
 def plain(name: str) -> str:
     """A name as a line of ``classes.txt`` can hold it."""
-    return ' '.join(name.split())
+    return ' '.join(name.encode('utf-8', 'replace').decode().split())
 
 
 def class_ids(

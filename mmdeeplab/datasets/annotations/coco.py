@@ -78,16 +78,19 @@ def read_coco(file: Path, document: dict, root: Path, found: Annotations) -> Non
 def _categories(place: Place, document: dict) -> dict[int, str]:
     """Names by id, in the order of ids, without Roboflow's category of categories."""
     names: dict[int, str] = {}
-    above: set[object] = set()
+    above: set[str] = set()
     for number, one in enumerate(place.value(document, 'categories', list), 1):
         where = place.at(f'category {number}')
         key = where.value(one, 'id', int)
         if key in names:
             raise where.error(f'the id {key} occurs twice among the categories')
         names[key] = where.value(one, 'name', str)
-        above.add(one.get('supercategory'))
-    used = {one.get('category_id') for one in document['annotations'] if isinstance(one, dict)}
-    return {key: name for key, name in sorted(names.items()) if key in used or name not in above}
+        above.add(str(one.get('supercategory')))
+    annotations = place.value(document, 'annotations', list)
+    used = {str(one.get('category_id')) for one in annotations if isinstance(one, dict)}
+    return {
+        key: name for key, name in sorted(names.items()) if str(key) in used or name not in above
+    }
 
 
 def _object(where: Place, one: dict, names: dict[int, str]) -> AnnotatedObject:

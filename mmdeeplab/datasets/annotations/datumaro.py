@@ -43,8 +43,10 @@ def read_datumaro(file: Path, document: dict, root: Path, found: Annotations) ->
         if key in seen:
             raise where.error('the id occurs twice among the items')
         seen.add(key)
-        image = item.get('image') or {}
-        size = image.get('size')
+        image = where.value(item, 'image', dict) if item.get('image') else {}
+        size = where.value(image, 'size', list) if image.get('size') else None
+        if size and len(size) != 2:
+            raise where.error(f'the size of its picture is {size}, not [height, width]')
         objects = []
         for i, one in enumerate(where.value(item, 'annotations', list), 1):
             at = where.at(f'annotation {i}')
@@ -55,7 +57,7 @@ def read_datumaro(file: Path, document: dict, root: Path, found: Annotations) ->
             objects.append(_object(at, one, kind, names))
         found.images.append(
             AnnotatedImage(
-                image.get('path') or f'{key}.*',
+                where.value(image, 'path', str) if image.get('path') else f'{key}.*',
                 where,
                 where.size(dict(height=size[0], width=size[1])) if size else None,
                 tuple(objects),
@@ -70,8 +72,8 @@ def _object(where: Place, one: dict, kind: str, names: list[str]) -> AnnotatedOb
     if not 0 <= label < len(names):
         raise where.error(f'its label {label} is not among the {len(names)} of the file')
     where = Place(where.file, f'{where.part} ({names[label]})')
-    order = one.get('z_order') or 0
-    return AnnotatedObject(names[label], _shape(where, one, kind), where.part, int(order))
+    order = where.value(one, 'z_order', int) if one.get('z_order') else 0
+    return AnnotatedObject(names[label], _shape(where, one, kind), where.part, order)
 
 
 def _shape(where: Place, one: dict, kind: str) -> Shape:

@@ -128,9 +128,10 @@ def _read_json(file: Path, root: Path, found: dict[str, Annotations]) -> None:
 
 
 def _read_xml(file: Path, root: Path, found: dict[str, Annotations]) -> None:
+    data = read_bytes(file, 'annotation file')
     try:
-        document = ElementTree.fromstring(read_bytes(file, 'annotation file'))
-    except ElementTree.ParseError as error:
+        document = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise UserError(f'{file} is no XML, or cut off ({error}); export it again') from error
     if document.tag == 'annotations':
         read_cvat(file, document, root, _of('CVAT', found))

@@ -94,7 +94,7 @@ def _objects(
             continue
         value = where.value(one, 'value', dict)
         labels = value.get(kind) or value.get('labels') or []
-        if not labels or not isinstance(labels[0], str):
+        if not isinstance(labels, list) or not labels or not isinstance(labels[0], str):
             raise where.error('it has no label')
         where = Place(where.file, f'{where.part} ({labels[0]})')
         size = where.size(dict(height=one.get('original_height'), width=one.get('original_width')))
@@ -126,7 +126,7 @@ def _turned(where: Place, kind: str, value: dict, size: tuple[int, int]) -> tupl
     """Corners of a rectangle, turned about its first one, or points of an ellipse."""
     scale = dict(x=size[1] / 100, y=size[0] / 100)
     x, y = (where.value(value, key, float) * scale[key] for key in 'xy')
-    angle = math.radians(value.get('rotation') or 0)
+    angle = math.radians(where.value(value, 'rotation', float) if value.get('rotation') else 0)
     if kind.startswith('ellipse'):
         half = tuple(where.value(value, f'radius{a.upper()}', float) * scale[a] for a in 'xy')
         turns = [2 * math.pi * i / 360 for i in range(360)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdeeplab.datasets.annotations.shapes import placed, pycocotools
+from mmdeeplab.datasets.annotations.shapes import check_box, placed, pycocotools
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,7 @@ class ColumnRuns:
 
     def mask(self, height: int, width: int) -> np.ndarray:
         if self.size != (height, width):
-            raise ValueError(
-                f'the RLE is of {self.size[1]} x {self.size[0]} pixels, the picture of '
-                f'{width} x {height}'
-            )
+            raise ValueError(_other_size(self.size, height, width))
         if not isinstance(self.counts, str):
             return runs(self.counts, height * width).reshape(width, height).T
         coco = pycocotools()
@@ -47,6 +44,7 @@ class RowRuns:
     size: tuple[int, int]
 
     def mask(self, height: int, width: int) -> np.ndarray:
+        check_box(self.corner, self.size, (height, width))
         box = runs(self.counts, self.size[0] * self.size[1]).reshape(self.size)
         return placed(box, self.corner, (height, width))
 
@@ -59,9 +57,10 @@ class BrushRuns:
     size: tuple[int, int]
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        rows, columns = self.size
-        alpha = brush_values(self.data, rows * columns * 4)[3::4]
-        return placed((alpha > 0).reshape(rows, columns), (0, 0), (height, width))
+        if self.size != (height, width):
+            raise ValueError(_other_size(self.size, height, width))
+        alpha = brush_values(self.data, height * width * 4)[3::4]
+        return (alpha > 0).reshape(height, width)
 
 
 def runs(counts: Sequence[int], pixels: int) -> np.ndarray:
@@ -73,6 +72,10 @@ def runs(counts: Sequence[int], pixels: int) -> np.ndarray:
     if min(counts, default=0) < 0 or sum(counts) != pixels:
         raise ValueError(f'the RLE is of {sum(counts)} pixels, not {pixels}')
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+
+
+def _other_size(size: tuple[int, int], height: int, width: int) -> str:
+    return f'the RLE is of {size[1]} x {size[0]} pixels, the picture of {width} x {height}'
 
 
 def brush_values(data: bytes, count: int) -> np.ndarray:

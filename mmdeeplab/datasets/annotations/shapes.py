@@ -109,17 +109,20 @@ def pycocotools() -> Any:
 
 
 def inside(rings: Sequence[Ring], height: int, width: int) -> None:
-    """What reaches over the edge is cut off there; what is wholly outside was never meant so.
+    """What reaches over the edge is cut off there; what lies elsewhere was never meant so.
 
     Raises:
-        ValueError: No part of the rings can lie in the picture.
+        ValueError: A ring lies outside of the picture, or reaches further than its size beyond it,
+            as coordinates of another scale do.
     """
     for ring in rings:
-        xs, ys = ring[::2], ring[1::2]
-        if max(xs) < 0 or max(ys) < 0 or min(xs) > width or min(ys) > height:
+        left, right, top, bottom = min(ring[::2]), max(ring[::2]), min(ring[1::2]), max(ring[1::2])
+        outside = right < 0 or bottom < 0 or left > width or top > height
+        far = left < -width or right > 2 * width or top < -height or bottom > 2 * height
+        if outside or far:
             raise ValueError(
-                f'it lies outside of the picture of {width} x {height} pixels, from '
-                f'({min(xs):g}, {min(ys):g}) to ({max(xs):g}, {max(ys):g})'
+                f'it {"lies" if outside else "reaches far"} outside of the picture of {width} x '
+                f'{height} pixels, from ({left:g}, {top:g}) to ({right:g}, {bottom:g})'
             )
 
 
@@ -129,13 +132,23 @@ def placed(box: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> n
     Raises:
         ValueError: It does not lie within.
     """
+    check_box(corner, box.shape, size)
     left, top = corner
-    bottom, right = top + box.shape[0], left + box.shape[1]
+    whole = np.zeros(size, bool)
+    whole[top : top + box.shape[0], left : left + box.shape[1]] = box
+    return whole
+
+
+def check_box(corner: tuple[int, int], box: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Refuse a box of (h, w), at (left, top), that does not lie within (height, width).
+
+    Raises:
+        ValueError: It does not.
+    """
+    left, top = corner
+    bottom, right = top + box[0], left + box[1]
     if left < 0 or top < 0 or bottom > size[0] or right > size[1]:
         raise ValueError(
             f'its mask covers ({left}, {top}) to ({right}, {bottom}), the picture is {size[1]} x '
             f'{size[0]} pixels large'
         )
-    whole = np.zeros(size, bool)
-    whole[top:bottom, left:right] = box
-    return whole

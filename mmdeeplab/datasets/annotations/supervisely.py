@@ -79,5 +79,6 @@ def _shape(where: Place, one: dict, kind: str) -> Shape:
         return OpenCVPolygon((x0, y0, x1, y0, x1, y1, x0, y1))
     if kind != 'polygon':
         raise where.error(f'its type {kind!r} is no polygon, bitmap or rectangle')
-    holes = tuple(where.pairs(hole) for hole in points.get('interior') or [])
+    inner = where.value(points, 'interior', list) if points.get('interior') else []
+    holes = tuple(where.pairs(hole) for hole in inner)
     return OpenCVPolygon(where.pairs(outer), holes)

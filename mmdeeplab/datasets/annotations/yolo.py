@@ -40,7 +40,7 @@ def read_names(file: Path) -> list[str] | None:
     if names is None:
         return None
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        if set(names) != set(range(len(names))):
             raise place.error(f'names are numbered {sorted(names, key=str)}, not from 0 on')
         names = [names[i] for i in range(len(names))]
     if not isinstance(names, list) or not names:
