@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path('docs/benchmarks.json')
-TRAINED = 'quality'  # the case that takes a trained network
+TRAINED = ('commands', 'quality')  # the cases that take a trained network
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,7 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument('--rounds', type=int, default=5, metavar='N', help='at least 5 (%(default)s)')
     run.add_argument('--threads', type=int, metavar='N', help="torch's; all cores")
     run.add_argument('--tiny', action='store_true', help='sizes of a test: no meaning')
-    quality = run.add_argument_group(TRAINED, 'a trained network, all three; without, no such case')
+    quality = run.add_argument_group(
+        ' and '.join(TRAINED), 'a trained network, all three; without, no such case'
+    )
     quality.add_argument('--config', help='e.g. configs/deeplabv3plus_xception_voc.py')
     quality.add_argument('--checkpoint', help='.safetensors, .pth, or a work dir (its newest)')
     quality.add_argument('--data-root', metavar='DIR', help='its data')
@@ -100,10 +102,11 @@ def trained(args: argparse.Namespace) -> Trained | None:
     missing = [option for option, value in options.items() if not value]
     if len(missing) == len(options):
         return None
-    if args.name not in (TRAINED, 'all'):
-        raise UserError(f'{", ".join(options)} are for the case {TRAINED}, not for {args.name}')
+    if args.name not in (*TRAINED, 'all'):
+        cases = ' and '.join(TRAINED)
+        raise UserError(f'{", ".join(options)} are for the cases {cases}, not for {args.name}')
     if missing:
-        raise UserError(f'the case {TRAINED} needs {", ".join(missing)}, too')
+        raise UserError(f'the case {args.name} needs {", ".join(missing)}, too')
     return Trained(*options.values())
 
 

@@ -17,11 +17,22 @@ NAMES = run.names()
 
 
 def test_there_are_cases() -> None:
-    wanted = {'inference', 'train', 'data', 'evaluation', 'checkpoint', 'startup', 'quality'}
+    wanted = {
+        'inference',
+        'train',
+        'data',
+        'evaluation',
+        'checkpoint',
+        'startup',
+        'quality',
+        'commands',
+    }
     assert set(NAMES) >= wanted
 
 
-@pytest.mark.parametrize('name', sorted({*NAMES} - {'quality'}))  # it has tests of its own
+@pytest.mark.parametrize(
+    'name', sorted({*NAMES} - {'commands', 'quality'})
+)  # they have tests of their own
 @pytest.mark.filterwarnings('ignore')
 def test_a_case_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('benchmarks.measure.SHORTEST', 0.0)
@@ -65,7 +76,10 @@ def test_a_peer_can_be_made_the_reference(monkeypatch: pytest.MonkeyPatch, tmp_p
         (['run', 'inferense'], 'did you mean inference'),
         (['run', 'all', '--rounds', '3'], '--rounds must be at least 5, got 3'),
         (['run', 'quality', '--config', 'x.py'], 'quality needs --checkpoint, --data-root, too'),
-        (['run', 'train', '--config', 'x.py'], 'are for the case quality, not for train'),
+        (
+            ['run', 'train', '--config', 'x.py'],
+            'are for the cases commands and quality, not for train',
+        ),
         (['table', 'missing.json'], 'missing.json: no results of a run'),
     ],
 )

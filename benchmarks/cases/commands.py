@@ -1,0 +1,205 @@
+"""Whole commands, from their start to the last file, beside what a user of the peers would run."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from benchmarks.case import Comparison, Scale, Skip, Trained, Variant, Work
+from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.inference.predictor import DeepLabPredictor, prepared
+
+ROOT = Path(__file__).resolve().parents[2]
+BARE, INFERENCER, LOOP = 'the network alone', "mmseg's inferencer", 'Pillow, OpenVINO, Pillow'
+INFER = """
+import sys, warnings
+from pathlib import Path
+warnings.simplefilter('ignore')
+from mmseg.apis import MMSegInferencer
+config, weights, pictures, out = sys.argv[1:]
+infer = MMSegInferencer(config, weights, device='cpu')
+infer(sorted(map(str, Path(pictures).iterdir())), out_dir=out, show=False)
+"""
+PLAIN = """
+import sys
+from pathlib import Path
+import numpy as np, openvino, torch
+from PIL import Image
+model, mean, std, height, width, pictures, out = sys.argv[1:]
+mean, std = (np.array(eval(values), np.float32) for values in (mean, std))
+network = openvino.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+for path in sorted(Path(pictures).iterdir()):
+    picture = np.asarray(Image.open(path).convert('RGB'), np.float32)
+    h, w = picture.shape[:2]
+    x = np.zeros((1, 3, max(h, int(height)), max(w, int(width))), np.float32)
+    x[0, :, :h, :w] = ((picture - mean) / std).transpose(2, 0, 1)
+    scores = torch.from_numpy(network(x)[0])
+    full = torch.nn.functional.interpolate(scores, x.shape[2:], mode='bilinear', align_corners=True)
+    labels = full[0, :, :h, :w].argmax(0).numpy().astype(np.uint8)
+    Image.fromarray(labels).save(Path(out) / f'{path.stem}.png')
+"""
+
+
+def setup(scale: Scale) -> list[Comparison]:
+    """Prediction beside the peers and beside the bare network; evaluation beside it.
+
+    Raises:
+        Skip: No trained network was named.
+    """
+    if scale.trained is None:
+        raise Skip('it needs --config CONFIG --checkpoint FILE --data-root DIR')
+    work = Commands(scale, scale.trained)
+    masks = ('--save', 'masks')
+    predict = {
+        'masks': masks,
+        'masks --fast': (*masks, '--fast'),
+        'masks and overlays': (),
+        'masks and overlays --fast': ('--fast',),
+        'masks and overlays as JPEG --fast': ('--overlay-format', 'jpeg', '--fast'),
+    }
+    ours = tuple(Variant(name, partial(work.predict, *args)) for name, args in predict.items())
+    peers = (
+        Variant(INFERENCER, work.inferencer, 'mmseg'),
+        Variant(LOOP, work.plain_loop, 'openvino'),
+    )
+    title = f'{work.count} photographs of the validation split'
+    return [
+        Comparison(
+            f'predict, {title}, beside other programs',
+            (*peers, *ours[:2], ours[2]),
+            INFERENCER,
+            goals={'masks': 1.5, 'masks --fast': 1.5, 'masks and overlays': 1.5},
+        ),
+        beside_the_network(f'predict, {title}', work, ours, False),
+        beside_the_network(f'predict --fast, {title}', work, ours, True),
+        evaluation(work),
+    ]
+
+
+def beside_the_network(
+    title: str, work: 'Commands', ours: tuple[Variant, ...], fast: bool
+) -> Comparison:
+    """Whole commands against the passes of the network that they hold, in the same precision."""
+    rows = [one for one in ours if one.name.endswith('--fast') == fast]
+    goals = {one.name: 0.85 if one.name.startswith('masks --') else 0.6 for one in rows}
+    goals |= {'masks': 0.85} if not fast else {}
+    variants = (Variant(BARE, partial(work.network, fast)), *rows)
+    return Comparison(title, variants, BARE, goals=goals)
+
+
+def evaluation(work: 'Commands') -> Comparison:
+    """``tools/test.py`` over the split, all scores on."""
+    rows = {'test': (), 'test --out': ('--out', 'report'), 'test --fast': ('--fast',)}
+    variants = [Variant(BARE, partial(work.network, False))]
+    variants += [Variant(name, partial(work.test, *args)) for name, args in rows.items()]
+    return Comparison(
+        f'test, {work.images} images',
+        tuple(variants),
+        BARE,
+        goals={'test': 0.85, 'test --out': 0.68},
+    )
+
+
+class Commands:
+    """The commands, ready to run on one trained network and its validation split.
+
+    Attributes:
+        count: Photographs to segment.
+        images: Of the whole split.
+    """
+
+    def __init__(self, scale: Scale, trained: Trained) -> None:
+        self.folder, self.trained = scale.folder, trained
+        self.cfg: Config = load_config(trained.config, ConfigOptions(data_root=trained.data_root))
+        dataset = self.cfg.test_dataloader.dataset
+        root = Path(trained.data_root)
+        split = root / 'ImageSets' / 'Segmentation' / f'{dataset.get("split", "val")}.txt'
+        ids = read_split(split)
+        self.images = len(ids)
+        self.pictures = self.folder / 'photographs'
+        self.pictures.mkdir()
+        for name in ids[:: max(len(ids) // scale.of(48, 2), 1)][: scale.of(48, 2)]:
+            (self.pictures / f'{name}.jpg').symlink_to((root / f'JPEGImages/{name}.jpg').absolute())
+        self.count = len(list(self.pictures.iterdir()))
+
+    def network(self, fast: bool) -> Work:
+        """Passes over prepared pictures, logits out; nothing is read, labelled or written."""
+        predictor = DeepLabPredictor(
+            self.cfg, self.trained.checkpoint, 'cpu', keep_logits=False, fast=fast
+        )
+        some = sorted(self.pictures.iterdir())[:8]
+        inputs = [prepared(predictor.model, predictor.read(path)).clone() for path in some]
+        network = unwrap(predictor.model)
+
+        @torch.no_grad()
+        def call() -> None:
+            for x in inputs:
+                network(x, mode='tensor')
+
+        return Work(call, len(inputs))
+
+    def predict(self, *arguments: str) -> Work:
+        """``tools/predict.py`` into a new folder."""
+        model = ('--model', self.trained.config, '--checkpoint', self.trained.checkpoint)
+        line = ['tools/predict.py', str(self.pictures), *model, *arguments, '--out']
+        return Work(lambda: run(*line, self._new()), self.count)
+
+    def test(self, *arguments: str) -> Work:
+        """``tools/test.py`` over the whole split."""
+        line = ['tools/test.py', self.trained.config, self.trained.checkpoint]
+        line += ['--data-root', self.trained.data_root]
+        given = [self._new() if word == 'report' else word for word in arguments]
+        return Work(lambda: run(*line, *given, '--work-dir', self._new()), self.images)
+
+    def inferencer(self) -> Work:
+        """mmsegmentation's own, over our network: labels and colours of every picture."""
+        config = self.folder / 'config.py'
+        self.cfg.dump(config)
+        line = ('-c', INFER, str(config), self.trained.checkpoint, str(self.pictures))
+        return Work(lambda: run(*line, self._new()), self.count)
+
+    def plain_loop(self) -> Work:
+        """The loop that a user of the exported network writes.
+
+        Raises:
+            Skip: OpenVINO is not installed.
+        """
+        try:
+            import openvino
+        except ImportError as error:
+            raise Skip(f'{error}: pip install openvino') from error
+        predictor = DeepLabPredictor(self.cfg, self.trained.checkpoint, 'cpu', keep_logits=False)
+        network = unwrap(predictor.model)
+        preprocessor: Any = network.data_preprocessor
+        sides = preprocessor.test_size
+        some = torch.zeros(1, 3, *sides)
+        with torch.no_grad():
+            traced = torch.jit.trace(network, some, check_trace=False)  # the scores
+        file = self.folder / 'network.xml'
+        model = openvino.convert_model(traced, example_input=some)
+        model.reshape([1, 3, -1, -1])
+        openvino.save_model(model, file, compress_to_fp16=False)
+        statistics = (preprocessor.mean, preprocessor.std)
+        numbers = [repr(values.flatten().tolist()) for values in statistics]
+        line = ('-c', PLAIN, str(file), *numbers, *map(str, sides), str(self.pictures))
+        return Work(lambda: run(*line, self._new()), self.count)
+
+    def _new(self) -> str:
+        return mkdtemp(dir=self.folder)
+
+
+def run(*line: str) -> None:
+    """A program in a process of its own, with as many threads as here."""
+    threads = dict(OMP_NUM_THREADS=str(torch.get_num_threads()), PYTHONPATH=str(ROOT))
+    subprocess.run(
+        [sys.executable, *line], cwd=ROOT, env=os.environ | threads, capture_output=True, check=True
+    )
