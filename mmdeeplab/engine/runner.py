@@ -56,6 +56,7 @@ from mmdeeplab.models.norms.policy import Plan
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
+from mmdeeplab.weights.hub import local_weights
 
 
 @RUNNERS.register_module()
@@ -216,6 +217,7 @@ class DeepLabRunner(Runner):
         specs = pop_pretrained_cfg(unwrap(self.model))
         super()._init_model_weights()
         for spec in [] if self._resume else specs:
+            spec = spec._replace(checkpoint=local_weights(spec.checkpoint))
             self.logger.info(load_pretrained(spec))
 
     # Runs

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.errors import UserError
 from mmdeeplab.finite import require_finite_predictions
 from mmdeeplab.inference.build import load_segmentor, make_config
 from mmdeeplab.inference.foreground import two_classes
@@ -27,6 +29,7 @@ from mmdeeplab.inference.wrap import crf_of
 from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
+from mmdeeplab.weights.sharing import SharedNetwork, push, read_metrics, shared_files
 
 
 class DeepLabPredictor:
@@ -90,6 +93,7 @@ class DeepLabPredictor:
         allow_tf32: bool | None = None,
         options: ConfigOptions = ConfigOptions(),
     ) -> None:
+        self.fast = fast
         self.keep_logits = not fast if keep_logits is None else keep_logits
         use = InferenceOptions(
             tta,
@@ -121,6 +125,68 @@ class DeepLabPredictor:
         count = unwrap(self.model).num_classes
         self.classes = tuple(class_names(loaded) or default_names(count))
         self.palette = palette_of(loaded, count)
+        self.licence = str((loaded.get('meta') or {}).get('licence') or 'unknown')
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> 'DeepLabPredictor':
+        """The network of a folder of :meth:`save_pretrained`, or of one on the Hugging Face hub.
+
+        A config of such a folder is data: nothing of it is executed, and it may name a network
+        only.
+
+        Args:
+            name: A folder, or ``OWNER/NAME`` on the hub, which is downloaded once and verified.
+            options: As for the class (``device``, ``fast``, ...).
+
+        Raises:
+            UserError: There is none, or it is not whole.
+        """
+        config, weights = shared_files(name)
+        return cls(config, weights, **options)
+
+    def save_pretrained(
+        self, folder: str | Path, *, licence: str | None = None, report: str | Path | None = None
+    ) -> None:
+        """Write the network into a folder from which :meth:`from_pretrained` makes it again.
+
+        ``model.safetensors`` with classes, palette and licence in its metadata, ``config.json``
+        without bases, and a model card ``README.md``. No checkout is needed to load it.
+
+        Args:
+            folder: Made where it is not there; files of these names are replaced.
+            licence: Of the weights, as an SPDX identifier; what the checkpoint says without it.
+            report: The folder of ``tools/test.py --out``, whose scores go into the card.
+
+        Raises:
+            UserError: A fast engine runs in the network's place, or there is no such report.
+        """
+        network = unwrap(self.model)
+        if self.fast:
+            raise UserError(
+                'save_pretrained needs a predictor without fast: that is another engine'
+            )
+        metrics = {} if report is None else read_metrics(report)
+        SharedNetwork(
+            self.cfg,
+            network.state_dict(),
+            classes=self.classes,
+            palette=self.palette,
+            licence=licence or self.licence,
+        ).save(folder, metrics)
+
+    def push_to_hub(self, repository: str, **options: Any) -> str:
+        """Upload what :meth:`save_pretrained` writes, by huggingface_hub; return the address.
+
+        Args:
+            repository: ``OWNER/NAME``; made where it is not there.
+            options: As for :meth:`save_pretrained`.
+
+        Raises:
+            UserError: huggingface_hub is not installed.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder, **options)
+            return push(folder, repository)
 
     def __call__(self, image: Picture) -> Segmentation:
         """Segment one image.

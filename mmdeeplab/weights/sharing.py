@@ -1,0 +1,190 @@
+"""A trained network in a folder that needs nothing beside it: weights, config, classes, card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
+from mmdeeplab.weights.hub import WEIGHTS, hub_file, is_repository
+
+CONFIG, CARD = 'config.json', 'README.md'
+KEPT = ('default_scope', 'model', 'crf', 'tta_model')  # keys by which a network is used
+
+
+@dataclass(frozen=True)
+class SharedNetwork:
+    """What a folder holds.
+
+    Attributes:
+        cfg: The config of the network, possibly with scales and windows around it.
+        state: Its tensors by name.
+        classes: Their names, in id order.
+        palette: RGB of each.
+        licence: Of the weights, as an SPDX identifier.
+    """
+
+    cfg: Config
+    state: Mapping[str, Tensor]
+    classes: Sequence[str]
+    palette: Sequence[Sequence[int]]
+    licence: str
+
+    def save(self, folder: str | Path, metrics: Mapping[str, Any]) -> None:
+        """Write config.json, model.safetensors and README.md, each whole or not at all.
+
+        Args:
+            folder: Made where it is not there.
+            metrics: The content of ``metrics.json`` of a test, for the card; may be empty.
+
+        Raises:
+            UserError: The config names a class that is not registered.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        colours = [list(map(int, colour)) for colour in self.palette]
+        meta = dict(
+            classes=list(self.classes),
+            dataset_meta=dict(classes=list(self.classes), palette=colours),
+            licence=self.licence,
+        )
+        texts = {key: json.dumps(value) for key, value in meta.items()}
+        tensors = {key: value.detach().cpu().contiguous() for key, value in self.state.items()}
+        with placing(folder / WEIGHTS) as path:
+            save_file(tensors, path, metadata={'format': 'pt', **texts})
+        try:
+            config = json.dumps(flat_config(self.cfg), indent=2)
+        except TypeError as error:
+            raise UserError(
+                f'the config cannot be shared as data ({error}): name registered classes'
+            ) from error
+        for name, text in ((CONFIG, config), (CARD, self.card(metrics))):
+            with placing(folder / name) as path:
+                path.write_text(f'{text}\n', encoding='utf-8')
+
+    def card(self, metrics: Mapping[str, Any]) -> str:
+        """The model card: how to use it, classes, and scores where they were measured."""
+        model = flat_config(self.cfg)['model']
+        backbone = model['backbone'].get('name') or model['backbone']['type']
+        lines = [
+            *('---', f'license: {self.licence}', 'library_name: mmdeeplab'),
+            *('pipeline_tag: image-segmentation', '---', ''),
+            f'# Semantic segmentation with {backbone.rpartition(".")[2]}',
+            '',
+            '```python',
+            'from mmdeeplab import DeepLabPredictor',
+            '',
+            "predictor = DeepLabPredictor.from_pretrained('.')  # or its name on the hub",
+            "predictor('photo.jpg').overlay().save('overlay.png')",
+            '```',
+            '',
+            *_scores(metrics),
+            '| id | class | colour | IoU |',
+            '|--:|---|---|--:|',
+        ]
+        found = metrics.get('per_class') or {}
+        for i, (name, colour) in enumerate(zip(self.classes, self.palette, strict=False)):
+            iou = (found.get(name) or {}).get('IoU')
+            text = '' if iou is None else f'{iou:.2f}'
+            lines.append(f'| {i} | {name} | #{bytes(map(int, colour)).hex()} | {text} |')
+        return '\n'.join(lines)
+
+
+def _scores(metrics: Mapping[str, Any]) -> list[str]:
+    if metrics.get('mIoU') is None:
+        return ['No scores were given when this folder was written.', '']
+    interval = (metrics.get('intervals') or {}).get('mIoU')
+    between = f' (95 % interval {interval[0]:.2f} to {interval[1]:.2f})' if interval else ''
+    images = metrics.get('num_images')
+    return [f'{metrics["mIoU"]:.2f} mIoU{between} on {images} images.', '']
+
+
+def flat_config(cfg: Config) -> dict[str, Any]:
+    """Plain data by which a network is built and used, without files and what is around it."""
+    data = {key: value for key, value in cfg.to_dict().items() if key in KEPT}
+    while 'module' in data['model']:
+        data['model'] = data['model']['module']
+    return _without_files(data)
+
+
+def _without_files(node: Any) -> Any:
+    """The config without the weights that training started from."""
+    if isinstance(node, Mapping):
+        return {
+            key: _without_files(value)
+            for key, value in node.items()
+            if not (key == 'pretrained' or (key == 'init_cfg' and _is_pretrained(value)))
+        }
+    return [_without_files(item) for item in node] if isinstance(node, (list, tuple)) else node
+
+
+def _is_pretrained(value: Any) -> bool:
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return any(isinstance(cfg, Mapping) and cfg.get('type') == 'Pretrained' for cfg in several)
+
+
+def shared_files(name: str | Path) -> tuple[Path, Path]:
+    """Config and weights of a folder, or of a repository of the hub, which is fetched.
+
+    Raises:
+        UserError: There is no such folder, it lacks a file, or its config asks for more than a
+            network.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        config, weights = folder / CONFIG, folder / WEIGHTS
+        for path in (config, weights):
+            if not path.is_file():
+                raise UserError(f'{folder} has no {path.name}: it is no folder of save_pretrained')
+    elif is_repository(str(name)):
+        config = hub_file(str(name), CONFIG, large=False)
+        weights = hub_file(str(name), WEIGHTS)
+    else:
+        raise UserError(f'{name} is neither a folder nor a name OWNER/NAME of the hub')
+    _require_network_only(config)
+    return config, weights
+
+
+def _require_network_only(config: Path) -> None:
+    try:
+        keys = json.loads(config.read_text(encoding='utf-8')).keys()
+    except (ValueError, AttributeError) as error:
+        raise UserError(f'{config} is no config: {error}') from error
+    if more := sorted(keys - set(KEPT)):
+        raise UserError(f'{config} asks for more than a network: {", ".join(more)}')
+
+
+def read_metrics(report: str | Path) -> dict[str, Any]:
+    """What a test measured, from the folder that it wrote.
+
+    Raises:
+        UserError: There is no ``metrics.json`` in it.
+    """
+    path = Path(report) / 'metrics.json'
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise UserError(f'no report in {report}: {error}; write one by test --out') from error
+
+
+def push(folder: str | Path, repository: str) -> str:
+    """Upload a folder to the hub by huggingface_hub, whose login is used; return its address.
+
+    Raises:
+        UserError: huggingface_hub is not installed.
+    """
+    try:
+        from huggingface_hub import HfApi
+    except ImportError as error:
+        raise UserError('pushing needs huggingface_hub: pip install huggingface_hub') from error
+    api = HfApi()
+    api.create_repo(repository, exist_ok=True)
+    return str(api.upload_folder(repo_id=repository, folder_path=str(folder)))
