@@ -203,6 +203,20 @@ def test_two_pictures_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert 'which picture is a.png? one/a.png and two/a.png' in capsys.readouterr().err
 
 
+def test_colours_of_voc(tmp_path: Path) -> None:
+    """Datumaro leaves the colours out where they are VOC's."""
+    root = tmp_path / 'data'
+    root.mkdir()
+    cvat_masks(root)
+    (root / 'labelmap.txt').write_text('background:::\ncar:::\n')
+    pixels = np.zeros((H, W, 3), np.uint8)
+    pixels[5:, 9:] = (128, 0, 0)
+    for name in ('a', 'b'):
+        Image.fromarray(pixels).save(root / f'SegmentationClass/{name}.png')
+    assert main([str(root), '--out', str(tmp_path / 'out')]) == 0
+    assert np.array_equal(mask(tmp_path / 'out', 'a'), pixels[..., 0] // 128)
+
+
 def test_masks_of_cvat_in_ids_are_masks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They need no colours."""
     root = tmp_path / 'data'

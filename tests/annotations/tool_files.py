@@ -424,23 +424,28 @@ def roboflow_yolo(root: Path) -> Truth:
 @fixture('road', 'car')
 def datumaro(root: Path) -> Truth:
     """Polygons with ``z_order``, a mask in RLE, subsets by file."""
+    coco = pytest.importorskip('pycocotools.mask', reason='needs the extra annotations')
     car = np.zeros((H, W), bool)
     car[5:9, 10:20] = True
     labels = [dict(name=name, parent='', attributes=[]) for name in ('road', 'car')]
     for subset in ('train', 'val'):
         picture(root / f'images/{subset}/{subset}1.jpg')
-        polygon = dict(id=0, type='polygon', label_id=1, points=flat(CAR), z_order=1, group=0)
-        below = dict(id=1, type='polygon', label_id=0, points=flat(ROAD), z_order=0, group=0)
-        mask = dict(
-            id=2, type='mask', label_id=1, z_order=0,
-            rle=dict(counts=column_runs(car), size=[H, W]),
-        )  # fmt: skip
+        shared = dict(id=0, attributes=dict(occluded=False), group=0)
+        polygon = shared | dict(type='polygon', label_id=1, points=flat(CAR), z_order=1)
+        below = shared | dict(type='polygon', label_id=0, points=flat(ROAD), z_order=0)
+        rle = dict(
+            counts=coco.encode(np.asfortranarray(car.astype(np.uint8)))['counts'].decode(),
+            size=[H, W],
+        )
+        mask = shared | dict(type='mask', label_id=1, z_order=0, rle=rle)
         item = dict(
-            id=f'{subset}1', annotations=[polygon, below, mask],
+            id=f'{subset}1', attr={}, annotations=[polygon, below, mask],
             image=dict(path=f'{subset}1.jpg', size=[H, W]),
         )  # fmt: skip
         categories = dict(label=dict(label_groups=[], labels=labels, attributes=[]))
-        document = dict(dm_format_version='1.0', infos={}, categories=categories, items=[item])
+        document = dict(
+            dm_format_version='1.0', media_type=2, infos={}, categories=categories, items=[item]
+        )
         write_json(root / f'annotations/{subset}.json', document)
     truth = layers((1, by_pycocotools(ROAD)), (2, car), (2, by_pycocotools(CAR)))
     return {'train/train1': truth, 'val/val1': truth}

@@ -15,6 +15,7 @@ from mmdeeplab.datasets.annotations.model import (
 )
 from mmdeeplab.datasets.annotations.place import Place
 from mmdeeplab.fileio.input_files import list_files, read_text
+from mmdeeplab.visualization.voc_palette import voc_palette
 
 LABELMAP, MASKS, LISTS = 'labelmap.txt', 'SegmentationClass', 'ImageSets/Segmentation'
 
@@ -71,14 +72,15 @@ def read_cvat_masks(root: Path, found: Annotations) -> None:
 
 
 def _colours(path: Path) -> dict[str, tuple[int, int, int]]:
-    """Colours by name, in the order of ``NAME:R,G,B:PARTS:ACTIONS``."""
+    """Colours by name, in the order of ``NAME:R,G,B:PARTS:ACTIONS``; VOC's where none is given."""
+    palette = [[str(value) for value in colour] for colour in voc_palette()]
     colours: dict[str, tuple[int, int, int]] = {}
     for number, line in enumerate(read_text(path, 'list of colours').splitlines(), 1):
         if not line.strip() or line.startswith('#'):
             continue
         place = Place(path, f'line {number}')
         name, _, rest = line.partition(':')
-        values = rest.split(':')[0].split(',')
+        values = rest.split(':')[0].split(',') if rest.strip(':') else palette[len(colours)]
         if len(values) != 3 or not all(v.strip().isdecimal() and int(v) < 256 for v in values):
             raise place.error(f'{line!r} is not NAME:R,G,B::')
         colour = (int(values[0]), int(values[1]), int(values[2]))
