@@ -79,8 +79,9 @@ def _colours(path: Path) -> dict[str, tuple[int, int, int]]:
         if not line.strip() or line.startswith('#'):
             continue
         place = Place(path, f'line {number}')
-        name, _, rest = line.partition(':')
-        values = rest.split(':')[0].split(',') if rest.strip(':') else palette[len(colours)]
+        name, colon, rest = line.partition(':')
+        given = rest.split(':')[0]
+        values = given.split(',') if given or not colon else palette[len(colours) % len(palette)]
         if len(values) != 3 or not all(v.strip().isdecimal() and int(v) < 256 for v in values):
             raise place.error(f'{line!r} is not NAME:R,G,B::')
         colour = (int(values[0]), int(values[1]), int(values[2]))
