@@ -240,7 +240,7 @@ def test_names_of_config_files_have_a_purpose(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'has no effect: what .*mini-voc\.py'):
         load(again)
     root = write(tmp_path / 'root.py', base + "data_root = 'mine'\n")
-    with pytest.raises(UserError, match='--data-root DIR, or set train_dataloader.dataset'):
+    with pytest.raises(UserError, match=r'--data-root DIR, or set train_dataloader\.dataset'):
         load(root)
     unread = write(tmp_path / 'unread.py', base + 'sides = (33, 33)\n')
     with pytest.raises(UserError, match='nothing in the files reads it'):
