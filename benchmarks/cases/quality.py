@@ -9,7 +9,6 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmseg.datasets import BaseSegDataset
-from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 
 from benchmarks import networks
@@ -23,12 +22,13 @@ from mmdeeplab.engine.hooks.accelerate import LOWER, training_pictures
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.evaluation.scores import scores
-from mmdeeplab.inference.accelerate.calibrate import Calibration
-from mmdeeplab.inference.accelerate.engines import ENGINES, LEVELS, Engine, able, measured
+from mmdeeplab.inference.accelerate import Tolerance, engines_used
+from mmdeeplab.inference.accelerate.engine import precision
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.registry import DATASETS
 
 REFERENCE = 'eager'
+ANY = Tolerance(100, 0, None)
 BOUNDS = {'fast bf16': 0.2, 'fast int8': 1.0}  # points of mIoU
 
 
@@ -71,10 +71,9 @@ def evenly(dataset: BaseSegDataset, count: int) -> list[np.ndarray]:
 
 
 class Way:
-    """Our predictor in one precision; it may not choose a higher one that is faster here.
+    """Our predictor in one precision, whatever its labels are: they are what is to be shown.
 
     Attributes:
-        used: Engines that ran.
         mean: mIoU over the split in percent.
         pixels: Of the split.
         others: How many of them have another label than the reference's.
@@ -83,60 +82,41 @@ class Way:
     def __init__(
         self, name: str, cfg: Config, checkpoint: str, calibration: list[np.ndarray]
     ) -> None:
-        fast = FAST[name]
-        self.fast, self.used = fast, set() if fast else {'plain'}
+        self.fast = FAST[name]
         self.predictor = DeepLabPredictor(
             cfg,
             checkpoint,
             'cpu',
             mode='whole',
             keep_logits=False,
-            fast=fast,
-            calibration=calibration if fast in LOWER else (),
+            fast=self.fast,
+            calibration=calibration if self.fast in LOWER else (),
+            tolerance=ANY,
         )
         self.network = unwrap(self.predictor.model)
         self.mean, self.pixels, self.others = float('nan'), 0, 0
 
+    @property
+    def used(self) -> list[str]:
+        """Engines that ran."""
+        return engines_used(self.predictor.model)
+
     @torch.no_grad()
     def labels(self, item: dict) -> Tensor:
         """(H, W) of an item of the split, as an evaluation makes them."""
-        if self.fast:
-            self.force(item)
         (sample,) = self.predictor.model.test_step(pseudo_collate([item]))
         return sample.pred_sem_seg.data[0]
 
-    def force(self, item: dict) -> None:
-        """Put the engine for the size of an item where the network looks for it."""
-        quick = self.network
-        x = quick.data_preprocessor(pseudo_collate([item]), False)['inputs']
-        shape = tuple(x.shape)
-        if shape not in quick.engines:
-            name, engine = quickest(quick.network, x, self.fast, quick.calibration)
-            quick.engines[shape] = engine
-            self.used.add(name)
-
-
-def quickest(
-    network: EncoderDecoder, x: Tensor, fast: bool | str, calibration: Calibration
-) -> tuple[str, Engine]:
-    """The engine that takes the least time of those of the very precision that ``fast`` names."""
-    names = [name for name in able(network, x, fast) if ENGINES[name][0] == LEVELS[fast]]
-    made = {n: ENGINES[n][1](network, x, calibration) for n in names if n != 'plain'}
-    times = measured(made, x)
-    best = min(made, key=lambda name: times[name])
-    return best, made[best]
-
 
 def build(cfg: Config, checkpoint: str, item: dict) -> tuple[dict[str, Way], dict[str, str]]:
-    """Every way that can label an item of the split, and why the others cannot."""
-    calibration = training_pictures(cfg)
+    """Every way that labels an item in its own precision, and why the others do not."""
+    calibration = [picture for picture, _ in training_pictures(cfg)]
     ways, reasons = {REFERENCE: Way(REFERENCE, cfg, checkpoint, calibration)}, {}
     for name in (name for name in FAST if name != REFERENCE):
         way = Way(name, cfg, checkpoint, calibration)
-        try:
-            way.labels(item)
-        except (NotImplementedError, RuntimeError) as error:
-            reasons[name] = str(error).splitlines()[0]
+        way.labels(item)
+        if way.used == ['plain'] or precision(way.used) != way.fast:
+            reasons[name] = f'{", ".join(way.used)} runs instead'
         else:
             ways[name] = way
     return ways, reasons
@@ -172,7 +152,7 @@ def ready(
     if name in reasons:
         raise Skip(reasons[name])
     way, plain = ways[name], ways[REFERENCE]
-    notes = dict(engine=', '.join(sorted(way.used)), mIoU=f'{way.mean:.2f}')
+    notes = dict(engine=', '.join(way.used), mIoU=f'{way.mean:.2f}')
     if way is not plain:
         share = 1 - way.others / way.pixels
         notes['labels as eager'] = f'{share:.6f} ({way.others} of {way.pixels} differ)'

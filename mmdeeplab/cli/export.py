@@ -109,8 +109,8 @@ def read_spec(args: argparse.Namespace, padded: tuple[int, int]) -> ExportSpec:
         UserError: A size or a limit that makes no sense.
     """
     from mmdeeplab.export.formats import FORMATS
-    from mmdeeplab.export.parity import TOLERANCES
     from mmdeeplab.export.run import ExportSpec
+    from mmdeeplab.inference.accelerate.parity import TOLERANCES
 
     precision = 'half' if args.half else 'int8' if args.int8 else 'float'
     given = dict(drop=args.max_drop, agreement=args.min_agreement, difference=args.max_difference)
@@ -135,7 +135,7 @@ def read_spec(args: argparse.Namespace, padded: tuple[int, int]) -> ExportSpec:
 
 def report(result: ExportResult, runtime: str) -> None:
     """Print what was found and kept."""
-    from mmdeeplab.export.parity import describe
+    from mmdeeplab.inference.accelerate.parity import describe
 
     print(describe(result.parity, runtime))
     if result.in_float and not result.parity.faults:

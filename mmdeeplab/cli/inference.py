@@ -43,8 +43,8 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         default=False,
         choices=(True, 'bf16', 'int8'),
         metavar='bf16|int8',
-        help='on a CPU, by the fastest engine: the same labels but for ties in the last bits, or '
-        'allow a lower precision; on a GPU folded, or in bf16',
+        help='on a CPU, by OpenVINO: the same labels but for ties in the last bits, or allow a '
+        'lower precision; on a GPU folded, or in bf16',
     )
 
 
@@ -73,7 +73,7 @@ def make_predictor(
         args: Options of :func:`add_inference_options` and every config's.
         network: The config, what makes it fit, and its weights.
         keep_logits: Whether results have scores.
-        calibration: Pictures by which int8 and bf16 are corrected.
+        calibration: Pictures by which int8 is calibrated, and both are compared with the plain.
     """
     from mmdeeplab.inference.predictor import DeepLabPredictor
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from mmengine.config import Config
 
-CALIBRATED_BY = 8  # pictures by which int8 and bf16 are corrected
+CALIBRATED_BY = 8  # pictures by which int8 is calibrated, and both are checked
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,7 +89,7 @@ def predict(args: argparse.Namespace) -> None:
 def what_predictions_depend_on(
     args: argparse.Namespace, network: Resolved, cfg: Config, calibration: Sequence[np.ndarray]
 ) -> dict:
-    """Weights, network, options and what int8 and bf16 were corrected by, kept beside the masks."""
+    """Weights, network, options and what int8 and bf16 were checked by, kept beside the masks."""
     from mmdeeplab.config.protocols import network_of
     from mmdeeplab.fileio.checksum import digest
 

@@ -65,7 +65,7 @@ def test(args: argparse.Namespace) -> None:
     if args.fast:
         from mmengine.device import get_device
 
-        from mmdeeplab.inference.accelerate.engines import require_precision
+        from mmdeeplab.inference.accelerate.engine import require_precision
 
         require_precision(args.fast, get_device())
     require_data(cfg, 'test')
@@ -151,7 +151,7 @@ def what_ran(model: BaseModel, allowed: bool | str) -> dict:
     from mmengine import dist
 
     from mmdeeplab.inference.accelerate import engines_used
-    from mmdeeplab.inference.accelerate.engines import precision
+    from mmdeeplab.inference.accelerate.engine import precision
 
     names = sorted(set().union(*dist.all_gather_object(engines_used(model))))
     return dict(fast=precision(names), fast_allowed=allowed, engines=names)

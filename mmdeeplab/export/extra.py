@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from mmdeeplab.export.formats import METADATA
+from mmdeeplab.inference.accelerate.artefact import METADATA
 
 
 def read_extra(path: Path) -> str:

@@ -2,36 +2,16 @@
 
 import importlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import numpy as np
-
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
-from mmdeeplab.export.graph import ExportGraph
+from mmdeeplab.inference.accelerate.artefact import Run
+from mmdeeplab.inference.accelerate.packages import ONNX, require
 
 PRECISIONS = ('float', 'half', 'int8')
-METADATA = 'mmdeeplab'  # key or file name under which an artefact holds its metadata
-Run = Callable[[np.ndarray], np.ndarray]
-
-
-class ArtefactSpec(NamedTuple):
-    """What is to be written.
-
-    Attributes:
-        graph: The network.
-        size: (H, W) of its input; None leaves batch and size open.
-        precision: One of :data:`PRECISIONS`.
-        metadata: What the artefact tells of itself.
-    """
-
-    graph: ExportGraph
-    size: tuple[int, int] | None
-    precision: str
-    metadata: dict
 
 
 class Format(NamedTuple):
@@ -44,6 +24,7 @@ class Format(NamedTuple):
     precisions: tuple[str, ...]
     needs: tuple[str, ...]
     runtime: str
+    package: str = 'mmdeeplab.export'
 
     def module(self, name: str) -> ModuleType:
         """The code of this format.
@@ -52,35 +33,16 @@ class Format(NamedTuple):
             UserError: A package that it needs is not installed.
         """
         require(name, self.needs)
-        return importlib.import_module(f'mmdeeplab.export.{name}')
+        return importlib.import_module(f'{self.package}.{name}')
 
 
-ONNX = ('onnx', 'onnxscript', 'onnxruntime')
+BELOW = 'mmdeeplab.inference.accelerate'  # shared with the fast engine
 FORMATS = {
-    'onnx': Format('.onnx', PRECISIONS, ONNX, 'ONNX Runtime'),
-    'openvino': Format('.xml', PRECISIONS, (*ONNX, 'openvino'), 'OpenVINO'),
+    'onnx': Format('.onnx', PRECISIONS, ONNX, 'ONNX Runtime', package=BELOW),
+    'openvino': Format('.xml', PRECISIONS, ('openvino',), 'OpenVINO', package=BELOW),
     'pt2': Format('.pt2', ('float', 'half'), (), 'torch.export'),
     'torchscript': Format('.pt', ('float', 'half'), (), 'TorchScript'),
 }
-
-
-def require(what: str, packages: tuple[str, ...]) -> None:
-    """Name what is missing and the command that brings it.
-
-    Raises:
-        UserError: One of the packages cannot be imported.
-    """
-    missing = []
-    for package in packages:
-        try:
-            importlib.import_module(package)
-        except ImportError:
-            missing.append(package)
-    if missing:
-        raise UserError(
-            f'{what} needs {" and ".join(missing)}: pip install {" ".join(missing)} '
-            "(the extra 'export')"
-        )
 
 
 def open_artefact(path: str | Path) -> tuple[Run, dict]:

@@ -5,19 +5,16 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.analysis import input_channels
+from mmdeeplab.inference.accelerate.artefact import EXAMPLE, ScoresGraph
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
-INPUT = 'image'
-EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
 
-
-class ExportGraph(nn.Module):
+class ExportGraph(ScoresGraph):
     """A network as evaluation runs it, from the padded image to its scores.
 
     float (N, bands, H, W), normalised as the preprocessor does -> ``logits``, float (N, C, H, W).
@@ -30,28 +27,18 @@ class ExportGraph(nn.Module):
     output = 'logits'
 
     def __init__(self, model: Any, half: bool = False) -> None:
-        super().__init__()
+        super().__init__(deepcopy(model).eval().requires_grad_(False))
         self.half_precision = half
-        self.bands = input_channels(model)
         self.align_corners = model.decode_head.align_corners
-        self.model = deepcopy(model).eval().requires_grad_(False)
         if half:
             self.model.half()
 
     def forward(self, image: Tensor) -> Tensor:
         x = image.half() if self.half_precision else image
-        logits = self.model(x, mode='tensor').float()
+        logits = super().forward(x)
         return F.interpolate(
             logits, image.shape[2:], mode='bilinear', align_corners=self.align_corners
         )
-
-    def example(self, size: Sequence[int] | None) -> Tensor:
-        """An input of one ``size`` (H, W), or two images of open sizes."""
-        return torch.zeros(1 if size else 2, self.bands, *(size or EXAMPLE))
-
-    def axes(self) -> tuple[int, ...]:
-        """Axes of the input that may be open."""
-        return (0, 2, 3)
 
 
 class PictureGraph(ExportGraph):

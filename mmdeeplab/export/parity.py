@@ -4,61 +4,20 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation.confusion import confusion_matrix
-from mmdeeplab.evaluation.scores import scores
-from mmdeeplab.export.formats import Run
 from mmdeeplab.export.samples import Sample
+from mmdeeplab.inference.accelerate.artefact import Run
+from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, faults, miou
 from mmdeeplab.inference.predictor import prepared, segment
 
 COMPARED = 8  # samples whose scores are kept for comparison, beside those that stand for sizes
-
-
-class Tolerance(NamedTuple):
-    """What an artefact may differ by; None is no limit.
-
-    Attributes:
-        drop: Points of mIoU.
-        agreement: Share of pixels with equal labels, at least.
-        difference: The largest difference of a score, as a part of the largest score.
-    """
-
-    drop: float
-    agreement: float
-    difference: float | None
-
-
-TOLERANCES = {
-    'float': Tolerance(0.1, 0.999, 1e-3),
-    'half': Tolerance(0.5, 0.99, 0.1),
-    'int8': Tolerance(1.0, 0.95, None),
-}
-
-
-@dataclass
-class ParityReport:
-    """What the parity check found; ``faults`` is empty where it is passed.
-
-    ``before`` and ``after`` are mIoU in percent, None without masks; ``difference`` is None where
-    the artefact gives labels only; times are medians in milliseconds a picture.
-    """
-
-    images: int
-    before: float | None
-    after: float | None
-    agreement: float
-    difference: float | None
-    largest: float
-    times: tuple[float, float]
-    faults: list[str] = field(default_factory=list)
 
 
 class ParityCheck:
@@ -173,55 +132,10 @@ class ParityCheck:
 
     def miou(self, labels: Sequence[Tensor]) -> float | None:
         """Of the samples, in percent; None where they have no masks."""
-        classes = self.model.num_classes
-        total = torch.zeros(classes, classes, dtype=torch.int64)
-        for sample, predicted in zip(self.samples[: self.count], labels, strict=False):
-            if sample.mask is None:
-                return None
-            mask = torch.from_numpy(sample.mask.astype(np.uint8))
-            total += confusion_matrix(predicted, mask, classes, name=sample.name)
-        return scores(total.numpy(), [str(i) for i in range(classes)])['mIoU']
-
-
-def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
-    """Sentences about what an artefact differs by, beyond the tolerance."""
-    sentences = []
-    if report.before is not None and report.after is not None:
-        drop = report.before - report.after
-        if not drop <= tolerance.drop:
-            sentences.append(f'mIoU falls by {drop:.2f}, more than {tolerance.drop:g} (--max-drop)')
-    if not report.agreement >= tolerance.agreement:
-        sentences.append(
-            f'{report.agreement:.3%} of the labels agree, fewer than {tolerance.agreement:g} '
-            '(--min-agreement)'
-        )
-    if report.difference is not None and tolerance.difference is not None:
-        part = report.difference / max(report.largest, 1e-30)
-        if not part <= tolerance.difference:
-            sentences.append(
-                f'scores differ by up to {part:.2g} of the largest, more than '
-                f'{tolerance.difference:g} (--max-difference)'
-            )
-    return sentences
-
-
-def describe(report: ParityReport, runtime: str) -> str:
-    """The figures of a parity check, in lines to be printed."""
-
-    def points(value: float | None) -> str:
-        return 'unknown, no masks' if value is None else f'{value:.2f}'
-
-    difference = (
-        'not told by labels'
-        if report.difference is None
-        else f'{report.difference:.3g} (the largest logit is {report.largest:.3g})'
-    )
-    return '\n'.join(
-        [
-            f'on {report.images} picture{"s" * (report.images > 1)}, PyTorch -> {runtime}:',
-            f'  mIoU                      {points(report.before)} -> {points(report.after)}',
-            f'  labels that agree         {report.agreement:.4%}',
-            f'  largest logit difference  {difference}',
-            f'  median time, one picture  {report.times[0]:.0f} -> {report.times[1]:.0f} ms',
+        samples = self.samples[: self.count]
+        masks = [
+            None if one.mask is None else torch.from_numpy(one.mask.astype(np.uint8))
+            for one in samples
         ]
-    )
+        names = [one.name for one in samples]
+        return miou(labels[: self.count], masks, names, self.model.num_classes)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from mmdeeplab.export.extra import read_extra as metadata
-from mmdeeplab.export.formats import METADATA, ArtefactSpec, Run
-from mmdeeplab.export.program import exported
+from mmdeeplab.inference.accelerate.artefact import METADATA, ArtefactSpec, Run
+from mmdeeplab.inference.accelerate.program import exported
 
 __all__ = ['metadata', 'open_run', 'write']
 

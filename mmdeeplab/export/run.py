@@ -1,24 +1,31 @@
 """Export: build, write, run by the artefact's own runtime, compare, and only then keep."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from mmengine.config import Config
 
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.errors import UserError
-from mmdeeplab.export.fall_back import fall_back
-from mmdeeplab.export.formats import FORMATS, ArtefactSpec
+from mmdeeplab.export.formats import FORMATS
 from mmdeeplab.export.graph import build_graph
-from mmdeeplab.export.parity import ParityCheck, ParityReport, Tolerance
+from mmdeeplab.export.parity import ParityCheck
 from mmdeeplab.export.samples import Sample, of_every_parity
 from mmdeeplab.fileio.atomic import writing
 from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.inference.accelerate.artefact import ArtefactSpec
+from mmdeeplab.inference.accelerate.fall_back import fall_back
+from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance
 from mmdeeplab.version import __version__
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
+
+Writer = tuple[Any, Callable[[dict, Sequence[str]], None]]
+"""A quantiser, and what writes its network with metadata and some layers in float."""
 
 
 class ExportSpec(NamedTuple):
@@ -115,20 +122,12 @@ def _int8(
     path: Path,
     calibration: Sequence[Sample],
 ) -> ExportResult:
-    from mmdeeplab.export import onnx
-    from mmdeeplab.export.int8 import Quantiser
-
-    work = path.parent / 'int8'
-    work.mkdir()
-    onnx.write(artefact, work / 'float.onnx')
-    quantiser = Quantiser(work / 'float.onnx', [check.input_of(sample) for sample in calibration])
+    inputs = [check.input_of(sample) for sample in calibration]
+    make = _onnx_in_int8 if spec.format == 'onnx' else _openvino_in_int8
+    quantiser, write = make(artefact, path, inputs)
 
     def attempt(in_float: list[str]) -> ParityReport:
-        metadata = artefact.metadata | dict(in_float=in_float)
-        quantised = path if spec.format == 'onnx' else work / 'int8.onnx'
-        quantiser.write(quantised, metadata, in_float)
-        if spec.format == 'openvino':
-            FORMATS['openvino'].module('openvino').convert(quantised, path, metadata)
+        write(artefact.metadata | dict(in_float=in_float), in_float)
         report = _compared(spec, check, path)
         done = 'fails' if report.faults else 'passes'
         print(f'int8, {len(in_float)} of {len(quantiser.layers)} layers in float: {done}')
@@ -138,6 +137,29 @@ def _int8(
     if len(in_float) == len(quantiser.layers):
         report.faults.append('no layer can be int8 within the tolerance')
     return ExportResult(report, [], in_float, len(quantiser.layers))
+
+
+def _onnx_in_int8(artefact: ArtefactSpec, path: Path, inputs: Sequence[np.ndarray]) -> Writer:
+    from mmdeeplab.inference.accelerate import onnx
+    from mmdeeplab.inference.accelerate.onnx_int8 import OnnxQuantiser
+
+    source = path.parent / 'int8' / 'float.onnx'
+    source.parent.mkdir()
+    onnx.write(artefact, source)
+    quantiser = OnnxQuantiser(source, inputs)
+    return quantiser, partial(quantiser.write, path)
+
+
+def _openvino_in_int8(artefact: ArtefactSpec, path: Path, inputs: Sequence[np.ndarray]) -> Writer:
+    from mmdeeplab.inference.accelerate import openvino
+    from mmdeeplab.inference.accelerate.int8 import Quantiser
+
+    quantiser = Quantiser(openvino.convert(artefact), inputs)
+
+    def write(metadata: dict, in_float: Sequence[str]) -> None:
+        openvino.save(quantiser.quantised(in_float), path, metadata)
+
+    return quantiser, write
 
 
 def _keep(path: Path, out: Path) -> list[Path]:

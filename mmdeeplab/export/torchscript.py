@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from mmdeeplab.export.extra import read_extra as metadata
-from mmdeeplab.export.formats import METADATA, ArtefactSpec, Run
-from mmdeeplab.export.program import writing_graph
+from mmdeeplab.inference.accelerate.artefact import METADATA, ArtefactSpec, Run
+from mmdeeplab.inference.accelerate.program import traced, writing_graph
 
 __all__ = ['metadata', 'open_run', 'write']
 
@@ -21,13 +21,11 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
     Raises:
         UserError: It cannot be traced.
     """
-    with writing_graph(artefact), torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # deprecation, and shapes compared with constants
-        traced = torch.jit.trace(
-            artefact.graph.eval(), artefact.graph.example(artefact.size), check_trace=False
-        )
-        file = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
-        torch.jit.save(traced, file, _extra_files={METADATA: json.dumps(artefact.metadata)})
+    program, extra = traced(artefact), {METADATA: json.dumps(artefact.metadata)}
+    file = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
+    with writing_graph(artefact), warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        torch.jit.save(program, file, _extra_files=extra)
     path.write_bytes(file.getbuffer())
 
 

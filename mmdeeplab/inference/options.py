@@ -21,7 +21,7 @@ class InferenceOptions:
         window: Side of a window in pixels; what the config pads to without it.
         stride: Pixels from one window to the next; two thirds of a window without it.
         blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
-        fast: The fastest engine: True for float32, ``'bf16'`` or ``'int8'`` to allow less.
+        fast: By OpenVINO on a CPU: True for float32, ``'bf16'`` or ``'int8'`` to allow less.
     """
 
     tta: bool = False

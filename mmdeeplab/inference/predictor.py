@@ -1,11 +1,13 @@
 """Masks of any images in three lines of Python."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -30,6 +32,9 @@ from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
 from mmdeeplab.weights.sharing import SharedNetwork, push, read_metrics, shared_files
+
+if TYPE_CHECKING:
+    from mmdeeplab.inference.accelerate import Tolerance
 
 
 class DeepLabPredictor:
@@ -57,11 +62,13 @@ class DeepLabPredictor:
         blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
         keep_logits: Keep the scores of every result, so that ``result.probabilities`` can be asked
             for; C x H x W x 4 bytes a result. By default unless ``fast``.
-        fast: On a CPU, run the network by the fastest of several engines (docs/speed.md): True for
-            float32, with the same labels but for ties in the last bits, ``'bf16'`` or ``'int8'`` to
-            allow less. On a GPU True or ``'bf16'``.
-        calibration: Pictures by which ``'int8'`` and ``'bf16'`` set ranges and biases; without any,
-            the first one that is segmented.
+        fast: On a CPU, run the network by OpenVINO (docs/speed.md): True for float32, with the same
+            labels but for ties in the last bits, ``'bf16'`` or ``'int8'`` to allow less. On a GPU
+            True or ``'bf16'``.
+        calibration: Pictures by which ``'int8'`` sets ranges, and on which the fast network is
+            compared with the plain one; without any, the first one that is segmented.
+        tolerance: What the fast network may differ by there
+            (:class:`mmdeeplab.inference.accelerate.Tolerance`); by default export's.
         allow_tf32: Whether NVIDIA's GPUs may round the factors of float32 products to TF32, in the
             whole process; without it the config's ``env_cfg.allow_tf32``, else PyTorch's default.
         options: Settings of a config that is read here.
@@ -90,6 +97,7 @@ class DeepLabPredictor:
         keep_logits: bool | None = None,
         fast: bool | str = False,
         calibration: Iterable[Picture] = (),
+        tolerance: Tolerance | None = None,
         allow_tf32: bool | None = None,
         options: ConfigOptions = ConfigOptions(),
     ) -> None:
@@ -113,12 +121,14 @@ class DeepLabPredictor:
         self.model, loaded = load_segmentor(cfg, weights, device)
         self.bands = input_channels(unwrap(self.model))
         if fast:
-            from mmdeeplab.inference.accelerate import accelerate
+            from mmdeeplab.inference.accelerate import CalibrationPicture, accelerate
 
             network = self.model
-            batches = (prepared(network, self.read(image)) for image in calibration)
+            pictures = (
+                CalibrationPicture(prepared(network, self.read(image))) for image in calibration
+            )
             keep = self.keep_logits or crf
-            self.model = accelerate(self.model, fast, keep, batches)
+            self.model = accelerate(self.model, fast, keep, pictures, tolerance)
         device_type = next(self.model.parameters()).device.type
         self.shares_cores = device_type == 'cpu' and not fast
         self._turn: AbstractContextManager = nullcontext() if self.shares_cores else Lock()

@@ -11,6 +11,8 @@ Source: DeepLabv3 (arXiv 1706.05587) section 3.1; `research/slim/nets/resnet_uti
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from torch import Tensor, sym_int
+
 OUTPUT_STRIDES = (8, 16, 32)
 STRIDE = 16  # of the coarsest map that shipped networks predict from
 
@@ -116,9 +118,10 @@ def scale_rates(rates: Sequence[int], old: int, new: int) -> tuple[int, ...]:
 def scaled(side: int, scale: float) -> int:
     """A side resized so that corner pixels stay corner pixels (TF's ``scale_dimension``).
 
-    513 at 0.5, 0.75, 1.25 is 257, 385, 641.
+    513 at 0.5, 0.75, 1.25 is 257, 385, 641. A side that a conversion leaves open stays open.
     """
-    return int((side - 1) * scale + 1)
+    grown = (side - 1) * scale + 1
+    return grown.long() if isinstance(grown, Tensor) else sym_int(grown)
 
 
 def corners_aligned(size: Sequence[int]) -> bool:

@@ -11,7 +11,7 @@ from benchmarks.__main__ import main
 from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.page import page, read, section
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.accelerate import vino
+from mmdeeplab.inference.accelerate import openvino
 
 NAMES = run.names()
 
@@ -37,7 +37,9 @@ def test_there_are_cases() -> None:
 def test_a_case_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('benchmarks.measure.SHORTEST', 0.0)
     monkeypatch.setattr(run.limits, 'limits', lambda scale: {'matmul fp32': 1.0})
-    monkeypatch.setattr(vino, 'installed', lambda: '')  # many networks, each seconds to convert
+    monkeypatch.setattr(
+        openvino, 'installed', lambda: False
+    )  # many networks, each seconds to convert
     case = run.run_case(name, Scale(tmp_path, tiny=True, rounds=1))
     json.dumps(case)
     assert case['comparisons']

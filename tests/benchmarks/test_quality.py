@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,9 @@ from places import ROOT
 from benchmarks import run
 from benchmarks.__main__ import main
 from benchmarks.case import Within, Work
-from benchmarks.cases import quality
 from benchmarks.networks import network
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.processor import has_vnni
 
 CONFIG = 'deeplabv3plus_mobilenetv2_voc'
 SIDE, CLASSES, VOID = 65, 21, 255
@@ -31,7 +28,9 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A small network that has learned nothing, a data set of three pictures to judge it by."""
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setattr('benchmarks.measure.SHORTEST', 0.0)
-    monkeypatch.setattr('mmdeeplab.inference.accelerate.vino.installed', lambda: '')
+    pytest.importorskip('openvino')
+    monkeypatch.setattr('mmdeeplab.inference.accelerate.openvino.has_bf16', lambda: True)
+    monkeypatch.setattr('mmdeeplab.inference.accelerate.engine.has_vnni', lambda: True)
     monkeypatch.setattr(run.limits, 'limits', lambda scale: {'matmul fp32': 1.0})
     root, config, weights = (tmp_path / name for name in ('voc', 'small.py', 'w.pth'))
     generate(root, MiniVoc(train=2, val=3, size=64), quiet=True)
@@ -67,8 +66,8 @@ def by_hand(options: list[str]) -> tuple[float, int]:
     return 100 * float(np.mean(shared[either > 0] / either[either > 0])), pixels
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings('ignore')
-@pytest.mark.skipif(not has_vnni(), reason='no VNNI in this processor')
 def test_rows_have_scores_and_their_goals(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,9 +81,9 @@ def test_rows_have_scores_and_their_goals(
     engines = {name: note['engine'] for name, note in notes.items()}
     assert engines == {
         'eager': 'plain',
-        'fast': 'packed',
-        'fast bf16': 'packed-bf16',
-        'fast int8': 'packed-int8',
+        'fast': 'openvino-f32',
+        'fast bf16': 'openvino-bf16',
+        'fast int8': 'openvino-int8',
     }
     mean, pixels = by_hand(options)
     assert mean > 1
@@ -113,33 +112,17 @@ def test_without_a_network_nothing_is_run_or_stored(
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings('ignore')
-@pytest.mark.skipif(not has_vnni(), reason='no VNNI in this processor')
 def test_an_engine_that_does_not_run_here_is_told(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: object) -> Callable:
-        raise RuntimeError('no such instructions\nat line 3')
-
-    engines = quality.ENGINES | {'packed-bf16': (1, refuse), 'packed-int8': (2, refuse)}
-    monkeypatch.setattr(quality, 'ENGINES', engines)
+    monkeypatch.setattr('mmdeeplab.inference.accelerate.openvino.has_bf16', lambda: False)
+    monkeypatch.setattr('mmdeeplab.inference.accelerate.engine.has_vnni', lambda: False)
     assert main(['run', 'quality', '--tiny', '--rounds', '1', *options]) == 0
     text = capsys.readouterr().out
-    assert text.count('not run: no such instructions |') == 2
+    assert text.count('not run: openvino-f32 runs instead |') == 2
     assert '| fast | mmdeeplab |' in text
-
-
-@pytest.mark.parametrize(('fast', 'best'), [(True, 'b'), ('bf16', 'd'), ('int8', 'e')])
-def test_the_quickest_of_one_precision_runs(
-    fast: bool | str, best: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    times = dict(plain=0.1, a=2.0, b=1.0, c=0.9, d=0.8, e=7.0)
-    levels = dict(plain=0, a=0, b=0, c=1, d=1, e=2)
-    engines = {name: (level, lambda *_, name=name: name) for name, level in levels.items()}
-    monkeypatch.setattr(quality, 'ENGINES', engines)
-    monkeypatch.setattr(quality, 'able', lambda *_: list(engines))
-    monkeypatch.setattr(quality, 'measured', lambda made, x: times)
-    assert quality.quickest(None, None, fast, None) == (best, best)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(('change', 'met'), [(-0.2, True), (0.1, True), (-0.21, False)])

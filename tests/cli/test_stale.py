@@ -8,14 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from torch.nn import Linear
 
 from mmdeeplab.datasets.check import cache as seen
 from mmdeeplab.datasets.decoded_cache import through_cache
 from mmdeeplab.datasets.image_io import read_image
 from mmdeeplab.fileio.file_stamp import stamp
-from mmdeeplab.inference.accelerate import choices
-from mmdeeplab.inference.accelerate.choices import Choices
 from mmdeeplab.models.cpu_kernels.build import is_whole, with_checksum
 
 Change = Callable[[Path, bytes], None]
@@ -124,21 +121,3 @@ def test_compiled_kernels_are_whole(tmp_path: Path) -> None:
         assert not is_whole(path)
     path.write_bytes(whole)
     assert is_whole(path)
-
-
-@pytest.mark.parametrize('change', ['version', 'kernels', 'network', 'size', 'precision'])
-def test_a_chosen_engine_is_of_what_it_was_measured_with(
-    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path))
-    monkeypatch.setattr(choices, 'library', lambda: None)
-    Choices(Linear(2, 3), (1, 3, 65, 65), True).keep('packed')
-    assert Choices(Linear(2, 3), (1, 3, 65, 65), True).kept() == 'packed'
-    if change == 'version':
-        monkeypatch.setattr(choices, '__version__', '999')
-    if change == 'kernels':
-        monkeypatch.setattr(choices, 'library', lambda: 'compiled')
-    network = Linear(2, 4 if change == 'network' else 3)
-    side = 97 if change == 'size' else 65
-    fast = 'bf16' if change == 'precision' else True
-    assert Choices(network, (1, 3, side, 65), fast).kept() is None

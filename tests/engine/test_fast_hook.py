@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 
 from mmdeeplab.config.load import load_config
@@ -30,12 +31,16 @@ def test_the_training_split_corrects_lower_precision_alone(
     names = (tmp_path / 'voc' / 'ImageSets' / 'Segmentation' / 'train.txt').read_text().split()
     files = [tmp_path / 'voc' / 'JPEGImages' / f'{names[i]}.jpg' for i in (0, 2)]
     expected = [cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files]
-    found = training_pictures(cfg)
-    assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+    masks = [file.parents[1] / 'SegmentationClass' / f'{file.stem}.png' for file in files]
+    for found, picture, mask in zip(training_pictures(cfg), expected, masks, strict=True):
+        assert np.array_equal(found[0], picture)
+        assert np.array_equal(found[1], np.array(Image.open(mask)))
     for fast, count in ((True, 0), ('bf16', 2), ('int8', 2)):
         runner = SimpleNamespace(model=build(CONFIG).train(), cfg=cfg)
         FastHook(fast).before_test(runner)  # type: ignore[arg-type]
         assert isinstance(runner.model, FastSegmentor)
         assert not runner.model.network.training
-        shapes = [tuple(picture.shape) for picture in runner.model.calibration.pictures]
+        shapes = [tuple(picture.image.shape) for picture in runner.model.calibration]
         assert shapes == [(1, 3, 513, 513)] * count  # as the network sees them
+        sizes = [tuple(one.mask.shape) for one in runner.model.calibration]
+        assert sizes == [picture.shape[:2] for picture in expected[:count]]

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from fast.few import Few
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.models.segmentors import EncoderDecoder
@@ -13,7 +15,6 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from places import ROOT
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.predict import main
@@ -21,16 +22,22 @@ from mmdeeplab.cli.test import what_ran
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.accelerate import FastSegmentor, accelerate, engines, engines_used
-from mmdeeplab.inference.accelerate.calibrate import Calibration, best_range, byte_error
-from mmdeeplab.inference.accelerate.graph import Convolution
-from mmdeeplab.inference.accelerate.int8 import ByteConv, scale_of
-from mmdeeplab.inference.accelerate.lower import ExecutionPlan, PackedConv
-from mmdeeplab.inference.accelerate.passes import optimise
-from mmdeeplab.inference.accelerate.record import record
-from mmdeeplab.models.cpu_kernels import depthwise, library, rounding
-from mmdeeplab.models.cpu_kernels.rounding import to_bytes
+from mmdeeplab.inference.accelerate import (
+    CalibrationPicture,
+    FastSegmentor,
+    Tolerance,
+    accelerate,
+    engine,
+    engines_used,
+    openvino,
+)
+from mmdeeplab.inference.accelerate.artefact import ArtefactSpec, ScoresGraph
+from mmdeeplab.inference.accelerate.gate import Gate, of_other_sizes
+from mmdeeplab.inference.accelerate.parity import TOLERANCES
+from mmdeeplab.inference.accelerate.store import KEPT, Store
 from mmdeeplab.report.page import facts
+
+pytest.importorskip('openvino', reason="openvino is not installed (the extra 'export')")
 
 # Every backbone, neck and head once; (H, W) odd and even.
 NETWORKS = [
@@ -47,28 +54,19 @@ NETWORKS = [
     ('deeplabv2_vgg16-largefov_voc', (41, 41)),
 ]
 SMALL = 'deeplabv3plus_mobilenetv2_voc'
-needs_bf16 = pytest.mark.skipif(not engines.has_bf16(), reason='no bfloat16 in this processor')
-needs_vnni = pytest.mark.skipif(not engines.has_vnni(), reason='no VNNI in this processor')
+ANY = Tolerance(100, 0, None)
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network is converted once for all tests."""
+    return tmp_path_factory.mktemp('engines')
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.setattr(engines, 'TURNS', 1)
-    monkeypatch.setattr(engines.vino, 'installed', lambda: '')  # seconds to convert; tried below
-    return tmp_path / 'cache' / 'fast.json'
-
-
-@pytest.fixture(params=['kernels', 'no compiler'])
-def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Both ways, with our C kernels and without."""
-    wanted = request.param == 'kernels'
-    if wanted and library() is None:
-        pytest.skip('needs a C compiler')
-    if not wanted:
-        for module in (depthwise, rounding):
-            monkeypatch.setattr(module, 'library', lambda: None)
-    return wanted
+def cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(folder))
+    return folder / 'engines'
 
 
 @pytest.fixture(autouse=True)
@@ -102,62 +100,40 @@ def build(cfg: Config) -> EncoderDecoder:
     return model.eval()
 
 
-def planned(model: EncoderDecoder, x: Tensor) -> ExecutionPlan:
-    return ExecutionPlan(optimise(record(lambda x: model(x, mode='tensor'), x, {})))
+def spec(model: nn.Module) -> ArtefactSpec:
+    return ArtefactSpec(ScoresGraph(model), None, 'float', {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'size'), NETWORKS)
-def test_the_plan_gives_the_plain_labels(name: str, size: tuple[int, int], kernels: bool) -> None:
+def test_one_conversion_gives_the_plain_scores_at_any_size(
+    name: str, size: tuple[int, int]
+) -> None:
+    """Of sizes and numbers that it was not converted with."""
     model = build(config(name))
-    plan = planned(model, torch.zeros(1, 3, *size))
-    x = torch.randn(1, 3, *size)  # not the picture that was recorded
-    plain, found = model(x, mode='tensor'), plan(x)
-    assert found.shape == plain.shape
-    assert torch.equal(found.argmax(1), plain.argmax(1))
-    truth = model.double()(x.double(), mode='tensor')
-    error = (found - truth).square().mean().sqrt()
-    assert error < 5 * (plain - truth).square().mean().sqrt() + 2e-6 * truth.std()
-    assert error < 1e-4 * truth.std()
+    run = openvino.compiled(openvino.convert(spec(model)), 'f32')
+    twin = build(config(name)).double()
+    for x in (torch.randn(1, 3, *size), torch.randn(2, 3, size[0] + 1, size[1] + 3)):
+        plain, found = model(x, mode='tensor'), run(x)
+        assert found.shape == plain.shape
+        assert (found.argmax(1) == plain.argmax(1)).float().mean() > 0.999
+        truth = twin(x.double(), mode='tensor')
+        error = (found - truth).square().mean().sqrt()
+        assert error < 5 * (plain - truth).square().mean().sqrt() + 2e-6 * truth.std()
+        assert error < 1e-4 * truth.std()
 
 
-def test_a_plan_merges_all_norms_most_activations_and_all_concatenations(kernels: bool) -> None:
-    init_default_scope('mmseg')
-    model = MODELS.build(config('deeplabv3plus_xception41_voc').model).eval()
-    x = torch.zeros(1, 3, 33, 33)
-    graph = optimise(record(lambda x: model(x, mode='tensor'), x, {}))
-    kinds = [node.kind for node in graph.nodes]
-    assert not {'norm', 'cat', 'add'} & set(kinds)
-    # before each unit but the last, whose input is raw: 13 units; our kernel takes them along
-    assert kinds.count('act') == (0 if kernels else 12)
-
-
-def test_a_batch_is_its_pictures() -> None:
-    model = build(config(SMALL))
-    x = torch.randn(2, 3, 65, 49)
-    both = planned(model, x)(x)
-    assert (both - model(x, mode='tensor')).abs().max() < 3e-4 * both.std()
-
-
-def conv(channels: int = 8, groups: int = 1, rate: int = 1, kernel: int = 3) -> Convolution:
-    weight = torch.randn(channels, channels // groups, kernel, kernel)
-    pad = rate * (kernel // 2)
-    return Convolution(weight, torch.randn(channels), [1, 1], [pad] * 2, [rate] * 2, groups)
-
-
-@pytest.mark.parametrize('rate', [1, 2, 9, 18])
-@pytest.mark.parametrize('groups', [1, 8])
-def test_packed_convolutions_at_every_rate(rate: int, groups: int) -> None:
-    c = conv(groups=groups, rate=rate)
-    x = torch.randn(1, 8, 21, 20)
-    truth = F.conv2d(
-        x.double(), c.weight.double(), c.bias.double(), 1, c.padding, c.dilation, groups
+def test_several_scales_within_a_network_stay_open() -> None:
+    cfg = load_config(
+        str(ROOT / 'configs/deeplabv2_r101_voc.py'), ConfigOptions(['model.backbone.depth=50'])
     )
-    packed = PackedConv(c, tuple(x.shape), torch.float32)
-    assert torch.allclose(packed(x).double(), truth, atol=1e-4)
-    other = torch.randn(1, 8, 21, 20)
-    before = other.clone()
-    assert torch.allclose(packed.add(x, other).double(), truth + before, atol=1e-4)
-    assert torch.equal(other, before)
+    assert cfg.model.type == 'mmdeeplab.MSC'
+    model = build(cfg)
+    run = openvino.compiled(openvino.convert(spec(model)), 'f32')
+    for size in ((65, 65), (66, 97)):
+        x = torch.randn(1, 3, *size)
+        plain = model(x, mode='tensor')
+        assert (run(x) - plain).abs().max() < 0.01 * plain.std()
 
 
 def data(*sizes: tuple[int, int]) -> dict:
@@ -233,25 +209,110 @@ def test_scores_are_kept_where_they_are_wished() -> None:
     assert 'seg_logits' not in lean
 
 
-def test_the_fastest_is_measured_once(
-    cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_network_is_converted_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, x = build(config(SMALL)), torch.randn(1, 3, 65, 65)
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path))
+    model, x = Few().eval(), torch.randn(1, 3, 65, 65)
+    plain = model(x)
     accelerate(model)(x)
-    assert 'for 1x3x65x65 on this machine (plain' in capsys.readouterr().err
-    monkeypatch.setattr(engines, 'measured', None)
+    assert 'fast: converting the network' in capsys.readouterr().err
+    (graph,) = (tmp_path / 'engines').glob('*.xml')
+    with monkeypatch.context() as patch:
+        patch.setattr(openvino, 'convert', None)
+        found = accelerate(model)(x)
+        assert capsys.readouterr().err == ''
+        assert (found - plain).abs().max() < 1e-4 * plain.std()
+        accelerate(model)(torch.randn(2, 3, 49, 97))  # another size is the same network
+        graph.write_text('<net')  # not whole
+        with pytest.raises(TypeError):
+            accelerate(model)(x)
     accelerate(model)(x)
-    assert capsys.readouterr().err == ''
-    with pytest.raises(TypeError):
-        accelerate(model)(x[..., :-1])  # another size is measured
-    monkeypatch.undo()
-    cache.write_text('{"broken')
+    graph.with_suffix('.bin').write_bytes(b'')
+    capsys.readouterr()
     accelerate(model)(x)
+    assert 'converting' in capsys.readouterr().err
+    assert sorted(path.suffix for path in graph.parent.iterdir()) == ['.bin', '.xml']
 
 
-def part_zero(x: Tensor) -> Tensor:
-    x[:, :1].fill_(0)
-    return x
+def test_a_stored_network_is_of_what_it_was_made_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights, settings that no printed network shows, precision, pictures, versions."""
+
+    def path(network: nn.Module, fast: bool | str = True, value: float = 0.0) -> Path:
+        return Store(network, fast, [CalibrationPicture(torch.full((1, 3), value))], None).path
+
+    network = nn.Conv2d(3, 4, 3)
+    first = path(network)
+    assert path(network) == first
+    assert path(network, value=1.0) == first  # float32 is calibrated by nothing
+    assert path(network, 'int8', 1.0) != path(network, 'int8')
+    assert path(network, 'bf16') != first
+    network.corners = True
+    other = path(network)
+    assert other != first
+    network.weight.data[0, 0, 0, 0] += 1e-3
+    changed = path(network)
+    assert changed not in (first, other)
+    monkeypatch.setattr('mmdeeplab.inference.accelerate.store.__version__', '999')
+    assert path(network) != changed
+
+
+def test_networks_that_were_not_used_for_longest_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path))
+    model = openvino.convert(spec(Few().eval()))
+    for i in range(KEPT + 2):
+        Store(nn.Linear(1, i + 1), True, [], None).write('openvino-f32', model)
+    assert len(list((tmp_path / 'engines').iterdir())) == 2 * KEPT
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'file'))
+    model, x = Few().eval(), torch.randn(1, 3, 33, 33)
+    found = accelerate(model)(x)
+    assert (found - model(x)).abs().max() < 1e-4 * found.std()
+
+
+def test_without_openvino_the_plain_network_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(openvino, 'installed', lambda: False)
+    model, x = Few().eval(), torch.randn(1, 3, 65, 65)
+    for fast in (True, 'bf16', 'int8'):
+        quick = accelerate(model, fast)
+        assert torch.equal(quick(x), model(x))
+        told = capsys.readouterr().err
+        assert told.count('\n') == 1
+        assert "OpenVINO is not installed: pip install openvino (the extra 'export')" in told
+        assert what_ran(quick, fast) == dict(fast=True, fast_allowed=fast, engines=['plain'])
+
+
+class Branch(nn.Module):
+    """Decides by the size, which a traced network cannot."""
+
+    align_corners, num_classes, out_channels = False, 5, 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 5, 1)
+
+    def forward(self, x: Tensor, mode: str = 'tensor') -> Tensor:
+        return self.layer(x) * (1 if x.shape[3] % 2 else 2)
+
+
+def test_a_network_that_decides_by_its_size_runs_plainly(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network: Any = Branch().eval()
+    x = torch.randn(1, 3, 65, 65)
+    name, run = engine.choose_engine(network, x, True)
+    assert name == 'plain'
+    assert torch.equal(run(x), network(x))
+    assert 'float32 by OpenVINO is not the plain network: ' in capsys.readouterr().err
 
 
 def test_refusals() -> None:
@@ -260,12 +321,6 @@ def test_refusals() -> None:
         accelerate(model, 'fp8')
     with pytest.raises(UserError, match='this network is training'):
         accelerate(model.train())
-    with pytest.raises(UserError, match='on a part of a map'):
-        record(lambda x: part_zero(x), torch.zeros(1, 3, 4, 4), {})
-    with pytest.raises(UserError, match='which has no plan'):
-        record(lambda x: torch.add(x, x, out=torch.zeros(1, 3, 4, 4)), torch.zeros(1, 3, 4, 4), {})
-    with pytest.raises(UserError, match='does not come from its input'):
-        record(lambda x: torch.zeros(1), torch.zeros(1, 3, 4, 4), {})
 
 
 def test_broken_weights_are_refused() -> None:
@@ -281,102 +336,83 @@ def test_another_device_gets_folded_norms() -> None:
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
 
 
-def test_bytes_stand_for_what_they_should(kernels: bool) -> None:
-    x = torch.tensor([-1.0, -0.5, 0.0, 1.0, 2.0, 9.0] * 3)
-    scale = scale_of(-1.0, 1.55)
-    assert scale == pytest.approx((0.01, 100))
-    assert to_bytes(x, *scale).tolist() == [0, 50, 100, 200, 255, 255] * 3
+def test_sizes_of_every_parity_are_tried() -> None:
+    sizes = [tuple(one.image.shape) for one in of_other_sizes(torch.zeros(3, 3, 513, 200))]
+    assert {(h % 2, w % 2) for _, _, h, w in sizes} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert {n for n, *_ in sizes} == {1, 2}
+    assert all(h != w and h < 300 for _, _, h, w in sizes)
 
 
-def test_ranges_leave_out_what_is_rare() -> None:
-    values = torch.randn(100_000).relu()
-    values[0] = 9.0
-    low, high = best_range(values)
-    assert low == 0
-    assert 4 < high < 9
-    assert byte_error(values, (low, high)) <= byte_error(values, (0.0, 9.0))
+class Known(nn.Module):
+    """Scores that a test gives: (1, C, h, w)."""
+
+    align_corners, num_classes = True, 2
+
+    def __init__(self, scores: Tensor) -> None:
+        super().__init__()
+        self.scores = scores
+
+    def forward(self, x: Tensor, mode: str) -> Tensor:
+        return self.scores
 
 
-@needs_vnni
-@pytest.mark.parametrize(('groups', 'rate'), [(1, 1), (8, 1), (8, 18)])
-def test_convolutions_of_bytes_are_exact_on_their_grids(groups: int, rate: int) -> None:
-    c = conv(groups=groups, rate=rate)
-    steps = c.weight.abs().amax((1, 2, 3), keepdim=True) / 127
-    weight = (c.weight / steps).round().double() * steps.double()
-    scale = scale_of(-1.0, 3.0)
-    x = torch.rand(1, 8, 20, 21) * 4 - 1
-    coarse = to_bytes(x, *scale)
-    back = (coarse.double() - scale.zero) * scale.step
-    truth = F.conv2d(back, weight, c.bias.double(), 1, c.padding, c.dilation, groups)
-    found = ByteConv(c, tuple(x.shape), scale, dtype=torch.float32)(coarse)
-    assert torch.allclose(found.double(), truth, atol=1e-3)
+@pytest.mark.parametrize('masked', [False, True])
+def test_the_gate_counts_labels_and_scores_by_masks(masked: bool) -> None:
+    """Ten columns, the border before the sixth; the engine's is a column to the left."""
+    column = torch.arange(10.0).expand(10, 10)
+    plain = torch.stack([4.5 - column, column - 4.5])[None]
+    mask = (column >= 5).to(torch.uint8)[:, :9] if masked else None  # the last column is padding
+    known: Any = Known(plain)
+    gate = Gate(known, [CalibrationPicture(torch.zeros(1, 3, 10, 10), mask)])
+    report = gate.report(lambda x: plain, TOLERANCES['float'])
+    assert (report.agreement, report.difference, report.faults) == (1, 0, [])
+    assert report.before == report.after == (100 if masked else None)
+    moved = torch.stack([3.5 - column, column - 3.5])[None]
+    report = gate.report(lambda x: moved, TOLERANCES['float'])
+    assert report.agreement == pytest.approx(0.9)
+    assert report.difference == pytest.approx(1)
+    if masked:
+        assert report.after == pytest.approx(100 * (4 / 5 + 4 / 5) / 2)
+    assert len(report.faults) == (3 if masked else 2)
+    assert gate.report(lambda x: plain * float('nan'), ANY).difference == float('inf')
 
 
-def test_openvino_is_tried_at_the_usual_size_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = build(config(SMALL))
-    for able in ('has_bf16', 'has_vnni'):
-        monkeypatch.setattr(engines, able, lambda: True)
-    monkeypatch.setattr(engines.vino, 'installed', lambda: '1')
-    usual, other = torch.zeros(1, 3, 65, 65), torch.zeros(1, 3, 65, 70)
-    plans = ['plain', 'packed', 'packed-bf16', 'packed-int8']
-    assert engines.able(model, other, 'int8') == plans
-    assert engines.able(model, usual.expand(2, -1, -1, -1), 'int8') == plans
-    assert engines.able(model, usual, True) == ['plain', 'packed']
-    assert set(engines.able(model, usual, 'int8')) == set(engines.ENGINES)
-    monkeypatch.setattr(engines.vino, 'installed', lambda: '')
-    assert engines.able(model, usual, 'int8') == plans
-
-
-@pytest.mark.parametrize('lacking', [True, False])
+@pytest.mark.parametrize(('bf16', 'vnni'), [(True, True), (True, False), (False, False)])
 @pytest.mark.parametrize('fast', [True, 'bf16', 'int8'])
 def test_what_ran_is_recorded(
-    fast: bool | str, lacking: bool, monkeypatch: pytest.MonkeyPatch
+    fast: bool | str,
+    bf16: bool,
+    vnni: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """By the times that engines are given here; a processor may lack those of lower precision."""
-    names = ['plain', 'packed', 'packed-bf16', 'packed-int8']
-    makers = {name: (engines.ENGINES[name][0], engines.plain) for name in names}
-    monkeypatch.setattr(engines, 'ENGINES', makers)
-    monkeypatch.setattr(engines, 'has_bf16', lambda: not lacking)
-    monkeypatch.setattr(engines, 'has_vnni', lambda: not lacking)
-    monkeypatch.setattr(engines, 'measured', lambda made, x: {n: -names.index(n) for n in made})
-    expected, best = {
-        True: (True, 'packed'),
-        'bf16': ('bf16', 'packed-bf16'),
-        'int8': ('int8', 'packed-int8'),
-    }[True if lacking else fast]
-    quick = accelerate(build(config(SMALL)), fast)
+    """A processor may lack lower precisions; OpenVINO would compute in float32 under that name."""
+    monkeypatch.setattr(openvino, 'has_bf16', lambda: bf16)
+    monkeypatch.setattr(engine, 'has_vnni', lambda: vnni)
+    monkeypatch.setattr('mmdeeplab.inference.accelerate.store.has_vnni', lambda: vnni)
+    lowest = 'int8' if fast == 'int8' and vnni else 'bf16' if fast is not True and bf16 else ''
+    best = f'openvino-{lowest or "f32"}'
+    quick = accelerate(Few().eval(), fast, tolerance=ANY)
     assert what_ran(quick, fast)['engines'] == []
     for size in (65, 65, 33):
-        quick(torch.zeros(1, 3, size, size))
-        assert what_ran(quick, fast) == dict(fast=expected, fast_allowed=fast, engines=[best])
-    quick.used.add('plain')
-    row = facts(dict(config='c', **what_ran(quick, fast)))['Precision']
-    shown = str(expected).replace('True', 'float32')
-    allowed = f'; {fast} was allowed' if lacking and fast is not True else ''
-    assert row == f'{shown} ({best}, plain){allowed}'
-
-
-@pytest.mark.parametrize(('capable', 'ran', 'level'), [
-    (True, 'openvino-bf16', 'bf16'), (False, 'openvino-f32', True),
-])  # fmt: skip
-def test_openvino_without_bfloat16_is_recorded_as_float32(
-    capable: bool, ran: str, level: bool | str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines.vino, 'has_bf16', lambda: capable)
-    assert engines.ran_as('openvino-bf16') == ran
-    assert engines.precision([ran, 'packed']) == level
-    assert [n for n in engines.ENGINES if engines.ran_as(n) != n] == ['openvino-bf16'] * (
-        not capable
-    )
+        quick(torch.rand(1, 3, size, size))
+    record = dict(fast=lowest or True, fast_allowed=fast, engines=[best])
+    assert what_ran(quick, fast) == record
+    told = capsys.readouterr().err
+    assert ('no VNNI' in told) == (fast == 'int8' and not vnni)
+    assert ('no bfloat16' in told) == (fast is not True and not bf16)
+    row = facts(dict(config='c', **record))['Precision']
+    shown = lowest or 'float32'
+    assert row == f'{shown} ({best}){f"; {fast} was allowed" if record["fast"] != fast else ""}'
 
 
 def test_what_openvino_says_of_bfloat16_is_what_it_compiles_to() -> None:
-    openvino = pytest.importorskip('openvino')
-    model = openvino.convert_model(nn.Conv2d(3, 4, 3), example_input=torch.zeros(1, 3, 8, 8))
-    hints = dict(INFERENCE_PRECISION_HINT='bf16')
-    made = openvino.Core().compile_model(model, 'CPU', hints)
+    import openvino as runtime
+
+    model = runtime.convert_model(nn.Conv2d(3, 4, 3), example_input=torch.zeros(1, 3, 8, 8))
+    made = runtime.Core().compile_model(model, 'CPU', dict(INFERENCE_PRECISION_HINT='bf16'))
     found = made.get_property('INFERENCE_PRECISION_HINT')
-    assert (found == openvino.Type.bf16) == engines.vino.has_bf16()
+    assert (found == runtime.Type.bf16) == openvino.has_bf16()
 
 
 def test_the_report_of_an_evaluation_without_fast_has_no_precision() -> None:
@@ -385,8 +421,8 @@ def test_the_report_of_an_evaluation_without_fast_has_no_precision() -> None:
 
 
 def test_away_from_cpus_bf16_runs_and_int8_is_refused() -> None:
-    def calibration() -> Iterator[Tensor]:
-        raise AssertionError('there is nothing to correct')
+    def calibration() -> Iterator[CalibrationPicture]:
+        raise AssertionError('there is nothing to compare')
         yield
 
     with pytest.raises(UserError, match=r"fast='int8' computes on CPUs alone.* run on meta"):
@@ -402,92 +438,55 @@ def test_away_from_cpus_bf16_runs_and_int8_is_refused() -> None:
         UserError, match='prepared this network for cpu, and its input lies on meta'
     ):
         here.to('meta')(torch.zeros(1, 3, 65, 65, device='meta'))
-    name, _ = engines.fastest(away.network, torch.zeros(1, device='meta'), 'bf16', Calibration())
-    assert engines.precision([name]) == 'bf16'
+    name, _ = engine.choose_engine(away.network, torch.zeros(1, device='meta'), 'bf16')
+    assert engine.precision([name]) == 'bf16'
 
 
 def test_autocast_computes_in_bfloat16_and_gives_float32() -> None:
-    network, x = nn.Module(), torch.randn(1, 3, 8, 8)
-    linear, seen = nn.Linear(8, 4), []
+    network: Any = nn.Module()
+    x, linear, seen = torch.randn(1, 3, 8, 8), nn.Linear(8, 4), []
     linear.register_forward_hook(lambda *args: seen.append(args[2].dtype))
     network.forward = lambda x, mode: linear(x)
-    found = engines.autocast_bf16(network)(x)
+    found = engine.autocast_bf16(network)(x)
     assert seen == [torch.bfloat16]
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, linear(x), rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize(
-    ('bf16', 'vnni', 'left', 'told'),
-    [
-        (True, True, {'plain', 'packed', 'packed-bf16', 'packed-int8'}, ''),
-        (True, False, {'plain', 'packed', 'packed-bf16'}, 'no VNNI'),
-        (False, True, {'plain', 'packed'}, 'no bfloat16'),
-        (False, False, {'plain', 'packed'}, 'no VNNI'),
-    ],
-)
-def test_what_the_processor_lacks_is_told_and_not_run(
-    bf16: bool, vnni: bool, left: set[str], told: str, monkeypatch: pytest.MonkeyPatch
+def test_layers_that_bytes_would_spoil_stay_in_float(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(engines, 'has_bf16', lambda: bf16)
-    monkeypatch.setattr(engines, 'has_vnni', lambda: vnni)
-    assert set(engines.able(build(config(SMALL)), torch.zeros(1, 3, 65, 65), 'int8')) == left
-    assert told in engines.unsupported('int8')
-    assert bool(engines.unsupported('int8')) == bool(told)
-    assert not engines.unsupported(True)
+    """None; some, where scores must be nearer than all in bytes are; all, where they are equal."""
+    monkeypatch.setattr(openvino, 'has_bf16', lambda: False)
+    monkeypatch.setattr(engine, 'has_vnni', lambda: True)
+    network: Any = Few().eval()
+    x = torch.randn(1, 3, 64, 64)
+    truth = network(x)
+
+    def made(part: float) -> tuple[str, float, str]:
+        """The engine, its largest difference as a part of the largest score, what was told."""
+        limits = {'float': ANY, 'int8': Tolerance(0, 0, part)}
+        monkeypatch.setattr(engine, 'TOLERANCES', limits | {'half': ANY})
+        found = engine.Conversion(network, [CalibrationPicture(x)], None).lowest('int8')
+        assert found is not None
+        difference = openvino.compiled(found[1], 'f32')(x) - truth
+        return found[0], float(difference.abs().max() / truth.abs().max()), capsys.readouterr().err
+
+    name, whole, told = made(1.0)
+    assert (name, told) == ('openvino-int8', '')
+    name, some, told = made(0.7 * whole)
+    assert name == 'openvino-int8'
+    assert 0 < some <= 0.7 * whole
+    assert 'in floating point, not int8: ' in told
+    name, none, told = made(1e-9)
+    assert name == 'openvino-f32'
+    assert none < 1e-5
+    assert 'int8 is not near enough in any layer' in told
 
 
-class Few(nn.Module):
-    """A residual unit, a separable convolution, a pooled branch: what is fused, in few layers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16))
-        self.wide = nn.Conv2d(16, 16, 1)
-        self.depthwise = nn.Conv2d(16, 16, 3, padding=12, dilation=12, groups=16)
-        self.narrow = nn.Conv2d(16, 16, 1)
-        self.pooled = nn.Conv2d(16, 4, 1)
-        self.join = nn.Conv2d(20, 16, 1)
-        self.last = nn.Conv2d(16, 5, 1)
-
-    def forward(self, x: Tensor, mode: str = 'tensor') -> Tensor:
-        x = self.stem(x).relu()
-        x = x + self.narrow(self.depthwise(self.wide(x).relu()))
-        mean = self.pooled(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[2:])
-        return self.last(self.join(torch.cat([mean, x.relu()], 1)).relu())
-
-
-@pytest.mark.parametrize(
-    ('engine', 'decibels'),
-    [
-        pytest.param('packed-bf16', 35, marks=needs_bf16),
-        pytest.param('packed-int8', 20, marks=[needs_bf16, needs_vnni]),
-        ('openvino-bf16', 35),
-        pytest.param('openvino-int8', 20, marks=needs_vnni),
-    ],
-)
-def test_lower_precision_stays_near(engine: str, decibels: float, kernels: bool) -> None:
-    if engine.startswith('openvino'):
-        pytest.importorskip('openvino')
-    torch.manual_seed(0)
-    model, x = Few().eval(), torch.randn(2, 3, 32, 33)
-    truth = model(x)
-    found = engines.ENGINES[engine][1](model, x, Calibration())(x)
-    noise = (found - truth).square().sum() / (truth - truth.mean((2, 3), True)).square().sum()
-    assert -10 * noise.log10() > decibels
-
-
-@needs_bf16
-@needs_vnni
-def test_layers_that_bytes_would_spoil_are_named() -> None:
-    model, x = build(config(SMALL)), torch.randn(1, 3, 65, 65)
-    calibration = Calibration([x])
-    engines.packed_int8(model, x, calibration)
-    assert 'backbone.stem.conv' in calibration.sensitive
-    assert 'decode_head.conv_seg' in calibration.sensitive
-
-
-def test_the_predictor_and_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_predictor_and_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cfg = config(SMALL)
     path = tmp_path / 'random.pth'
     torch.save(dict(state_dict=build(cfg).state_dict()), path)
@@ -500,7 +499,7 @@ def test_the_predictor_and_the_command(tmp_path: Path, capsys: pytest.CaptureFix
     truth.save(tmp_path / 'a.png', 'color')
     options = ['--model', SMALL, '--checkpoint', str(path), '--out', str(tmp_path / 'out')]
     options += ['--cfg-options', 'model.data_preprocessor.test_size=(65,65)', '--fast', 'int8']
+    monkeypatch.setattr(engine, 'has_vnni', lambda: False)
     assert main([str(tmp_path / 'a.png'), *options]) == 0
-    told = 'in floating point, not int8' if engines.has_bf16() and engines.has_vnni() else 'no VNNI'
-    assert told in capsys.readouterr().err
+    assert 'no VNNI' in capsys.readouterr().err
     assert (tmp_path / 'out/masks/a.png').is_file()

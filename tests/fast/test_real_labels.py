@@ -7,18 +7,16 @@ import pytest
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.cli.convert_weights import main as convert
-from mmdeeplab.inference.accelerate import engines
+from mmdeeplab.inference.accelerate import engines_used
 
 PICTURES = 6
 TIE = 1e-3  # between the two best scores, which reach 16
 
 
-def test_labels_differ_only_at_ties(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_labels_differ_only_at_ties(shared: Path, tmp_path: Path) -> None:
     """Where float32's fast labels are others, the two best scores of the pixel nearly agree.
 
-    On all photographs of a subset of VOC 14 of 89,161,196 pixels were others: one in six million.
+    On 162 photographs of VOC 6 of 28,750,124 pixels were others: one in five million.
     """
     voc, source = shared / 'data/voc2012', shared / 'voc_mobilenetv2'
     if not (voc / 'JPEGImages').is_dir():
@@ -26,7 +24,7 @@ def test_labels_differ_only_at_ties(
     weights, config = tmp_path / 'coral.safetensors', 'deeplabv3_mobilenetv2-coral_voc'
     file = source / 'deeplabv3_mnv2_pascal_quant.tflite'
     assert convert(['tflite', str(file), str(weights), '--config', config]) == 0
-    monkeypatch.setattr(engines, 'able', lambda *_: ['packed'])  # not plain where that is faster
+    pytest.importorskip('openvino')
     plain = DeepLabPredictor(config, weights, 'cpu')
     fast = DeepLabPredictor(config, weights, 'cpu', fast=True)
     pixels = others = 0
@@ -38,5 +36,6 @@ def test_labels_differ_only_at_ties(
         assert (best - second < TIE).all()
         pixels += differs.size
         others += int(differs.sum())
+    assert engines_used(fast.model) == ['openvino-f32']
     assert pixels > 150_000 * PICTURES
     assert others <= 3

@@ -42,7 +42,7 @@ def judge_kernels(facts: Facts) -> Iterator[Finding]:
     kernels = facts.kernels
     if kernels is None or kernels.off:
         return
-    slower = 'fast inference and channels-last training run by PyTorch alone, slower'
+    slower = 'channels-last training runs by PyTorch alone, slower'
     if not kernels.compiler:
         yield Finding(WARNING, f'there is no C compiler for the kernels: {slower}', COMPILER)
     elif kernels.error:

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
 
+from mmdeeplab.inference.accelerate.gate import CalibrationPicture
 from mmdeeplab.registry import HOOKS
 
 LOWER = ('bf16', 'int8')
-PICTURES = 16  # of the training split, by which int8 and bf16 are corrected
+PICTURES = 16  # of the training split, by which int8 is calibrated and both are checked
 
 
 @HOOKS.register_module()
@@ -35,22 +36,31 @@ class FastHook(Hook):
         pictures = self._calibration(runner)
         runner.model = accelerate(runner.model.eval(), self.fast, self.keep_logits, pictures)
 
-    def _calibration(self, runner: Runner) -> Iterator[Tensor]:
-        """Read only where the device has engines that are corrected."""
+    def _calibration(self, runner: Runner) -> Iterator[CalibrationPicture]:
+        """Read only where the device has engines that are checked."""
         from mmdeeplab.inference.predictor import prepared
 
         if self.fast in LOWER:
-            for picture in training_pictures(runner.cfg):
-                yield prepared(runner.model, picture)
+            for picture, mask in training_pictures(runner.cfg):
+                image = prepared(runner.model, picture)
+                yield CalibrationPicture(image, torch.from_numpy(mask))
 
 
-def training_pictures(cfg: Config) -> list[np.ndarray]:
-    """A few pictures (H, W, 3) uint8 RGB of a config's training split, evenly over it."""
-    from mmdeeplab.datasets.transforms.load import read_image
+def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A few pictures of a config's training split with their masks, evenly over it.
+
+    Returns:
+        (H, W, 3) uint8 RGB and (H, W) uint8 class ids, void 255, as training reads them.
+    """
+    from mmdeeplab.datasets.transforms.load import LoadMask, read_image
     from mmdeeplab.registry import DATASETS
 
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     step = max(len(dataset) // PICTURES, 1)
     indices = islice(range(0, len(dataset), step), PICTURES)
-    paths = [dataset.get_data_info(i)['img_path'] for i in indices]
-    return [read_image(path)[..., ::-1] for path in paths]
+    found = []
+    for info in map(dataset.get_data_info, indices):
+        picture = read_image(info['img_path'])[..., ::-1]
+        mask = LoadMask()(info | dict(ori_shape=picture.shape[:2]))['gt_seg_map']
+        found.append((picture, mask.astype(np.uint8)))
+    return found

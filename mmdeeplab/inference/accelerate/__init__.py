@@ -1,5 +1,14 @@
-"""Inference on a CPU by a plan: convolutions folded, packed and fused, labels without logits."""
+"""The fast network on a CPU: converted for OpenVINO, compared with the plain one, kept on disk."""
 
+from mmdeeplab.inference.accelerate.gate import CalibrationPicture
+from mmdeeplab.inference.accelerate.parity import Tolerance
 from mmdeeplab.inference.accelerate.segmentor import FAST, FastSegmentor, accelerate, engines_used
 
-__all__ = ['FAST', 'FastSegmentor', 'accelerate', 'engines_used']
+__all__ = [
+    'FAST',
+    'CalibrationPicture',
+    'FastSegmentor',
+    'Tolerance',
+    'accelerate',
+    'engines_used',
+]

@@ -1,6 +1,5 @@
-"""A segmentor whose network runs by a plan, in the place of the plain one."""
+"""A segmentor whose network runs by a fast engine, in the place of the plain one."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,19 +14,20 @@ from torch import Tensor, nn
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.finite import require_finite_logits
-from mmdeeplab.inference.accelerate.calibrate import Calibration
-from mmdeeplab.inference.accelerate.engines import Engine, fastest, ran_as, require_precision
+from mmdeeplab.inference.accelerate.engine import choose_engine, require_precision
+from mmdeeplab.inference.accelerate.gate import CalibrationPicture, Engine
+from mmdeeplab.inference.accelerate.parity import Tolerance
 from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')
-PLANS = 8  # sizes whose plans are kept; six scales need six
 
 
 def accelerate(
     model: BaseModel,
     fast: bool | str = True,
     keep_logits: bool = False,
-    calibration: Iterable[Tensor] = (),
+    calibration: Iterable[CalibrationPicture] = (),
+    tolerance: Tolerance | None = None,
 ) -> BaseModel:
     """Put the fast network in the plain one's place, also inside wrappers.
 
@@ -35,8 +35,10 @@ def accelerate(
         model: A segmentor, or a wrapper around one, in evaluation. It is used up.
         fast: The lowest precision allowed: True (float32), ``'bf16'`` or ``'int8'``.
         keep_logits: Results have ``seg_logits``, too, which costs time.
-        calibration: Normalised pictures (1, 3, H, W) by which ``'int8'`` and ``'bf16'`` set ranges
-            and biases on a CPU; without any, the first input.
+        calibration: Pictures by which ``'int8'`` sets ranges, and on which the network is compared
+            with the plain one when it is converted; without any, the first input.
+        tolerance: What it may differ by there; without it the usual of each precision
+            (:data:`mmdeeplab.inference.accelerate.parity.TOLERANCES`).
 
     Returns:
         The model to use from now on. On another device than a CPU it is the same network with
@@ -44,7 +46,7 @@ def accelerate(
 
     Raises:
         ValueError: Another ``fast``.
-        UserError: The network is in training, or calls what has no plan; int8 away from CPUs.
+        UserError: The network is in training; int8 away from CPUs.
     """
     choose('fast', fast, FAST)
     network = unwrap(model)
@@ -57,8 +59,10 @@ def accelerate(
         network.to(memory_format=torch.channels_last)
         if fast is True:
             return model
-        calibration = ()  # autocast has no biases to correct
-    quick = FastSegmentor(network, fast, keep_logits, list(calibration))
+        calibration = ()  # autocast is not compared
+    quick = FastSegmentor(
+        network, fast, keep_logits=keep_logits, calibration=list(calibration), tolerance=tolerance
+    )
     if model is network:
         return quick
     holder = model
@@ -81,22 +85,25 @@ class FastSegmentor(nn.Module):
 
     Args:
         network: The plain segmentor.
-        fast, keep_logits, calibration: See :func:`accelerate`.
+        fast, keep_logits, calibration, tolerance: See :func:`accelerate`.
     """
 
     def __init__(
         self,
         network: EncoderDecoder,
         fast: bool | str = True,
+        *,
         keep_logits: bool = False,
-        calibration: Sequence[Tensor] = (),
+        calibration: Sequence[CalibrationPicture] = (),
+        tolerance: Tolerance | None = None,
     ) -> None:
         super().__init__()
         self.network = network
-        self.fast, self.keep_logits, self.calibration = fast, keep_logits, Calibration(calibration)
+        self.fast, self.keep_logits = fast, keep_logits
+        self.calibration, self.tolerance = calibration, tolerance
         self.device_type = next(network.parameters()).device.type
-        self.engines: OrderedDict[tuple[int, ...], Engine] = OrderedDict()
-        self.used: set[str] = set()  # names of all engines that have run
+        self.engine: Engine | None = None
+        self.used: set[str] = set()  # the name of the engine, once it has run
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -113,21 +120,18 @@ class FastSegmentor(nn.Module):
 
     @torch.no_grad()
     def _logits(self, inputs: Tensor) -> Tensor:
-        """(N, 3, H, W) -> the head's logits (N, C, h, w), by the engine for this size."""
+        """(N, 3, H, W) -> the head's logits (N, C, h, w), by the engine."""
         if inputs.device.type != self.device_type:
             raise UserError(
                 f'fast prepared this network for {self.device_type}, and its input lies on '
                 f'{inputs.device}: move a network before fast prepares it'
             )
-        shape = tuple(inputs.shape)
-        if shape not in self.engines:
-            name, engine = fastest(self.network, inputs, self.fast, self.calibration)
-            self.engines[shape] = engine
-            self.used.add(ran_as(name))
-            while len(self.engines) > PLANS:
-                self.engines.popitem(last=False)
-        self.engines.move_to_end(shape)
-        return self.engines[shape](inputs)
+        if self.engine is None:
+            name, self.engine = choose_engine(
+                self.network, inputs, self.fast, self.calibration, self.tolerance
+            )
+            self.used.add(name)
+        return self.engine(inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
         """(N, 3, H, W) -> logits (N, C, H, W)."""

@@ -60,7 +60,7 @@ INLINE void apply(const sizes *s, const char *x, char *y, const float *scale, co
             const int64_t c = least(i, s->channels - LANES);
             vec v = read(x, s, p, c, kind) * floats(scale + c) + floats(shift + c);
             if (relu) v = positive(v);
-            store(y + size_of(kind) * (p * s->channels + c), v, kind, 1, 0);
+            store(y + size_of(kind) * (p * s->channels + c), v, kind);
         }
 }
 
@@ -100,7 +100,7 @@ INLINE void back(const sizes *s, const char *x, const char *grad, char *dx, cons
             if (relu) g = (vec)((ivec)g & (v * a + floats(shift + c) > 0.0f));
             const vec away = v - floats(mean + c);
             const vec d = g * a + (away * floats(slope + c) + floats(rest + c));
-            store(dx + size_of(kind) * (p * s->channels + c), d, kind, 1, 0);
+            store(dx + size_of(kind) * (p * s->channels + c), d, kind);
         }
 }
 

@@ -18,18 +18,15 @@ typedef struct {
 typedef void (*maker)(const task *t, int64_t image, int64_t row, int64_t end);
 
 // Write LANES channels; `at` is the place of the first in the output.
-INLINE void put(const task *t, const int64_t at, vec v, const int out_kind) {
-    const geometry *g = t->geometry;
-    if (g->clamps) v = clamp(v, g->low, g->high);
-    if (t->mask) v = (vec)((ivec)v & (load(t->mask + size_of(out_kind) * at, out_kind) > 0.0f));
-    store(t->out + size_of(out_kind) * at, v, out_kind, g->scale, g->shift);
+INLINE void put(const task *t, const int64_t at, vec v, const int kind) {
+    if (t->mask) v = (vec)((ivec)v & (load(t->mask + size_of(kind) * at, kind) > 0.0f));
+    store(t->out + size_of(kind) * at, v, kind);
 }
 
 // LANES channels of a row of outputs by 3 x 3 taps. Without a stride, outputs one dilation apart
 // have two of three columns in common, which stay in registers.
 INLINE void three(const task *t, const line *from, const int64_t to, const float *weight,
-                  const vec bias, const int in_kind, const int out_kind, const int relu,
-                  const int shared) {
+                  const vec bias, const int kind, const int relu, const int shared) {
     const geometry *g = t->geometry;
     const int64_t d = g->dilation_x, step = shared ? d : 1;
     const line one = from[0], two = from[1], six = from[2];
@@ -40,9 +37,9 @@ INLINE void three(const task *t, const line *from, const int64_t to, const float
     (bias + a0 * w[0] + b0 * w[1] + (c0) * w[2]) + (a1 * w[3] + b1 * w[4] + (c1) * w[5]) +        \
         (a2 * w[6] + b2 * w[7] + (c2) * w[8])
 #define COLUMN(name, at)                                                                          \
-    name##0 = pixel_of(g, one, at, in_kind, relu);                                                \
-    name##1 = pixel_of(g, two, at, in_kind, relu);                                                \
-    name##2 = pixel_of(g, six, at, in_kind, relu);
+    name##0 = pixel_of(g, one, at, kind, relu);                                                   \
+    name##1 = pixel_of(g, two, at, kind, relu);                                                   \
+    name##2 = pixel_of(g, six, at, kind, relu);
     const int64_t stride = g->stride_x, on = (shared ? step : stride), last = g->width - 2 * d;
     for (int64_t start = 0; start < step && start < g->out_width; start++) {
         int64_t x = start;
@@ -59,7 +56,7 @@ INLINE void three(const task *t, const line *from, const int64_t to, const float
                     COLUMN(b, at + d)
                 }
                 COLUMN(c, at + 2 * d)
-                put(t, to + x * g->channels, SUM(c0, c1, c2), out_kind);
+                put(t, to + x * g->channels, SUM(c0, c1, c2), kind);
                 a0 = b0, a1 = b1, a2 = b2, b0 = c0, b1 = c1, b2 = c2;
                 x += step;
                 continue;
@@ -73,14 +70,14 @@ INLINE void three(const task *t, const line *from, const int64_t to, const float
 #pragma GCC unroll 3
             for (int64_t i = 0; i < count; i++) {
                 if (!shared) {
-                    a0 = read(p0, in_kind, relu), b0 = read(p0 + d0, in_kind, relu);
-                    a1 = read(p1, in_kind, relu), b1 = read(p1 + d1, in_kind, relu);
-                    a2 = read(p2, in_kind, relu), b2 = read(p2 + d2, in_kind, relu);
+                    a0 = read(p0, kind, relu), b0 = read(p0 + d0, kind, relu);
+                    a1 = read(p1, kind, relu), b1 = read(p1 + d1, kind, relu);
+                    a2 = read(p2, kind, relu), b2 = read(p2 + d2, kind, relu);
                 }
-                c0 = read(p0 + 2 * d0, in_kind, relu);
-                c1 = read(p1 + 2 * d1, in_kind, relu);
-                c2 = read(p2 + 2 * d2, in_kind, relu);
-                put(t, to + (x + i * step) * g->channels, SUM(c0, c1, c2), out_kind);
+                c0 = read(p0 + 2 * d0, kind, relu);
+                c1 = read(p1 + 2 * d1, kind, relu);
+                c2 = read(p2 + 2 * d2, kind, relu);
+                put(t, to + (x + i * step) * g->channels, SUM(c0, c1, c2), kind);
                 a0 = b0, a1 = b1, a2 = b2, b0 = c0, b1 = c1, b2 = c2;
                 p0 += s0, p1 += s1, p2 += s2;
             }
@@ -93,7 +90,7 @@ INLINE void three(const task *t, const line *from, const int64_t to, const float
 
 // The same by any taps.
 INLINE void any(const task *t, const line *from, const int64_t to, const float *weight,
-                const vec bias, const int in_kind, const int out_kind, const int relu) {
+                const vec bias, const int kind, const int relu) {
     const geometry *g = t->geometry;
     for (int64_t x = 0; x < g->out_width; x++) {
         vec sum = bias;
@@ -101,70 +98,63 @@ INLINE void any(const task *t, const line *from, const int64_t to, const float *
             for (int64_t k = 0; k < g->columns; k++) {
                 const int64_t at = x * g->stride_x - g->pad_x + k * g->dilation_x;
                 const float *tap = weight + LANES * (r * g->columns + k);
-                sum += pixel_of(g, from[r], at, in_kind, relu) * floats(tap);
+                sum += pixel_of(g, from[r], at, kind, relu) * floats(tap);
             }
-        put(t, to + x * g->channels, sum, out_kind);
+        put(t, to + x * g->channels, sum, kind);
     }
 }
 
 INLINE void some_rows(const task *t, const int64_t image, int64_t row, const int64_t end,
-                      const int in_kind, const int out_kind, const int relu, const int shared) {
+                      const int kind, const int relu, const int shared) {
     const geometry *g = t->geometry;
     const int64_t taps = g->rows * g->columns, line_size = g->width * g->channels;
-    const char *in = t->in + size_of(in_kind) * image * g->height * line_size;
+    const char *in = t->in + size_of(kind) * image * g->height * line_size;
     for (; row < end; row++) {
         const int64_t out = (image * g->out_height + row) * g->out_width * g->channels;
         const int64_t top = row * g->stride_y - g->pad_y;
         const int64_t next = top + (g->rows - 1) * g->dilation_y + g->stride_y;
         if (next >= 0 && next < g->height)
-            fetch(in + size_of(in_kind) * next * line_size, size_of(in_kind) * line_size);
+            fetch(in + size_of(kind) * next * line_size, size_of(kind) * line_size);
         if (t->mask)
-            fetch(t->mask + size_of(out_kind) * out,
-                  size_of(out_kind) * g->out_width * g->channels);
+            fetch(t->mask + size_of(kind) * out, size_of(kind) * g->out_width * g->channels);
         for (int64_t b = 0; b < blocks_of(g->channels); b++) {
             const int64_t c = first_of(b, g->channels);
             const vec bias = floats(t->bias + LANES * b);
             const float *weight = t->weight + LANES * taps * b;
             line from[MAX_ROWS];
             for (int64_t r = 0; r < g->rows; r++)
-                from[r] = line_of(g, in, top + r * g->dilation_y, c, in_kind);
+                from[r] = line_of(g, in, top + r * g->dilation_y, c, kind);
             if (g->rows == 3 && g->columns == 3)
-                three(t, from, out + c, weight, bias, in_kind, out_kind, relu, shared);
+                three(t, from, out + c, weight, bias, kind, relu, shared);
             else
-                any(t, from, out + c, weight, bias, in_kind, out_kind, relu);
+                any(t, from, out + c, weight, bias, kind, relu);
         }
     }
 }
 
 // The kinds are constants in these, which a loop over threads would make variables of.
-#define PART(name, in_kind, out_kind, relu, shared)                                               \
+#define PART(name, kind, relu, shared)                                                            \
     static void name(const task *t, int64_t image, int64_t row, int64_t end) {                    \
-        some_rows(t, image, row, end, in_kind, out_kind, relu, shared);                           \
+        some_rows(t, image, row, end, kind, relu, shared);                                        \
     }
-#define KINDS(name, in_kind, out_kind)                                                            \
-    PART(name##_any, in_kind, out_kind, 0, 0)                                                     \
-    PART(name##_any_relu, in_kind, out_kind, 1, 0)                                                \
-    PART(name##_3x3, in_kind, out_kind, 0, 1)                                                     \
-    PART(name##_3x3_relu, in_kind, out_kind, 1, 1)
-KINDS(floats, FLOAT32, FLOAT32)
-KINDS(floats_bytes, FLOAT32, BYTE)
-KINDS(halves, BFLOAT16, BFLOAT16)
-KINDS(halves_bytes, BFLOAT16, BYTE)
+#define KINDS(name, kind)                                                                         \
+    PART(name##_any, kind, 0, 0)                                                                  \
+    PART(name##_any_relu, kind, 1, 0)                                                             \
+    PART(name##_3x3, kind, 0, 1)                                                                  \
+    PART(name##_3x3_relu, kind, 1, 1)
+KINDS(floats, FLOAT32)
+KINDS(halves, BFLOAT16)
 
-// [in_kind][out_kind][stride is 1][relu]
+// [kind][stride is 1][relu]
 #define NAMES(name) {{name##_any, name##_any_relu}, {name##_3x3, name##_3x3_relu}}
-static const maker makers[2][3][2][2] = {
-    {NAMES(floats), {{0}}, NAMES(floats_bytes)},
-    {{{0}}, NAMES(halves), NAMES(halves_bytes)},
-};
+static const maker makers[2][2][2] = {NAMES(floats), NAMES(halves)};
 
 // weight: (blocks, rows * columns, LANES) float32; bias: (blocks, LANES); mask: as the output, or
 // null. Returns 0, or 1 where there is no such function.
 int depthwise(const geometry *g, const char *in, char *out, const float *weight,
               const float *bias, const char *mask) {
-    if (g->in_kind > BFLOAT16 || g->channels < LANES || g->rows > MAX_ROWS) return 1;
-    const maker make = makers[g->in_kind][g->out_kind][g->stride_x == 1][g->relu];
-    if (!make) return 1;
+    if (g->kind > BFLOAT16 || g->channels < LANES || g->rows > MAX_ROWS) return 1;
+    const maker make = makers[g->kind][g->stride_x == 1][g->relu];
     const task t = {g, in, out, weight, bias, mask};
     const int64_t bands = (2 * g->threads + g->batch - 1) / g->batch;  // of one image
     const int64_t high = (g->out_height + bands - 1) / bands;

@@ -11,11 +11,8 @@ typedef struct {
     int64_t rows, columns;  // of the kernel
     int64_t stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x;
     int64_t threads;
-    int64_t in_kind, out_kind;
+    int64_t kind;  // of the numbers of input and output
     int64_t relu;  // of the input, before the convolution
-    int64_t clamps;  // the output, to low and high
-    float low, high;
-    float scale, shift;  // of an output of bytes
 } geometry;
 
 static const float zeros[LANES];
@@ -27,10 +24,10 @@ typedef struct {
 } line;
 
 INLINE line line_of(const geometry *g, const char *in, const int64_t y, const int64_t c,
-                    const int in_kind) {
-    const int64_t pixel = size_of(in_kind) * g->channels;
+                    const int kind) {
+    const int64_t pixel = size_of(kind) * g->channels;
     if (y < 0 || y >= g->height) return (line){(const char *)zeros, 0};
-    return (line){in + pixel * y * g->width + size_of(in_kind) * c, pixel};
+    return (line){in + pixel * y * g->width + size_of(kind) * c, pixel};
 }
 
 INLINE vec read(const char *from, const int kind, const int relu) {
@@ -38,10 +35,10 @@ INLINE vec read(const char *from, const int kind, const int relu) {
     return relu ? positive(v) : v;
 }
 
-INLINE vec pixel_of(const geometry *g, const line l, const int64_t x, const int in_kind,
+INLINE vec pixel_of(const geometry *g, const line l, const int64_t x, const int kind,
                     const int relu) {
     if (x < 0 || x >= g->width) return (vec){0};
-    return read(l.start + x * l.pixel, in_kind, relu);
+    return read(l.start + x * l.pixel, kind, relu);
 }
 
 #endif

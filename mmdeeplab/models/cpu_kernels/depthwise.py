@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import c_float, c_int64
+from ctypes import c_int64
 from typing import Any
 
 import torch
@@ -31,8 +31,7 @@ class Geometry(ctypes.Structure):
         *((name, c_int64) for name in ('out_height', 'out_width', 'rows', 'columns')),
         *((name, c_int64) for name in ('stride_y', 'stride_x', 'pad_y', 'pad_x')),
         *((name, c_int64) for name in ('dilation_y', 'dilation_x', 'threads')),
-        *((name, c_int64) for name in ('in_kind', 'out_kind', 'relu', 'clamps')),
-        *((name, c_float) for name in ('low', 'high', 'scale', 'shift')),
+        *((name, c_int64) for name in ('kind', 'relu')),
     ]
 
 
@@ -49,8 +48,6 @@ class Depthwise:
         bias: (C,), or None.
         stride, padding, dilation: Of height and width.
         relu: Clip the input at 0 first.
-        limits: Clip the output to these.
-        scale: (step, zero): write bytes q that stand for (q - zero) * step, rounded.
     """
 
     def __init__(
@@ -61,18 +58,13 @@ class Depthwise:
         padding: Sequence[int],
         dilation: Sequence[int],
         relu: bool = False,
-        limits: tuple[float, float] | None = None,
-        scale: tuple[float, int] | None = None,
     ) -> None:
         channels = len(weight)
         taps = weight.detach().float().flatten(1).T  # (h * w, C)
         bias = torch.zeros(channels) if bias is None else bias.detach().float()
         self.weight, self.bias = blocks(taps), blocks(bias[None])
-        self.side, self.bytes = tuple(weight.shape[2:]), scale is not None
+        self.side, self.relu = tuple(weight.shape[2:]), relu
         self.stride, self.padding, self.dilation = stride, padding, dilation
-        low, high = limits or (0.0, 0.0)
-        step, zero = scale or (1.0, 0)
-        self.ends = (int(relu), int(limits is not None), low, high, 1 / step, float(zero))
 
     def __call__(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Convolve; ``mask``, shaped as the output: 0 where it is not above 0."""
@@ -83,7 +75,7 @@ class Depthwise:
                 x.shape[2:], self.padding, self.dilation, self.side, self.stride, strict=True
             )
         ]
-        y = empty((*x.shape[:2], *out), torch.uint8 if self.bytes else x.dtype)
+        y = empty((*x.shape[:2], *out), x.dtype)
         mask = None if mask is None else channels_last(mask)
         geometry = self.geometry(x, y)
         call('depthwise', geometry, x, y, self.weight, self.bias, mask)
@@ -91,9 +83,9 @@ class Depthwise:
 
     def geometry(self, x: Tensor, y: Tensor) -> Geometry:
         """What the C side wants to know about an input and an output."""
-        codes = (DTYPE_CODES[x.dtype], DTYPE_CODES[y.dtype])
         steps = (*self.stride, *self.padding, *self.dilation, torch.get_num_threads())
-        return Geometry(*x.shape, *y.shape[2:], *self.side, *steps, *codes, *self.ends)
+        rest = (DTYPE_CODES[x.dtype], int(self.relu))
+        return Geometry(*x.shape, *y.shape[2:], *self.side, *steps, *rest)
 
 
 class DepthwiseConv(torch.autograd.Function):
@@ -125,7 +117,7 @@ class DepthwiseConv(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         grad, conv = channels_last(grads[0].to(x.dtype)), ctx.conv
-        mask = x if conv.ends[0] else None
+        mask = x if conv.relu else None
         dx = dw = None
         if ctx.needs_input_grad[0] and set(conv.stride) == {1}:
             pads = [2 * d - p for d, p in zip(conv.dilation, conv.padding, strict=True)]

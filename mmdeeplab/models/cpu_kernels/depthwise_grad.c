@@ -74,7 +74,7 @@ INLINE void spread_row(const geometry *g, const char *grad, char *out, const cha
                 sum += w[3 * r + k] * load(from[r].start + at / g->stride_x * from[r].pixel, kind);
         }
         if (mask) sum = (vec)((ivec)sum & (load(mask + x * pixel, kind) > 0.0f));
-        store(out + x * pixel, sum, kind, 1, 0);
+        store(out + x * pixel, sum, kind);
     }
 }
 
@@ -100,17 +100,17 @@ SPREAD(spread_halves, BFLOAT16)
 // in, grad: float32 or bfloat16, alike; sums: (threads, blocks, 9, LANES) float32, of which the
 // first is the result. For 3 x 3 taps; returns 1 where there is no such function.
 int depthwise_weight_grad(const geometry *g, const char *in, const char *grad, float *sums) {
-    if (g->rows != 3 || g->columns != 3 || g->channels < LANES || g->in_kind > BFLOAT16) return 1;
+    if (g->rows != 3 || g->columns != 3 || g->channels < LANES || g->kind > BFLOAT16) return 1;
     void (*const adders[2][2])(const geometry *, const char *, const char *, float *, int64_t) = {
         {add_floats, add_floats_relu}, {add_halves, add_halves_relu}};
-    const int64_t pixel = size_of((int)g->in_kind) * g->channels, total = g->batch * g->out_height;
+    const int64_t pixel = size_of((int)g->kind) * g->channels, total = g->batch * g->out_height;
     const int64_t count = LANES * TAPS * blocks_of(g->channels);
 #pragma omp parallel for num_threads(g->threads) schedule(static, 1)
     for (int64_t t = 0; t < g->threads; t++) {
         float *mine = sums + count * t;
         memset(mine, 0, sizeof(float) * (size_t)count);
         for (int64_t i = total * t / g->threads; i < total * (t + 1) / g->threads; i++)
-            adders[g->in_kind][g->relu](g, in + pixel * (i / g->out_height) * g->height * g->width,
+            adders[g->kind][g->relu](g, in + pixel * (i / g->out_height) * g->height * g->width,
                                         grad + pixel * i * g->out_width, mine, i % g->out_height);
     }
     for (int64_t t = 1; t < g->threads; t++)
@@ -121,19 +121,19 @@ int depthwise_weight_grad(const geometry *g, const char *in, const char *grad, f
 // weight: (blocks, 9, LANES) float32; mask: the input, where its ReLU is to be undone, or null.
 int depthwise_input_grad(const geometry *g, const char *grad, char *out, const float *weight,
                          const char *mask) {
-    if (g->rows != 3 || g->columns != 3 || g->channels < LANES || g->in_kind > BFLOAT16) return 1;
+    if (g->rows != 3 || g->columns != 3 || g->channels < LANES || g->kind > BFLOAT16) return 1;
     void (*const spread[2])(const geometry *, const char *, char *, const char *, const vec *,
                             int64_t) = {spread_floats, spread_halves};
-    const int64_t pixel = size_of((int)g->in_kind) * g->channels;
+    const int64_t pixel = size_of((int)g->kind) * g->channels;
 #pragma omp parallel for num_threads(g->threads) schedule(static)
     for (int64_t i = 0; i < g->batch * g->height; i++)
         for (int64_t b = 0; b < blocks_of(g->channels); b++) {
-            const int64_t c = size_of((int)g->in_kind) * first_of(b, g->channels);
+            const int64_t c = size_of((int)g->kind) * first_of(b, g->channels);
             const int64_t row = pixel * i * g->width + c;
             const char *from = grad + pixel * (i / g->height) * g->out_height * g->out_width + c;
             vec w[TAPS];
             for (int k = 0; k < TAPS; k++) w[k] = floats(weight + LANES * (TAPS * b + k));
-            spread[g->in_kind](g, from, out + row, mask ? mask + row : mask, w, i % g->height);
+            spread[g->kind](g, from, out + row, mask ? mask + row : mask, w, i % g->height);
         }
     return 0;
 }

@@ -14,15 +14,14 @@ typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
 typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
 typedef uint16_t hvec __attribute__((vector_size(2 * LANES)));
-typedef uint8_t bvec __attribute__((vector_size(LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum kind { FLOAT32, BFLOAT16, BYTE };  // the order of __init__.py
+enum kind { FLOAT32, BFLOAT16 };  // the order of maps.py
 
 INLINE int64_t least(const int64_t a, const int64_t b) { return a < b ? a : b; }
 
-INLINE int64_t size_of(const int kind) { return kind == FLOAT32 ? 4 : kind == BFLOAT16 ? 2 : 1; }
+INLINE int64_t size_of(const int kind) { return kind == FLOAT32 ? 4 : 2; }
 
 // Blocks of LANES channels; the last one begins early and has channels of the one before, too.
 INLINE int64_t blocks_of(const int64_t channels) { return (channels + LANES - 1) / LANES; }
@@ -42,35 +41,20 @@ INLINE vec load(const void *from, const int kind) {
         memcpy(&v, from, sizeof v);
         return v;
     }
-    if (kind == BFLOAT16) {
-        hvec h;
-        memcpy(&h, from, sizeof h);
-        return (vec)(__builtin_convertvector(h, uvec) << 16);
-    }
-    bvec b;
-    memcpy(&b, from, sizeof b);
-    return __builtin_convertvector(__builtin_convertvector(b, ivec), vec);
+    hvec h;
+    memcpy(&h, from, sizeof h);
+    return (vec)(__builtin_convertvector(h, uvec) << 16);
 }
 
 INLINE vec floats(const float *from) { return load(from, FLOAT32); }
 
-INLINE vec choose(const ivec mask, const vec yes, const vec no) {
-    return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
-}
-
 // Not a number stays what it is.
 INLINE vec positive(const vec v) { return (vec)((ivec)v & ~(v < 0.0f)); }
 
-INLINE vec clamp(vec v, const float low, const float high) {
-    v = choose(v < low, (vec){0} + low, v);
-    return choose(v > high, (vec){0} + high, v);
-}
-
-// Bytes: v * scale + shift, to the nearest, within 0 ... 255.
-INLINE void store(void *to, const vec v, const int kind, const float scale, const float shift) {
+INLINE void store(void *to, const vec v, const int kind) {
     if (kind == FLOAT32) {
         memcpy(to, &v, sizeof v);
-    } else if (kind == BFLOAT16) {
+    } else {
 #ifdef __AVX512BF16__
         const __m256bh h = _mm512_cvtneps_pbh((__m512)v);
 #else
@@ -79,10 +63,6 @@ INLINE void store(void *to, const vec v, const int kind, const float scale, cons
         const hvec h = __builtin_convertvector(((even & number) | (0x7fc00000u & ~number)) >> 16, hvec);
 #endif
         memcpy(to, &h, sizeof h);
-    } else {
-        const vec q = clamp(v * scale + (shift + 0.5f), 0.0f, 255.0f);
-        const bvec b = __builtin_convertvector(__builtin_convertvector(q, ivec), bvec);
-        memcpy(to, &b, sizeof b);
     }
 }
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 
 LANES = 16
-DTYPE_CODES = {torch.float32: 0, torch.bfloat16: 1, torch.uint8: 2}
+DTYPE_CODES = {torch.float32: 0, torch.bfloat16: 1}
 
 
 def pointer(tensor: Tensor | None) -> c_void_p:

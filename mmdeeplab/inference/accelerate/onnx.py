@@ -10,9 +10,8 @@ import onnx
 import onnxruntime
 import torch
 
-from mmdeeplab.export.formats import METADATA, ArtefactSpec, Run
-from mmdeeplab.export.graph import INPUT
-from mmdeeplab.export.program import exported, writing_graph
+from mmdeeplab.inference.accelerate.artefact import INPUT, METADATA, ArtefactSpec, Run
+from mmdeeplab.inference.accelerate.program import exported, writing_graph
 
 OPSET = 18
 

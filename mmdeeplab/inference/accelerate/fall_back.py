@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mmdeeplab.export.parity import ParityReport
+from mmdeeplab.inference.accelerate.parity import ParityReport
 
 
 def fall_back(

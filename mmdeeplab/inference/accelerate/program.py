@@ -1,12 +1,13 @@
-"""A graph as torch.export has it, from which pt2 and ONNX are made."""
+"""A graph as torch.export and torch.jit have it, from which the other formats are made."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 
 import torch
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.export.formats import ArtefactSpec
+from mmdeeplab.inference.accelerate.artefact import ArtefactSpec
 
 
 @contextlib.contextmanager
@@ -42,4 +43,17 @@ def exported(artefact: ArtefactSpec) -> torch.export.ExportedProgram:
     with writing_graph(artefact), torch.no_grad():
         return torch.export.export(
             artefact.graph.eval(), (example,), dynamic_shapes=None if artefact.size else (axes,)
+        )
+
+
+def traced(artefact: ArtefactSpec) -> torch.jit.ScriptModule:
+    """The graph as it was traced; sizes that are read in it stay open.
+
+    Raises:
+        UserError: It cannot be traced.
+    """
+    with writing_graph(artefact), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # deprecation, and shapes compared with constants
+        return torch.jit.trace(
+            artefact.graph.eval(), artefact.graph.example(artefact.size), check_trace=False
         )

@@ -1,0 +1,58 @@
+"""What is converted for another runtime: a network as a graph with open or fixed sizes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor, nn, zeros
+
+from mmdeeplab.models.analysis import input_channels
+
+METADATA = 'mmdeeplab'  # key or file name under which an artefact holds its metadata
+INPUT = 'image'
+EXAMPLE = (70, 81)  # sides of open sizes: neither square nor of one parity
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+class ScoresGraph(nn.Module):
+    """A network from the padded image to the scores of its head.
+
+    float (N, bands, H, W), normalised as the preprocessor does -> ``scores``, float (N, C, h, w).
+
+    Args:
+        model: An :class:`mmseg.models.segmentors.EncoderDecoder`, in evaluation.
+    """
+
+    output = 'scores'
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.bands = input_channels(model)
+        self.model = model
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.model(image, mode='tensor').float()
+
+    def example(self, size: Sequence[int] | None) -> Tensor:
+        """An input of one ``size`` (H, W), or two images of open sizes."""
+        return zeros(1 if size else 2, self.bands, *(size or EXAMPLE))
+
+    def axes(self) -> tuple[int, ...]:
+        """Axes of the input that may be open."""
+        return (0, 2, 3)
+
+
+class ArtefactSpec(NamedTuple):
+    """What is to be converted.
+
+    Attributes:
+        graph: The network.
+        size: (H, W) of its input; None leaves batch and size open.
+        precision: ``float``, ``half`` or ``int8``.
+        metadata: What the artefact tells of itself.
+    """
+
+    graph: ScoresGraph
+    size: tuple[int, int] | None
+    precision: str
+    metadata: dict

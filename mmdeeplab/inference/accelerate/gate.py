@@ -1,0 +1,91 @@
+"""Whether an engine gives what the plain network gives."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from mmseg.models.segmentors import EncoderDecoder
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, faults, miou
+from mmdeeplab.inference.labels import label_map
+
+Engine = Callable[[Tensor], Tensor]
+COMPARED = 8  # pictures
+
+
+class CalibrationPicture(NamedTuple):
+    """A picture as the network sees it, (1, C, H, W), and its mask (h, w) of class ids, if any.
+
+    The mask begins in the same corner; what the picture was padded by has none.
+    """
+
+    image: Tensor
+    mask: Tensor | None = None
+
+
+class Gate:
+    """The scores and labels of the plain network, with which an engine's are compared.
+
+    Args:
+        network: The plain network, in evaluation.
+        pictures: Up to 8 of them, evenly, are compared.
+    """
+
+    @torch.no_grad()
+    def __init__(self, network: EncoderDecoder, pictures: Sequence[CalibrationPicture]) -> None:
+        self.network = network
+        self.pictures = list(pictures)[:: max(len(pictures) // COMPARED, 1)][:COMPARED]
+        self.scores = [network(one.image, mode='tensor') for one in self.pictures]
+
+    def report(self, engine: Engine, tolerance: Tolerance) -> ParityReport:
+        """What an engine differs by, and the faults where that is beyond the tolerance."""
+        labels: list[tuple[Tensor, Tensor]] = []
+        difference = largest = 0.0
+        for (image, _), wanted in zip(self.pictures, self.scores, strict=True):
+            found = engine(image)
+            gap = float((found - wanted).abs().max())
+            difference = max(difference, gap if gap == gap else float('inf'))
+            largest = max(largest, float(wanted.abs().max()))
+            labels.append((self._labels(wanted, image), self._labels(found, image)))
+        expected, others = zip(*labels, strict=True)
+        pixels = sum(one.numel() for one in expected)
+        report = ParityReport(
+            len(labels),
+            before=self._miou(expected),
+            after=self._miou(others),
+            agreement=sum(int((a == b).sum()) for a, b in labels) / pixels,
+            difference=difference,
+            largest=largest,
+        )
+        report.faults = list(faults(report, tolerance))
+        return report
+
+    def _labels(self, scores: Tensor, image: Tensor) -> Tensor:
+        size, corners = image.shape[2:], self.network.align_corners
+        if scores.shape[1] > 1:
+            return label_map(scores[0], size, [0] * 4, size, corners).long()
+        full = F.interpolate(scores, size, mode='bilinear', align_corners=corners)
+        return (full[0, 0].sigmoid() > self.network.decode_head.threshold).long()
+
+    def _miou(self, labels: Sequence[Tensor]) -> float | None:
+        masks = [one.mask for one in self.pictures]
+        cut = [
+            found if mask is None else found[: mask.shape[0], : mask.shape[1]]
+            for found, mask in zip(labels, masks, strict=True)
+        ]
+        names = [f'calibration picture {i}' for i in range(len(cut))]
+        return miou(cut, masks, names, self.network.num_classes)
+
+
+def of_other_sizes(image: Tensor) -> list[CalibrationPicture]:
+    """A picture (1, C, H, W) at about half its sides, of every parity, none square, and twice one.
+
+    Strided layers treat odd and even sides differently, and a converted network must not have
+    learned the size that it was converted with.
+    """
+    height, width = (max(side // 2, 49) for side in image.shape[2:])
+    sizes = [(height + i, width + 8 + j) for i in (0, 1) for j in (0, 1)]
+    made = [F.interpolate(image[:1], size, mode='bilinear', align_corners=False) for size in sizes]
+    return [CalibrationPicture(x) for x in [*made, made[0].expand(2, -1, -1, -1)]]

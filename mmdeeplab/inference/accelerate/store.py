@@ -1,0 +1,118 @@
+"""Converted networks, kept in the cache from one start to the next."""
+
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
+from mmdeeplab.fileio.cache_dir import cache_folder
+from mmdeeplab.inference.accelerate import openvino
+from mmdeeplab.inference.accelerate.artefact import METADATA
+from mmdeeplab.inference.accelerate.gate import CalibrationPicture
+from mmdeeplab.inference.accelerate.parity import Tolerance
+from mmdeeplab.processor import has_vnni
+from mmdeeplab.version import __version__
+
+KEPT = 16  # networks; those that were not used for longest go
+
+
+class Store:
+    """The place of one converted network, two files in ``engines`` of the cache.
+
+    Args:
+        network: With its weights.
+        fast: What was asked for.
+        pictures: That int8 was calibrated by.
+        tolerance: Of the check, None for the usual.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        fast: bool | str,
+        pictures: Sequence[CalibrationPicture],
+        tolerance: Tolerance | None,
+    ) -> None:
+        facts = [__version__, torch.__version__, version('openvino'), str(fast), repr(tolerance)]
+        facts += [f'bf16 {openvino.has_bf16()}', f'vnni {has_vnni()}']
+        found = hashlib.sha256('; '.join(facts).encode())
+        found.update(identity(network))
+        if fast == 'int8':
+            for image, _ in pictures:
+                found.update(content(image))
+        self.path = cache_folder() / 'engines' / f'{found.hexdigest()[:32]}.xml'
+
+    def read(self) -> tuple[str, Any] | None:
+        """The engine's name and OpenVINO's model; None where they are not there, or not whole."""
+        if not self.path.is_file():
+            return None
+        try:
+            model = openvino.read(self.path)
+            name = json.loads(openvino.told(model))['engine']
+        except Exception:  # OpenVINO's own, of several kinds
+            return None
+        with suppress(OSError):
+            os.utime(self.path)
+        return name, model
+
+    def write(self, name: str, model: Any) -> None:
+        """Keep a converted network; a folder that cannot be written is no reason to stop."""
+        import openvino as runtime
+
+        model.set_rt_info(json.dumps(dict(engine=name)), [METADATA])
+        weights = self.path.with_suffix('.bin')
+        try:
+            with (
+                placing(self.path, suffix='.xml') as graph,
+                placing(weights, suffix='.bin') as beside,
+            ):
+                runtime.serialize(model, str(graph), str(beside))
+            self._remove_old()
+        except (UserError, RuntimeError):
+            return
+
+    def _remove_old(self) -> None:
+        with suppress(OSError):  # another process removes them, too
+            files = sorted(self.path.parent.glob('*.xml'), key=lambda file: file.stat().st_mtime)
+            for file in files[:-KEPT]:
+                file.unlink()
+                file.with_suffix('.bin').unlink()
+
+
+def identity(network: nn.Module) -> bytes:
+    """SHA-256 of what decides a network's scores: weights, settings of its layers, their code."""
+    found = hashlib.sha256()
+    for name, layer in network.named_modules():
+        settings = [(key, value) for key, value in sorted(vars(layer).items()) if simple(value)]
+        found.update(repr((name, type(layer).__qualname__, settings)).encode())
+    classes = {type(layer) for layer in network.modules()}
+    for file in sorted({inspect.getfile(cls) for cls in classes if cls.__module__ != '__main__'}):
+        found.update(Path(file).read_bytes())
+    for name, value in chain(network.named_parameters(), network.named_buffers()):
+        found.update(repr((name, tuple(value.shape), str(value.dtype))).encode())
+        found.update(content(value))
+    return found.digest()
+
+
+def simple(value: object) -> bool:
+    """Whether a setting says all of itself where it is printed."""
+    if isinstance(value, (tuple, list)):
+        return all(simple(one) for one in value)
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def content(value: torch.Tensor) -> bytes:
+    """The bytes of a tensor."""
+    flat = value.detach().cpu().contiguous().flatten()
+    return flat.view(torch.uint8).numpy().tobytes()
