@@ -19,6 +19,7 @@ from mmdeeplab.inference.accelerate.store import Store
 from mmdeeplab.processor import has_vnni
 
 PLAIN, AUTOCAST = 'plain', 'autocast-bf16'
+LARGEST = 1025  # of a first picture: the plain network may need more memory than there is
 F32, BF16, INT8 = 'openvino-f32', 'openvino-bf16', 'openvino-int8'
 HINTS = {F32: 'f32', BF16: 'bf16', INT8: 'bf16'}
 """Engine -> in what OpenVINO computes what is not in bytes; float32 where there is no bfloat16."""
@@ -48,7 +49,7 @@ def choose_engine(
     if not openvino.installed():
         tell(f'OpenVINO is not installed: {openvino.INSTALL}; the plain network runs instead')
         return PLAIN, plain(network)
-    pictures = pictures or [CalibrationPicture(x[:1])]
+    pictures = pictures or [CalibrationPicture(x[:1, :, :LARGEST, :LARGEST])]
     store = Store(network, fast, pictures, tolerance)
     found = store.read()
     if found is None:

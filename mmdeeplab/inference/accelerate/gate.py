@@ -80,12 +80,12 @@ class Gate:
 
 
 def of_other_sizes(image: Tensor) -> list[CalibrationPicture]:
-    """A picture (1, C, H, W) at about half its sides, of every parity, none square, and twice one.
+    """A picture (1, C, H, W) at half its sides or less, of every parity, none square; a pair of it.
 
     Strided layers treat odd and even sides differently, and a converted network must not have
     learned the size that it was converted with.
     """
-    height, width = (max(side // 2, 49) for side in image.shape[2:])
+    height, width = (min(max(side // 2, 49), 257) for side in image.shape[2:])
     sizes = [(height + i, width + 8 + j) for i in (0, 1) for j in (0, 1)]
     made = [F.interpolate(image[:1], size, mode='bilinear', align_corners=False) for size in sizes]
     return [CalibrationPicture(x) for x in [*made, made[0].expand(2, -1, -1, -1)]]
