@@ -138,7 +138,7 @@ class DeepLabPredictor:
         self.licence = str((loaded.get('meta') or {}).get('licence') or 'unknown')
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, **options: Any) -> 'DeepLabPredictor':
+    def from_pretrained(cls, name: str | Path, **options: Any) -> DeepLabPredictor:
         """The network of a folder of :meth:`save_pretrained`, or of one on the Hugging Face hub.
 
         A config of such a folder is data: nothing of it is executed, and it may name a network
