@@ -72,6 +72,7 @@ def export(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, config_options(args))
     checkpoint = find_checkpoint(args.checkpoint)
     from mmdeeplab.checkpoint.fine_tune import class_names
+    from mmdeeplab.config.pixels import evaluated_pixels
     from mmdeeplab.export.formats import FORMATS
     from mmdeeplab.export.graph import preprocessor_of
     from mmdeeplab.export.run import describe_network
@@ -80,6 +81,11 @@ def export(args: argparse.Namespace) -> None:
     from mmdeeplab.inference.build import load_segmentor
     from mmdeeplab.models.analysis import input_channels
 
+    if pixels := evaluated_pixels(cfg):
+        raise UserError(
+            f'{args.config} reads {pixels} as they are stored; export knows pictures of 8 bits '
+            'only: predict and test run this network'
+        )
     FORMATS[args.format].module(args.format)  # what is missing is told before anything is loaded
     if args.calibrate and not args.int8:
         raise UserError('--calibrate needs --int8')

@@ -70,10 +70,9 @@ def make_service(args: argparse.Namespace) -> Service:
     examples = from_folder(args.examples, limits) if args.examples else drawn()
     name = Path(args.model).stem
     predictor = make_predictor(args, resolve(args.model, args.checkpoint), False)
-    if predictor.bands != 3:
-        raise UserError(
-            f'serve takes photographs of 3 bands, this network {predictor.bands}: use predict'
-        )
+    if predictor.bands != 3 or predictor.pixels:
+        bands = predictor.pixels or predictor.bands
+        raise UserError(f'serve takes photographs of 3 bands, this network {bands}: use predict')
     return Service(predictor, name, limits, examples)
 
 

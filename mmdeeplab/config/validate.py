@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from mmdeeplab.config.inherited import DELETE, Sources
 from mmdeeplab.config.known_keys import default_of, keys_of
+from mmdeeplab.config.pixels import pixel_faults
 from mmdeeplab.config.registered import find_class
 from mmdeeplab.errors import UserError, choose, did_you_mean, nearest
 
@@ -29,6 +30,7 @@ def check_config(cfg: Config, sources: Sources | None = None) -> None:
         UserError: With every fault and what was probably meant.
     """
     faults = list(_faults((), cfg._cfg_dict, sources or Sources()))
+    faults = faults or list(pixel_faults(cfg._cfg_dict))
     if len(faults) == 1:
         raise UserError(faults[0])
     if faults:

@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab.command_names import tool
+from mmdeeplab.config.pixels import Pixels
+from mmdeeplab.datasets.stored_kind import known_kind
 from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio import input_files
 from mmdeeplab.label_map import IGNORE_INDEX
@@ -58,6 +60,14 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
             'cannot be decoded',
         )
     return header, image
+
+
+def not_rgb(stored: Pixels) -> str:
+    """Why an image is not read as RGB of 8 bits, and the way out."""
+    return (
+        f'has {stored}, which are not RGB of 8 bits; {stored.step} in the config reads them as '
+        f'they are, and {tool("new_config")} writes such a config'
+    )
 
 
 def read_bands(path: str | Path, bands: int) -> np.ndarray:
@@ -135,17 +145,22 @@ def read_bytes(path: str | Path, what: str) -> bytes:
 def read_header(data: bytes, path: str | Path, what: str) -> Header:
     """What the file's first bytes tell, and whether its last ones are there."""
     header = _header(data, path, what)
-    if header.width * header.height > MAX_PIXELS:
-        raise bad_data(
-            'too-large',
-            f'the {what} {path} is too large: {header.width}x{header.height} pixels, at most '
-            f'{MAX_PIXELS:,} are decoded',
-        )
+    check_pixel_count(header.height, header.width, what, path)
     if data.rfind(_LAST_BYTES.get(header.format, b'')) < 0:
         raise bad_data(
             'truncated', f'the {what} {path} is cut: {len(data)} bytes, the end of it is missing'
         )
     return header
+
+
+def check_pixel_count(height: int, width: int, what: str, path: object) -> None:
+    """Refuse a picture before it fills the memory."""
+    if width * height > MAX_PIXELS:
+        raise bad_data(
+            'too-large',
+            f'the {what} {path} is too large: {width}x{height} pixels, at most '
+            f'{MAX_PIXELS:,} are decoded',
+        )
 
 
 def _header(data: bytes, path: str | Path, what: str) -> Header:
@@ -158,6 +173,8 @@ def _header(data: bytes, path: str | Path, what: str) -> Header:
     except Image.DecompressionBombError as error:
         raise bad_data('too-large', f'the {what} {path} is too large: {error}') from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        if what == 'image' and (stored := known_kind(data)):
+            raise bad_data('unreadable', f'the image {path} {not_rgb(stored)}') from error
         text = data[:200].lstrip().lower()
         guess = ' but a web page' if text.startswith((b'<!doctype', b'<html', b'<?xml')) else ''
         raise bad_data(

@@ -12,7 +12,9 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.datasets.image_io import decode_bands, read_bands, read_image
+from mmdeeplab.datasets.stored_images import check_pixels, decode_stored, read_stored
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import open_regular
 
@@ -64,17 +66,36 @@ def _read_bands(picture: Picture, bands: int) -> np.ndarray:
     )
 
 
+def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
+    """(H, W, bands) as a path's file, the bytes of one, or an array has them, every value kept.
+
+    Args:
+        picture: The picture.
+        pixels: The bands and the depth that the network takes.
+
+    Raises:
+        UserError: Not an image, or one of other bands or another depth.
+    """
+    name: object = 'of these bytes'
+    if isinstance(picture, str) and '://' in picture:
+        name, picture = picture, download(picture)
+    if isinstance(picture, (str, Path)):
+        name, array = picture, read_stored(picture)
+    elif isinstance(picture, bytes):
+        array = decode_stored(picture, name)
+    else:
+        name, array = 'of this array', np.asarray(picture)
+        array = array[..., None] if array.ndim == 2 else array
+    check_pixels(array, pixels, name)
+    return np.ascontiguousarray(array)
+
+
 def swapped(picture: np.ndarray) -> np.ndarray:
     """(H, W, C) with the first three of its bands the other way round, where there are so many."""
     if picture.shape[2] == 3:  # OpenCV takes a tenth of NumPy's time
         return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     order = [2, 1, 0, *range(3, picture.shape[2])] if picture.shape[2] >= 3 else slice(None)
     return np.ascontiguousarray(picture[..., order])
-
-
-def as_rgb(picture: np.ndarray) -> np.ndarray:
-    """(H, W, 3) to be looked at: the first three bands, or the first one as grey."""
-    return picture[..., :3] if picture.shape[2] >= 3 else np.repeat(picture[..., :1], 3, 2)
 
 
 def picture_pixels(path: str | Path) -> int:

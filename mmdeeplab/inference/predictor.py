@@ -20,16 +20,18 @@ from torch import Tensor
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.config.pixels import evaluated_pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import require_finite_predictions
 from mmdeeplab.inference.build import load_segmentor, make_config
 from mmdeeplab.inference.foreground import two_classes
-from mmdeeplab.inference.images import Picture, as_rgb, read_picture
+from mmdeeplab.inference.images import Picture, read_as_stored, read_picture
 from mmdeeplab.inference.options import InferenceOptions
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.inference.wrap import crf_of
 from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.tf32 import set_tf32
+from mmdeeplab.visualization.shown_bands import shown_bands
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
 from mmdeeplab.weights.sharing import SharedNetwork, push, read_metrics, shared_files
 
@@ -74,6 +76,7 @@ class DeepLabPredictor:
         options: Settings of a config that is read here.
 
     Attributes:
+        pixels: Bands and depth of pictures that are read as they are stored; None: 8 bits.
         cfg: The config of the network that was built, scales and windows around it.
         shares_cores: Whether several threads' pictures go through the network at once. All others
             may be called from several threads, too, and wait for their turn.
@@ -118,14 +121,17 @@ class DeepLabPredictor:
         set_tf32(in_config if allow_tf32 is None else allow_tf32)
         self.crf = crf_of(cfg) if crf else None
         self.cfg = cfg
+        self.pixels = evaluated_pixels(cfg)
         self.model, loaded = load_segmentor(cfg, weights, device)
         self.bands = input_channels(unwrap(self.model))
         if fast:
             from mmdeeplab.inference.accelerate import CalibrationPicture, accelerate
 
             network = self.model
+            stored = self.pixels is not None
             pictures = (
-                CalibrationPicture(prepared(network, self.read(image))) for image in calibration
+                CalibrationPicture(prepared(network, self.read(image), stored))
+                for image in calibration
             )
             keep = self.keep_logits or crf
             self.model = accelerate(self.model, fast, keep, pictures, tolerance)
@@ -203,7 +209,8 @@ class DeepLabPredictor:
 
         Args:
             image: A path or https URL, a PIL image, an array (H, W, 3) or (H, W) uint8 RGB, or a
-                tensor (3, H, W), uint8 or float in 0..1.
+                tensor (3, H, W), uint8 or float in 0..1; with :attr:`pixels` a path, the bytes of a
+                file, or an array (H, W, bands) of that depth.
 
         Raises:
             UserError: Not an image; the message names it.
@@ -219,11 +226,14 @@ class DeepLabPredictor:
         """
         pictures = [self.read(image) for image in images]
         with self._turn:
-            results = segment(self.model, pictures)
+            results = segment(self.model, pictures, self.pixels is not None)
         return [self._result(*pair) for pair in zip(pictures, results, strict=True)]
 
     def read(self, image: Picture) -> np.ndarray:
-        """A picture (H, W, bands) uint8 with the bands that the network takes."""
+        """A picture (H, W, bands) with the bands that the network takes: uint8, or as it is stored
+        where the config's LoadImage names bands and depth."""
+        if self.pixels is not None:
+            return read_as_stored(image, self.pixels)
         return read_picture(image, self.bands)
 
     def padded_size(self, picture: np.ndarray) -> tuple[int, int]:
@@ -234,18 +244,25 @@ class DeepLabPredictor:
         if self.crf is not None:
             from mmdeeplab.inference.crf import refine
 
-            sample = refine(sample, as_rgb(picture), self.crf)
+            sample = refine(sample, shown_bands(picture), self.crf)
         labels = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         kept = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
         logits = two_classes(sample.seg_logits.data.float()).cpu().numpy() if kept else None
         return Segmentation(
-            as_rgb(picture), labels, classes=self.classes, palette=self.palette, logits=logits
+            shown_bands(picture), labels, classes=self.classes, palette=self.palette, logits=logits
         )
 
 
 @torch.no_grad()
-def segment(model: BaseModel, pictures: Sequence[np.ndarray]) -> list[SegDataSample]:
-    """One pass over pictures (H, W, bands) uint8, RGB first, as in evaluation.
+def segment(
+    model: BaseModel, pictures: Sequence[np.ndarray], stored: bool = False
+) -> list[SegDataSample]:
+    """One pass over pictures (H, W, bands), as in evaluation.
+
+    Args:
+        model: The network.
+        pictures: Of 8 bits with RGB first, or as they are stored.
+        stored: Whether the network takes the bands in the order of the files.
 
     Raises:
         UserError: The logits are not finite.
@@ -254,23 +271,24 @@ def segment(model: BaseModel, pictures: Sequence[np.ndarray]) -> list[SegDataSam
     for picture in pictures:
         size = picture.shape[:2]
         samples.append(SegDataSample(metainfo=dict(ori_shape=size, img_shape=size)))
-    inputs = [as_input(picture) for picture in pictures]
+    inputs = [as_input(picture, stored) for picture in pictures]
     results = model.test_step(dict(inputs=inputs, data_samples=samples))
     require_finite_predictions(results)
     return results
 
 
-def prepared(model: BaseModel, picture: np.ndarray) -> Tensor:
+def prepared(model: BaseModel, picture: np.ndarray, stored: bool = False) -> Tensor:
     """A picture (H, W, 3) as the network sees it: (1, 3, H, W), normalised and padded."""
-    data = dict(inputs=[as_input(picture)], data_samples=[SegDataSample()])
+    data = dict(inputs=[as_input(picture, stored)], data_samples=[SegDataSample()])
     return unwrap(model).data_preprocessor(data, False)['inputs']
 
 
-def as_input(picture: np.ndarray) -> Tensor:
-    """A picture (H, W, C) with RGB first as the pipelines give it: (C, H, W) with BGR first."""
+def as_input(picture: np.ndarray, stored: bool = False) -> Tensor:
+    """A picture (H, W, C) as the pipelines give it, (C, H, W): RGB first becomes BGR first, the
+    bands of a ``stored`` one keep their order."""
     bands = picture.shape[2]
-    order = [2, 1, 0, *range(3, bands)] if bands >= 3 else range(bands)
-    planes = np.empty((bands, *picture.shape[:2]), np.uint8)
+    order = [2, 1, 0, *range(3, bands)] if bands >= 3 and not stored else range(bands)
+    planes = np.empty((bands, *picture.shape[:2]), picture.dtype)
     for plane, band in zip(planes, order, strict=True):
         cv2.extractChannel(picture, band, plane)  # an eighth of the time of NumPy's transpose
     return torch.from_numpy(planes)

@@ -1,4 +1,4 @@
-"""From a list of uint8 images to one normalised, padded batch."""
+"""From a list of images to one normalised, padded batch."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -33,7 +33,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
     an evaluation get them, too; with others, labels would lie up to half a stride off.
 
     Args:
-        mean: Mean of each channel on the 0..255 scale, in the order the network sees them.
+        mean: Mean of each channel on the images' scale (0..255 for 8 bits), in the order the
+            network sees them.
         std: Divisor of each channel.
         size: (H, W) to which every training batch is padded at least.
         test_size: The same in evaluation; ``size`` by default.
@@ -125,7 +126,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         ]
         there = gathered(images, places, size, 0, self.device)
         if self.bgr_to_rgb and there.shape[1] == 3:
-            there = there.flip(1)
+            there = (there if there.dtype == torch.uint8 else there.float()).flip(1)
         batch = self._empty(*there.shape).copy_(there).sub_(self.mean).div_(self.std)
         for out, image, (rows, columns) in zip(batch, images, places, strict=True):
             if image.shape[1:] != size:

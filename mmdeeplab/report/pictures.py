@@ -36,7 +36,11 @@ def choose(per_image: Sequence[dict], count: int) -> tuple[list[dict], list[dict
 
 
 def draw_examples(
-    dataset: Any, per_image: Sequence[dict], predictions: Mapping[str, Kept], count: int = EXAMPLES
+    dataset: Any,
+    per_image: Sequence[dict],
+    predictions: Mapping[str, Kept],
+    count: int = EXAMPLES,
+    stored: bool = False,
 ) -> dict[str, list[Example]]:
     """The best and the worst images whose predictions were kept.
 
@@ -45,6 +49,7 @@ def draw_examples(
         per_image: Of the evaluation's result.
         predictions: Of the evaluation's result, by path.
         count: How many of each.
+        stored: Whether images have their bands in the order of the files.
 
     Returns:
         ``best`` and ``worst``.
@@ -54,7 +59,7 @@ def draw_examples(
     known = [row for row in per_image if row['id'] in index]
     return {
         name: [
-            draw(dataset, i, predictions[paths[i]], row)
+            draw(dataset, i, predictions[paths[i]], row, stored)
             for i, row in ((index[row['id']], row) for row in rows)
             if paths[i] in predictions
         ]
@@ -62,12 +67,12 @@ def draw_examples(
     }
 
 
-def draw(dataset: Any, i: int, kept: Kept, row: dict) -> Example:
+def draw(dataset: Any, i: int, kept: Kept, row: dict, stored: bool = False) -> Example:
     """Image ``i`` of a data set beside its truth and what was predicted."""
     data = dataset[i]
     sample = data['data_samples']
     sample.pred_sem_seg = PixelData(data=torch.from_numpy(kept.labels())[None])
-    image, truth, prediction = seen(sample, data['inputs'])
+    image, truth, prediction = seen(sample, data['inputs'], stored)
     return example(row, image, truth, prediction, dataset.metainfo['palette'])
 
 

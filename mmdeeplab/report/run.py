@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdeeplab.config.pixels import evaluated_pixels
 from mmdeeplab.config.transforms import with_hooks
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
 from mmdeeplab.evaluation.extremes import Kept
@@ -52,5 +53,6 @@ def report(runner: Runner, out: Path, metrics: dict, predictions: Mapping[str, K
     data = f'{dataset.get("data_root", "")}, split {dataset.get("split", "")}'
     facts = dict(metrics, data=data, published=runner.cfg.get('published'))
     images = runner.test_dataloader.dataset
-    examples = draw_examples(images, metrics.get('per_image') or [], predictions)
+    stored = evaluated_pixels(runner.cfg) is not None
+    examples = draw_examples(images, metrics.get('per_image') or [], predictions, stored=stored)
     write_report(out, facts, examples, Path(metrics['checkpoint']).parent)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from mmdeeplab.evaluation.confusion import class_ids
+from mmdeeplab.visualization.shown_bands import shown_bands
 from mmdeeplab.visualization.voc_palette import voc_palette
 
 GAP, HEADER = 8, 20
@@ -17,7 +18,9 @@ LARGEST = 2048  # of a panel's sides; larger images are shown by every n-th pixe
 VOID_COLOUR = (224, 224, 192)
 
 
-def seen(sample: SegDataSample, inputs: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def seen(
+    sample: SegDataSample, inputs: Tensor, stored: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What was evaluated: image (H, W, 3) RGB, truth and prediction (H, W).
 
     A protocol may resize or crop the image, so it is taken from what the network got and brought
@@ -25,11 +28,14 @@ def seen(sample: SegDataSample, inputs: Tensor) -> tuple[np.ndarray, np.ndarray,
 
     Args:
         sample: A prediction with its truth.
-        inputs: (3, h, w) uint8, BGR.
+        inputs: (C, h, w), BGR first; see :mod:`mmdeeplab.visualization.shown_bands`.
+        stored: Whether the bands have the order of the files, RGB first.
     """
     truth = sample.gt_sem_seg.data[0].cpu().numpy()
     prediction = class_ids(sample.pred_sem_seg.data[0]).cpu().numpy()
-    image = inputs.permute(1, 2, 0).cpu().numpy()[..., ::-1]
+    image = inputs.permute(1, 2, 0).cpu().numpy()
+    image = image[..., 2::-1] if image.shape[2] >= 3 and not stored else image
+    image = shown_bands(image)
     if image.shape[:2] != truth.shape:
         image = cv2.resize(np.ascontiguousarray(image), truth.shape[::-1])
     step = -(-max(truth.shape) // LARGEST)

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from broken import READS, ROWS, Folder, Row, config, draw, huge, ids_of, tiny
+from PIL import Image
 from tools_conftest import CONFIG, SMALL, Tool
 
 from mmdeeplab.cli import train as train_command
@@ -189,3 +191,28 @@ def test_all_ranks_end_with_the_same_sentence(tool: Tool, root: Path, tmp_path: 
     sentences = {line for line in done.stderr.splitlines() if line.startswith('error: ')}
     (sentence,) = (line for line in sentences if 'error: rank' not in line)
     assert folder.mask.name in sentence
+
+
+@BOTH
+def test_bits_that_rgb_loses_are_told_and_can_be_read(root: Path, split: str) -> None:
+    folder = Folder(root, split)
+    rng = np.random.default_rng(0)
+    images = [root / 'JPEGImages' / f'{name}.jpg' for name in folder.ids]
+    for image in images:
+        deep = rng.integers(0, 2**16, (*np.array(Image.open(image)).shape[:2], 3), dtype=np.uint16)
+        image.write_bytes(cv2.imencode('.png', deep)[1].tobytes())
+    report = examine(config(root), (split,))
+    (first, *_) = [p for p in report.problems if p.fault == 'lost-bits']
+    assert "3 bands of uint16, read as RGB of 8 bits; LoadImage(bands=3, depth='uint16')" in (
+        first.words
+    )
+    stored = config(root)
+    dataset = stored[f'{split}_dataloader'].dataset
+    dataset.pipeline = [dict(type='mmdeeplab.LoadImage', bands=3, depth='uint16')]
+    report = examine(stored, (split,))
+    assert not [p for p in report.problems if p.fault in ('lost-bits', 'pixels', 'converted')]
+    dataset.pipeline[0].bands = 4
+    report = examine(stored, (split,))
+    faults = [p for p in report.problems if p.fault == 'pixels']
+    assert len(faults) == len(images)
+    assert '3 bands of uint16, the config reads 4 bands of uint16' in faults[0].words

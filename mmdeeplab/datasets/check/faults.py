@@ -86,6 +86,13 @@ FAULTS: dict[str, Fault] = {
     'large': _warning('more than 33 million pixels', 'cut it into tiles if memory is short'),
     'tiny': _error('a side of less than 4 pixels', 'remove the id: a placeholder?'),
     'converted': _warning('grey, CMYK, palette, alpha or 16 bits; read as 8-bit RGB', 'nothing'),
+    'lost-bits': _warning(
+        'more than 8 bits or three bands, of which 8-bit RGB keeps a part',
+        'LoadImage(bands=N, depth=D) reads all of it',
+    ),
+    'pixels': _error(
+        'other bands or another depth than LoadImage names, or NaN', 'write the image anew'
+    ),
     # image and mask
     'size': _error('mask and image differ in size', 'scale the mask with nearest neighbours'),
     'orientation': _error('mask and image are turned against each other', 'turn the mask'),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.datasets.image_io import (
     Header,
     check_size,
@@ -14,6 +15,8 @@ from mmdeeplab.datasets.image_io import (
     decode_pixels,
     read_bytes,
 )
+from mmdeeplab.datasets.stored_images import check_pixels, decode_stored
+from mmdeeplab.datasets.stored_kind import known_kind
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import histogram
 
@@ -45,12 +48,18 @@ class CheckedSample:
         return asdict(self)
 
 
-def look_at(image: Path, mask: Path) -> CheckedSample:
-    """Read an image and its mask as training does, and tell what is wrong with them."""
+def look_at(image: Path, mask: Path, pixels: Pixels | None = None) -> CheckedSample:
+    """Read an image and its mask as training does, and tell what is wrong with them.
+
+    Args:
+        image: The image's file.
+        mask: The mask's file.
+        pixels: Bands and depth of images that are read as they are stored; None: RGB of 8 bits.
+    """
     sample = CheckedSample()
     size = None
     try:
-        size = _look_at_image(sample, image)
+        size = _look_at_image(sample, image, pixels)
     except UserError as error:
         _add(sample, error, 'image')
     try:
@@ -60,21 +69,33 @@ def look_at(image: Path, mask: Path) -> CheckedSample:
     return sample
 
 
-def _look_at_image(sample: CheckedSample, path: Path) -> tuple[int, int]:
+def _look_at_image(sample: CheckedSample, path: Path, pixels: Pixels | None) -> tuple[int, int]:
     data = read_bytes(path, 'image')
     sample.digest = hashlib.sha256(data).hexdigest()
-    header, pixels = decode_image(data, path)
-    sample.turn = header.orientation
-    _note_format(sample, header, path, 'image')
-    if header.mode != 'RGB':
-        words = f'the image {path} is a {header.mode} {header.format}, read as 8-bit RGB'
-        sample.faults.append(['converted', 'image', words])
-    height, width = pixels.shape[:2]
+    if pixels is None:
+        height, width = _look_at_rgb(sample, path, data)
+    else:
+        image = decode_stored(data, path)
+        check_pixels(image, pixels, path)
+        height, width = image.shape[:2]
     if height * width > LARGE:
         sample.faults.append(['large', 'image', f'the image {path} is {width}x{height}'])
     if min(height, width) < SMALLEST_SIDE:
         sample.faults.append(['tiny', 'image', f'the image {path} is {width}x{height}'])
     return height, width
+
+
+def _look_at_rgb(sample: CheckedSample, path: Path, data: bytes) -> tuple[int, int]:
+    header, rgb = decode_image(data, path)
+    sample.turn = header.orientation
+    _note_format(sample, header, path, 'image')
+    if header.mode != 'RGB':
+        words = f'the image {path} is a {header.mode} {header.format}, read as 8-bit RGB'
+        sample.faults.append(['converted', 'image', words])
+    if (stored := known_kind(data)) and (stored.bands > 4 or stored.depth != 'uint8'):
+        words = f'the image {path} has {stored}, read as RGB of 8 bits; {stored.step} keeps all'
+        sample.faults.append(['lost-bits', 'image', words])
+    return rgb.shape[:2]
 
 
 def _look_at_mask(

@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import cv2
 
 from mmdeeplab.command_names import tool
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.console import progress
 from mmdeeplab.cores import usable_cores
 from mmdeeplab.datasets.check.cache import SampleCache
@@ -55,7 +57,7 @@ def scan(
         else:
             samples[name] = cached
     pairs = [(source.image(name), source.mask(name)) for name in fresh]
-    checked = _looks(pairs, usable_cores() if workers is None else workers)
+    checked = _looks(pairs, source.pixels, usable_cores() if workers is None else workers)
     title = f'checking {source.role or source.split}'
     bar = checked if quiet else progress(checked, title, len(pairs), 'images')
     for (name, stamps), sample in zip(fresh.items(), bar, strict=True):
@@ -67,15 +69,18 @@ def scan(
     return samples
 
 
-def _looks(pairs: list[tuple[Path, Path]], workers: int) -> Iterator[CheckedSample]:
+def _looks(
+    pairs: list[tuple[Path, Path]], pixels: Pixels | None, workers: int
+) -> Iterator[CheckedSample]:
+    look = partial(look_at, pixels=pixels) if pixels else look_at
     if workers <= 1 or len(pairs) < FEW:
-        yield from (look_at(*pair) for pair in pairs)
+        yield from (look(*pair) for pair in pairs)
         return
     method = 'fork' if sys.platform == 'linux' else 'spawn'
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(workers, context, _alone) as pool:
         try:
-            yield from pool.map(look_at, *zip(*pairs, strict=True), chunksize=CHUNK)
+            yield from pool.map(look, *zip(*pairs, strict=True), chunksize=CHUNK)
         except BrokenProcessPool as error:
             raise UserError(
                 'a process that checked the data died, most likely for want of memory: '

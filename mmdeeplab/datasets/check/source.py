@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
 
@@ -24,6 +25,7 @@ class Source:
         follow_links: Take single files that are links out of the root.
         label_ids: What the ids of the masks mean.
         indices: Which samples of the list are taken, as in MMEngine's data sets; None: all.
+        pixels: Bands and depth of images that are read as they are stored; None: RGB of 8 bits.
         roles: The splits of the config that read it: train, val, test.
     """
 
@@ -37,6 +39,7 @@ class Source:
     follow_links: bool = False
     label_ids: LabelIds = PLAIN
     indices: int | tuple[int, ...] | None = None
+    pixels: Pixels | None = None
     roles: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -51,7 +54,8 @@ class Source:
     def key(self) -> str:
         """What the look at a file depends on besides its name."""
         folders = map(os.path.realpath, (self.images, self.masks))
-        return '\n'.join((*folders, '|'.join(self.image_suffixes), '|'.join(self.mask_suffixes)))
+        suffixes = '|'.join(self.image_suffixes), '|'.join(self.mask_suffixes)
+        return '\n'.join((*folders, *suffixes, *([str(self.pixels)] if self.pixels else [])))
 
     @cached_property
     def image_files(self) -> FilesById:

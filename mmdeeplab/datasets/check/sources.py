@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdeeplab.config.data import datasets, is_voc_folder
+from mmdeeplab.config.data import datasets, is_voc_folder, pipeline_steps
+from mmdeeplab.config.pixels import pixels_of
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.class_names import read_classes
 from mmdeeplab.datasets.files_by_id import as_suffixes
@@ -82,4 +83,5 @@ def _source(node: 'ConfigDict', role: str) -> Source:
             node.get('ignore_index', IGNORE_INDEX), node.get('reduce_zero_label', False)
         ),
         indices=tuple(indices) if isinstance(indices, Sequence) else indices,
+        pixels=pixels_of(pipeline_steps(node)),
     )

@@ -3,42 +3,52 @@
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmdeeplab.config.pixels import LOADERS, given_pixels
 from mmdeeplab.datasets.decoded_cache import through_cache
 from mmdeeplab.datasets.image_io import check_ids, check_size, read_image, read_mask
 from mmdeeplab.datasets.label_ids import class_ids
+from mmdeeplab.datasets.stored_images import check_pixels, read_stored
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.registry import TRANSFORMS
 
 __all__ = ['IGNORE_INDEX', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', 'read_mask']
 
 
-# What mmseg's `MMSegInferencer` and `inference_model` look for in a pipeline and put in its place;
-# with `_scope_='mmdeeplab'` the names mean this class.
-NAMES = ['LoadImage', 'LoadImageFromFile', 'LoadImageFromNDArray', 'InferencerLoader']
-
-
-@TRANSFORMS.register_module(name=NAMES)
+@TRANSFORMS.register_module(name=list(LOADERS))
 class LoadImage(BaseTransform):
     """Read ``img_path`` as (H, W, 3) uint8, BGR, with the rotation its EXIF tag asks for.
+
+    With ``bands`` images are read as they are stored: (H, W, bands) of ``depth``, the bands in the
+    order of the file and no value changed. So the preprocessor needs ``bgr_to_rgb=False`` and a
+    ``mean`` and ``std`` for each band on the images' own scale, and the backbone ``in_channels``.
 
     Besides results with a path it takes those with a decoded picture ``img`` (BGR, as OpenCV's),
     and a path or a picture alone.
 
     Args:
         cache: Folder in which decoded pictures are kept (:mod:`mmdeeplab.datasets.decoded_cache`).
+        bands: Of every image, 1 to 16, to read PNG, TIFF and NPY as they are; None converts all
+            images to RGB of 8 bits.
+        depth: With ``bands``: ``uint8``, ``uint16`` or ``float32``.
 
     Raises:
-        UserError: The file is missing, empty, cut or not an image; the message names it.
+        UserError: The file is missing, empty, cut, not an image, or has other bands or another
+            depth; the message names it.
     """
 
-    def __init__(self, cache: str | None = None) -> None:
-        self.cache = cache
+    def __init__(
+        self, cache: str | None = None, bands: int | None = None, depth: str = 'uint8'
+    ) -> None:
+        self.cache, self.pixels = cache, given_pixels(bands, depth)
 
     def transform(self, results: dict | str | np.ndarray) -> dict:
         if not isinstance(results, dict):
             results = {'img_path' if isinstance(results, str) else 'img': results}
         path = results.setdefault('img_path', None)
-        image = results['img'] if path is None else through_cache(self.cache, path, read_image)
+        read = read_image if self.pixels is None else read_stored
+        image = results['img'] if path is None else through_cache(self.cache, path, read)
+        if self.pixels is not None:
+            check_pixels(image, self.pixels, path or 'of this array')
         results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         return results
 

@@ -36,7 +36,8 @@ class RandomFlip(MMCVRandomFlip):
 
     def _flip(self, results: dict) -> None:
         code = CODES[results['flip_direction']]
-        results['img'] = cv2.flip(results['img'], code)
+        image = results['img']
+        results['img'] = cv2.flip(image, code).reshape(image.shape)  # OpenCV drops a single band
         for key in results.get('seg_fields', []):
             results[key] = cv2.flip(results[key], code)
 
@@ -45,14 +46,14 @@ class RandomFlip(MMCVRandomFlip):
 class PackTraining(PackSegInputs):
     """``PackSegInputs`` for training: labels travel to the trainer as bytes.
 
-    ``inputs`` (3, H, W) uint8, ``data_samples.gt_sem_seg`` (1, H, W) uint8, which
+    ``inputs`` (C, H, W) of the image's type, ``data_samples.gt_sem_seg`` (1, H, W) uint8, which
     :class:`~mmdeeplab.models.data_preprocessor.DeepLabPreprocessor` makes int64.
     """
 
     def transform(self, results: dict) -> dict:
         image = results['img']
         height, width, channels = image.shape
-        planes = np.empty((channels, height, width), np.uint8)
+        planes = np.empty((channels, height, width), image.dtype)
         cv2.split(image, list(planes))  # writes into the planes
         sample = SegDataSample()
         if 'gt_seg_map' in results:

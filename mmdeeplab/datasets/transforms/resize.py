@@ -12,7 +12,9 @@ Window = tuple[slice, slice]
 def resize_bilinear(
     image: np.ndarray, size: tuple[int, ...], window: Window | None = None
 ) -> np.ndarray:
-    """(H, W, C) uint8 -> (*size, C) uint8 with aligned corners, within one level of exact.
+    """(H, W, C) -> (*size, C) of the same type with aligned corners, within one level of exact.
+
+    Whole numbers of more than 8 bits are interpolated in float32 and rounded once.
 
     Args:
         image: The picture.
@@ -20,6 +22,8 @@ def resize_bilinear(
         window: The part of the result that is wanted, with start and stop inside of it; it has the
             values that the whole would have there.
     """
+    if image.dtype == np.uint16:  # PyTorch interpolates none
+        return np.rint(resize_bilinear(image.astype(np.float32), size, window)).astype(np.uint16)
     if window is None:
         return _interpolate(image, size)
     rows, columns = window
@@ -29,7 +33,7 @@ def resize_bilinear(
     first = max(int(rows.start * step) - 1, 0)
     last = min(int((rows.stop - 1) * step) + 3, height)
     # torch resizes along rows first and rounds between. Rows that no result looks at stay unset.
-    narrow = np.empty((height, columns.stop - columns.start, *image.shape[2:]), np.uint8)
+    narrow = np.empty((height, columns.stop - columns.start, *image.shape[2:]), image.dtype)
     narrow[first:last] = _interpolate(image[first:last], (last - first, size[1]))[:, columns]
     return _interpolate(narrow, (size[0], narrow.shape[1]))[rows]
 

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdeeplab.config.pixels import evaluated_pixels
 from mmdeeplab.inference.accelerate.gate import CalibrationPicture
 from mmdeeplab.registry import HOOKS
 
@@ -41,8 +42,9 @@ class FastHook(Hook):
         from mmdeeplab.inference.predictor import prepared
 
         if self.fast in LOWER:
+            stored = evaluated_pixels(runner.cfg) is not None
             for picture, mask in training_pictures(runner.cfg):
-                image = prepared(runner.model, picture)
+                image = prepared(runner.model, picture, stored)
                 yield CalibrationPicture(image, torch.from_numpy(mask))
 
 
@@ -50,8 +52,9 @@ def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
     """A few pictures of a config's training split with their masks, evenly over it.
 
     Returns:
-        (H, W, 3) uint8 RGB and (H, W) uint8 class ids, void 255, as training reads them.
+        (H, W, 3) uint8 RGB, or as stored where LoadImage names bands and depth; and (H, W) uint8 class ids, void 255, as training reads them.
     """
+    from mmdeeplab.datasets.stored_images import read_stored
     from mmdeeplab.datasets.transforms.load import LoadMask, read_image
     from mmdeeplab.registry import DATASETS
 
@@ -60,7 +63,8 @@ def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
     indices = islice(range(0, len(dataset), step), PICTURES)
     found = []
     for info in map(dataset.get_data_info, indices):
-        picture = read_image(info['img_path'])[..., ::-1]
+        path = info['img_path']
+        picture = read_stored(path) if evaluated_pixels(cfg) else read_image(path)[..., ::-1]
         mask = LoadMask()(info | dict(ori_shape=picture.shape[:2]))['gt_seg_map']
         found.append((picture, mask.astype(np.uint8)))
     return found

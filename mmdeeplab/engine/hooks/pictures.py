@@ -8,6 +8,7 @@ from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdeeplab.config.pixels import evaluated_pixels
 from mmdeeplab.engine.hooks.masks import image_names
 from mmdeeplab.registry import HOOKS
 from mmdeeplab.visualization.colorize import colour, seen, side_by_side
@@ -27,6 +28,7 @@ class PictureHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         self.palette = runner.test_dataloader.dataset.metainfo['palette']
+        self.stored = evaluated_pixels(runner.cfg) is not None
         own = len(runner.test_dataloader)
         wanted = max(self.count // dist.get_world_size(), 1)
         self.batches = set(np.linspace(0, own - 1, min(wanted, own)).round().astype(int).tolist())
@@ -43,7 +45,7 @@ class PictureHook(Hook):
         if batch_idx not in self.batches or not outputs or data_batch is None:
             return
         sample = outputs[0]
-        image, truth, prediction = seen(sample, data_batch['inputs'][0])
+        image, truth, prediction = seen(sample, data_batch['inputs'][0], self.stored)
         panels = {
             'image': image,
             'truth': colour(truth, self.palette),

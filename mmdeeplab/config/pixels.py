@@ -1,0 +1,144 @@
+"""What a config says of its images' pixels: bands and depth, in the step that loads them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mmdeeplab.errors import UserError
+
+DEPTHS = ('uint8', 'uint16', 'float32')
+MOST_BANDS = 16
+LOADERS = ('LoadImage', 'LoadImageFromFile', 'LoadImageFromNDArray', 'InferencerLoader')
+"""Names of ``mmdeeplab``'s LoadImage; the others are those that mmseg's functions look for."""
+COLOUR_STEPS = (
+    'PhotoMetricDistortion',
+    'CLAHE',
+    'AdjustGamma',
+    'RGB2Gray',
+    'RandomGrayscale',
+    'Rerange',
+)
+"""Transforms of mmsegmentation and mmcv that compute with three colours of 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """How images are stored, where they are read as they are.
+
+    Attributes:
+        bands: Of every image, 1 to 16.
+        depth: ``uint8``, ``uint16`` or ``float32``.
+
+    Raises:
+        UserError: Other bands or another depth.
+    """
+
+    bands: int
+    depth: str = 'uint8'
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.bands, int) or not 1 <= self.bands <= MOST_BANDS:
+            raise UserError(f'LoadImage: bands is 1 to {MOST_BANDS}, got {self.bands!r}')
+        if self.depth not in DEPTHS:
+            raise UserError(f'LoadImage: depth is one of {", ".join(DEPTHS)}, got {self.depth!r}')
+
+    def __str__(self) -> str:
+        return f'{self.bands} band{"s" if self.bands > 1 else ""} of {self.depth}'
+
+    @property
+    def step(self) -> str:
+        """The loading step that reads them."""
+        return f"LoadImage(bands={self.bands}, depth='{self.depth}')"
+
+
+def given_pixels(bands: int | None, depth: str) -> Pixels | None:
+    """What the arguments of LoadImage mean; None for RGB of 8 bits, to which all is converted.
+
+    Raises:
+        UserError: A depth without bands, or values that there are not.
+    """
+    if bands is None and depth != 'uint8':
+        raise UserError(f"LoadImage: depth='{depth}' needs the number of bands, e.g. bands=3")
+    return None if bands is None else Pixels(bands, depth)
+
+
+def pixels_of(steps: Iterable[Any]) -> Pixels | None:
+    """The pixels that a pipeline's LoadImage reads as they are, by its config.
+
+    Raises:
+        UserError: It takes no such bands or depth.
+    """
+    for step in steps:
+        if _name(step) in LOADERS and step.get('bands') is not None:
+            return given_pixels(step['bands'], step.get('depth', 'uint8'))
+    return None
+
+
+def evaluated_pixels(cfg: Mapping[str, Any]) -> Pixels | None:
+    """The pixels that the evaluation of a config reads as they are, and so its predictions.
+
+    Raises:
+        UserError: LoadImage takes no such bands or depth.
+    """
+    from mmdeeplab.config.data import pipeline_steps
+
+    for split in ('test', 'val'):
+        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset')
+        if dataset:
+            return pixels_of(pipeline_steps(dataset))
+    return None
+
+
+def pixel_faults(cfg: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences about parts of a config that do not suit the pixels that its pipelines read."""
+    from mmdeeplab.config.data import SPLITS, pipeline_steps
+
+    read: dict[str, Pixels] = {}
+    for split in SPLITS:
+        steps = list(pipeline_steps((cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}))
+        try:
+            pixels = pixels_of(steps)
+        except UserError as error:
+            yield f'{split}_dataloader: {error}'
+            continue
+        if pixels is None:
+            continue
+        read[split] = pixels
+        for name in (_name(step) for step in steps):
+            if name in COLOUR_STEPS and pixels != Pixels(3):
+                yield (
+                    f'{split}_dataloader: {name} computes with three colours of 0 to 255, the '
+                    f'images have {pixels}; leave it out'
+                )
+    if len(set(read.values())) > 1:
+        told = ', '.join(f'{split} {pixels}' for split, pixels in read.items())
+        yield f'LoadImage reads different pixels: {told}; one network takes one kind'
+    elif read:
+        yield from _model_faults(cfg.get('model') or {}, next(iter(read.values())))
+
+
+def _name(step: Any) -> str:
+    kind = step.get('type') if isinstance(step, Mapping) else None
+    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
+
+
+def _model_faults(model: Mapping[str, Any], pixels: Pixels) -> Iterator[str]:
+    channels = (model.get('backbone') or {}).get('in_channels', 3)
+    if channels != pixels.bands:
+        yield (
+            f'LoadImage reads {pixels}, model.backbone.in_channels is {channels}: '
+            f'write in_channels={pixels.bands}'
+        )
+    preprocessor = model.get('data_preprocessor') or {}
+    for key in ('mean', 'std'):
+        values = preprocessor.get(key, (127.5,) * 3)
+        if len(values) not in (1, pixels.bands):
+            yield (
+                f'LoadImage reads {pixels}, model.data_preprocessor.{key} has {len(values)} '
+                f'values: write {pixels.bands}, in the order of the bands in the files'
+            )
+    if pixels.bands == 3 and preprocessor.get('bgr_to_rgb', True):
+        yield (
+            'LoadImage(bands=3) leaves the bands in the order of the files: write '
+            'model.data_preprocessor.bgr_to_rgb=False'
+        )

@@ -1,0 +1,115 @@
+"""Images as they are stored: every band and every bit, of PNG, TIFF and NPY.
+
+OpenCV reads PNG, and tifffile TIFF (the extra ``tiff``): of a TIFF with four grey bands OpenCV
+gives the first one and says nothing, and it knows no more than four.
+"""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmdeeplab.config.pixels import Pixels
+from mmdeeplab.datasets.image_io import check_pixel_count, read_bytes, read_header
+from mmdeeplab.datasets.stored_kind import (
+    NPY,
+    PNG,
+    TIFF,
+    attempt,
+    broken,
+    check_kind,
+    named_axes,
+    only_series,
+    stored_shape,
+)
+from mmdeeplab.errors import bad_data
+
+
+def read_stored(path: str | Path) -> np.ndarray:
+    """(H, W, bands) uint8, uint16 or float32 of a file, bands and values as it has them.
+
+    A picture is not turned by an EXIF tag, and a palette's indices become its colours.
+
+    Raises:
+        UserError: The file is missing, broken, too large, of another type, of more than 16 bands,
+            or holds NaN or infinity; the message names it.
+    """
+    return decode_stored(read_bytes(path, 'image'), path)
+
+
+def decode_stored(data: bytes, path: object) -> np.ndarray:
+    """The array of a file's bytes, see :func:`read_stored`; ``path`` is for messages."""
+    size, pixels = stored_kind(data, path)
+    if data.startswith(NPY):
+        image = attempt(lambda: np.load(io.BytesIO(data), allow_pickle=False), data, path)
+    elif data.startswith(TIFF):
+        image = attempt(lambda: _bands_last(*_first_series(data)), data, path)
+    else:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if image is None:
+            raise broken(data, path, 'it cannot be decoded')
+        image = _in_file_order(image, pixels.bands)
+    image = np.ascontiguousarray(image.reshape(*size, pixels.bands), pixels.depth)
+    if image.dtype == np.float32 and (wrong := image.size - int(np.isfinite(image).sum())):
+        raise bad_data(
+            'pixels',
+            f'the image {path} has {wrong} values that are NaN or infinite, for which no network '
+            'has an answer; write a number where there is no measurement',
+        )
+    return image
+
+
+def stored_kind(data: bytes, path: object) -> tuple[tuple[int, int], Pixels]:
+    """(H, W), and bands and depth, by the first bytes of a file.
+
+    Raises:
+        UserError: No picture, or one whose values cannot be kept as they are.
+    """
+    known = stored_shape(data, path)
+    if known is None:
+        header = read_header(data, str(path), 'image')
+        known = (header.height, header.width, 1 if header.mode == 'L' else 3), np.dtype(np.uint8)
+    elif data.startswith(PNG):
+        read_header(data, str(path), 'image')  # whether its end is there
+    (height, width, _), _ = known
+    check_pixel_count(height, width, 'image', path)
+    return (height, width), check_kind(*known, path)
+
+
+def check_pixels(image: np.ndarray, wanted: Pixels, path: object) -> None:
+    """Refuse an image (H, W, bands) of other bands or another depth than a config names.
+
+    Raises:
+        UserError: With the file, its bands and depth.
+    """
+    if image.dtype.name != wanted.depth or image.ndim != 3 or image.shape[2] != wanted.bands:
+        bands = image.shape[2] if image.ndim == 3 else 1
+        raise bad_data(
+            'pixels',
+            f'the image {path} has {bands} band{"s" if bands > 1 else ""} of {image.dtype.name}, '
+            f'the config reads {wanted}: write the image anew, or name its own in LoadImage',
+        )
+
+
+def _first_series(data: bytes) -> tuple[np.ndarray, str]:
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        series = only_series(file)
+        return series.asarray(), named_axes(series.axes, series.shape)
+
+
+def _bands_last(image: np.ndarray, axes: str) -> np.ndarray:
+    """(H, W, bands) of an array with its axes in any order."""
+    image = np.moveaxis(image, (axes.index('Y'), axes.index('X')), (0, 1))
+    return image.reshape(*image.shape[:2], -1)
+
+
+def _in_file_order(image: np.ndarray, bands: int) -> np.ndarray:
+    """OpenCV's BGR(A) as RGB(A), its copies of grey as one band, grey and alpha as two."""
+    if image.ndim == 2:
+        return image[..., None]
+    if bands <= 2:
+        return image[..., [0, -1][:bands]]
+    return image[..., [2, 1, 0, *range(3, image.shape[2])]][..., :bands]
