@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
         '--map', nargs='+', default=[], metavar='OLD=NEW', help='--mend: ids of grey values'
     )
     add_annotation_options(parser)
+    parser.add_argument(
+        '--all-bands', action='store_true',
+        help='images of 8 bits with all of their bands, also a fourth, as they are stored',
+    )  # fmt: skip
     parser.add_argument('--force', action='store_true', help='replace what an earlier call wrote')
     return parser
 
@@ -71,8 +75,9 @@ def new_config(args: argparse.Namespace) -> None:
     quiet_imports()
     from mmdeeplab.cli.new_config.network import find_network
     from mmdeeplab.cli.new_config.plan import make_plan
-    from mmdeeplab.cli.new_config.text import config_text, data_root
+    from mmdeeplab.cli.new_config.text import config_text, data_root, pixel_text
     from mmdeeplab.datasets.discovery.look import class_names, ids_of, is_named, look, typical_size
+    from mmdeeplab.datasets.discovery.pixels import find_pixels, image_paths, mean_and_spread
 
     network = find_network(args.version, args.backbone)
     weights = find_checkpoint(args.weights).resolve() if args.weights else None
@@ -82,14 +87,19 @@ def new_config(args: argparse.Namespace) -> None:
             'weights: name some with --weights, or choose --version v3plus'
         )
     layout = mended(args, beside)
-    size = typical_size(layout.train)
+    images = image_paths(layout.train)
+    pixels = find_pixels([*images, *image_paths(layout.val)], args.all_bands)
+    size = typical_size(layout.train, pixels)
     plan = make_plan(size, len(layout.train.ids), bool(weights), bool(network.norms), args.crop)
-    looks = look(layout)
+    looks = look(layout, pixels=pixels)
     ids = ids_of(looks, is_named(layout.root, args.classes, looks))
     names = class_names(layout.root, args.classes, ids)
     about = describe(layout, size, names)
     root = data_root(layout, beside, names)
     text = config_text(about, network, root, layout, plan, len(names), weights)
+    if pixels:
+        about += f'\n{pixels}, read as they are stored'
+        text += pixel_text(pixels, *mean_and_spread(images))
     out.write_text(text, encoding='utf-8')
     print(about)
     tell(layout, network, plan, bool(weights))

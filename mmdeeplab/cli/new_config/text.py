@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mmdeeplab.cli.new_config.network import Network
 from mmdeeplab.cli.new_config.plan import ConfigPlan
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.datasets.class_names import read_classes
 from mmdeeplab.datasets.discovery.layout import Layout
 from mmdeeplab.datasets.discovery.pairs import Pairs
@@ -55,6 +56,30 @@ def config_text(
     ]
     if weights:
         lines.append(f'load_from = {str(weights)!r}')
+    return '\n'.join(lines) + '\n'
+
+
+def pixel_text(pixels: Pixels, mean: list[float], spread: list[float]) -> str:
+    """The part of a config that says what its images are; it follows the rest.
+
+    Args:
+        pixels: Bands and depth.
+        mean: Of each band of the training images.
+        spread: Standard deviation of each.
+    """
+    lines = [
+        '# the images as they are stored: bands in the order of the files, with their own values',
+        _call(
+            'load',
+            ["type='mmdeeplab.LoadImage'", f'bands={pixels.bands}', f'depth={pixels.depth!r}'],
+        ),
+        'train_pipeline[0] = load',
+        'test_pipeline = [load, *_base_.test_pipeline[1:]]',
+        "val_dataloader['dataset']['pipeline'] = test_pipeline",
+        f"model['backbone'] = dict(model.get('backbone', {{}}), in_channels={pixels.bands})",
+        _call('bands', [f'mean={mean}', f'std={spread}', 'bgr_to_rgb=False']),
+        "model['data_preprocessor'].update(bands)",
+    ]
     return '\n'.join(lines) + '\n'
 
 

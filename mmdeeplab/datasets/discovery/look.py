@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.datasets.check.levels import has_holes
 from mmdeeplab.datasets.check.report import CheckedSource
 from mmdeeplab.datasets.check.sample import CheckedSample
@@ -17,6 +18,7 @@ from mmdeeplab.datasets.discovery.levels import Levels, guess_levels
 from mmdeeplab.datasets.discovery.pairs import Pairs
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.image_io import read_bytes, read_header
+from mmdeeplab.datasets.stored_images import stored_kind
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
 from mmdeeplab.label_map import IGNORE_INDEX
@@ -25,7 +27,13 @@ from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 SIZES_READ = 100  # headers; enough for the middle
 
 
-def source(root: Path, pairs: Pairs, role: str, classes: tuple[str, ...] = ()) -> Source:
+def source(
+    root: Path,
+    pairs: Pairs,
+    role: str,
+    classes: tuple[str, ...] = (),
+    pixels: Pixels | None = None,
+) -> Source:
     """The pairs as the check of data sets knows them."""
     return Source(
         root=root,
@@ -35,27 +43,40 @@ def source(root: Path, pairs: Pairs, role: str, classes: tuple[str, ...] = ()) -
         image_suffixes=pairs.image_suffixes,
         mask_suffixes=pairs.mask_suffixes,
         classes=classes,
+        pixels=pixels,
         roles=(role,),
     )
 
 
-def look(layout: Layout, workers: int | None = None) -> list[CheckedSource]:
-    """Read every pair, or remember it (:mod:`mmdeeplab.datasets.check.scan`)."""
+def look(
+    layout: Layout, workers: int | None = None, pixels: Pixels | None = None
+) -> list[CheckedSource]:
+    """Read every pair, or remember it (:mod:`mmdeeplab.datasets.check.scan`).
+
+    Args:
+        layout: The folder's.
+        workers: Processes, one a core by default.
+        pixels: Bands and depth of images that are read as they are stored.
+    """
     checked = []
     for role, pairs in (('train', layout.train), ('val', layout.val)):
-        where = source(layout.root, pairs, role)
+        where = source(layout.root, pairs, role, pixels=pixels)
         checked.append(CheckedSource(where, list(pairs.ids), scan(where, pairs.ids, workers)))
     return checked
 
 
-def typical_size(pairs: Pairs) -> tuple[int, int]:
-    """Median (H, W) of images, upright."""
+def typical_size(pairs: Pairs, pixels: Pixels | None = None) -> tuple[int, int]:
+    """Median (H, W) of images, upright but where ``pixels`` are read as they are stored."""
     step = max(1, len(pairs.ids) // SIZES_READ)
     sizes = []
     files = FilesById(pairs.images, pairs.image_suffixes)
     for name in pairs.ids[::step]:
         path = files.path(name)
-        header = read_header(read_bytes(path, 'image'), path, 'image')
+        data = read_bytes(path, 'image')
+        if pixels is not None:
+            sizes.append(stored_kind(data, path)[0])
+            continue
+        header = read_header(data, path, 'image')
         turned = header.orientation >= 5
         sizes.append((header.width, header.height) if turned else (header.height, header.width))
     height, width = np.median(sizes, axis=0).astype(int).tolist()

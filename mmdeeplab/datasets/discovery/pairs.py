@@ -45,6 +45,8 @@ def pair(images: Path, masks: Path) -> Pairs:
     """
     same = images == masks
     listings = tuple(list_files(folder, recurse=not same) for folder in (images, masks))
+    if not listings[0].names:
+        listings = (list_files(images, ('.npy',), recurse=True), listings[1])
     image_names, mask_names = listings[0].names, listings[1].names
     match = match_names(image_names, mask_names, same)
     if not match.pairs:

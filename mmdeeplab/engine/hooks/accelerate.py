@@ -52,7 +52,8 @@ def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
     """A few pictures of a config's training split with their masks, evenly over it.
 
     Returns:
-        (H, W, 3) uint8 RGB, or as stored where LoadImage names bands and depth; and (H, W) uint8 class ids, void 255, as training reads them.
+        (H, W, 3) uint8 RGB, or as stored where LoadImage names bands and depth; and (H, W)
+        uint8 class ids, void 255, as training reads them.
     """
     from mmdeeplab.datasets.stored_images import read_stored
     from mmdeeplab.datasets.transforms.load import LoadMask, read_image

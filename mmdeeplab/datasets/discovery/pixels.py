@@ -1,0 +1,91 @@
+"""Bands and depth of a folder's images, and the mean and spread of each band."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmdeeplab.config.pixels import Pixels
+from mmdeeplab.datasets.discovery.pairs import Pairs
+from mmdeeplab.datasets.files_by_id import FilesById
+from mmdeeplab.datasets.image_io import read_bytes, read_header
+from mmdeeplab.datasets.stored_images import decode_stored, stored_kind
+from mmdeeplab.errors import UserError
+
+
+def image_paths(pairs: Pairs) -> list[Path]:
+    """The images of a split, in the order of its ids."""
+    files = FilesById(pairs.images, pairs.image_suffixes)
+    return [files.path(name) for name in pairs.ids]
+
+
+def find_pixels(paths: Sequence[Path], all_bands: bool) -> Pixels | None:
+    """What all images are, where they are to be read as they are stored.
+
+    Args:
+        paths: The images.
+        all_bands: So even where reading them as RGB of 8 bits loses an alpha channel at most.
+
+    Returns:
+        None where they are read as RGB of 8 bits: photographs, and a mixture that can be read so.
+
+    Raises:
+        UserError: Images of different kinds, or one whose values cannot be kept. What is broken is
+            left to the check.
+    """
+    kinds: dict[Pixels, Path] = {}
+    rgb = True
+    for path in paths:
+        data = b''
+        try:
+            data = read_bytes(path, 'image')
+            _, pixels = stored_kind(data, path)
+        except UserError as error:
+            if error.fault in ('', 'pixels') and not _is_rgb(data, path):
+                raise
+            continue
+        kinds.setdefault(pixels, path)
+        rgb = rgb and _is_rgb(data, path)
+    plain = all(pixels.depth == 'uint8' and pixels.bands <= 4 for pixels in kinds)
+    if rgb and not all_bands and (plain or len(kinds) > 1):
+        return None
+    if len(kinds) > 1:
+        told = ' and '.join(f'{path} has {pixels}' for pixels, path in list(kinds.items())[:2])
+        raise UserError(f'the images differ: {told}; a network takes one kind, write them alike')
+    return next(iter(kinds), None)
+
+
+def _is_rgb(data: bytes, path: Path) -> bool:
+    """Whether the loader of photographs reads it."""
+    try:
+        read_header(data, path, 'image')
+    except UserError:
+        return False
+    return True
+
+
+def mean_and_spread(paths: Sequence[Path]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each band over all pixels, to five digits.
+
+    A band that is the same everywhere gets the spread 1, by which a network can divide.
+
+    Args:
+        paths: Images of one kind, at least one.
+
+    Raises:
+        UserError: One cannot be read.
+    """
+    count, total, squares = 0, np.zeros(()), np.zeros(())
+    offset = None
+    for path in paths:
+        image = decode_stored(read_bytes(path, 'image'), path)
+        pixels = image.reshape(-1, image.shape[2]).astype(np.float64)
+        offset = pixels.mean(0) if offset is None else offset  # keeps the squares small
+        pixels -= offset
+        count += len(pixels)
+        total, squares = total + pixels.sum(0), squares + (pixels**2).sum(0)
+    assert offset is not None
+    mean = total / count
+    spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    spread[spread == 0] = 1
+    return [float(f'{x:.5g}') for x in mean + offset], [float(f'{x:.5g}') for x in spread]
