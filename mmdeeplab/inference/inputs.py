@@ -15,6 +15,7 @@ from mmdeeplab.inference.save_formats import OUTPUTS, RECORD
 
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 KNOWN = (*PICTURE_SUFFIXES, '.gif', *VIDEOS)
+ARRAYS = ('.npy',)
 SYSTEM = "of the system's own"
 
 
@@ -121,6 +122,8 @@ def _of_item(item: str, passed: Counter[str]) -> Iterator[Input]:
 
 def _below(folder: Path, prefix: str, passed: Counter[str]) -> Folder:
     listing = list_files(folder, KNOWN, recurse=True)
+    if not listing.names:  # beside pictures, arrays are something else
+        listing = list_files(folder, ARRAYS, recurse=True)
     passed[SYSTEM] += len(listing.system)
     passed.update(_suffix(name) or 'without suffix' for name in listing.others)
     results = tuple(

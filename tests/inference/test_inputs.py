@@ -84,3 +84,13 @@ def test_time_is_linear(tmp_path: Path) -> None:
     start = time.process_time()
     assert len(names(tmp_path, '')) == 20_000
     assert time.process_time() - start < 4
+
+
+def test_arrays_are_taken_where_there_are_no_pictures(tmp_path: Path) -> None:
+    (tmp_path / 'a.npy').write_bytes(b'')
+    inputs, passed = find_inputs([str(tmp_path)])
+    assert [one.name for one in inputs] == ['a']
+    (tmp_path / 'b.png').write_bytes(b'')
+    inputs, passed = find_inputs([str(tmp_path)])
+    assert [one.name for one in inputs] == ['b']
+    assert passed['.npy'] == 1
