@@ -97,4 +97,4 @@ def require_packages() -> None:
         ) from error
 
 
-main = command(_parser, serve, loads=True)
+main = command(_parser, serve)
