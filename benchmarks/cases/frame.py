@@ -10,19 +10,13 @@ from typing import Any
 
 from benchmarks import networks
 from benchmarks.case import Comparison, Scale, Variant, Work
-from benchmarks.cases.inference import SMALL, same
+from benchmarks.cases.inference import FAST, SMALL, same
 
 NETWORK = 'deeplabv3plus_r50-d8-mmseg_voc'
 AT_16: dict[str, Any] = {'backbone.output_stride': 16, 'neck.rates': (6, 12, 18)}
 HEIGHT, WIDTH = 2160, 3840
 PYTORCH, ONNX = 6200, 3910  # milliseconds
 WINDOW = 1025
-WHOLE: dict[str, bool | str] = {
-    'eager': False,
-    'fast': True,
-    'fast bf16': 'bf16',
-    'fast int8': 'int8',
-}
 
 
 def setup(scale: Scale) -> list[Comparison]:
@@ -31,8 +25,9 @@ def setup(scale: Scale) -> list[Comparison]:
     config, options = (SMALL, {}) if scale.tiny else (NETWORK, AT_16)
     made = partial(networks.ours, config, side=size, folder=scale.folder, **options)
     windows = dict(mode='slide', window=scale.of(WINDOW, 65), stride=scale.of(WINDOW - 129, 49))
-    variants = [Variant(name, partial(measured, partial(made, fast=way))) for name, way in
-                WHOLE.items()]  # fmt: skip
+    variants = [
+        Variant(name, partial(measured, partial(made, fast=way))) for name, way in FAST.items()
+    ]
     by_windows = partial(made, fast=True, cut=windows)
     variants.append(Variant('fast, by windows', partial(measured, by_windows)))
     title = f'ResNet-50, v3+, output stride 16, a frame of {size[0]} x {size[1]}'
