@@ -27,6 +27,7 @@ class Guard:
         self._saved: list[tuple[list[Tensor], list[Tensor]]] | None = None
         # 1 where the batch was not finite: on this rank, and behind it on any; None: settled
         self.answers: Tensor | None = None
+        self._loss = torch.zeros(())  # of the last batch
 
     def remember(self, model: nn.Module) -> None:
         """Copy the statistics of norms before a forward pass changes them."""
@@ -48,36 +49,42 @@ class Guard:
         On a GPU the answer stays there until :meth:`settle` asks for it.
         """
         self.settle()
-        everything = [loss.detach(), *gradients]
-        self._loss = everything[0]
+        self._loss = loss.detach()
+        alone = dist.get_world_size() == 1
         if loss.device.type == 'cpu':  # nothing to wait for
             here = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
-            answers = torch.tensor([float(here)])
+            if alone:
+                self._judge(here, here)
+                return
+            bad = torch.tensor([float(here)])
         else:
-            answers = 1 - finite_there(everything).float()
-        if dist.get_world_size() > 1:
-            anywhere = answers.clone()
+            bad = 1 - finite_there([self._loss, *gradients]).float()
+        if not alone:
+            anywhere = bad.clone()
             dist.all_reduce(anywhere, 'max')
-            answers = torch.cat([answers, anywhere])
-        self.answers = answers
+            bad = torch.cat([bad, anywhere])
+        self.answers = bad
         if loss.device.type == 'cpu':
             self.settle()
 
     def settle(self) -> None:
-        """Wait for the answer about the last batch, and undo what a bad one did to norms."""
-        if self.answers is None:
+        """Wait for the answer about the last batch, if there is one to wait for."""
+        if self.answers is not None:
+            answers = self.answers.tolist()
+            self.answers = None
+            self._judge(bool(answers[0]), bool(answers[-1]))
+
+    def _judge(self, on_this_rank: bool, anywhere: bool) -> None:
+        """Note a batch that was not finite, and undo what it did to norms."""
+        if not anywhere:
             return
-        answers = self.answers.tolist()
-        on_this_rank, anywhere = answers[0], answers[-1]
-        self.answers = None
-        if anywhere:
-            self.non_finite = True
-            where = 'in the gradient' if on_this_rank else 'on another rank'
-            loss = self._loss.item()
-            self.what = where if isfinite(loss) else f'in the loss ({loss})'
-            with torch.no_grad():
-                for saved, buffers in self._saved or ():
-                    torch._foreach_copy_(buffers, saved)
+        self.non_finite = True
+        where = 'in the gradient' if on_this_rank else 'on another rank'
+        loss = self._loss.item()
+        self.what = where if isfinite(loss) else f'in the loss ({loss})'
+        with torch.no_grad():
+            for saved, buffers in self._saved or ():
+                torch._foreach_copy_(buffers, saved)
 
     def may_step(self) -> bool:
         """Whether the step may be made, as far as its batches were looked at."""
