@@ -12,6 +12,7 @@ from mmengine.config import Config
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmdeeplab.config.protocols import network_of
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.weights.hub import WEIGHTS, hub_file, is_repository
@@ -110,9 +111,7 @@ def _scores(metrics: Mapping[str, Any]) -> list[str]:
 def flat_config(cfg: Config) -> dict[str, Any]:
     """Plain data by which a network is built and used, without files and what is around it."""
     data = {key: value for key, value in cfg.to_dict().items() if key in KEPT}
-    while 'module' in data['model']:
-        data['model'] = data['model']['module']
-    return _without_files(data)
+    return _without_files(data | dict(model=network_of(cfg).to_dict()))
 
 
 def _without_files(node: Any) -> Any:
