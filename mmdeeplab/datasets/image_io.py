@@ -25,6 +25,16 @@ MAX_PIXELS = 2**27
 """Larger pictures (134 million pixels) are refused by their header, before they fill the memory."""
 
 MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation to what makes the picture upright; those from 5 on swap width and height."""
 _ORIENTATION = 0x0112
 _LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end was cut
 
@@ -38,6 +48,11 @@ class Header:
     width: int
     height: int
     orientation: int
+
+    @property
+    def swaps(self) -> bool:
+        """Whether the upright picture is as wide as the stored one is high."""
+        return self.orientation >= 5
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -50,8 +50,7 @@ class ClassIds:
             return IGNORE_INDEX
         if is_background(name):
             return self.unlabelled
-        file = type(image.place)(image.place.file, one.part)
-        raise file.error(
+        raise image.place_of(one).error(
             f'its class {name!r} is not among --classes {",".join(self.names)}'
             + did_you_mean(name, self.names)
         )

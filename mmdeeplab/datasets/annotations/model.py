@@ -50,6 +50,10 @@ class AnnotatedImage:
     folders: tuple[Path, ...] = ()
     split: str = ''
 
+    def place_of(self, one: AnnotatedObject) -> Place:
+        """Where one of its objects stands in the annotation file."""
+        return Place(self.place.file, one.part)
+
 
 @dataclass
 class Annotations:

@@ -9,17 +9,8 @@ from PIL import Image
 
 from mmdeeplab.datasets.annotations.class_ids import ClassIds
 from mmdeeplab.datasets.annotations.model import AnnotatedImage
-from mmdeeplab.datasets.annotations.place import Place
-from mmdeeplab.datasets.image_io import read_bytes, read_header
+from mmdeeplab.datasets.image_io import TURNS, read_bytes, read_header
 from mmdeeplab.errors import UserError
-
-TURNS = {
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture upright, by its EXIF orientation, of those that swap width and height."""
 
 
 def paint(image: AnnotatedImage, picture: Path, classes: ClassIds) -> np.ndarray:
@@ -42,8 +33,7 @@ def paint(image: AnnotatedImage, picture: Path, classes: ClassIds) -> np.ndarray
     """
     header = read_header(read_bytes(picture, 'image'), picture, 'image')
     stored = header.height, header.width
-    turn = TURNS.get(header.orientation)
-    upright = stored[::-1] if turn is not None else stored
+    upright = stored[::-1] if header.swaps else stored
     size = image.size or upright
     if size not in (upright, stored):
         raise image.place.error(
@@ -57,7 +47,7 @@ def paint(image: AnnotatedImage, picture: Path, classes: ClassIds) -> np.ndarray
         except UserError:
             raise
         except ValueError as error:
-            raise Place(image.place.file, one.part).error(f'{error}') from error
-    if size == upright or turn is None:
+            raise image.place_of(one).error(f'{error}') from error
+    if size == upright:
         return mask
-    return np.array(Image.fromarray(mask).transpose(turn))
+    return np.array(Image.fromarray(mask).transpose(TURNS[header.orientation]))

@@ -15,6 +15,7 @@ from mmdeeplab.datasets.check.report import CheckedSource, Report
 from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.datasets.image_io import (
     MASK_MODES,
+    TURNS,
     check_ids,
     check_size,
     decode_pixels,
@@ -26,16 +27,6 @@ from mmdeeplab.datasets.label_ids import PLAIN
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import voc_palette
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation to what makes the picture upright
 
 
 def write_masks(
@@ -170,6 +161,6 @@ def _turned(ids: np.ndarray, sample: CheckedSample, path: Path, image: Path) -> 
     except UserError:
         return ids  # the image's own fault is in the table
     if ids.shape != size and sample.turn != 1:
-        ids = np.array(Image.fromarray(ids).transpose(_TURNS[sample.turn]))
+        ids = np.array(Image.fromarray(ids).transpose(TURNS[sample.turn]))
     check_size(ids, size, path, image)
     return ids

@@ -77,7 +77,7 @@ def typical_size(pairs: Pairs, pixels: Pixels | None = None) -> tuple[int, int]:
             sizes.append(stored_kind(data, path)[0])
             continue
         header = read_header(data, path, 'image')
-        turned = header.orientation >= 5
+        turned = header.swaps
         sizes.append((header.width, header.height) if turned else (header.height, header.width))
     height, width = np.median(sizes, axis=0).astype(int).tolist()
     return height, width
