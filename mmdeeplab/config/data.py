@@ -55,6 +55,15 @@ def training_size(cfg: Config) -> tuple[int, int]:
     return max(height for height, _ in sides), max(width for _, width in sides)
 
 
+def type_name(kind: object) -> str:
+    """The name of a class in a config: of the class itself, or of its name with or without a scope.
+
+    Args:
+        kind: The ``type`` of a config's dict.
+    """
+    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
+
+
 def is_voc_folder(node: Mapping[str, Any]) -> bool:
     """Whether a data set's config names our VOCFolderDataset, by its name or the class."""
     from mmdeeplab.registry import is_ours

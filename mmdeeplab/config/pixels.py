@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmdeeplab.config.data import SPLITS, pipeline_steps, type_name
 from mmdeeplab.errors import UserError
 
 DEPTHS = ('uint8', 'uint16', 'float32')
@@ -80,8 +81,6 @@ def evaluated_pixels(cfg: Mapping[str, Any]) -> Pixels | None:
     Raises:
         UserError: LoadImage takes no such bands or depth.
     """
-    from mmdeeplab.config.data import pipeline_steps
-
     for split in ('test', 'val'):
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset')
         if dataset:
@@ -91,8 +90,6 @@ def evaluated_pixels(cfg: Mapping[str, Any]) -> Pixels | None:
 
 def pixel_faults(cfg: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about parts of a config that do not suit the pixels that its pipelines read."""
-    from mmdeeplab.config.data import SPLITS, pipeline_steps
-
     read: dict[str, Pixels] = {}
     for split in SPLITS:
         steps = list(pipeline_steps((cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}))
@@ -118,8 +115,7 @@ def pixel_faults(cfg: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _name(step: Any) -> str:
-    kind = step.get('type') if isinstance(step, Mapping) else None
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
+    return type_name(step.get('type') if isinstance(step, Mapping) else None)
 
 
 def _model_faults(model: Mapping[str, Any], pixels: Pixels) -> Iterator[str]:

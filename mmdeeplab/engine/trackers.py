@@ -7,6 +7,7 @@ from mmengine import dist
 from mmengine.config import Config
 from mmengine.visualization import Visualizer
 
+from mmdeeplab.config.data import type_name
 from mmdeeplab.errors import UserError
 
 # What each of MMEngine's backends imports when it starts.
@@ -33,7 +34,7 @@ def with_backends(visualizer: Mapping, backends: Sequence[dict] | dict | None) -
     """
     wanted: dict[str, dict] = {}
     for backend in [*_listed(visualizer.get('vis_backends')), *_listed(backends)]:
-        name = backend.get('name') or _class_name(backend)
+        name = backend.get('name') or type_name(backend.get('type'))
         first = wanted.setdefault(name, backend)
         if first != backend and name != 'LocalVisBackend':
             raise UserError(
@@ -57,11 +58,6 @@ def _listed(backends: Sequence[dict] | dict | None) -> list[dict]:
     return [backends] if isinstance(backends, Mapping) else list(backends or [])
 
 
-def _class_name(backend: Mapping) -> str:
-    cls = backend.get('type')
-    return cls.rpartition('.')[2] if isinstance(cls, str) else getattr(cls, '__name__', '')
-
-
 def require_packages(backends: Sequence[dict]) -> None:
     """Look for the packages of backends without importing them.
 
@@ -81,7 +77,7 @@ def require_packages(backends: Sequence[dict]) -> None:
 
 def _missing(backends: Sequence[dict]) -> Iterator[tuple[str, str]]:
     for backend in backends:
-        name = _class_name(backend)
+        name = type_name(backend.get('type'))
         for package in PACKAGES.get(name, ()):
             if importlib.util.find_spec(package) is None:
                 yield name, package

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdeeplab.config.data import datasets, is_voc_folder, pipeline_steps
+from mmdeeplab.config.data import datasets, is_voc_folder, pipeline_steps, type_name
 from mmdeeplab.config.pixels import pixels_of
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.class_names import read_classes
@@ -54,7 +54,7 @@ def refuse_unbalanced(node: Any, role: str) -> None:
     inner = node.get('dataset') if isinstance(node, dict) else None
     if not isinstance(inner, dict):
         return
-    types = [str(part.get('type')).rpartition('.')[2] for part in (node, inner)]
+    types = [type_name(part.get('type')) for part in (node, inner)]
     if types[0] == 'ClassBalancedDataset' and types[1] in ('ConcatDataset', 'RepeatDataset'):
         raise UserError(
             f'{role}_dataloader.dataset: ClassBalancedDataset cannot be around a {types[1]}, which '

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmdeeplab.config.data import pipeline_steps
+from mmdeeplab.config.data import pipeline_steps, type_name
 from mmdeeplab.config.protocols import configured_protocol
 from mmdeeplab.models.norms.policy import Plan
 from mmdeeplab.registry import HOOKS
@@ -143,8 +143,7 @@ def schedule(cfg: Config) -> str:
     words = []
     schedulers: Any = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
-        kind = scheduler['type']
-        kind = str(getattr(kind, '__name__', kind)).rpartition('.')[2]
+        kind = type_name(scheduler['type'])
         if kind == 'PolyLR':
             floor = f', at least {scheduler["eta_min"]}' if scheduler.get('eta_min') else ''
             words.append(f'poly {scheduler.get("power", 1.0)}{floor}')
