@@ -119,4 +119,4 @@ def digest_of(pictures: Sequence[np.ndarray]) -> str:
     return found.hexdigest()
 
 
-main = command(_parser, predict)
+main = command(_parser, predict, loads=True)
