@@ -2,8 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -44,7 +43,7 @@ class ParityCheck:
         self.model, self.processing, self.tolerance = model, processing, tolerance
         self.samples = [*samples, *sizes]
         self.count = len(samples)
-        model.data_preprocessor.test_size = size
+        self.size = size
         self.logits: dict[int, Tensor] = {}
         self.labels: list[Tensor] = []
         self.times: list[float] = []
@@ -53,8 +52,7 @@ class ParityCheck:
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.filterwarnings('ignore', 'When align_corners')  # not every side is n x + 1
-                with self._padding(sample):
-                    (result,) = segment(model, [sample.picture])
+                (result,) = segment(model, [sample.picture], test_size=self._least(sample))
             self.times.append(time.perf_counter() - start)
             self.labels.append(result.pred_sem_seg.data[0].cpu().long())
             scores_of = result.seg_logits.data.cpu()
@@ -66,20 +64,16 @@ class ParityCheck:
         """The input of the artefact for a sample: uint8 (1, H, W, 3), or float32 (1, 3, H, W)."""
         if self.processing:
             return sample.picture[None]
-        with self._padding(sample):
-            return prepared(self.model, sample.picture).cpu().numpy()
+        least = self._least(sample)
+        return prepared(self.model, sample.picture, test_size=least).cpu().numpy()
 
-    @contextmanager
-    def _padding(self, sample: Sample) -> Iterator[None]:
-        """A network alone meets the pictures of other sizes bare: an evaluation rounds sides up."""
-        preprocessor = self.model.data_preprocessor
-        usual = preprocessor.test_size
-        if not self.processing and any(sample is other for other in self.samples[self.count :]):
-            preprocessor.test_size = (1, 1)
-        try:
-            yield
-        finally:
-            preprocessor.test_size = usual
+    def _least(self, sample: Sample) -> tuple[int, int]:
+        """To what a sample is padded at least.
+
+        A network alone meets the pictures of other sizes bare: an evaluation rounds sides up.
+        """
+        bare = not self.processing and any(sample is one for one in self.samples[self.count :])
+        return (1, 1) if bare else self.size
 
     def compare(self, run: Run) -> ParityReport:
         """Run an artefact on every sample and compare.

@@ -255,7 +255,10 @@ class DeepLabPredictor:
 
 @torch.no_grad()
 def segment(
-    model: BaseModel, pictures: Sequence[np.ndarray], stored: bool = False
+    model: BaseModel,
+    pictures: Sequence[np.ndarray],
+    stored: bool = False,
+    test_size: tuple[int, int] | None = None,
 ) -> list[SegDataSample]:
     """One pass over pictures (H, W, bands), as in evaluation.
 
@@ -263,6 +266,7 @@ def segment(
         model: The network.
         pictures: Of 8 bits with RGB first, or as they are stored.
         stored: Whether the network takes the bands in the order of the files.
+        test_size: (H, W) to which they are padded at least; the preprocessor's own without it.
 
     Raises:
         UserError: The logits are not finite.
@@ -272,14 +276,20 @@ def segment(
         size = picture.shape[:2]
         samples.append(SegDataSample(metainfo=dict(ori_shape=size, img_shape=size)))
     inputs = [as_input(picture, stored) for picture in pictures]
-    results = model.test_step(dict(inputs=inputs, data_samples=samples))
+    results = model.test_step(dict(inputs=inputs, data_samples=samples, test_size=test_size))
     require_finite_predictions(results)
     return results
 
 
-def prepared(model: BaseModel, picture: np.ndarray, stored: bool = False) -> Tensor:
+def prepared(
+    model: BaseModel,
+    picture: np.ndarray,
+    stored: bool = False,
+    test_size: tuple[int, int] | None = None,
+) -> Tensor:
     """A picture (H, W, 3) as the network sees it: (1, 3, H, W), normalised and padded."""
-    data = dict(inputs=[as_input(picture, stored)], data_samples=[SegDataSample()])
+    data: dict[str, Any] = dict(inputs=[as_input(picture, stored)], test_size=test_size)
+    data['data_samples'] = [SegDataSample()]
     return unwrap(model).data_preprocessor(data, False)['inputs']
 
 

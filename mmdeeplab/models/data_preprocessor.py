@@ -66,7 +66,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         """Make a batch.
 
         Args:
-            data: ``inputs``: N images (C, H_i, W_i); ``data_samples``: SegDataSamples or None.
+            data: ``inputs``: N images (C, H_i, W_i); ``data_samples``: SegDataSamples or None; in
+                evaluation possibly a ``test_size`` for these images alone.
             training: Also pad the labels.
 
         Returns:
@@ -79,7 +80,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         if training:
             height, width = max(height, self.size[0]), max(width, self.size[1])
         else:
-            height, width = self.padded_size(height, width)
+            height, width = self.padded_size(height, width, data.get('test_size'))
         flipped = [training and sample.metainfo.get('flip', False) for sample in samples]
         lefts = [
             width - image.shape[2] if mirrored else 0
@@ -176,9 +177,11 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         for plane, target, mean, std in zip(planes, out, means, stds, strict=True):
             target.copy_(plane).sub_(mean).div_(std)
 
-    def padded_size(self, height: int, width: int) -> tuple[int, int]:
-        """(H, W) to which an evaluation pads an image."""
-        least = self.test_size
+    def padded_size(
+        self, height: int, width: int, test_size: Sequence[int] | None = None
+    ) -> tuple[int, int]:
+        """(H, W) to which an evaluation pads an image; ``test_size`` stands for the usual one."""
+        least = tuple(test_size or self.test_size)
         if corners_aligned(least):
             height, width = aligned(height), aligned(width)
         return max(height, least[0]), max(width, least[1])

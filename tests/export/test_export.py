@@ -223,6 +223,15 @@ def test_half_and_one_size(model: nn.Module, samples: list[Sample], tmp_path: Pa
         export(exact, model, {}, [Sample('small.png', picture((20, 30)))])
 
 
+def test_the_network_stays_as_it_is(
+    model: nn.Module, samples: list[Sample], tmp_path: Path
+) -> None:
+    usual = model.data_preprocessor.test_size
+    spec = make_spec(tmp_path, 'torchscript', size=(SIDE + 16, SIDE + 16))
+    assert export(spec, model, {}, samples).parity.faults == []
+    assert model.data_preprocessor.test_size == usual != spec.size
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['onnx', 'openvino'])
 def test_int8_leaves_in_float_what_costs_too_much(
