@@ -153,7 +153,12 @@ def skipped_steps(folder: Path) -> int:
 
     first = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(64, 1))
     batches = torch.randn(5, 2, 3, 4, 4)
-    kinds = (partial(torch.optim.SGD, lr=0.1, momentum=0.9), partial(torch.optim.AdamW, lr=0.1))
+    sgd, momentum = partial(torch.optim.SGD, lr=0.1), dict(momentum=0.9)
+    kinds = (
+        *(sgd, partial(sgd, **momentum), partial(sgd, **momentum, nesterov=True)),
+        *(partial(sgd, **momentum, dampening=0.5), partial(torch.optim.Adam, lr=0.1)),
+        *(partial(torch.optim.AdamW, lr=0.1), partial(torch.optim.AdamW, lr=0.1, amsgrad=True)),
+    )
     for kind in kinds:
         model, undisturbed = (copy.deepcopy(first).cuda() for _ in range(2))
         wrapper = guarded(OptimWrapper)(kind(model.parameters(), fused=True))
