@@ -21,10 +21,14 @@ def seeded(dataloader: dict, seed: int | None) -> dict:
     Returns:
         Under a :class:`~mmdeeplab.datasets.samplers.ResumableSampler` the data set's samples are
         seeded by their position. Where there is a GPU, a thread beside the training takes batches
-        from the workers and pins their images, unless ``pin_memory`` says otherwise.
+        from the workers and pins their images, unless ``pin_memory`` says otherwise. Without
+        workers, ``persistent_workers`` and ``prefetch_factor`` have no effect.
     """
     cfg = copy.deepcopy(dataloader)
     cfg.setdefault('pin_memory', torch.cuda.is_available())
+    if not cfg.get('num_workers'):  # what bases say of workers is refused by PyTorch without any
+        for key in ('persistent_workers', 'prefetch_factor'):
+            cfg.pop(key, None)
     if isinstance(cfg['dataset'], dict):
         cfg['dataset'] = DATASETS.build(cfg['dataset'])
         if hasattr(cfg['dataset'], 'full_init'):

@@ -1,7 +1,7 @@
 """Two evaluations of the same images: differences, and how sure they are."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from prettytable import PrettyTable
 
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation.bootstrap import percentile, resample
+from mmdeeplab.evaluation.bootstrap import around, image_sums, resample
 from mmdeeplab.evaluation.per_image import ImageCounts
 from mmdeeplab.evaluation.scores import MEANS, class_scores, mean_scores
 from mmdeeplab.fileio.input_files import is_regular, read_text
@@ -81,14 +81,14 @@ def compare(a: dict, b: dict, resamples: int = 1000) -> Comparison:
         raise UserError(
             f'the runs have other classes ({", ".join(strange[:5])}): there is nothing to compare'
         )
-    around, note = paired_intervals(a, b, resamples)
+    by_name, note = paired_intervals(a, b, resamples)
     means = [
-        Difference(key, a.get(key), b.get(key), around.get(key))
+        Difference(key, a.get(key), b.get(key), by_name.get(key))
         for key in MEANS
         if key in a and key in b
     ]
     classes = [
-        Difference(n, a['per_class'][n]['IoU'], b['per_class'][n]['IoU'], around.get(f'class {n}'))
+        Difference(n, a['per_class'][n]['IoU'], b['per_class'][n]['IoU'], by_name.get(f'class {n}'))
         for n in names
     ]
     return Comparison(means, classes, note)
@@ -106,13 +106,22 @@ def paired_intervals(a: dict, b: dict, resamples: int) -> tuple[dict, str]:
     if len(first.paths) < 2:
         return {}, 'no intervals: they need two images or more'
     # (R, 3, C) -> true positives, ground truth, predicted, each (R, C); one seed, the same draws
-    sums = [np.moveaxis(resample(counts, resamples), 1, 0) for counts in (first, second)]
-    before, after = (mean_scores(*counts) for counts in sums)
-    around = {key: percentile(after[key] - before[key]) for key in MEANS}
-    iou_before, iou_after = (class_scores(*counts)['IoU'] for counts in sums)
+    drawn = [np.moveaxis(resample(counts, resamples), 1, 0) for counts in (first, second)]
+    exact = [image_sums(counts) for counts in (first, second)]
+    gaps, gap = (difference(mean_scores, counts) for counts in (drawn, exact))
+    found = {key: around(float(gap[key]), gaps[key]) for key in MEANS}
+    gaps, gap = (difference(class_scores, counts) for counts in (drawn, exact))
     for c, name in enumerate(names):
-        around[f'class {name}'] = percentile(iou_after[:, c] - iou_before[:, c])
-    return around, ''
+        found[f'class {name}'] = around(gap['IoU'][c], gaps['IoU'][:, c])
+    return found, ''
+
+
+def difference(
+    score: Callable[..., Mapping[str, np.ndarray]], counts: Sequence[np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What ``score`` says of the second counts less what it says of the first, by key."""
+    before, after = (score(*one) for one in counts)
+    return {key: after[key] - before[key] for key in before}
 
 
 def image_counts(metrics: dict, num_classes: int) -> ImageCounts | None:

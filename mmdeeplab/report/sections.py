@@ -14,6 +14,7 @@ from mmdeeplab.visualization.voc_palette import voc_palette
 STATS = dict(
     mAcc='mean accuracy', aAcc='pixel accuracy', fwIoU='frequency-weighted IoU', loss='loss'
 )
+GOOD = 50  # mIoU in percent from which an image may be called one of the best
 EXTRA = ('precision', 'recall', 'F1')  # columns of classes where the metrics have them
 Figures = list[tuple[Markup, str]]
 """Drawings and their captions."""
@@ -120,9 +121,14 @@ def confusion(metrics: dict) -> dict | None:
 
 
 def images(found: Mapping[str, Sequence[Example]], names: Sequence[str]) -> dict[str, list[dict]]:
-    """Worst and best images by title: panels, scores and the classes in them."""
+    """Worst and best images by title: panels, scores and the classes in them.
+
+    The best ones are called so where one has a mIoU of 50 or more, which an image that is wrong
+    altogether does not reach.
+    """
     colours = palette(len(names))
-    titles = {'worst': 'Worst images', 'best': 'Best images'}
+    good = any(item.row['mIoU'] >= GOOD for item in found.get('best', ()))
+    titles = {'worst': 'Worst images', 'best': 'Best images' if good else 'Least wrong images'}
     return {
         title: [
             dict(

@@ -15,6 +15,7 @@ from robustness.tiny import Count, Noise, Trace, tiny_runner
 from torch.utils.data import get_worker_info
 
 from mmdeeplab.engine.distributed.lost_worker import explain
+from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 
 
@@ -58,6 +59,14 @@ def loader(dataset: Noise, sampler: str = 'mmdeeplab.ResumableSampler', **option
         collate_fn=dict(type='default_collate'),
         **options,
     )
+
+
+def test_one_key_switches_the_workers_off() -> None:
+    """What the sentences advise; the bases set the other keys."""
+    given = loader(Noise(), 'DefaultSampler', persistent_workers=True) | dict(num_workers=0)
+    built = DeepLabRunner.build_dataloader(given)
+    assert (built.num_workers, built.persistent_workers) == (0, False)
+    assert len(next(iter(built))['inputs']) == 4
 
 
 def undisturbed(folder: Path, iters: int, **options: Any) -> dict[int, str]:

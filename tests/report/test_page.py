@@ -139,6 +139,14 @@ def test_best_and_worst_are_chosen_once() -> None:
     assert [row['id'] for row in worst] == [3, 0]
 
 
+@pytest.mark.parametrize(('score', 'title'), [(72.0, 'Best images'), (8.1, 'Least wrong images')])
+def test_images_that_are_all_wrong_are_not_the_best(score: float, title: str) -> None:
+    (item,) = drawn('x')['worst']
+    best = item._replace(row=dict(id='y', mIoU=score, aAcc=40.0))
+    page = build_page(metrics(), dict(worst=[item], best=[best]))
+    assert re.findall('<h3>(.* images)</h3>', page) == ['Worst images', title]
+
+
 def test_panels_show_the_labels_and_the_errors() -> None:
     (item,) = drawn('x')['worst']
     pictures = {name: decode(uri) for name, uri in item.panels.items()}
