@@ -8,10 +8,14 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import config_options
+from mmdeeplab.config.load import load_config
 from mmdeeplab.inference.options import InferenceOptions
 from mmdeeplab.weights.resolve import Resolved
 
 if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from mmdeeplab.config.options import ConfigOptions
     from mmdeeplab.inference.images import Picture
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
@@ -61,6 +65,16 @@ def inference_options(args: argparse.Namespace) -> InferenceOptions:
     )
 
 
+def network_config(args: argparse.Namespace, network: Resolved) -> Config:
+    """The config of a network with what the options change of it."""
+    return load_config(network.config, _options(args, network))
+
+
+def _options(args: argparse.Namespace, network: Resolved) -> ConfigOptions:
+    settings = [*network.cfg_options, *args.cfg_options]
+    return replace(config_options(args), cfg_options=settings)
+
+
 def make_predictor(
     args: argparse.Namespace,
     network: Resolved,
@@ -77,13 +91,12 @@ def make_predictor(
     """
     from mmdeeplab.inference.predictor import DeepLabPredictor
 
-    settings = [*network.cfg_options, *args.cfg_options]
     return DeepLabPredictor(
         network.config,
         network.checkpoint,
         args.device,
         keep_logits=keep_logits,
         calibration=calibration,
-        options=replace(config_options(args), cfg_options=settings),
+        options=_options(args, network),
         **asdict(inference_options(args)),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command
-from mmdeeplab.cli.inference import add_inference_options, make_predictor
+from mmdeeplab.cli.inference import add_inference_options, make_predictor, network_config
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.save_formats import CALIBRATION, OUTPUTS, OVERLAY_FORMATS
@@ -71,10 +71,13 @@ def predict(args: argparse.Namespace) -> None:
     network = resolve(args.model, args.checkpoint)
     from mmdeeplab.inference.annotations.files import join
     from mmdeeplab.inference.files import readable, segment_files
+    from mmdeeplab.inference.images import reader
     from mmdeeplab.inference.outputs import Outputs
 
     keep = bool({'prob', 'confidence'} & set(wanted))
-    pictures = readable(inputs, CALIBRATED_BY) if args.fast in ('bf16', 'int8') else []
+    pictures = []
+    if args.fast in ('bf16', 'int8'):
+        pictures = readable(inputs, CALIBRATED_BY, reader(network_config(args, network)))
     predictor = make_predictor(args, network, keep, pictures)
     settings = what_predictions_depend_on(args, network, predictor.cfg, pictures)
     folder, form = Path(args.out), args.overlay_format

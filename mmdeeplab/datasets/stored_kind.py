@@ -47,6 +47,12 @@ def known_kind(data: bytes) -> Pixels | None:
         return None
 
 
+def lost_in_rgb(data: bytes) -> Pixels | None:
+    """Bands and depth of a PNG, TIFF or NPY of which RGB of 8 bits keeps a part; None of others."""
+    stored = known_kind(data)
+    return stored if stored and (stored.bands > 4 or stored.depth != 'uint8') else None
+
+
 def check_kind(shape: tuple[int, ...], dtype: np.dtype, path: object) -> Pixels:
     """Bands and depth of an image (H, W, bands).
 

@@ -1,10 +1,11 @@
 """Many files segmented: what is there stays, what cannot be read is told at the end."""
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from mmdeeplab.console import one_line, progress
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
-from mmdeeplab.inference.images import picture_pixels, read_picture
+from mmdeeplab.inference.images import picture_pixels
 from mmdeeplab.inference.inputs import Input, Inputs
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
@@ -189,12 +190,18 @@ def about_its_name(one: Input, error: UserError) -> str:
     return f'{one.path}: {error}'
 
 
-def readable(inputs: Inputs, count: int) -> list[np.ndarray]:
-    """A few of the pictures, evenly over all."""
+def readable(inputs: Inputs, count: int, read: Callable[[Path], np.ndarray]) -> list[np.ndarray]:
+    """A few of the pictures, evenly over all.
+
+    Args:
+        inputs: Images and films.
+        count: At most so many.
+        read: How the network's pictures are read.
+    """
     pictures: list[np.ndarray] = []
     step = max(sum(not one.is_video for one in inputs) // count, 1)
     paths = (one.path for one in inputs if not one.is_video)
     for path in islice(paths, 0, step * count, step):
         with suppress(UserError):  # named when it is its turn
-            pictures.append(read_picture(path))
+            pictures.append(read(path))
     return pictures

@@ -3,6 +3,8 @@
 import io
 import tempfile
 import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Union
 
@@ -12,9 +14,17 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from mmdeeplab.config.pixels import Pixels
-from mmdeeplab.datasets.image_io import decode_bands, read_bands, read_image
+from mmdeeplab.config.pixels import Pixels, evaluated_pixels
+from mmdeeplab.config.protocols import network_of
+from mmdeeplab.datasets.image_io import (
+    decode_bands,
+    decode_image,
+    not_rgb,
+    read_bands,
+    read_bytes,
+)
 from mmdeeplab.datasets.stored_images import check_pixels, decode_stored, read_stored
+from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import open_regular
 
@@ -22,13 +32,23 @@ Picture = Union[str, Path, bytes, Image.Image, np.ndarray, Tensor]  # noqa: UP00
 DOWNLOAD_LIMIT = 64 << 20  # bytes
 
 
-def read_picture(picture: Picture, bands: int = 3) -> np.ndarray:
+def reader(cfg: Mapping) -> Callable[[Picture], np.ndarray]:
+    """What reads the pictures that the network of a config takes, as its predictions do."""
+    if (pixels := evaluated_pixels(cfg)) is not None:
+        return partial(read_as_stored, pixels=pixels)
+    return partial(read_picture, bands=network_of(cfg)['backbone'].get('in_channels', 3))
+
+
+def read_picture(
+    picture: Picture, bands: int = 3, tell: Callable[[Pixels, str], object] | None = None
+) -> np.ndarray:
     """(H, W, bands) uint8 of a path, an https URL, the bytes of a file, a PIL image, or an array.
 
     Args:
         picture: The picture.
         bands: What the network takes: 3 for RGB; with others the file must have as many, of which
             the first three, if there are so many, are RGB.
+        tell: Takes what a file has of which RGB of 8 bits keeps a part, and a sentence about it.
 
     Raises:
         UserError: Not an image, or of a shape or type that could mean several things.
@@ -37,12 +57,18 @@ def read_picture(picture: Picture, bands: int = 3) -> np.ndarray:
         picture = download(picture)
     if bands != 3:
         return _read_bands(picture, bands)
+    name: object = 'of these bytes'
     if isinstance(picture, (str, Path)):
-        return swapped(read_image(picture))
+        name, picture = picture, read_bytes(picture, 'image')
+        array = swapped(decode_image(picture, name)[1])
+    elif isinstance(picture, bytes):
+        array = from_pil(decode(picture))
     if isinstance(picture, bytes):
-        picture = decode(picture)
+        if tell is not None and (lost := lost_in_rgb(picture)):
+            tell(lost, f'the image {name} {not_rgb(lost)}')
+        return array
     if isinstance(picture, Image.Image):
-        return np.array(ImageOps.exif_transpose(picture).convert('RGB'))
+        return from_pil(picture)
     if isinstance(picture, Tensor):
         return from_tensor(picture)
     if isinstance(picture, np.ndarray):
@@ -107,6 +133,20 @@ def picture_pixels(path: str | Path) -> int:
     except (UserError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return 0
     return width * height
+
+
+def from_pil(picture: Image.Image) -> np.ndarray:
+    """A picture (H, W, 3) uint8 RGB from one of Pillow; of 16 bits of grey the upper eight.
+
+    Raises:
+        UserError: It holds float numbers, of which nobody knows what is white.
+    """
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode == 'F':
+        raise UserError('a PIL image of mode F has no white: give it as one of 8 bits (L or RGB)')
+    if picture.mode.startswith('I'):  # Pillow would cut values off at 255
+        return from_array((np.asarray(picture).clip(0, 65535) >> 8).astype(np.uint8))
+    return np.array(picture.convert('RGB'))
 
 
 def from_array(array: np.ndarray) -> np.ndarray:

@@ -18,9 +18,10 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmdeeplab.checkpoint.fine_tune import class_names
+from mmdeeplab.checkpoint.key_prefixes import say
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.config.pixels import evaluated_pixels
+from mmdeeplab.config.pixels import Pixels, evaluated_pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.finite import require_finite_predictions
 from mmdeeplab.inference.build import load_segmentor, make_config
@@ -122,6 +123,7 @@ class DeepLabPredictor:
         self.crf = crf_of(cfg) if crf else None
         self.cfg = cfg
         self.pixels = evaluated_pixels(cfg)
+        self._told: set[Pixels] = set()
         self.model, loaded = load_segmentor(cfg, weights, device)
         self.bands = input_channels(unwrap(self.model))
         if fast:
@@ -234,7 +236,13 @@ class DeepLabPredictor:
         where the config's LoadImage names bands and depth."""
         if self.pixels is not None:
             return read_as_stored(image, self.pixels)
-        return read_picture(image, self.bands)
+        return read_picture(image, self.bands, self._tell_once)
+
+    def _tell_once(self, lost: Pixels, words: str) -> None:
+        """On standard error, of the first picture of each kind."""
+        if lost not in self._told:
+            self._told.add(lost)
+            say(f'{words}; what 8 bits keep is segmented, of others like it, too')
 
     def padded_size(self, picture: np.ndarray) -> tuple[int, int]:
         """(H, W) to which the preprocessor pads an image (H, W, 3)."""

@@ -3,11 +3,18 @@
 import base64
 from collections.abc import Sequence
 
+from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.inference.segmentation import Segmentation
 
 
-def as_json(result: Segmentation, seconds: float) -> dict:
-    """Classes with their areas, the largest first, and the mask.
+def notice_of(data: bytes) -> str:
+    """What the network does not see of a picture's file; nothing where it sees all."""
+    lost = lost_in_rgb(data)
+    return f'the picture has {lost}; the network takes RGB of 8 bits and saw those' if lost else ''
+
+
+def as_json(result: Segmentation, seconds: float, notice: str = '') -> dict:
+    """Classes with their areas, the largest first, the mask, and a ``notice`` where there is one.
 
     ``mask`` is a PNG in base64 whose pixels are class ids, of the picture's size after the rotation
     that its EXIF tag asks for.
@@ -21,6 +28,7 @@ def as_json(result: Segmentation, seconds: float) -> dict:
         seconds=round(seconds, 3),
         classes=[ids[name] | dict(area=share) for name, share in result.areas.items()],
         mask=base64.b64encode(result.encode('masks')).decode('ascii'),
+        **(dict(notice=notice) if notice else {}),
     )
 
 

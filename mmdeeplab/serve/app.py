@@ -16,7 +16,7 @@ from starlette.routing import Route
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.report.html import style_sheet
-from mmdeeplab.serve.answers import as_json, describe
+from mmdeeplab.serve.answers import as_json, describe, notice_of
 from mmdeeplab.serve.body import read_upload
 from mmdeeplab.serve.examples import Example
 from mmdeeplab.serve.headers import SafeHeaders
@@ -77,11 +77,12 @@ class Service:
         kind = request.query_params.get('kind')
         if kind is not None and kind not in PICTURES:
             raise Refusal(400, f'kind must be one of {", ".join(PICTURES)}, got {kind!r}')
-        picture = open_picture(await read_upload(request, self.limits), self.limits)
-        work = partial(self.answer, picture, kind)
+        data = await read_upload(request, self.limits)
+        picture = open_picture(data, self.limits)
+        work = partial(self.answer, picture, kind, notice_of(data))
         return await self.queue.run(work, partial(disconnected, request))
 
-    def answer(self, picture: Image.Image, kind: str | None) -> Response:
+    def answer(self, picture: Image.Image, kind: str | None, notice: str = '') -> Response:
         """The whole of a request's work, for the queue's thread."""
         start = time.perf_counter()
         try:
@@ -94,8 +95,9 @@ class Service:
             size = '{} x {}'.format(*picture.size)
             raise Refusal(503, f'no memory for {size} pixels; send a smaller picture') from error
         if kind is not None:
-            return Response(result.encode(kind), media_type='image/png')
-        return JSONResponse(as_json(result, time.perf_counter() - start))
+            headers = {'X-Notice': notice} if notice else None
+            return Response(result.encode(kind), headers=headers, media_type='image/png')
+        return JSONResponse(as_json(result, time.perf_counter() - start, notice))
 
     async def list_examples(self, request: Request) -> Response:
         """Answer with the names of the example pictures."""

@@ -16,7 +16,7 @@ from mmdeeplab.datasets.image_io import (
     read_bytes,
 )
 from mmdeeplab.datasets.stored_images import check_pixels, decode_stored
-from mmdeeplab.datasets.stored_kind import known_kind
+from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import histogram
 
@@ -92,7 +92,7 @@ def _look_at_rgb(sample: CheckedSample, path: Path, data: bytes) -> tuple[int, i
     if header.mode != 'RGB':
         words = f'the image {path} is a {header.mode} {header.format}, read as 8-bit RGB'
         sample.faults.append(['converted', 'image', words])
-    if (stored := known_kind(data)) and (stored.bands > 4 or stored.depth != 'uint8'):
+    if stored := lost_in_rgb(data):
         words = f'the image {path} has {stored}, read as RGB of 8 bits; {stored.step} keeps all'
         sample.faults.append(['lost-bits', 'image', words])
     return rgb.shape[:2]

@@ -89,7 +89,8 @@ function reveal(answer, mask, read) {
   at('tools').hidden = false;
   at('legend-title').textContent = 'Found';
   at('summary').textContent =
-    `${answer.width} \u00d7 ${answer.height} pixels in ${answer.seconds.toFixed(2)} s`;
+    `${answer.width} \u00d7 ${answer.height} pixels in ${answer.seconds.toFixed(2)} s` +
+    (answer.notice ? `; ${answer.notice}` : '');
 }
 
 function startClock() {
