@@ -138,7 +138,7 @@ class DeepLabPredictor:
             keep = self.keep_logits or crf
             self.model = accelerate(self.model, fast, keep, pictures, tolerance)
         device_type = next(self.model.parameters()).device.type
-        self.shares_cores = device_type == 'cpu' and not fast
+        self.shares_cores = device_type == 'cpu'
         self._turn: AbstractContextManager = nullcontext() if self.shares_cores else Lock()
         count = unwrap(self.model).num_classes
         self.classes = tuple(class_names(loaded) or default_names(count))

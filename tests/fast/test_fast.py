@@ -1,6 +1,7 @@
 """The fast path computes what the plain one computes, by other means."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_one_conversion_gives_the_plain_scores_at_any_size(
     """
     rounded = name.startswith('lraspp')
     model = build(config(name))
-    run = openvino.compiled(openvino.convert(spec(model)), 'f32')
+    run = openvino.Compiled(openvino.convert(spec(model)), 'f32')
     twin = build(config(name)).double()
     for x in (torch.randn(1, 3, *size), torch.randn(2, 3, size[0] + 1, size[1] + 3)):
         plain, found = model(x, mode='tensor'), run(x)
@@ -134,11 +135,26 @@ def test_several_scales_within_a_network_stay_open() -> None:
     )
     assert cfg.model.type == 'mmdeeplab.MSC'
     model = build(cfg)
-    run = openvino.compiled(openvino.convert(spec(model)), 'f32')
+    run = openvino.Compiled(openvino.convert(spec(model)), 'f32')
     for size in ((65, 65), (66, 97)):
         x = torch.randn(1, 3, *size)
         plain = model(x, mode='tensor')
         assert (run(x) - plain).abs().max() < 0.01 * plain.std()
+
+
+def test_several_threads_get_what_one_gets_after_the_other() -> None:
+    """Each pass with its thread's share of the cores, at the same time as the others'."""
+    run = openvino.Compiled(openvino.convert(spec(build(config(NETWORKS[0][0])))), 'f32')
+    inputs = [torch.randn(1, 3, 65, 65 + 8 * i) for i in range(12)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = [run(x) for x in inputs]
+        with ThreadPoolExecutor(4, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            together = list(pool.map(run, inputs * 2))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(*pair) for pair in zip(alone * 2, together, strict=True))
 
 
 def data(*sizes: tuple[int, int]) -> dict:
@@ -475,7 +491,7 @@ def test_layers_that_bytes_would_spoil_stay_in_float(
         monkeypatch.setattr(engine, 'TOLERANCES', limits | {'half': ANY})
         found = engine.Conversion(network, [CalibrationPicture(x)], None).lowest('int8')
         assert found is not None
-        difference = openvino.compiled(found[1], 'f32')(x) - truth
+        difference = openvino.Compiled(found[1], 'f32')(x) - truth
         return found[0], float(difference.abs().max() / truth.abs().max()), capsys.readouterr().err
 
     name, whole, told = made(1.0)

@@ -60,24 +60,24 @@ def test_inner_convolutions_in_bytes_stay_near(quantiser: Quantiser) -> None:
     """All but the first, the last and the pooled one, by their names in the network."""
     assert set(quantiser.layers) == {'wide', 'depthwise', 'narrow', 'join'}
     x = torch.randn(2, 3, 35, 32)  # neither the size nor the number that was looked at
-    truth = openvino.compiled(quantiser.model, 'f32')(x)
+    truth = openvino.Compiled(quantiser.model, 'f32')(x)
     whole = quantiser.quantised()
     kinds = [node.get_type_name() for node in whole.get_ordered_ops()]
     assert kinds.count('FakeQuantize') == 2 * 4
-    found = openvino.compiled(whole, 'f32')(x)
+    found = openvino.Compiled(whole, 'f32')(x)
     assert 15 < decibels(truth, found) < 60
-    none = openvino.compiled(quantiser.quantised(list(quantiser.layers)), 'f32')(x)
+    none = openvino.Compiled(quantiser.quantised(list(quantiser.layers)), 'f32')(x)
     assert decibels(truth, none) > 90
     assert 'FakeQuantize' not in [n.get_type_name() for n in quantiser.model.get_ops()]
 
 
 def test_layers_are_ordered_by_their_harm(quantiser: Quantiser) -> None:
     x = torch.from_numpy(quantiser.inputs[0])
-    truth = openvino.compiled(quantiser.model, 'f32')(x)
+    truth = openvino.Compiled(quantiser.model, 'f32')(x)
     alone = {}
     for layer in quantiser.layers:
         model = quantiser.quantised([one for one in quantiser.layers if one != layer])
-        alone[layer] = decibels(truth, openvino.compiled(model, 'f32')(x))
+        alone[layer] = decibels(truth, openvino.Compiled(model, 'f32')(x))
     assert quantiser.by_harm == sorted(alone, key=lambda layer: alone[layer])
 
 

@@ -59,7 +59,7 @@ def choose_engine(
             return PLAIN, plain(network)
         store.write(*found)
     name, model = found
-    return name, openvino.compiled(model, HINTS[name])
+    return name, openvino.Compiled(model, HINTS[name])
 
 
 def plain(network: EncoderDecoder) -> Engine:
@@ -104,7 +104,7 @@ class Conversion:
             return None
         sizes = Gate(self.network, of_other_sizes(self.pictures[0].image))
         self.gate = Gate(self.network, self.pictures)
-        run = openvino.compiled(model, HINTS[F32])
+        run = openvino.Compiled(model, HINTS[F32])
         limits = self.tolerance or TOLERANCES['float']
         if wrong := sizes.report(run, limits).faults + self.gate.report(run, limits).faults:
             tell(f'float32 by OpenVINO is not the plain network: {wrong[0]}; that runs instead')
@@ -121,7 +121,7 @@ class Conversion:
             tell('OpenVINO finds no bfloat16 in this processor: float32 instead')
             return False
         limits = self.tolerance or TOLERANCES['half']
-        wrong = self.gate.report(openvino.compiled(model, HINTS[BF16]), limits).faults
+        wrong = self.gate.report(openvino.Compiled(model, HINTS[BF16]), limits).faults
         if wrong:
             tell(f'bf16 is not near enough: {wrong[0]}; float32 instead')
         return not wrong
@@ -138,7 +138,7 @@ class Conversion:
         def attempt(in_float: list[str]) -> ParityReport:
             nonlocal found
             found = quantiser.quantised(in_float)
-            return self.gate.report(openvino.compiled(found, HINTS[INT8]), limits)
+            return self.gate.report(openvino.Compiled(found, HINTS[INT8]), limits)
 
         report, in_float = fall_back(attempt, lambda: quantiser.by_harm)
         if report.faults or len(in_float) == len(quantiser.layers):

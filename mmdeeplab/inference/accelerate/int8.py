@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdeeplab.inference.accelerate.openvino import compiled
+from mmdeeplab.inference.accelerate.openvino import Compiled
 
 CONVOLUTIONS = {'Convolution': 1, 'GroupConvolution': 2}
 """Kinds of nodes, and how many leading axes of their weights tell the output channel."""
@@ -69,11 +69,11 @@ class Quantiser:
         first calibration picture.
         """
         x = torch.from_numpy(self.inputs[0])
-        wanted = compiled(self.model, 'f32')(x)
+        wanted = Compiled(self.model, 'f32')(x)
         harm = {}
         for layer in self.layers:
             model = self.quantised([other for other in self.layers if other != layer])
-            found = compiled(model, 'f32')(x)
+            found = Compiled(model, 'f32')(x)
             if wanted.is_floating_point():
                 harm[layer] = float((found - wanted).square().mean().sqrt())
             else:

@@ -2,16 +2,17 @@
 
 import json
 import warnings
-from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmdeeplab.cores import usable_cores
 from mmdeeplab.inference.accelerate.artefact import INPUT, METADATA, ArtefactSpec, Run
 from mmdeeplab.inference.accelerate.program import traced, writing_graph
 
@@ -93,28 +94,50 @@ def open_run(path: Path, precision: str) -> Run:
     return run
 
 
-def compiled(model: Any, precision: str) -> Callable[[Tensor], Tensor]:
-    """A function of the model's input that gives its output, both on the CPU.
+class Compiled:
+    """A model's output for its input, both on the CPU; several threads may ask at once.
+
+    Each call computes with as many cores as PyTorch has in its thread. For threads that have a
+    share of them each, the network is compiled a second time: OpenVINO then gives every thread's
+    pass its own cores, where one after the other had all.
 
     Args:
         model: Of :func:`convert` or :func:`read`.
         precision: ``f32``, or ``bf16`` for what is not in bytes.
     """
-    import openvino
 
-    hints = dict(
-        INFERENCE_PRECISION_HINT=precision,
-        INFERENCE_NUM_THREADS=torch.get_num_threads(),
-        PERFORMANCE_HINT='LATENCY',
-        ENABLE_CPU_PINNING=False,  # the other threads of this process want the cores, too
-    )
-    request = openvino.Core().compile_model(model, 'CPU', hints).create_infer_request()
+    def __init__(self, model: Any, precision: str) -> None:
+        self.model, self.precision = model, precision
+        self._networks: dict[int, Any] = {}  # by cores of a pass
+        self._compiling = Lock()
+        self._own = local()
 
-    def run(x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
+        request = self._request(torch.get_num_threads())
         found = request.infer([x.contiguous().numpy()], share_inputs=True)
         return torch.from_numpy(np.array(found[0]))  # the request writes there again
 
-    return run
+    def _request(self, cores: int) -> Any:
+        """This thread's own."""
+        requests = self._own.__dict__
+        if cores not in requests:
+            with self._compiling:
+                if cores not in self._networks:
+                    self._networks[cores] = self._compile(cores)
+            requests[cores] = self._networks[cores].create_infer_request()
+        return requests[cores]
+
+    def _compile(self, cores: int) -> Any:
+        import openvino
+
+        passes = max(usable_cores() // cores, 1)
+        hints = dict(
+            INFERENCE_PRECISION_HINT=self.precision,
+            INFERENCE_NUM_THREADS=cores * passes,
+            NUM_STREAMS=passes,
+            ENABLE_CPU_PINNING=False,  # the other threads of this process want the cores, too
+        )
+        return openvino.Core().compile_model(self.model, 'CPU', hints)
 
 
 def metadata(path: Path) -> str:

@@ -1,6 +1,7 @@
 """A segmentor whose network runs by a fast engine, in the place of the plain one."""
 
 from collections.abc import Iterable, Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from mmdeeplab.inference.accelerate.parity import Tolerance
 from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')
+CHOOSING = Lock()  # several threads may have a first picture
 
 
 def accelerate(
@@ -126,11 +128,12 @@ class FastSegmentor(nn.Module):
                 f'fast prepared this network for {self.device_type}, and its input lies on '
                 f'{inputs.device}: move a network before fast prepares it'
             )
-        if self.engine is None:
-            name, self.engine = choose_engine(
-                self.network, inputs, self.fast, self.calibration, self.tolerance
-            )
-            self.used.add(name)
+        with CHOOSING:
+            if self.engine is None:
+                name, self.engine = choose_engine(
+                    self.network, inputs, self.fast, self.calibration, self.tolerance
+                )
+                self.used.add(name)
         return self.engine(inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
