@@ -23,6 +23,7 @@ COMMANDS = {
     'make-mini-voc': 'Draw a miniature data set in the layout of PASCAL VOC 2012',
     'new-config': 'Write a config that trains on a folder of images and masks of your own',
     'predict': 'Segment images and videos',
+    'prepare-data': 'Make Cityscapes, ADE20K, COCO-Stuff or PASCAL Context ready',
     'prepare-voc': "Make PASCAL VOC 2012 with SBD's masks ready",
     'serve': 'A page to try a network in a browser',
     'test': 'Evaluate a checkpoint',

@@ -1,13 +1,39 @@
 """Names and colours of the classes of a data set: ``classes.txt``, or VOC's."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
+from mmdeeplab.datasets.named_classes import NamedClasses, named_classes
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.fileio.input_files import read_text
-from mmdeeplab.visualization.voc_palette import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
+
+
+def classes_of(metainfo: Mapping[str, Any] | None, root: Path) -> NamedClasses:
+    """Names and colours of a data set's classes.
+
+    Args:
+        metainfo: ``classes`` is the name of a data set, see
+            :func:`mmdeeplab.datasets.named_classes.named_classes`, or repeats the names of the
+            folder's ``classes.txt``; ``palette`` has other colours.
+        root: The folder of the data.
+
+    Raises:
+        UserError: The names contradict ``classes.txt``, or there are more or fewer colours.
+    """
+    given = dict(metainfo or {})
+    wanted = given.get('classes')
+    if isinstance(wanted, str):
+        classes, palette = named_classes(wanted)
+    else:
+        classes = read_classes(root / 'classes.txt')
+        check_class_names(classes if wanted is None else wanted, classes, root)
+        palette = voc_palette(len(classes))
+    check_palette(given.get('palette'), len(classes))
+    return NamedClasses(classes, given.get('palette') or palette)
 
 
 def read_classes(path: Path) -> tuple[str, ...]:

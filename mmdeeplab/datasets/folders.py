@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmdeeplab.command_names import tool
+from mmdeeplab.datasets.prepare.recognise import advice
 from mmdeeplab.errors import UserError
 
 
@@ -24,6 +25,8 @@ def missing_root(root: Path, split: str) -> str:
     """What to tell when there is no folder ``root``; empty when there is one."""
     if root.is_dir():
         return ''
+    if known := advice(root):
+        return f'no data at {root} (wanted for the split "{split}"): {known}'
     if 'mini' in root.name:
         return f'no data at {root}; draw them: {tool("make_mini_voc")} --out {root}'
     return (

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from mmdeeplab.console import progress
 from mmdeeplab.datasets.files_by_id import FilesById
+from mmdeeplab.datasets.prepare.recognise import advice
 from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
 
@@ -55,6 +56,9 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
     if not os.path.lexists(path):
         names = sorted(p.stem for p in path.parent.glob('*.txt'))
         lists = f'; there are: {", ".join(names)}' if names else ''
+        root = path.parent.parent.parent  # of ROOT/ImageSets/Segmentation/SPLIT.txt
+        if known := advice(root):
+            lists += f'; {known}'
         return SplitList(faults=[('missing-list', f'no list of images at {path}{lists}')])
     try:
         data = read_bytes(path, 'list', MAX_TEXT_BYTES)

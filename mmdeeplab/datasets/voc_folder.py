@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmdeeplab.datasets.check.classes_present import classes_present
 from mmdeeplab.datasets.check.source import Source
-from mmdeeplab.datasets.class_names import check_class_names, check_palette, read_classes
+from mmdeeplab.datasets.class_names import classes_of
 from mmdeeplab.datasets.files_by_id import FilesById, as_suffixes
 from mmdeeplab.datasets.folders import check_backend, check_indices, missing_folder, missing_root
 from mmdeeplab.datasets.label_ids import LabelIds
@@ -18,7 +18,6 @@ from mmdeeplab.datasets.symlinks import check_list_name, refuse_links_out
 from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.registry import DATASETS
-from mmdeeplab.visualization.voc_palette import voc_palette
 
 with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     # mmcv without compiled ops and mmseg without OneDL announce both on import; we need neither.
@@ -51,8 +50,11 @@ class VOCFolderDataset(BaseSegDataset):
         pipeline: Transforms.
         test_mode: Never replace a bad sample by another one.
         follow_links: Take single files that are links out of DATA_ROOT.
-        metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared; ``palette``
-            has a colour (R, G, B) a class where VOC's are not wanted.
+        metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared; or it is the
+            name of a data set whose classes and colours are known, in the place of that file:
+            ``cityscapes``, ``ade20k``, ``ade20k-other`` (TensorFlow's 151), ``coco-stuff``,
+            ``pascal-context``, ``pascal-context-59``. ``palette`` has a colour (R, G, B) a class
+            where VOC's are not wanted.
         ignore_index: The id that is void in the masks, besides 255.
         reduce_zero_label: In the masks 0 is void and id i + 1 is class i (ADE20K);
             ``classes.txt`` begins with the name of id 1.
@@ -98,18 +100,12 @@ class VOCFolderDataset(BaseSegDataset):
         self._classes_present: list[list[int]] | None = None
         if not follow_links:
             refuse_links_out(root, ['classes.txt'], root)
-        classes = read_classes(root / 'classes.txt')
-        check_class_names((metainfo or {}).get('classes', classes), classes, root)
-        check_palette((metainfo or {}).get('palette'), len(classes))
+        classes, palette = classes_of(metainfo, root)
         super().__init__(
             ann_file=f'ImageSets/Segmentation/{split}.txt',
             data_root=str(root),
             data_prefix=dict(img_path=image_dir, seg_map_path=mask_dir),
-            metainfo={
-                'palette': voc_palette(len(classes)),
-                **(metainfo or {}),
-                'classes': classes,
-            },
+            metainfo={**(metainfo or {}), 'classes': classes, 'palette': palette},
             pipeline=list(pipeline),
             test_mode=test_mode,
             img_suffix=img_suffix,

@@ -59,6 +59,7 @@ def default_names(count: int) -> Sequence[str]:
 
 
 def palette_of(checkpoint: dict, count: int) -> Sequence[Sequence[int]]:
-    """Colours of the checkpoint's data set, or VOC's."""
-    meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-    return meta.get('palette') or voc_palette(count)
+    """Colours of the checkpoint's data set, by its own metadata or the data's, or VOC's."""
+    meta = checkpoint.get('meta') or {}
+    data = meta.get('dataset_meta') or {}
+    return meta.get('palette') or data.get('palette') or voc_palette(count)

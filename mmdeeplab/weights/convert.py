@@ -223,7 +223,8 @@ def _metadata(
     cfg = chosen.cfg
     count = cfg.model.decode_head.num_classes if part == 'model' else None
     known = getattr(importer, 'NAMES_CLASSES', True)
-    root = next((dataset.data_root for dataset in datasets(cfg, 'test')), None) if known else None
+    dataset = next(datasets(cfg, 'test'), None) if known else None
+    named = None if count is None else class_names(request.classes, dataset, count)
     return dict(
         source=request.source,
         input=request.input.name,
@@ -232,6 +233,7 @@ def _metadata(
         cfg_options=[*chosen.network, *request.cfg_options, *chosen.classes],
         part=part,
         num_classes=count,
-        classes=None if count is None else class_names(request.classes, root, count),
+        classes=list(named.classes) if named else None,
+        palette=[list(colour) for colour in named.palette] if named else None,
         licence=request.licence or getattr(importer, 'LICENCE', 'unknown'),
     )

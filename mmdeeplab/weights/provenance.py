@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmseg.utils import get_classes
 
-from mmdeeplab.datasets.class_names import read_classes
+from mmdeeplab.datasets.class_names import classes_of, read_classes
+from mmdeeplab.datasets.named_classes import NAMES, NamedClasses, named_classes
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.visualization.voc_palette import voc_palette
 from mmdeeplab.weights.table import Array, Table, shape_of
 
 CLASSIFIER = 'decode_head.conv_seg.bias'
@@ -39,34 +42,44 @@ def config_options(source: Mapping[str, Array], table: Table, cfg: Config) -> di
     }
 
 
-def class_names(wanted: str | None, root: str | None, count: int) -> list[str] | None:
-    """Names of the classes in id order, or None if nobody knows them.
+def class_names(
+    wanted: str | None, dataset: Mapping[str, Any] | None, count: int
+) -> NamedClasses | None:
+    """Names of the classes in id order, and their colours; None if nobody knows them.
 
     Args:
-        wanted: ``--classes``: a file with one name a line, or a data set that mmseg knows.
-        root: Otherwise, the folder of a data set with as many classes.
+        wanted: ``--classes``: a file with one name a line, or a data set that is known.
+        dataset: Otherwise, the config of a data set with as many classes.
         count: Number of classes.
 
     Raises:
         UserError: No such file or data set, or another number of classes.
     """
     if wanted is None:
-        names = list(read_classes(Path(root, 'classes.txt'))) if root is not None else []
-        return names if len(names) == count else None
-    names = named_classes(wanted)
-    if len(names) != count:
-        raise UserError(f'--classes {wanted} names {len(names)} classes, the weights have {count}')
-    return names
-
-
-def named_classes(wanted: str) -> list[str]:
-    """The lines of a file, or the classes of one of mmseg's data sets."""
-    if Path(wanted).is_file():
-        return list(read_classes(Path(wanted)))
-    try:
-        return list(get_classes(wanted))
-    except ValueError as error:
+        if dataset is None:
+            return None
+        found = classes_of(dataset.get('metainfo'), Path(dataset['data_root']))
+        return found if len(found.classes) == count else None
+    found = wanted_classes(wanted)
+    if len(found.classes) != count:
         raise UserError(
-            f'--classes {wanted}: neither a file with one name a line nor a data set that mmseg '
-            'knows (voc, cityscapes, ade, ...)'
-        ) from error
+            f'--classes {wanted} names {len(found.classes)} classes, the weights have {count}'
+        )
+    return found
+
+
+def wanted_classes(wanted: str) -> NamedClasses:
+    """The lines of a file, or the classes of a data set of ours or of mmseg."""
+    if Path(wanted).is_file():
+        classes = read_classes(Path(wanted))
+    elif wanted in NAMES:
+        return named_classes(wanted)
+    else:
+        try:
+            classes = tuple(get_classes(wanted))
+        except ValueError as error:
+            raise UserError(
+                f'--classes {wanted}: neither a file with one name a line nor a data set that is '
+                f'known (voc, ade, {", ".join(NAMES)}, ...)'
+            ) from error
+    return NamedClasses(classes, voc_palette(len(classes)))

@@ -127,6 +127,8 @@ PLACES = [
     'convert-weights timm PATH o.safetensors',
     'new-config --data PATH --out n.py',
     'new-config --data DATA --out PATH.py',
+    'prepare-data ade20k --root PATH',
+    'prepare-data ade20k --root o --archives PATH',
     'prepare-voc --root PATH',
     'make-mini-voc --out PATH',
     'weights list --catalogue PATH',

@@ -22,7 +22,10 @@ from mmdeeplab.weights.table import Fitting, convert
 
 THEIRS = Path(mmseg.__file__).parent / '.mim' / 'configs'
 # our config, its settings, their config
-D16 = next(row for row in load() if '_r101-d16-mg124_' in row.name).cfg_options[:4]
+D16 = (
+    'model.backbone.depth=101',
+    *next(row for row in load() if '_r101-d16-mg124_' in row.name).cfg_options,
+)
 ROWS = [
     (
         'deeplabv3_r50-d8-mmseg_voc',

@@ -78,6 +78,7 @@ def new_config(args: argparse.Namespace) -> None:
     from mmdeeplab.cli.new_config.text import config_text, data_root, pixel_text
     from mmdeeplab.datasets.discovery.look import class_names, ids_of, is_named, look, typical_size
     from mmdeeplab.datasets.discovery.pixels import find_pixels, image_paths, mean_and_spread
+    from mmdeeplab.datasets.prepare.recognise import advice
 
     network = find_network(args.version, args.backbone)
     weights = find_checkpoint(args.weights).resolve() if args.weights else None
@@ -102,6 +103,8 @@ def new_config(args: argparse.Namespace) -> None:
         text += pixel_text(pixels, *mean_and_spread(images))
     out.write_text(text, encoding='utf-8')
     print(about)
+    if known := advice(layout.root):
+        print(known)
     tell(layout, network, plan, bool(weights))
     print(f'wrote {out}' + (f' and {beside}' if beside.exists() else ''))
     check(out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mmdeeplab.config.data import datasets, is_voc_folder, pipeline_steps, type_name
 from mmdeeplab.config.pixels import pixels_of
 from mmdeeplab.datasets.check.source import Source
-from mmdeeplab.datasets.class_names import read_classes
+from mmdeeplab.datasets.class_names import classes_of
 from mmdeeplab.datasets.files_by_id import as_suffixes
 from mmdeeplab.datasets.folders import check_backend
 from mmdeeplab.datasets.label_ids import LabelIds
@@ -77,7 +77,7 @@ def _source(node: 'ConfigDict', role: str) -> Source:
         masks=root / node.get('mask_dir', 'SegmentationClass'),
         image_suffixes=as_suffixes(node.get('img_suffix', '.jpg'), 'img_suffix'),
         mask_suffixes=as_suffixes(node.get('seg_map_suffix', '.png'), 'seg_map_suffix'),
-        classes=read_classes(root / 'classes.txt'),
+        classes=classes_of(node.get('metainfo'), root).classes,
         follow_links=node.get('follow_links', False),
         label_ids=LabelIds(
             node.get('ignore_index', IGNORE_INDEX), node.get('reduce_zero_label', False)

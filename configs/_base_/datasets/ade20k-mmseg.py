@@ -1,0 +1,34 @@
+# ADE20K (SceneParsing), 150 classes, 0 = void (tools/prepare_data.py ade20k): mmsegmentation's
+# pipeline. Evaluation by the protocol "short-512".
+_base_ = './voc.py'
+data_root = 'data/ade/ADEChallengeData2016'
+files = dict(
+    type='mmdeeplab.VOCFolderDataset',
+    data_root=data_root,
+    image_dir='images',
+    mask_dir='annotations',
+    reduce_zero_label=True,
+    metainfo=dict(classes='ade20k'),
+)
+train_pipeline = [
+    dict(type='mmdeeplab.LoadImage'),
+    dict(type='mmdeeplab.LoadMask'),
+    dict(type='RandomResize', scale=(2048, 512), ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(type='RandomCrop', crop_size=(512, 512), cat_max_ratio=0.75),
+    dict(type='mmdeeplab.RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='mmdeeplab.PackTraining'),
+]
+# The image is resized, labels stay at their own size.
+test_pipeline = [
+    dict(type='mmdeeplab.LoadImage'),
+    dict(type='Resize', scale=(2048, 512), keep_ratio=True),
+    dict(type='mmdeeplab.LoadMask'),
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    batch_size=16, dataset=dict(split='train', pipeline=train_pipeline, **files)
+)
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline, **files))
+test_dataloader = val_dataloader
+protocols = dict(_delete_=True, **{'short-512': dict(pipeline=test_pipeline, test_size=(1, 1))})

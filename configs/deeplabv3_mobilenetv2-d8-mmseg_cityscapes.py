@@ -1,0 +1,13 @@
+# DeepLabv3 on MobileNetV2, Cityscapes, as mmsegmentation trains and evaluates it.
+_base_ = [
+    './_base_/runtime.py',
+    './_base_/datasets/cityscapes-mmseg.py',
+    './_base_/models/deeplabv3_mobilenetv2-mmseg.py',
+    './_base_/schedules/cityscapes_80k-mmseg.py',
+]
+model = dict(
+    data_preprocessor=dict(size=(512, 1024), test_size=(1, 1)),
+    decode_head=dict(num_classes=19),
+    auxiliary_head=dict(num_classes=19),
+)
+published = dict(mIoU=73.84)

@@ -1,0 +1,192 @@
+"""The steps, each of which leaves alone what is there already: unpack, convert, list, count."""
+
+import io
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from scipy.io import loadmat
+from tqdm import tqdm
+
+from mmdeeplab.cores import usable_cores
+from mmdeeplab.datasets.prepare.contents import fault, ids_of, lacks, list_path, split_ids
+from mmdeeplab.datasets.prepare.label_tables import apply
+from mmdeeplab.datasets.prepare.table import Archive, DataSet, Split
+from mmdeeplab.datasets.prepare_voc.sbd import LARGEST, check_inflation
+from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.archive import extract
+from mmdeeplab.fileio.archive_formats import Limits
+from mmdeeplab.fileio.atomic import placing
+from mmdeeplab.fileio.input_files import read_bytes
+
+LIMITS = Limits(size=64 << 30, files=500_000)
+AT_ONCE = 1_000  # masks that are handed to the threads together
+
+
+class Prepared(NamedTuple):
+    """Where the data are, and whether anything had to be done."""
+
+    folder: Path
+    changed: bool
+
+
+def prepare(data: DataSet, root: Path, archives: Path, *, quiet: bool = False) -> Prepared:
+    """Make ``root/FOLDER`` what the configs of a data set read.
+
+    Nothing that is there is overwritten, a broken run is gone on with, and a complete folder is
+    left as it is. An archive is asked for only if something is missing that it holds.
+
+    Args:
+        data: Which one, from :data:`mmdeeplab.datasets.prepare.table.DATA_SETS`.
+        root: Folder above the data set's.
+        archives: Folder of the archives.
+        quiet: Show no progress.
+
+    Raises:
+        UserError: An archive is missing, broken or another one; a mask holds ids that the data set
+            does not have, or is not as large as its image; the counts are not the published ones.
+    """
+    folder = root / data.folder
+    if not fault(data, folder):
+        return Prepared(folder, False)
+    needed = [archive for archive in data.archives if lacks(data, folder, archive)]
+    require_archives(data, needed, archives)
+    for archive in needed:
+        wanted = partial(is_wanted, re.compile(archive.wanted))
+        extract(archives / archive.name, root / archive.into, LIMITS, wanted, quiet)
+    for split in data.splits:
+        ids = split_ids(data, folder, split)
+        require_count(data, folder, split, ids)
+        convert_masks(data, folder, split, ids, quiet)
+        write_list(list_path(folder, split), ids)
+    if text := fault(data, folder):
+        raise UserError(f'{folder} is not complete: {text}')
+    return Prepared(folder, True)
+
+
+def is_wanted(pattern: re.Pattern[str], name: PurePosixPath) -> bool:
+    """Whether a member of an archive is one of those that the configs read."""
+    return pattern.fullmatch(name.as_posix()) is not None
+
+
+def require_archives(data: DataSet, needed: Iterable[Archive], archives: Path) -> None:
+    """Fail before anything is unpacked when archives are missing.
+
+    Raises:
+        UserError: Naming each, and where it is to be had.
+    """
+    missing = [archive for archive in needed if not (archives / archive.name).is_file()]
+    if missing:
+        words = '; '.join(f'{archive.name} from {archive.page}' for archive in missing)
+        raise UserError(
+            f'{data.name} needs what is not in {archives}: {words}. Name the folder of your '
+            'archives with --archives'
+        )
+
+
+def require_count(data: DataSet, folder: Path, split: Split, ids: set[str]) -> None:
+    """Fail when a split is not as large as published.
+
+    Raises:
+        UserError: With both numbers.
+    """
+    if len(ids) != split.count:
+        where = folder / (split.listed or f'{data.images.folder}/{split.below}')
+        raise UserError(
+            f'{where} has {len(ids):,} images, {split.name} of {data.name} {split.count:,}: the '
+            'archive is another one, or files were removed or added'
+        )
+
+
+def convert_masks(data: DataSet, folder: Path, split: Split, ids: set[str], quiet: bool) -> None:
+    """Write masks of class ids for the images that have none.
+
+    Raises:
+        UserError: A mask is missing, broken, or does not fit its image.
+    """
+    if data.raw is None or data.table is None:
+        return
+    table, raw = data.table(), data.raw
+
+    def convert(name: str) -> None:
+        path = folder / raw.folder / f'{name}{raw.suffix}'
+        labels = apply(table, read_ids(path), str(path))
+        check_size(labels, folder / data.images.folder / f'{name}{data.images.suffix}', path)
+        with placing(folder / data.masks.folder / f'{name}{data.masks.suffix}') as partial:
+            Image.fromarray(labels).save(partial, 'PNG')
+
+    left = iter(sorted(ids - ids_of(folder, data.masks, split.below)))
+    hidden = True if quiet else None
+    with (
+        ThreadPoolExecutor(usable_cores()) as pool,
+        tqdm(total=len(ids), desc=f'masks of {split.name}', disable=hidden) as bar,
+    ):
+        while names := list(islice(left, AT_ONCE)):
+            for _ in pool.map(convert, names):
+                bar.update()
+
+
+def read_ids(path: Path) -> np.ndarray:
+    """The ids (H, W) of a publisher's mask, a PNG or PASCAL Context's ``.mat``.
+
+    Raises:
+        UserError: It is missing, or no such mask.
+    """
+    body = read_bytes(path, 'mask', LARGEST)
+    try:
+        if path.suffix == '.mat':
+            check_inflation(body, str(path))
+            ids = loadmat(io.BytesIO(body), variable_names=('LabelMap',))['LabelMap']
+        else:
+            with Image.open(io.BytesIO(body)) as opened:
+                ids = np.asarray(opened)
+    except UserError:
+        raise
+    except Exception as error:  # of many kinds, for files that are broken
+        raise UserError(f'{path} is no mask of its data set: {error!r}') from error
+    if ids.ndim != 2 or ids.dtype.kind not in 'ui' or not ids.size or ids.min() < 0:
+        raise UserError(
+            f'{path} is no mask of its data set: shape {ids.shape}, type {ids.dtype}, not ids'
+        )
+    return ids
+
+
+def check_size(labels: np.ndarray, image: Path, mask: Path) -> None:
+    """Fail when a mask (H, W) is not as large as its image.
+
+    Raises:
+        UserError: Or when the image is broken.
+    """
+    try:
+        with Image.open(image) as opened:  # no more than its header is read
+            width, height = opened.size
+    except Exception as error:  # of many kinds, for files that are broken
+        raise UserError(f'the image {image} is missing or broken: {error}') from error
+    if labels.shape != (height, width):
+        raise UserError(
+            f'{mask} is of {labels.shape[1]} x {labels.shape[0]} pixels, its image {image} of '
+            f'{width} x {height}'
+        )
+
+
+def write_list(path: Path, ids: set[str]) -> None:
+    """Write the sorted ids; a list that names the same images in any order is kept.
+
+    Raises:
+        UserError: The list that is there names other images.
+    """
+    if not path.exists():
+        with placing(path) as partial:
+            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
+    elif other := ids ^ set(read_split(path)):
+        raise UserError(
+            f'{path} differs from the data in {len(other):,} images; move it away, it is not '
+            'overwritten'
+        )
