@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type='mmdeeplab.PackTraining'),
 ]
 test_pipeline = [
-    dict(type='mmdeeplab.LoadImage'),
+    dict(type='LoadImageFromFile', _scope_='mmdeeplab'),
     dict(type='mmdeeplab.LoadMask'),
     dict(type='Resize', scale=(257, 257), keep_ratio=True),
     dict(type='PackSegInputs'),

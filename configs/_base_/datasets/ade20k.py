@@ -21,7 +21,7 @@ train_pipeline = [
     dict(type='mmdeeplab.PackTraining'),
 ]
 test_pipeline = [
-    dict(type='mmdeeplab.LoadImage'),
+    dict(type='LoadImageFromFile', _scope_='mmdeeplab'),
     dict(type='mmdeeplab.LoadMask'),
     dict(type='Resize', scale=(513, 513), keep_ratio=True),
     dict(type='PackSegInputs'),

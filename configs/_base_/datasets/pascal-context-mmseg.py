@@ -19,7 +19,7 @@ train_pipeline = [
 ]
 # The image is resized, labels stay at their own size.
 test_pipeline = [
-    dict(type='mmdeeplab.LoadImage'),
+    dict(type='LoadImageFromFile', _scope_='mmdeeplab'),
     dict(type='Resize', scale=(520, 520), keep_ratio=True),
     dict(type='mmdeeplab.LoadMask'),
     dict(type='PackSegInputs'),
