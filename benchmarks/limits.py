@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from benchmarks.case import Scale, Work
 from benchmarks.measure import interleave
+from mmdeeplab.processor import has_bf16, has_vnni
 
 GIGA = 1e9
 
@@ -18,7 +19,8 @@ def limits(scale: Scale, rounds: int = 5) -> dict[str, float]:
     Returns:
         GFLOP/s (two a multiply-add) of a large ``matmul fp32``, ``matmul bf16``, ``matmul int8``
         and of 3x3 convolutions of 256 channels, ``conv fp32`` and ``conv bf16``; GB/s of a large
-        ``copy``, bytes read and written.
+        ``copy``, bytes read and written. A type that the processor lacks is left out: imitated, a
+        product takes minutes.
     """
     tasks = tasks_of(scale)
     seconds = interleave({name: Work(call) for name, (call, _) in tasks.items()}, rounds)
@@ -42,19 +44,20 @@ def tasks_of(scale: Scale) -> dict[str, tuple[Callable[[], object], float]]:
     a, b = torch.randn(2, side, side)
     x, kernel = torch.randn(1, 256, pixels, pixels), torch.randn(256, 256, 3, 3)
     wide = x.contiguous(memory_format=torch.channels_last)
-    narrow = [t.bfloat16() for t in (a, b, wide, kernel)]
     source, target = torch.zeros(bulk), torch.zeros(bulk)
     product = 2.0 * side**3
     convolution = 2.0 * 9 * 256 * 256 * pixels**2
     tasks: dict[str, tuple[Callable[[], object], float]] = {
         'matmul fp32': (lambda: a @ b, product),
-        'matmul bf16': (lambda: narrow[0] @ narrow[1], product),
         'conv fp32': (lambda: _conv(wide, kernel), convolution),
-        'conv bf16': (lambda: _conv(narrow[2], narrow[3]), convolution),
         'copy': (lambda: target.copy_(source), 8.0 * bulk),
     }
-    whole = torch.randint(-9, 9, (side, side), dtype=torch.int8)
-    if hasattr(torch, '_int_mm'):
+    if has_bf16():
+        narrow = [t.bfloat16() for t in (a, b, wide, kernel)]
+        tasks['matmul bf16'] = lambda: narrow[0] @ narrow[1], product
+        tasks['conv bf16'] = lambda: _conv(narrow[2], narrow[3]), convolution
+    if has_vnni():
+        whole = torch.randint(-9, 9, (side, side), dtype=torch.int8)
         tasks['matmul int8'] = lambda: torch._int_mm(whole, whole), product
     return tasks
 

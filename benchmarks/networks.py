@@ -18,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.case import Skip, Work
 from mmdeeplab.config.shipped import config_path
-from mmdeeplab.inference.accelerate import Tolerance
+from mmdeeplab.inference.accelerate import Tolerance, engines_used
+from mmdeeplab.inference.accelerate.engine import precision
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.weights import reference_models
@@ -78,14 +79,19 @@ def require(name: str) -> ModuleType:
         raise Skip(f'{error}: python -m benchmarks peers') from error
 
 
-def plain(model: nn.Module, side: int, batch: int = 1) -> Work:
-    """Pictures in, labels out, as a user of a bare network writes it: eager, fp32."""
+def plain(model: nn.Module, side: int, batch: int = 1, by_openvino: bool = False) -> Work:
+    """Pictures in, labels out, as a user of a bare network writes it: eager or by OpenVINO, fp32.
 
-    def forward(x: Tensor) -> Tensor:
+    Raises:
+        Skip: OpenVINO is wanted and not installed.
+    """
+
+    def eager(x: Tensor) -> Tensor:
         found = model(x)
         return found['out'] if isinstance(found, dict) else found
 
-    calibrate(model, forward)
+    calibrate(model, eager)
+    forward = openvino_run(model, (batch, 3, side, side)) if by_openvino else eager
     images = [picture(side)] * batch
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (MEAN, STD))
 
@@ -96,15 +102,34 @@ def plain(model: nn.Module, side: int, batch: int = 1) -> Work:
         full = F.interpolate(logits, (side, side), mode='bilinear', align_corners=False)
         return full.argmax(1).to(torch.uint8).numpy()
 
-    cost = multiply_adds(forward, (batch, 3, side, side))
+    cost = multiply_adds(eager, (batch, 3, side, side))
     return Work(call, batch, parameters(model), cost, 'fp32')
 
 
-def smp(encoder: str, side: int, batch: int = 1, classes: int = 21) -> Work:
+def openvino_run(model: nn.Module, shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    """A peer's network by OpenVINO, as its documentation exports one, for inputs of one shape.
+
+    Raises:
+        Skip: It is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as error:
+        raise Skip(f'{error}: pip install openvino') from error
+    converted = openvino.convert_model(model, example_input=torch.zeros(shape), input=list(shape))
+    threads = str(torch.get_num_threads())
+    hints = {'INFERENCE_PRECISION_HINT': 'f32', 'INFERENCE_NUM_THREADS': threads}
+    network = openvino.compile_model(converted, 'CPU', hints)
+    return lambda x: torch.from_numpy(network(x.numpy())[0])
+
+
+def smp(
+    encoder: str, side: int, batch: int = 1, classes: int = 21, by_openvino: bool = False
+) -> Work:
     """segmentation_models_pytorch's DeepLabV3Plus; its sides are multiples of 16."""
     module = require('segmentation_models_pytorch')
     model = module.DeepLabV3Plus(encoder, encoder_weights=None, classes=classes)
-    return plain(model, max(side // 16, 2) * 16, batch)
+    return plain(model, max(side // 16, 2) * 16, batch, by_openvino)
 
 
 def torchvision(name: str, side: int) -> Work:
@@ -162,7 +187,7 @@ def ours(
         options: Keys of the model's config.
 
     Raises:
-        Skip: This version has no such mode.
+        Skip: This version has no such mode, or this processor computes in another precision.
     """
     settings: dict[str, Any] = dict(device='cpu', keep_logits=False, **(cut or {}))
     size = side if isinstance(side, tuple) else (side, side)
@@ -188,6 +213,10 @@ def ours(
         results: list[Segmentation] = predictor.batch(images)
         return np.stack([result.labels for result in results])
 
+    if fast:
+        call()
+        if (ran := precision(engines_used(predictor.model))) != fast:
+            raise Skip(f'here it would run {"float32" if ran is True else ran}')
     return Work(call, batch, parameters(model), cost, LIMITS.get(str(fast), 'fp32'))
 
 

@@ -31,6 +31,7 @@ def setup(scale: Scale) -> list[Comparison]:
         'MobileNetV2, v3+, output stride 16',
         _peer('smp', 'mobilenet_v2', partial(networks.smp, 'mobilenet_v2', side)),
         (
+            smp_by_openvino('mobilenet_v2', side),
             *ways(SMALL, side, scale),
             _peer('mmseg', 'MobileNetV2-d8', partial(networks.mmseg, MMSEG_SMALL, side)),
         ),
@@ -42,7 +43,7 @@ def setup(scale: Scale) -> list[Comparison]:
         compare(
             'Xception-65, v3+, output stride 16',
             _peer('smp', 'tu-xception65', partial(networks.smp, 'tu-xception65', side)),
-            ways(XCEPTION, side, scale),
+            (smp_by_openvino('tu-xception65', side), *ways(XCEPTION, side, scale)),
             {'fast': 1.5, 'fast bf16': 3.2, 'fast int8': 5},
         ),
         compare(
@@ -70,6 +71,12 @@ def same(expected: np.ndarray, labels: np.ndarray) -> str:
 
 def _peer(of: str, name: str, prepare: Callable[[], Work]) -> Variant:
     return Variant(f'{of} {name}', prepare, of)
+
+
+def smp_by_openvino(encoder: str, side: int, batch: int = 1, classes: int = 21) -> Variant:
+    """smp's network as its users export it, beside our ``fast``."""
+    make = partial(networks.smp, encoder, side, batch, classes, by_openvino=True)
+    return Variant(f'smp {encoder} by OpenVINO', make, 'smp')
 
 
 def ways(
@@ -108,7 +115,10 @@ def same_networks(side: int, scale: Scale) -> list[Comparison]:
         compare(
             f"{of}'s own {name} in our code",
             _peer(of, name, prepare),
-            ways(config, side, scale, ('eager', 'fast'), **options),
+            (
+                *((smp_by_openvino(name, side),) if of == 'smp' else ()),
+                *ways(config, side, scale, ('eager', 'fast'), **options),
+            ),
         )
         for of, name, prepare, config, options in rows
     ]
@@ -129,14 +139,20 @@ def growth(scale: Scale) -> list[Comparison]:
     found = []
     for batch in (1, 4, 16):
         peer = _peer('smp', small, partial(networks.smp, small, side, batch))
-        rows = ways(SMALL, side, scale, names, batch=batch)
+        rows = (
+            smp_by_openvino(small, side, batch),
+            *ways(SMALL, side, scale, names, batch=batch),
+        )
         found.append(compare(f'growth: batch {batch}', peer, rows))
     for pixels in (257, 769, 1025):
         peer = _peer('smp', small, partial(networks.smp, small, pixels))
-        found.append(compare(f'growth: {pixels} pixels', peer, ways(SMALL, pixels, scale, names)))
+        rows = (smp_by_openvino(small, pixels), *ways(SMALL, pixels, scale, names))
+        found.append(compare(f'growth: {pixels} pixels', peer, rows))
     for classes in (60, 150):
         peer = _peer('smp', small, partial(networks.smp, small, side, 1, classes))
-        rows = ways(SMALL, side, scale, names, **{'decode_head.num_classes': classes})
+        heads = {'decode_head.num_classes': classes}
+        own = ways(SMALL, side, scale, names, **heads)
+        rows = (smp_by_openvino(small, side, 1, classes), *own)
         found.append(compare(f'growth: {classes} classes', peer, rows))
     return [*found, several(side, scale)]
 

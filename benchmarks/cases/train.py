@@ -15,11 +15,12 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import networks
-from benchmarks.case import Comparison, Scale, Variant, Work
+from benchmarks.case import Comparison, Scale, Skip, Variant, Work
 from benchmarks.cases.inference import SMALL, XCEPTION
 from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
 from mmdeeplab.engine.optim.memory_format import apply_memory_options
 from mmdeeplab.engine.optim.non_finite import guarded
+from mmdeeplab.processor import has_bf16
 
 # Less memory than half of smp's in float32.
 HALF = (
@@ -92,6 +93,12 @@ def work(model: nn.Module, step: Step, forward: Step, limit: str) -> Work:
     return Work(step, 1, count, 3 * counter.get_total_flops() // 2, limit, notes=notes)
 
 
+def require_bf16(wanted: bool) -> None:
+    """Refuse what would run in loops that take minutes a step (PyTorch) or in float32 (ours)."""
+    if wanted and not has_bf16():
+        raise Skip('this processor has no bfloat16')
+
+
 def target(batch: int, side: int) -> Tensor:
     label = torch.randint(0, CLASSES, (batch, side // 8 + 1, side // 8 + 1))
     label = F.interpolate(label[:, None].float(), (side, side))[:, 0].long()
@@ -100,7 +107,12 @@ def target(batch: int, side: int) -> Tensor:
 
 
 def smp(encoder: str, side: int, batch: int, autocast: bool = False) -> Work:
-    """A plain loop; its sides are multiples of 16."""
+    """A plain loop; its sides are multiples of 16.
+
+    Raises:
+        Skip: smp is not installed, or the processor has no bfloat16.
+    """
+    require_bf16(autocast)
     side = side // 16 * 16
     module = networks.require('segmentation_models_pytorch')
     model = module.DeepLabV3Plus(encoder, encoder_weights=None, classes=CLASSES).train()
@@ -119,7 +131,12 @@ def smp(encoder: str, side: int, batch: int, autocast: bool = False) -> Work:
 
 
 def own(config: str, side: int, batch: int, amp: bool = False, **memory: Any) -> Work:
-    """Our step as the Runner makes it: preprocessor, loss, guard, update."""
+    """Our step as the Runner makes it: preprocessor, loss, guard, update.
+
+    Raises:
+        Skip: The processor has no bfloat16.
+    """
+    require_bf16(amp)
     model, _ = networks.network(config, **{'data_preprocessor.size': (side, side)})
     apply_memory_options(model, Config(memory))
     trained: Any = model.train()
