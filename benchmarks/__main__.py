@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: time this project beside its peers."""
+"""``python -m benchmarks``: time this project beside its peers, score it on photographs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.scores import command as scores
 from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError, did_you_mean
 
@@ -24,7 +25,9 @@ TRAINED = ('commands', 'quality')  # the cases that take a trained network
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='python -m benchmarks', description=__doc__)
-    commands = parser.add_subparsers(dest='command', required=True, metavar='run|table|peers')
+    commands = parser.add_subparsers(
+        dest='command', required=True, metavar='run|table|results|peers'
+    )
     run = commands.add_parser('run', help='time a case, or all')
     run.add_argument('name', metavar='NAME|all', help='a module of benchmarks/cases')
     run.add_argument('--vs', default='', metavar='PEER', help='mmseg, smp, torchvision, ...')
@@ -41,12 +44,15 @@ def _parser() -> argparse.ArgumentParser:
     table = commands.add_parser('table', help='results as a page')
     table.add_argument('results', type=Path, nargs='?', default=RESULTS, metavar='JSON')
     table.add_argument('--out', type=Path, metavar='FILE', help='write it there')
+    scores.add_options(
+        commands.add_parser('results', help='score published networks on photographs; a page')
+    )
     commands.add_parser('peers', help='install the peers, and say which there are')
     return parser
 
 
 def action(args: argparse.Namespace) -> None:
-    dict(run=run, table=table, peers=peers)[args.command](args)
+    dict(run=run, table=table, results=scores.results, peers=peers)[args.command](args)
 
 
 def run(args: argparse.Namespace) -> None:
