@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from benchmarks.ablation.heads import HEADS, plan_heads
 from benchmarks.ablation.plan import VARIANTS, Settings, plan
 from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError
 
 NAMES = [variant.name for variant in VARIANTS]
+HEAD_NAMES = [head.name for head in HEADS]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,7 +30,13 @@ def _parser() -> argparse.ArgumentParser:
         '--out', type=Path, default=Path('work_dirs/ablation'), metavar='DIR', help='(%(default)s)'
     )
     parser.add_argument(
-        '--only', nargs='+', choices=NAMES, default=NAMES, metavar='NAME', help=', '.join(NAMES)
+        '--only', nargs='+', choices=[*NAMES, *HEAD_NAMES], metavar='NAME',
+        help=f'{", ".join(NAMES)}; with --encoder {", ".join(HEAD_NAMES)}',
+    )  # fmt: skip
+    parser.add_argument(
+        '--encoder',
+        metavar='CHECKPOINT',
+        help="train heads alone, behind Coral's MobileNetV2 of PASCAL VOC, which stays as it is",
     )
     parser.add_argument('--table', action='store_true', help='train nothing: table and plot only')
     parser.add_argument(
@@ -43,12 +51,53 @@ def ablate(args: argparse.Namespace) -> None:
         raise UserError(
             f'--seeds and --iters must be at least 1, got {args.seeds} and {args.iters}'
         )
+    known = HEAD_NAMES if args.encoder else NAMES
+    if strange := sorted({*(args.only or [])} - {*known}):
+        raise UserError(
+            f'--only {strange[0]} goes {"without" if args.encoder else "with"} --encoder'
+        )
+    args.only = args.only or known
+    if args.encoder:
+        heads(args)
+        return
     if not args.table:
         from benchmarks.ablation.runs import complete
 
         settings = Settings(find_data(args.data), args.iters, tuple(args.cfg_options))
         complete(plan(args.only, args.seeds), settings, args.out)
     report(args.out)
+
+
+def heads(args: argparse.Namespace) -> None:
+    """Carry out what is missing of the heads on a frozen encoder, then write the table.
+
+    Raises:
+        UserError: ``--cfg-options``, or no such checkpoint.
+    """
+    from benchmarks.ablation.heads_report import markdown, summarise
+    from benchmarks.ablation.runs import complete, write_json
+
+    if args.cfg_options:
+        raise UserError('--cfg-options have no meaning with --encoder: its heads are what they are')
+    if not args.table:
+        from functools import partial
+
+        from benchmarks.ablation.features import Store
+        from benchmarks.ablation.train_heads import train_head
+        from mmdeeplab.fileio.checksum import digest
+        from mmdeeplab.weights.resolve import find_checkpoint
+
+        checkpoint = find_checkpoint(args.encoder)
+        data, encoder = find_data(args.data), digest(checkpoint)
+        settings = Settings(data, args.iters, encoder=encoder)
+        store = Store(args.out / 'features' / encoder[:12], data, str(checkpoint))
+        runner = partial(train_head, store)
+        complete(plan_heads(args.only, args.seeds), settings, args.out, runner)
+    summary = summarise(args.out)
+    write_json(args.out / 'results.json', summary)
+    text = markdown(summary)
+    (args.out / 'table.md').write_text(text)
+    print(f'{text}\n{args.out}/table.md, {args.out}/results.json')
 
 
 def find_data(data: str) -> str:

@@ -16,6 +16,7 @@ NECKS = [
     ('aspp-separable', lambda: ASPPNeck(32, 16, (1, 2, 3), separable=True)),
     ('aspp-refined', lambda: ASPPNeck(32, 16, (1, 2, 3), separable='bare', num_convs=1)),
     ('aspp-without-atrous', lambda: ASPPNeck(32, 16, ())),
+    ('aspp-without-image-pooling', lambda: ASPPNeck(32, 16, (1, 2), image_pooling=False)),
     ('aspp-3x3-projection', lambda: ASPPNeck(32, 16, (1, 2, 3), projection_kernel=3)),
     ('large-fov', lambda: LargeFOVNeck(32, 16, rates=(2,))),
     ('aspp-of-v2', lambda: LargeFOVNeck(32, 8, rates=(1, 2))),
@@ -83,9 +84,10 @@ def test_two_images_use_the_batch_statistics() -> None:
     assert norm.num_batches_tracked == 1
 
 
-def test_aspp_is_its_formula() -> None:
+@pytest.mark.parametrize('image_pooling', [True, False])
+def test_aspp_is_its_formula(image_pooling: bool) -> None:
     """Concatenate [pool, 1x1, rates], project, in float64 and by plain functions."""
-    neck = ASPPNeck(32, 16, (1, 2, 3)).double().eval()
+    neck = ASPPNeck(32, 16, (1, 2, 3), image_pooling=image_pooling).double().eval()
     x = torch.randn(1, 32, 9, 9, dtype=torch.float64)
 
     def block(conv: nn.Module, x: torch.Tensor, rate: int = 0) -> torch.Tensor:
@@ -98,9 +100,11 @@ def test_aspp_is_its_formula() -> None:
         nn.init.normal_(norm.running_mean)
         nn.init.uniform_(norm.running_var, 0.5, 2)
         nn.init.normal_(norm.bias)
-    pooled = block(neck.image_pooling, x.mean((2, 3), keepdim=True))
-    pooled = F.interpolate(pooled, (9, 9), mode='bilinear', align_corners=True)
-    branches = [pooled, block(neck.pointwise, x)]
+    branches = [block(neck.pointwise, x)]
+    if image_pooling:
+        pooled = block(neck.image_pooling, x.mean((2, 3), keepdim=True))
+        pooled = F.interpolate(pooled, (9, 9), mode='bilinear', align_corners=True)
+        branches.insert(0, pooled)
     branches += [
         block(branch, x, rate) for branch, rate in zip(neck.atrous, (1, 2, 3), strict=True)
     ]

@@ -39,6 +39,8 @@ class ASPPNeck(BaseModule):
         projection_kernel: Kernel of the projection; mmseg's is 3.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
         init_cfg: MMEngine initialisation; without it TF's.
+        image_pooling: Whether the global mean is a branch; DeepLabv3+ does without it on Cityscapes
+            (arXiv 1802.02611, section 4.6).
 
     Raises:
         ValueError: A rate below 1, or an even projection kernel.
@@ -55,6 +57,7 @@ class ASPPNeck(BaseModule):
         projection_kernel: int = 1,
         norm_cfg: dict = HEAD_NORM,
         init_cfg: dict | None = None,
+        image_pooling: bool = True,
     ) -> None:
         super().__init__(init_cfg)
         if any(rate < 1 for rate in rates):
@@ -62,13 +65,15 @@ class ASPPNeck(BaseModule):
         if projection_kernel % 2 == 0:
             raise ValueError(f'projection_kernel must be odd, got {projection_kernel!r}')
         self.rates = tuple(rates)
-        self.image_pooling = PooledConv(in_channels, channels, 1, norm_cfg=norm_cfg)
+        self.image_pooling = (
+            PooledConv(in_channels, channels, 1, norm_cfg=norm_cfg) if image_pooling else None
+        )
         self.pointwise = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg)
         self.atrous = nn.ModuleList(
             conv3x3(in_channels, channels, rate, separable, norm_cfg) for rate in rates
         )
         self.projection = ConvModule(
-            (2 + len(self.rates)) * channels,
+            (1 + image_pooling + len(self.rates)) * channels,
             channels,
             projection_kernel,
             padding=projection_kernel // 2,
@@ -81,9 +86,10 @@ class ASPPNeck(BaseModule):
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         *low_level, x = maps
-        pooled = self.image_pooling(x.mean((2, 3), keepdim=True))
-        branches = [pooled.expand(-1, -1, *x.shape[2:]), self.pointwise(x)]
-        branches += [branch(x) for branch in self.atrous]
+        branches = [self.pointwise(x), *(branch(x) for branch in self.atrous)]
+        if self.image_pooling is not None:
+            pooled = self.image_pooling(x.mean((2, 3), keepdim=True))
+            branches.insert(0, pooled.expand(-1, -1, *x.shape[2:]))
         return (*low_level, self.refine(self.dropout(self.projection(torch.cat(branches, 1)))))
 
     def init_weights(self) -> None:
