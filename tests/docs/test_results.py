@@ -1,0 +1,67 @@
+"""The page of results is made of its files, and figures in prose are those of the files."""
+
+import itertools
+import json
+import re
+
+import pytest
+from blocks import FENCE, PAGES
+from places import ROOT
+
+from benchmarks.scores.page import page, read
+
+FOLDER = ROOT / 'docs/results'
+MADE = {'docs/results'}  # of the files itself
+# Who quotes a score of these images says so, and "its figures" ends with the paragraph.
+QUOTES = re.compile(r"of (?:VOC's|the) 1,449\s+validation\s+images")
+FIGURE = re.compile(r'(?<![\d.,])\d{1,2}\.\d\d(?!\d)')
+
+
+def rows() -> list[dict]:
+    found = [json.loads(path.read_text()) for path in sorted(FOLDER.glob('*/*.json'))]
+    return [row for row in found if 'mIoU' in row]
+
+
+def known_figures() -> set[str]:
+    """Every score, bound, band and class of the files, and the differences of any two scores."""
+    values = [
+        value
+        for row in rows()
+        for value in (
+            *(row['mIoU'], *row['interval'], *row['trimap'].values()),
+            *(each['IoU'] for each in row['per_class'].values()),
+        )
+    ]
+    scores = [row['mIoU'] for row in rows()]
+    values += [abs(a - b) for a, b in itertools.combinations(scores, 2)]
+    return {f'{value:.2f}' for value in values}
+
+
+def quoting(page: str) -> list[str]:
+    """The paragraphs of a page that quote scores on these images."""
+    paragraphs = re.split(r'\n\s*\n', FENCE.sub('', PAGES[page].read_text()))
+    return [text for text in paragraphs if QUOTES.search(text)]
+
+
+def test_the_page_is_made_of_its_files() -> None:
+    assert len(rows()) >= 5
+    assert PAGES['docs/results'].read_text() == page(read(FOLDER))
+
+
+@pytest.mark.parametrize('page', sorted({*PAGES} - MADE))
+def test_figures_in_prose_are_those_of_the_files(page: str) -> None:
+    images = {row['data']['images'] for row in rows()}
+    for text in quoting(page):
+        assert [f for f in FIGURE.findall(text) if f not in known_figures()] == [], text
+        counts = re.findall(r'(\d+) ' + QUOTES.pattern, text)
+        assert {int(count) for count in counts} <= images, text
+
+
+def test_somebody_quotes_them() -> None:
+    assert any(FIGURE.search(text) for page in {*PAGES} - MADE for text in quoting(page))
+
+
+@pytest.mark.parametrize('slip', ['73.30', '0.11'])
+def test_a_slip_is_found(slip: str) -> None:
+    assert FIGURE.findall(f'mIoU {slip} (4.1, 1,449, 12.345, 100 %)') == [slip]
+    assert slip not in known_figures()
