@@ -12,7 +12,7 @@ from benchmarks.ablation.heads import CONFIG, HEADS, Head
 from benchmarks.ablation.plan import BANDS
 from benchmarks.ablation.report import difference, plus_minus, rows, shared_by_all, spread
 from mmdeeplab.errors import UserError
-from mmdeeplab.evaluation.bootstrap import RESAMPLES, percentile, resample
+from mmdeeplab.evaluation.bootstrap import RESAMPLES, around, resample, within_percent
 from mmdeeplab.evaluation.scores import mean_scores
 from mmdeeplab.report.compare import image_counts
 from mmdeeplab.report.html import interval, signed
@@ -72,12 +72,13 @@ def entry_of(
 ) -> dict:
     """Scores of all seeds, and the interval over images and seeds."""
     drawn[name] = draws(name, results)
+    score = spread([result['mIoU'] for result in results])
     return dict(
         variant=name,
         title=title,
         seeds=[result['seed'] for result in results],
-        mIoU=spread([result['mIoU'] for result in results]),
-        interval=percentile(drawn[name]),
+        mIoU=score,
+        interval=within_percent(around(score['mean'], drawn[name])),
         trimap={str(w): spread([result['trimap'][str(w)] for result in results]) for w in BANDS},
     )
 
@@ -102,10 +103,11 @@ def draws(name: str, results: Sequence[Mapping]) -> np.ndarray:
 
 def compare(entry: dict, base: Mapping, drawn: Mapping[str, np.ndarray]) -> None:
     """Add the differences to a base."""
+    gap = difference(entry['mIoU'], base['mIoU'])['mean']
     entry['base'] = base['variant']
     entry['to_base'] = dict(
-        mIoU=difference(entry['mIoU'], base['mIoU'])['mean'],
-        interval=percentile(drawn[entry['variant']] - drawn[base['variant']]),
+        mIoU=gap,
+        interval=around(gap, drawn[entry['variant']] - drawn[base['variant']]),
         trimap={w: difference(band, base['trimap'][w]) for w, band in entry['trimap'].items()},
     )
 

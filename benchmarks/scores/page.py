@@ -22,24 +22,26 @@ python -m benchmarks results --data-root DIR --weights deeplabv3_mnv2_pascal_qua
 
 A file holds the scores, the command, the counts of every image, commit, date and machine.
 
-**Images.** {images} of PASCAL VOC 2012 (protocol `paper-513`: native size, padded to 513). Figures
-on another choice of images are comparable within the intervals at most.
+**Images.** {images} of PASCAL VOC 2012, protocol
+`paper-513` (native size, padded to 513). Figures on another choice of images are comparable within
+the intervals at most.
 
-**Columns.** mIoU in percent, and in brackets what holds 95 % of it when the images are weighed anew
-at random ([intervals](evaluation.md#what-is-measured)): how much the choice of images matters. "To
-stride 16" is the difference to the first row, with its interval over the same draws of images for
-both. The last columns are the mIoU within so many pixels of a border of the truth ([near
-borders](boundaries.md)).
+**Columns.** mIoU in percent and its [95 % interval](evaluation.md#what-is-measured), which says how
+much the choice of images matters. "To stride 16" is the difference to the first row, with its
+interval over the same draws of images for both. The last columns are the mIoU within so many pixels
+of a border of the truth ([near borders](boundaries.md)).
 
 **Networks.** Coral's `.tflite` files of PASCAL VOC, trained with quantisation in mind and published
 without a score. They are imported into float; LiteRT runs the file as it was published, in uint8.
-For the float network of the same architecture, other weights, {published} are published on all
-1,449 images (TensorFlow's model zoo).
+Of the float network of the same architecture, with other weights, TensorFlow's model zoo says on
+all 1,449 images: {published}.
 """
 FLOAT = 'mobilenetv2_coco_voc_trainaug'
 LINE = '|---|--:|--:|--:|' + '--:|' * len(BANDS) + '---|'
 COLUMNS = (
-    '| way | mIoU | 95 % | to stride 16 | ' + ' | '.join(f'{w} px' for w in BANDS) + ' | notes |'
+    '| way | mIoU | 95 % interval | to stride 16 | '
+    + ' | '.join(f'{w} px' for w in BANDS)
+    + ' | notes |'
 )
 
 
@@ -80,9 +82,8 @@ def read_one(path: Path) -> dict:
 def page(found: Mapping[str, Mapping[str, dict]]) -> str:
     """The whole page in Markdown."""
     data = next(iter(next(iter(found.values())).values()))['data']
-    published = ' and '.join(
-        f'{one.miou} at stride {one.output_stride}'
-        + ' with six scales and mirrors' * one.multi_scale
+    published = ', '.join(
+        f'{one.miou} at stride {one.output_stride}' + ', scales and mirrors' * one.multi_scale
         for one in find(FLOAT, load()).results
     )
     parts = [HEAD.format(images=chosen(data), published=published)]

@@ -9,6 +9,9 @@ from blocks import FENCE, PAGES
 from places import ROOT
 
 from benchmarks.scores.page import page, read
+from mmdeeplab.evaluation.bootstrap import image_sums, intervals
+from mmdeeplab.evaluation.scores import mean_scores
+from mmdeeplab.report.compare import image_counts
 
 FOLDER = ROOT / 'docs/results'
 MADE = {'docs/results'}  # of the files itself
@@ -46,6 +49,15 @@ def quoting(page: str) -> list[str]:
 def test_the_page_is_made_of_its_files() -> None:
     assert len(rows()) >= 5
     assert PAGES['docs/results'].read_text() == page(read(FOLDER))
+
+
+def test_scores_and_intervals_are_those_of_the_counts() -> None:
+    for row in rows():
+        images = image_counts(row, len(row['per_class']))
+        assert images is not None
+        assert len(images.paths) == row['data']['images']
+        assert row['mIoU'] == pytest.approx(mean_scores(*image_sums(images))['mIoU'])
+        assert row['interval'] == pytest.approx(intervals(images)['mIoU'])
 
 
 @pytest.mark.parametrize('page', sorted({*PAGES} - MADE))
