@@ -66,9 +66,12 @@ def images(data: str, split: str, crop: int | None = None) -> BaseSegDataset:
 
 
 def load_encoder(checkpoint: str, output_stride: int | None = None) -> BaseModel:
-    """The trained network, in eval mode."""
-    options = ConfigOptions(output_stride=output_stride)
-    return load_segmentor(load_config(str(HOME / CONFIG), options), checkpoint, 'cpu')[0]
+    """The trained network, in eval mode; it pads training crops to their own size."""
+    side = load_config(str(HOME / CONFIG)).model.data_preprocessor.size[0]
+    sizes = [f'{key}=({n},{n})' for key, n in (('size', CROP), ('test_size', side))]
+    settings = [f'model.data_preprocessor.{size}' for size in sizes]
+    cfg = load_config(str(HOME / CONFIG), ConfigOptions(settings, output_stride=output_stride))
+    return load_segmentor(cfg, checkpoint, 'cpu')[0]
 
 
 class Store:

@@ -135,8 +135,8 @@ def window(corner: np.ndarray, times: int) -> tuple[slice, slice, slice]:
 
 
 def tensor(maps: np.ndarray) -> Tensor:
-    """Float32."""
-    return torch.from_numpy(np.ascontiguousarray(maps)).float()
+    """Maps as float32, apart from the file."""
+    return torch.from_numpy(np.array(maps, np.float32))
 
 
 @torch.no_grad()

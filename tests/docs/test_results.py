@@ -15,7 +15,7 @@ from mmdeeplab.report.compare import image_counts
 
 FOLDER = ROOT / 'docs/results'
 MADE = {'docs/results'}  # of the files itself
-# Who quotes a score of these images says so, and "its figures" ends with the paragraph.
+# Who quotes a score of these images says so in the same sentence.
 QUOTES = re.compile(r"of (?:VOC's|the) 1,449\s+validation\s+images")
 FIGURE = re.compile(r'(?<![\d.,])\d{1,2}\.\d\d(?!\d)')
 
@@ -41,9 +41,9 @@ def known_figures() -> set[str]:
 
 
 def quoting(page: str) -> list[str]:
-    """The paragraphs of a page that quote scores on these images."""
-    paragraphs = re.split(r'\n\s*\n', FENCE.sub('', PAGES[page].read_text()))
-    return [text for text in paragraphs if QUOTES.search(text)]
+    """The sentences of a page that quote scores on these images."""
+    sentences = re.split(r'\n\s*\n|(?<=[.:;])\s', FENCE.sub('', PAGES[page].read_text()))
+    return [text for text in sentences if QUOTES.search(text)]
 
 
 def test_the_page_is_made_of_its_files() -> None:
