@@ -1,5 +1,6 @@
 """Configs of Cityscapes, ADE20K, COCO-Stuff and PASCAL Context: data, recipes, figures, runs."""
 
+import copy
 import dataclasses
 import functools
 import json
@@ -113,6 +114,23 @@ def test_a_figure_is_that_of_a_published_checkpoint(path: Path) -> None:
         if row.config == path.name and (row.importer == 'tf' or steps in row.name)
     }
     assert cfg.published.mIoU in figures.values(), figures
+
+
+def test_networks_of_tensorflow_are_those_of_voc_with_other_classes() -> None:
+    """So that what is proved of the importer's names and of the networks holds for them."""
+    seen = 0
+    for path in LEAVES:
+        if '-mmseg_' in path.stem:
+            continue
+        stem = path.stem.rpartition('_')[0]
+        ours, voc = (copy.deepcopy(read(p).model) for p in (path, path.with_stem(f'{stem}_voc')))
+        for model in (ours, voc):
+            model.data_preprocessor.pop('size')
+            model.data_preprocessor.pop('test_size', None)
+            model.decode_head.pop('num_classes')
+        assert ours == voc, path.stem
+        seen += 1
+    assert seen >= 7
 
 
 def test_the_page_has_every_config_with_its_figures() -> None:

@@ -11,6 +11,7 @@ from mini_sets import COUNTS, LABELS, MAKERS, SIZE, encoded, halves, mat, mini, 
 from mmseg import datasets as theirs
 from PIL import Image
 
+from mmdeeplab.cli import new_config
 from mmdeeplab.cli import prepare_data as command
 from mmdeeplab.datasets.folders import missing_root
 from mmdeeplab.datasets.named_classes import NAMES, named_classes
@@ -314,3 +315,14 @@ def test_a_known_folder_is_told_what_makes_it_ready(tmp_path: Path) -> None:
     (root / 'gtFine').mkdir()
     with pytest.raises(UserError, match=r'no list of images.*; Cityscapes is made ready by'):
         VOCFolderDataset(str(root), 'train', image_dir='leftImg8bit', mask_dir='gtFine')
+
+
+def test_new_config_names_the_configs_of_a_known_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    place = Place(tmp_path, 'cityscapes')
+    place.run()
+    new_config.main(['--data', str(place.folder), '--out', str(tmp_path / 'mine.py')])
+    said = capsys.readouterr().out
+    assert 'Cityscapes is made ready by tools/prepare_data.py cityscapes' in said
+    assert 'then configs/deeplabv3plus_xception_cityscapes.py and its like train on it' in said

@@ -80,6 +80,8 @@ def new_config(args: argparse.Namespace) -> None:
     from mmdeeplab.datasets.discovery.pixels import find_pixels, image_paths, mean_and_spread
     from mmdeeplab.datasets.prepare.recognise import advice
 
+    if known := advice(Path(args.data)):
+        print(known)
     network = find_network(args.version, args.backbone)
     weights = find_checkpoint(args.weights).resolve() if args.weights else None
     if not network.norms and not weights:
@@ -103,8 +105,6 @@ def new_config(args: argparse.Namespace) -> None:
         text += pixel_text(pixels, *mean_and_spread(images))
     out.write_text(text, encoding='utf-8')
     print(about)
-    if known := advice(layout.root):
-        print(known)
     tell(layout, network, plan, bool(weights))
     print(f'wrote {out}' + (f' and {beside}' if beside.exists() else ''))
     check(out)
