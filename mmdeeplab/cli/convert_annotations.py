@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mmdeeplab.cli.common import command
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import list_files
 
 if TYPE_CHECKING:
     from mmdeeplab.datasets.annotations.convert import Converted, Wishes
@@ -49,13 +50,16 @@ def _parser() -> argparse.ArgumentParser:
 def convert_annotations(args: argparse.Namespace) -> None:
     """Convert, and say what came of it."""
     from mmdeeplab.datasets.annotations.convert import convert
+    from mmdeeplab.datasets.annotations.find import ARCHIVES
     from mmdeeplab.datasets.class_names import read_classes
 
     if not args.data.exists():
         raise UserError(f'there is nothing at {args.data}')
     converted = convert(args.data, args.out, wishes(args))
     if converted is None:
-        raise UserError(f'{args.data} holds no annotations: no JSON, XML or data.yaml')
+        packed = list_files(args.data, ARCHIVES).names
+        hint = f'; {packed[0]} there is an archive: unpack it' if packed else ''
+        raise UserError(f'{args.data} holds no annotations: no JSON, XML or data.yaml{hint}')
     for note in converted.notes:
         print(note)
     print(told(converted, args.out))

@@ -290,3 +290,13 @@ def test_pycocotools_is_asked_for(
     (tmp_path / 'crowd.json').write_text(json.dumps(document))
     assert main(command) == 2
     assert "pip install 'mmdeeplab[annotations]'" in capsys.readouterr().err
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    packed = tmp_path / 'task.zip'
+    packed.write_bytes(b'PK\x03\x04')
+    for data in (packed, tmp_path):
+        assert main([str(data), '--out', str(tmp_path / 'out')]) == 2
+        told = capsys.readouterr().err
+        assert 'task.zip' in told
+        assert 'an archive: unpack it' in told

@@ -325,7 +325,7 @@ def label_studio_polygons(root: Path) -> Truth:
         for label, points in percent.items()
     ]
     old = dict(id=9, was_cancelled=True, updated_at='2027', result=[])
-    first = task(1, '/data/upload/1/0a1b2c3d-a.png', results)
+    first = task(1, '/data/upload/1/0a1b2c3d-a%20b.png', results)
     first['annotations'].insert(0, old)
     box = region('rectanglelabels', 'car', x=25.0, y=25.0, width=50.0, height=25.0)
     tasks = [
@@ -334,11 +334,11 @@ def label_studio_polygons(root: Path) -> Truth:
         task(3, 'https://example.org/shots/c.png?token=1', [], annotations=[]),
     ]
     write_json(root / 'project-1-at-2026.json', tasks)
-    picture(root / 'a.png')
+    picture(root / 'a b.png')
     picture(root / 'shots/b.png')
     corners = [(16.0, 12.0), (48.0, 12.0), (48.0, 24.0), (16.0, 24.0)]
     truth = layers((2, by_pycocotools(ROAD)), (1, by_pycocotools(CAR)))
-    return {'a': truth, 'shots/b': layers((1, by_pycocotools(corners)))}
+    return {'a b': truth, 'shots/b': layers((1, by_pycocotools(corners)))}
 
 
 def brush_bytes(mask: np.ndarray) -> list[int]:

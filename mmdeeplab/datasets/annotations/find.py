@@ -40,6 +40,7 @@ LINK = 'JPEGImages'
 """In them, what leads to the pictures."""
 KNOWN = f'{", ".join(JSON)} (JSON), CVAT for images 1.1 (XML), YOLO (data.yaml and labels/*.txt)'
 SUFFIXES = ('.json', '.xml', '.yaml', '.yml')
+ARCHIVES = ('.zip', '.tar', '.tgz', '.gz', '.7z', '.rar')
 
 
 class UnknownAnnotations(UserError):
@@ -57,6 +58,8 @@ def find_annotations(path: Path) -> tuple[Annotations, tuple[str, ...]] | None:
         UserError: A file is broken, of no known kind or of another use (boxes, captions, films), or
             the folder holds annotations of several tools.
     """
+    if not path.is_dir() and _suffix(path.name) in ARCHIVES:
+        raise UserError(f'{path} is an archive: unpack it, and name the folder')
     root = path if path.is_dir() else path.parent
     listing = list_files(root, (*PICTURE_SUFFIXES, *SUFFIXES), recurse=True)
     names = _sources(root, listing.names)

@@ -76,7 +76,8 @@ def _picture(place: Place, data: dict) -> str:
             continue
         address = urlparse(value)
         local = parse_qs(address.query).get('d')
-        name = local[0] if local else unquote(address.path) if address.scheme else value
+        is_url = address.scheme or value.startswith('/data/')
+        name = local[0] if local else unquote(address.path) if is_url else value
         if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES:
             return name
     raise place.error('its data names no picture')
