@@ -94,6 +94,13 @@ def open_run(path: Path, precision: str) -> Run:
     return run
 
 
+class _OfThread(local):
+    """Requests by cores, empty in every thread that begins."""
+
+    def __init__(self) -> None:
+        self.requests: dict[int, Any] = {}
+
+
 class Compiled:
     """A model's output for its input, both on the CPU; several threads may ask at once.
 
@@ -110,7 +117,7 @@ class Compiled:
         self.model, self.precision = model, precision
         self._networks: dict[int, Any] = {}  # by cores of a pass
         self._compiling = Lock()
-        self._own = local()
+        self._own = _OfThread()
 
     def __call__(self, x: Tensor) -> Tensor:
         request = self._request(torch.get_num_threads())
@@ -119,7 +126,7 @@ class Compiled:
 
     def _request(self, cores: int) -> Any:
         """This thread's own."""
-        requests = self._own.__dict__
+        requests = self._own.requests
         if cores not in requests:
             with self._compiling:
                 if cores not in self._networks:
