@@ -13,7 +13,7 @@ from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, make_predictor, network_config
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.save_formats import CALIBRATION, OUTPUTS, OVERLAY_FORMATS
+from mmdeeplab.inference.save_formats import CALIBRATION, OVERLAY_FORMATS, SAVED
 from mmdeeplab.weights.resolve import Resolved, resolve
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         help='DIR/KIND/NAME.png; a folder in the input becomes one there',
     )
     parser.add_argument(
-        '--save', default='masks,overlay', metavar='OUTPUTS', help=f'some of {",".join(OUTPUTS)}'
+        '--save', default='masks,overlay', metavar='OUTPUTS', help=f'some of {",".join(SAVED)}'
     )
     parser.add_argument(
         '--overlay-format',
@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
 def predict(args: argparse.Namespace) -> None:
     """Segment every input; unreadable ones are listed at the end, after the others are done."""
     wanted = args.save.split(',')
-    if unknown := sorted(set(wanted) - set(OUTPUTS)):
-        raise UserError(f'--save takes {",".join(OUTPUTS)}, got {", ".join(unknown)}')
+    if unknown := sorted(set(wanted) - set(SAVED)):
+        raise UserError(f'--save takes {",".join(SAVED)}, got {", ".join(unknown)}')
     if args.batch_size < 1:
         raise UserError(f'--batch-size must be at least 1, got {args.batch_size}')
     from mmdeeplab.inference.inputs import find_inputs, passed_over

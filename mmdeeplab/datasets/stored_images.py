@@ -51,13 +51,23 @@ def decode_stored(data: bytes, path: object) -> np.ndarray:
             raise broken(data, path, 'it cannot be decoded')
         image = _in_file_order(image, pixels.bands)
     image = np.ascontiguousarray(image.reshape(*size, pixels.bands), pixels.depth)
-    if image.dtype == np.float32 and (wrong := image.size - int(np.isfinite(image).sum())):
+    if image.dtype == np.float32:
+        require_numbers(image, path)
+    return image
+
+
+def require_numbers(image: np.ndarray, path: object) -> None:
+    """Refuse an array with NaN or infinity.
+
+    Raises:
+        UserError: With the file and how many there are.
+    """
+    if wrong := image.size - int(np.isfinite(image).sum()):
         raise bad_data(
             'pixels',
             f'the image {path} has {wrong} values that are NaN or infinite, for which no network '
             'has an answer; write a number where there is no measurement',
         )
-    return image
 
 
 def stored_kind(data: bytes, path: object) -> tuple[tuple[int, int], Pixels]:
@@ -83,11 +93,15 @@ def check_pixels(image: np.ndarray, wanted: Pixels, path: object) -> None:
     Raises:
         UserError: With the file, its bands and depth.
     """
-    if image.dtype.name != wanted.depth or image.ndim != 3 or image.shape[2] != wanted.bands:
-        bands = image.shape[2] if image.ndim == 3 else 1
+    check_bands(image.shape[2] if image.ndim == 3 else 1, image.dtype.name, wanted, path)
+
+
+def check_bands(bands: int, depth: str, wanted: Pixels, path: object) -> None:
+    """:func:`check_pixels` of what a file says of itself."""
+    if (bands, depth) != (wanted.bands, wanted.depth):
         raise bad_data(
             'pixels',
-            f'the image {path} has {bands} band{"s" if bands > 1 else ""} of {image.dtype.name}, '
+            f'the image {path} has {bands} band{"s" if bands > 1 else ""} of {depth}, '
             f'the config reads {wanted}: write the image anew, or name its own in LoadImage',
         )
 

@@ -10,9 +10,13 @@ from time import perf_counter
 
 import numpy as np
 
+from mmdeeplab.checkpoint.key_prefixes import say
 from mmdeeplab.console import one_line, progress
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
+from mmdeeplab.inference.geotiff.coordinates import INSTALL, has_coordinates
+from mmdeeplab.inference.geotiff.grid import Grid, read_grid, require_size, require_transform
+from mmdeeplab.inference.geotiff.segment import is_cut, segment_raster
 from mmdeeplab.inference.images import picture_pixels
 from mmdeeplab.inference.inputs import Input, Inputs
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
@@ -46,8 +50,9 @@ def segment_files(
     """
     start = perf_counter()
     failed: list[str] = []
-    left = Left(inputs, outputs)
+    left = Left(inputs, outputs, predictor)
     made = segment_images(predictor, left.images(), outputs, batch_size, failed)
+    made += segment_rasters(predictor, left.cut, outputs, failed)
     made += segment_films(predictor, left.films(), outputs, batch_size, failed)
     notice = f' ({left.done} were there already)' if left.done else ''
     rate = f'; {made / (perf_counter() - start):.3g} images a second' if made else ''
@@ -61,19 +66,40 @@ class Left:
 
     Attributes:
         done: How many of those looked at are there.
+        cut: Of the images looked at those with coordinates that are read by windows.
     """
 
-    def __init__(self, inputs: Inputs, outputs: Outputs) -> None:
+    def __init__(self, inputs: Inputs, outputs: Outputs, predictor: DeepLabPredictor) -> None:
         self.inputs, self.outputs, self.done = inputs, outputs, 0
+        self.predictor = predictor
+        self.cut: list[Input] = []
+        self._told = False
 
     def images(self) -> Iterator[Input]:
         """The images, with a sign of life."""
         shown = progress(self.inputs, 'segmenting', len(self.inputs), 'inputs')
-        return self._left(one for one in shown if not one.is_video)
+        for one in self._left(one for one in shown if not one.is_video):
+            if self._is_cut(one):
+                self.cut.append(one)
+            else:
+                yield one
 
     def films(self) -> Iterator[Input]:
         """The films."""
         return self._left(one for one in self.inputs if one.is_video)
+
+    def _is_cut(self, one: Input) -> bool:
+        if not one.has_coordinates:
+            self._tell_of_rasterio(one)
+            return False
+        with suppress(UserError):  # told when it is read
+            return is_cut(self.predictor, one.path)
+        return False
+
+    def _tell_of_rasterio(self, one: Input) -> None:
+        if not self._told and has_coordinates(one.path):
+            self._told = True
+            say(f'{one.path} has coordinates, which results have where rasterio is: {INSTALL}')
 
     def _left(self, inputs: Iterable[Input]) -> Iterator[Input]:
         for one in inputs:
@@ -104,7 +130,7 @@ def segment_images(
                 if isinstance(result, UserError):
                     failed.append(str(result) + without_stale(one, outputs))
                 else:
-                    outputs.write(one.name, result, source)
+                    outputs.write(one.name, result, source, one.has_coordinates)
                     made += 1
             except UserError as error:
                 failed.append(about_its_name(one, error))
@@ -120,11 +146,15 @@ def segment_batch(
     """
     sources = [source_of(one.path) for one in inputs]
     pictures: dict[int, np.ndarray] = {}
+    grids: dict[int, Grid | None] = {}
     contents: list[list[bytes] | UserError] = []
     for number, one in enumerate(inputs):
         contents.append([])
         try:
+            grids[number] = grid_for(one, outputs)
             pictures[number] = predictor.read(one.path)
+            if grid := grids[number]:
+                require_size(grid, pictures[number].shape[:2], one.path)
         except UserError as error:
             contents[number] = error
     sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
@@ -132,13 +162,54 @@ def segment_batch(
         batch = [number for number in pictures if sizes[number] == size]
         results = predictor.batch([pictures[number] for number in batch])
         for number, result in zip(batch, results, strict=True):
-            contents[number] = outputs.encode(inputs[number].name, result, sources[number])
+            one, grid = inputs[number], grids[number]
+            contents[number] = outputs.encode(one.name, result, sources[number], grid)
     return list(zip(inputs, sources, contents, strict=True))
 
 
 def pixels_of(inputs: list[Input]) -> int:
     """Pixels of all images, by what their files say; 0 for those that cannot be read."""
     return sum(picture_pixels(one.path) for one in inputs)
+
+
+def grid_for(one: Input, outputs: Outputs) -> Grid | None:
+    """Where a picture with coordinates lies; None without.
+
+    Raises:
+        UserError: Polygons on the earth are wanted of what lies nowhere.
+    """
+    polygons = 'geojson' in outputs.wanted
+    if one.has_coordinates:
+        grid = read_grid(one.path)
+        if polygons:
+            require_transform(grid, one.path)
+        return grid
+    if polygons:
+        why = f'rasterio is missing: {INSTALL}' if has_coordinates(one.path) else 'it is no GeoTIFF'
+        raise UserError(
+            f'{one.path}: --save geojson needs coordinates, and {why}; coco and labelme are '
+            'polygons in pixels'
+        )
+    return None
+
+
+def segment_rasters(
+    predictor: DeepLabPredictor, rasters: Iterable[Input], outputs: Outputs, failed: list[str]
+) -> int:
+    """Segment pictures with coordinates by windows; returns how many were written."""
+    made = 0
+    for one in rasters:
+        source = source_of(one.path)
+        files = {output: outputs.path(output, one.name, True) for output in outputs.wanted}
+        try:
+            segment_raster(predictor, one.path, files)
+            outputs.keep(list(files.values()), source)
+            outputs.remove_stale(outputs.every_path(one.name), source)
+            made += 1
+        except UserError as error:
+            told = about_its_name(one, error) if error.__cause__ else str(error)
+            failed.append(told + without_stale(one, outputs))
+    return made
 
 
 def segment_films(
@@ -152,6 +223,7 @@ def segment_films(
     made = 0
     for one in films:
         try:
+            grid_for(one, outputs)
             count = video.segment_video(predictor, one, outputs, batch_size)
             print(f'{one_line(str(one.path))}: {count} frames')
             made += count
@@ -165,7 +237,9 @@ def done(one: Input, outputs: Outputs) -> bool:
     """Whether all that is wanted of an input is there, and of what it is now."""
     if one.is_video:
         return outputs.done(video.last_files(one.name, outputs), one.path)
-    return outputs.done([outputs.path(output, one.name) for output in outputs.wanted], one.path)
+    on_grid = one.has_coordinates
+    files = [outputs.path(output, one.name, on_grid) for output in outputs.wanted]
+    return outputs.done(files, one.path)
 
 
 def without_stale(one: Input, outputs: Outputs) -> str:

@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files
-from mmdeeplab.inference.save_formats import OUTPUTS, RECORD
+from mmdeeplab.inference.geotiff.coordinates import has_coordinates, installed
+from mmdeeplab.inference.save_formats import RECORD, SAVED
 
 VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v')
 KNOWN = (*PICTURE_SUFFIXES, '.gif', *VIDEOS)
@@ -33,6 +34,11 @@ class Input(NamedTuple):
     @property
     def is_video(self) -> bool:
         return self.path.suffix.lower() in VIDEOS
+
+    @property
+    def has_coordinates(self) -> bool:
+        """Whether its results lie on its grid: a GeoTIFF, and rasterio to write others."""
+        return has_coordinates(self.path) and installed()
 
 
 class Inputs(Protocol):
@@ -130,7 +136,7 @@ def _below(folder: Path, prefix: str, passed: Counter[str]) -> Folder:
         PurePath(name).with_name(output).as_posix() + '/'
         for name in listing.others
         if PurePath(name).name == RECORD
-        for output in OUTPUTS
+        for output in SAVED
     )
     names = listing.names
     if results:

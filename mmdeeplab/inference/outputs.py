@@ -16,11 +16,13 @@ from mmdeeplab.fileio.atomic import placing, writing
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.fileio.input_files import is_regular, read_text
+from mmdeeplab.inference.geotiff.grid import Grid
 from mmdeeplab.inference.save_formats import (
     CALIBRATION,
-    OUTPUTS,
+    GEODATA,
     OVERLAY_FORMATS,
     RECORD,
+    SAVED,
     suffix,
 )
 from mmdeeplab.inference.segmentation import Segmentation
@@ -59,7 +61,7 @@ class Outputs:
 
     Args:
         folder: Made when missing.
-        wanted: What to write, of :data:`mmdeeplab.inference.save_formats.OUTPUTS`.
+        wanted: What to write, of :data:`mmdeeplab.inference.save_formats.SAVED`.
         settings: What the predictions depend on: model, weights, options.
         overwrite: Make everything anew.
         overlay_format: Of :data:`mmdeeplab.inference.save_formats.OVERLAY_FORMATS`.
@@ -94,13 +96,18 @@ class Outputs:
         self.made_from = folder / MADE_FROM
         self._lines = _read_lines(self.made_from)
 
-    def path(self, output: str, name: str) -> Path:
-        """The file of one output (``masks``, ...) of an image."""
-        return self.folder / output / f'{name}{suffix(output, self.overlay_format)}'
+    def path(self, output: str, name: str, on_grid: bool = False) -> Path:
+        """The file of one output (``masks``, ...) of an image; ``on_grid``: with coordinates."""
+        return self.folder / output / f'{name}{suffix(output, self.overlay_format, on_grid)}'
 
     def every_path(self, name: str) -> list[Path]:
         """The files of all outputs of an image in all formats, those not wanted included."""
-        ends = {(output, suffix(output, form)) for output in OUTPUTS for form in OVERLAY_FORMATS}
+        ends = {
+            (output, suffix(output, form, on_grid))
+            for output in SAVED
+            for form in OVERLAY_FORMATS
+            for on_grid in (False, True)
+        }
         return [self.folder / output / f'{name}{end}' for output, end in sorted(ends)]
 
     def done(self, files: Sequence[Path], source: Path) -> bool:
@@ -152,17 +159,27 @@ class Outputs:
                 self._lines[hash(self._key(file))] = record.tell()
                 record.write(json.dumps(one).encode())
 
-    def encode(self, name: str, result: Segmentation, source: Source) -> list[bytes]:
-        """The contents of the files of every wanted output of one image."""
+    def encode(
+        self, name: str, result: Segmentation, source: Source, grid: Grid | None = None
+    ) -> list[bytes]:
+        """The contents of the files of every wanted output of one image, on its ``grid``."""
         jpeg = self.overlay_format == 'jpeg'
-        return [
-            result.encode(output, jpeg, self._picture(output, name, source.path))
-            for output in self.wanted
-        ]
+        contents = []
+        for output in self.wanted:
+            if grid is not None and output in GEODATA:
+                from mmdeeplab.inference.geotiff.write import encode
 
-    def write(self, name: str, contents: Sequence[bytes], source: Source) -> None:
+                contents.append(encode(output, result, grid))
+            else:
+                picture = self._picture(output, name, source.path)
+                contents.append(result.encode(output, jpeg, picture))
+        return contents
+
+    def write(
+        self, name: str, contents: Sequence[bytes], source: Source, on_grid: bool = False
+    ) -> None:
         """Write what :meth:`encode` gave for one image."""
-        files = [self.path(output, name) for output in self.wanted]
+        files = [self.path(output, name, on_grid) for output in self.wanted]
         for file, content in zip(files, contents, strict=True):
             with placing(file) as partial:
                 partial.write_bytes(content)

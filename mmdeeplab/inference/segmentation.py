@@ -18,6 +18,11 @@ from mmdeeplab.visualization.colorize import colour, palette_picture
 from mmdeeplab.visualization.encode import encode_picture, mask_png
 
 
+def blend(image: np.ndarray, colours: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+    """Colours over an image, both (H, W, 3) uint8."""
+    return cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)
+
+
 @dataclass(frozen=True, repr=False)
 class Segmentation:
     """The labels of one image.
@@ -88,8 +93,7 @@ class Segmentation:
         return Image.fromarray(self._blend(opacity))
 
     def _blend(self, opacity: float) -> np.ndarray:
-        colours = colour(self.labels, self.palette)
-        return cv2.addWeighted(self.image, 1 - opacity, colours, opacity, 0)
+        return blend(self.image, colour(self.labels, self.palette), opacity)
 
     def encode(self, output: str = 'masks', jpeg: bool = False, picture: str = '') -> bytes:
         """The bytes of the file that :meth:`save` writes.

@@ -1,6 +1,7 @@
 """A network over overlapping windows of an image, also of one too large for memory."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from mmengine.structures import PixelData
@@ -17,6 +18,14 @@ from mmdeeplab.models.segmentors.wrapper import SegmentorWrapper
 from mmdeeplab.registry import MODELS
 
 MODES = ('auto', 'slide', 'bands')
+
+
+class Windowed(Protocol):
+    """An image (C, H, W) that is read by windows ``image[:, a:b, c:d]``: a tensor, or a file."""
+
+    shape: Any
+
+    def __getitem__(self, cut: tuple[slice, slice, slice]) -> Tensor: ...
 
 
 @MODELS.register_module()
@@ -76,7 +85,7 @@ class SlidingWindows(SegmentorWrapper):
     def test_step(self, data: dict) -> list[SegDataSample]:
         """Predict a batch: images (3, H, W) uint8 of any sizes."""
         images = data['inputs']
-        if self.mode == 'auto' and not any(map(self._too_large, images)):
+        if not any(self.cuts(*image.shape[1:]) for image in images):
             if self.labels_only and makes_labels(self.module):
                 return predict_labels(self.module, data)
             return self.module.test_step(data)
@@ -86,8 +95,9 @@ class SlidingWindows(SegmentorWrapper):
         predict = self._slide if self.mode == 'slide' else self._label_bands
         return [predict(image, sample) for image, sample in zip(images, samples, strict=True)]
 
-    def _too_large(self, image: Tensor) -> bool:
-        return 4 * self.network.out_channels * image[0].numel() > self.limit
+    def cuts(self, height: int, width: int) -> bool:
+        """Whether an image of this size is cut into windows."""
+        return self.mode != 'auto' or 4 * self.network.out_channels * height * width > self.limit
 
     def _slide(self, image: Tensor, sample: SegDataSample) -> SegDataSample:
         """Keep all logits (C, H, W)."""
@@ -111,21 +121,36 @@ class SlidingWindows(SegmentorWrapper):
             )
         dtype = torch.uint8 if self.network.out_channels <= 256 else torch.int32
         labels = torch.empty(image.shape[1:], dtype=dtype)
-        for top, rows in self.bands(image):
-            largest, band = self._largest(rows)
-            require_finite_logits(largest, sample)
-            labels[top : top + rows.shape[1]] = band
+        for top, band in self.label_bands(image, sample):
+            labels[top : top + len(band)] = band
         sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))
         return sample
 
-    def _largest(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+    def label_bands(
+        self, image: Windowed, sample: SegDataSample | dict
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield, from the top, a first row and the labels (rows, W) from there.
+
+        Args:
+            image: (C, H, W).
+            sample: Whose ``img_path`` messages name.
+
+        Raises:
+            UserError: The logits are not finite.
+        """
+        for top, rows in self.bands(image):
+            largest, labels = self.largest(rows)
+            require_finite_logits(largest, sample)
+            yield top, labels
+
+    def largest(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """(C, h, W) -> scores and labels (h, W); a single channel is a foreground's."""
         if len(logits) == 1:
             return logits[0], logits[0].sigmoid() > self.network.decode_head.threshold
         largest, labels = logits.max(0)  # several times as fast as argmax along a first axis
         return largest, labels
 
-    def bands(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
+    def bands(self, image: Windowed) -> Iterator[tuple[int, Tensor]]:
         """Yield, from the top, a first row and the final logits (C, rows, W) from there.
 
         They lie in a buffer that the next band overwrites.
@@ -153,18 +178,24 @@ class SlidingWindows(SegmentorWrapper):
             buffer[:, size[0] - final :] = 0
 
     def _row(
-        self, image: Tensor, top: int, lefts: list[int], size: tuple[int, ...]
+        self, image: Windowed, top: int, lefts: list[int], size: tuple[int, ...]
     ) -> Iterator[tuple[int, Tensor]]:
         """Logits (C, h, w) of one row of windows, several a forward pass."""
         for i in range(0, len(lefts), self.batch):
             some = lefts[i : i + self.batch]
             crops = [image[:, top : top + size[0], left : left + size[1]] for left in some]
-            yield from zip(some, self._logits(crops), strict=True)
+            yield from zip(some, self.window_logits(crops), strict=True)
 
-    def _logits(self, crops: list[Tensor]) -> Tensor:
-        """n crops (3, h, w) of one size -> (n, C, h, w) float32."""
+    def window_logits(self, crops: list[Tensor], least: tuple[int, int] | None = None) -> Tensor:
+        """n crops (3, h, w) of one size -> (n, C, h, w) float32.
+
+        Args:
+            crops: As the image has them.
+            least: (H, W) to which they are padded at least; the preprocessor's own without it.
+        """
         height, width = crops[0].shape[1:]
-        inputs = self.network.data_preprocessor(dict(inputs=crops), False)['inputs']
+        data = dict(inputs=crops, test_size=least)
+        inputs = self.network.data_preprocessor(data, False)['inputs']
         padded = tuple(inputs.shape[2:])
         metas = [dict(ori_shape=padded, img_shape=padded, pad_shape=padded)] * len(crops)
         return self.module.encode_decode(inputs, metas)[..., :height, :width].float()

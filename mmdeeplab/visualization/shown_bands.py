@@ -15,6 +15,16 @@ def shown_bands(picture: np.ndarray) -> np.ndarray:
     if shown.dtype == np.uint8:
         return shown
     step = max(int((shown[..., 0].size / LOOKED_AT) ** 0.5), 1)
-    low, high = np.percentile(shown[::step, ::step], SHARES)
+    return stretched(shown, *stretch(shown[::step, ::step]))
+
+
+def stretch(shown: np.ndarray) -> tuple[float, float]:
+    """The values that become black and white, of some of a picture's."""
+    low, high = np.percentile(shown, SHARES)
+    return float(low), float(high)
+
+
+def stretched(shown: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values of any depth as uint8, ``low`` as black and ``high`` as white."""
     grey = (shown.astype(np.float32) - low) * (255 / max(high - low, 1e-12))
     return grey.clip(0, 255).round().astype(np.uint8)

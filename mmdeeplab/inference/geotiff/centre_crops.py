@@ -1,0 +1,103 @@
+"""Labels of a picture of any size: each pixel from the window in whose middle it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmdeeplab.finite import require_finite_logits
+from mmdeeplab.inference.sliding import SlidingWindows, Windowed
+from mmdeeplab.models.atrous import corners_aligned
+from mmdeeplab.workers import chunks
+
+STEP = 32  # pixels; windows begin at multiples of it, where the whole picture's maps have samples
+ALIGNED, FREE = 17, 2  # least sides to pad to: with samples on the corners, and without
+
+
+class Cut(NamedTuple):
+    """One window along a side: pixels ``start`` to ``stop`` are seen, ``kept`` labelled."""
+
+    start: int
+    stop: int
+    kept: slice
+
+    @property
+    def seen(self) -> slice:
+        return slice(self.start, self.stop)
+
+    @property
+    def inner(self) -> slice:
+        """The kept pixels, counted from the window's first."""
+        return slice(self.kept.start - self.start, self.kept.stop - self.start)
+
+
+def cuts(side: int, window: int, stride: int) -> list[Cut]:
+    """The windows along a side, each kept to the middle of what it shares with its neighbours.
+
+    So a pixel is seen with at least ``(window - stride) // 2`` pixels on either side, unless the
+    picture ends. Where the window is longer than :data:`STEP`, windows begin at multiples of it;
+    the last one ends with the picture and may be up to that much shorter.
+    """
+    if side <= window:
+        return [Cut(0, side, slice(0, side))]
+    grid = STEP if stride >= STEP else 1
+    last = -(-(side - window) // grid) * grid
+    starts = [*range(0, last, stride // grid * grid), last]
+    stops = [min(start + window, side) for start in starts]
+    borders = [0, *((a + b) // 2 for a, b in zip(stops, starts[1:], strict=False)), side]
+    pairs = pairwise(borders)
+    return [Cut(a, b, slice(*kept)) for a, b, kept in zip(starts, stops, pairs, strict=True)]
+
+
+def label_rows(model: SlidingWindows, picture: Windowed, name: object) -> Iterator[np.ndarray]:
+    """Labels (rows, W) uint8, from the top; in memory are the windows of one pass, and labels.
+
+    With the mode ``bands`` windows are blended instead, as of every picture.
+
+    Args:
+        model: The network with its windows.
+        picture: (C, H, W).
+        name: Of the picture, for messages.
+
+    Raises:
+        UserError: The logits are not finite.
+    """
+    sample = dict(img_path=str(name))
+    if model.mode == 'bands':
+        rows = model.label_bands(picture, sample)
+        yield from (labels.cpu().numpy().astype(np.uint8, copy=False) for _, labels in rows)
+        return
+    sides = zip(picture.shape[1:], model.window, model.stride, strict=True)
+    down, across = (cuts(*side) for side in sides)
+    least = _least(model, picture.shape[1:])
+    for row in down:
+        labels = np.empty((row.kept.stop - row.kept.start, picture.shape[2]), np.uint8)
+        for _, alike in groupby(across, lambda cut: cut.stop - cut.start):
+            for some in chunks(alike, model.batch):
+                crops = [picture[:, row.seen, cut.seen] for cut in some]
+                for cut, logits in zip(some, _logits(model, crops, least), strict=True):
+                    largest, found = model.largest(logits[:, row.inner, cut.inner])
+                    require_finite_logits(largest, sample)
+                    labels[:, cut.kept] = found.cpu().numpy()
+        yield labels
+
+
+@torch.no_grad()
+def _logits(model: SlidingWindows, crops: list[Tensor], least: tuple[int, int]) -> Tensor:
+    return model.window_logits(crops, least)
+
+
+def _least(model: SlidingWindows, size: tuple[int, ...]) -> tuple[int, int]:
+    """What crops are padded to at least: as the whole picture is, along a side that is cut."""
+    own = tuple(getattr(model.network.data_preprocessor, 'test_size', model.window))
+    free = ALIGNED if corners_aligned(own) else FREE
+    height, width = (
+        free if side > window else least
+        for side, window, least in zip(size, model.window, own, strict=True)
+    )
+    return height, width

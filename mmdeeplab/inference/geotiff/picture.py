@@ -1,0 +1,82 @@
+"""A raster whose pixels are read where they are asked for, as the network's pictures are."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmdeeplab.config.pixels import Pixels
+from mmdeeplab.datasets.stored_images import check_bands, require_numbers
+from mmdeeplab.inference.geotiff.grid import reading
+from mmdeeplab.visualization.shown_bands import stretch, stretched
+
+SHOWN = 1000  # side of the reduced picture by which a deep one is stretched
+
+
+class RasterPicture:
+    """A raster as :func:`mmdeeplab.inference.predictor.as_input` gives a picture.
+
+    ``shape`` is (bands, H, W), and ``picture[:, a:b, c:d]`` reads these rows and columns.
+
+    Args:
+        dataset: Of rasterio.
+        pixels: Bands and depth that the network takes as they are stored; None: 8 bits, the first
+            three bands of which become BGR.
+        bands: That the network takes.
+
+    Raises:
+        UserError: It has others; the message names it.
+    """
+
+    def __init__(self, dataset: Any, pixels: Pixels | None, bands: int) -> None:
+        self.dataset, self.pixels = dataset, pixels
+        stored = list(dataset.indexes)
+        if pixels is not None:
+            check_bands(len(stored), depth_of(dataset), pixels, dataset.name)
+            self.bands = stored
+        else:
+            self.bands = [3, 2, 1, *stored[3:bands]] if len(stored) >= 3 else [1] * bands
+        self.shape = len(self.bands), dataset.height, dataset.width
+
+    def __getitem__(self, cut: tuple[slice, slice, slice]) -> Tensor:
+        values = self._read(self.bands, cut[1], cut[2])
+        if values.dtype == np.float32:
+            require_numbers(values, self.dataset.name)
+        return torch.from_numpy(values[cut[0]])
+
+    def shown(self, top: int, rows: int) -> np.ndarray:
+        """(rows, W, 3) uint8 to be looked at, see :mod:`mmdeeplab.visualization.shown_bands`."""
+        bands = [1, 2, 3] if self.dataset.count >= 3 else [1, 1, 1]
+        values = self._read(bands, slice(top, top + rows), slice(0, self.dataset.width))
+        if values.dtype != np.uint8:
+            values = stretched(values, *self._stretch(bands))
+        return np.ascontiguousarray(values.transpose(1, 2, 0))
+
+    def _stretch(self, bands: list[int]) -> tuple[float, float]:
+        if not hasattr(self, '_limits'):
+            size = (min(side, SHOWN) for side in self.shape[1:])
+            self._limits = stretch(self.dataset.read(bands, out_shape=(3, *size)))
+        return self._limits
+
+    def _read(self, bands: list[int], rows: slice, columns: slice) -> np.ndarray:
+        from rasterio.windows import Window
+
+        size = columns.stop - columns.start, rows.stop - rows.start
+        with reading(self.dataset.name):
+            return self.dataset.read(bands, window=Window(columns.start, rows.start, *size))
+
+
+def depth_of(dataset: Any) -> str:
+    """The type of the values of all bands, ``mixed`` where they differ."""
+    (depth, *others) = set(dataset.dtypes)
+    return 'mixed' if others else depth
+
+
+def reads_by_windows(dataset: Any, pixels: Pixels | None, bands: int) -> bool:
+    """Whether :class:`RasterPicture` gives what reading the whole file gives."""
+    if pixels is not None:
+        return True  # or it is refused
+    if depth_of(dataset) != 'uint8' or dataset.colorinterp[0].name == 'palette':
+        return False
+    return dataset.count in ((1, 3, 4) if bands == 3 else (bands,))
