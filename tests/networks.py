@@ -8,6 +8,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
+from mmdeeplab.models.analysis import input_channels
+
 
 def random_checkpoint(cfg: Config, folder: Path) -> Path:
     """``folder/random.pth`` with weights for ``cfg``, under which noise has several labels."""
@@ -19,7 +21,8 @@ def random_checkpoint(cfg: Config, folder: Path) -> Path:
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1.0
     with torch.no_grad():
-        model.train()(torch.rand(4, 3, 65, 65) * 2 - 1, mode='tensor')
+        bands = input_channels(model)
+        model.train()(torch.rand(4, bands, 65, 65) * 2 - 1, mode='tensor')
     nn.init.normal_(model.decode_head.conv_seg.weight)
     path = folder / 'random.pth'
     torch.save(dict(state_dict=model.state_dict()), path)

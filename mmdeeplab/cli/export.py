@@ -14,6 +14,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
 if TYPE_CHECKING:
+    from mmdeeplab.config.pixels import Pixels
     from mmdeeplab.export.run import ExportResult, ExportSpec
 
 FORMAT_NAMES = ('onnx', 'openvino', 'pt2', 'torchscript')
@@ -37,9 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     shape.add_argument(
         '--size', nargs=2, type=int, metavar=('H', 'W'), help='(what the config pads to)'
     )
-    parser.add_argument(
-        '--with-processing', action='store_true', help='uint8 RGB pictures in, labels out'
-    )
+    parser.add_argument('--with-processing', action='store_true', help='pictures in, labels out')
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument('--half', action='store_true', help='float16')
     precision.add_argument(
@@ -79,22 +78,16 @@ def export(args: argparse.Namespace) -> None:
     from mmdeeplab.export.run import export as make
     from mmdeeplab.export.samples import read_samples
     from mmdeeplab.inference.build import load_segmentor
-    from mmdeeplab.models.analysis import input_channels
 
-    if pixels := evaluated_pixels(cfg):
-        raise UserError(
-            f'{args.config} reads {pixels} as they are stored; export knows pictures of 8 bits '
-            'only: predict and test run this network'
-        )
     FORMATS[args.format].module(args.format)  # what is missing is told before anything is loaded
     if args.calibrate and not args.int8:
         raise UserError('--calibrate needs --int8')
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
     height, width = preprocessor_of(model).test_size
-    spec = read_spec(args, (height, width))
+    spec = read_spec(args, (height, width), evaluated_pixels(cfg))
     data = partial(
         read_samples, cfg, count=args.images, num_classes=model.num_classes,
-        names=class_names(loaded), bands=input_channels(model),
+        names=class_names(loaded),
     )  # fmt: skip
     samples = data(data=Path(args.verify))
     calibration = data(data=Path(args.calibrate), split='train') if args.calibrate else []
@@ -108,7 +101,9 @@ def export(args: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
-def read_spec(args: argparse.Namespace, padded: tuple[int, int]) -> ExportSpec:
+def read_spec(
+    args: argparse.Namespace, padded: tuple[int, int], pixels: Pixels | None
+) -> ExportSpec:
     """What the options ask for.
 
     Raises:
@@ -136,6 +131,7 @@ def read_spec(args: argparse.Namespace, padded: tuple[int, int]) -> ExportSpec:
         processing=args.with_processing,
         tolerance=TOLERANCES[precision]._replace(**limits),
         out=out,
+        pixels=pixels,
     )
 
 

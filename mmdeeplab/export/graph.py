@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.accelerate.artefact import EXAMPLE, ScoresGraph
 from mmdeeplab.models.atrous import aligned, corners_aligned
@@ -47,18 +48,27 @@ class PictureGraph(ExportGraph):
     uint8 (N, H, W, bands), RGB first -> normalised, padded at the bottom and the right to the
     evaluation's least size -> scores -> ``labels``, uint8 (N, H, W). A single channel of scores is
     a foreground's: 1 where its sigmoid is above the head's threshold.
+
+    Args:
+        model: See :class:`ExportGraph`.
+        half: See :class:`ExportGraph`.
+        pixels: Bands and depth of pictures as they are stored, in the order of the files; what is
+            deeper than 8 bits comes as float32, in which every uint16 is exact.
     """
 
     output = 'labels'
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: Any, half: bool = False) -> None:
+    def __init__(self, model: Any, half: bool = False, pixels: Pixels | None = None) -> None:
         super().__init__(model, half)
         given = preprocessor_of(model)
+        deep = pixels is not None and pixels.depth != 'uint8'
+        self.dtype = torch.float32 if deep else torch.uint8
         self.least = tuple(given.test_size)
         self.corners_aligned = corners_aligned(self.least)
         swap = self.bands > 3 or (self.bands == 3 and not given.bgr_to_rgb)
+        swap = swap and pixels is None
         self.order = [2, 1, 0, *range(3, self.bands)] if swap else None
         self.register_buffer('mean', given.mean.clone())
         self.register_buffer('std', given.std.clone())
@@ -83,13 +93,15 @@ class PictureGraph(ExportGraph):
         return torch.sym_max(artefact, least) - side
 
     def example(self, size: Sequence[int] | None) -> Tensor:
-        return torch.zeros(1 if size else 2, *(size or EXAMPLE), self.bands, dtype=torch.uint8)
+        return torch.zeros(1 if size else 2, *(size or EXAMPLE), self.bands, dtype=self.dtype)
 
     def axes(self) -> tuple[int, ...]:
         return (0, 1, 2)
 
 
-def build_graph(model: Any, processing: bool, half: bool = False) -> ExportGraph:
+def build_graph(
+    model: Any, processing: bool, half: bool = False, pixels: Pixels | None = None
+) -> ExportGraph:
     """What is to be exported.
 
     Raises:
@@ -97,7 +109,7 @@ def build_graph(model: Any, processing: bool, half: bool = False) -> ExportGraph
             would differ.
     """
     preprocessor_of(model)
-    return (PictureGraph if processing else ExportGraph)(model, half)
+    return PictureGraph(model, half, pixels) if processing else ExportGraph(model, half)
 
 
 def preprocessor_of(model: Any) -> DeepLabPreprocessor:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.samples import Sample
 from mmdeeplab.inference.accelerate.artefact import Run
@@ -29,6 +30,7 @@ class ParityCheck:
         size: (H, W) to which evaluation pads at least.
         processing: The artefact takes photographs and gives labels.
         tolerance: What it may differ by.
+        pixels: Bands and depth of pictures that are read as they are stored; None: 8 bits.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class ParityCheck:
         size: tuple[int, int],
         processing: bool,
         tolerance: Tolerance,
+        pixels: Pixels | None = None,
     ) -> None:
         self.model, self.processing, self.tolerance = model, processing, tolerance
+        self.pixels = pixels
         self.samples = [*samples, *sizes]
         self.count = len(samples)
         self.size = size
@@ -52,7 +56,8 @@ class ParityCheck:
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.filterwarnings('ignore', 'When align_corners')  # not every side is n x + 1
-                (result,) = segment(model, [sample.picture], test_size=self._least(sample))
+                least = self._least(sample)
+                (result,) = segment(model, [sample.picture], pixels is not None, least)
             self.times.append(time.perf_counter() - start)
             self.labels.append(result.pred_sem_seg.data[0].cpu().long())
             scores_of = result.seg_logits.data.cpu()
@@ -61,11 +66,13 @@ class ParityCheck:
                 self.logits[i] = scores_of
 
     def input_of(self, sample: Sample) -> np.ndarray:
-        """The input of the artefact for a sample: uint8 (1, H, W, 3), or float32 (1, 3, H, W)."""
+        """The input of the artefact for a sample: what :class:`PictureGraph` takes, (1, H, W, C),
+        or float32 (1, C, H, W)."""
         if self.processing:
-            return sample.picture[None]
-        least = self._least(sample)
-        return prepared(self.model, sample.picture, test_size=least).cpu().numpy()
+            picture = sample.picture[None]
+            return picture if picture.dtype == np.uint8 else picture.astype(np.float32)
+        least, stored = self._least(sample), self.pixels is not None
+        return prepared(self.model, sample.picture, stored, least).cpu().numpy()
 
     def _least(self, sample: Sample) -> tuple[int, int]:
         """To what a sample is padded at least.

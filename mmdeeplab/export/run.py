@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 
 from mmdeeplab.checkpoint.fine_tune import class_names
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.formats import FORMATS
 from mmdeeplab.export.graph import build_graph
@@ -21,6 +22,7 @@ from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.inference.accelerate.artefact import ArtefactSpec
 from mmdeeplab.inference.accelerate.fall_back import fall_back
 from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance
+from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.version import __version__
 from mmdeeplab.visualization.voc_palette import default_names, palette_of
 
@@ -38,6 +40,7 @@ class ExportSpec(NamedTuple):
         processing: Photographs in, labels out.
         tolerance: Of the parity check.
         out: The file.
+        pixels: Bands and depth of pictures that are read as they are stored; None: 8 bits, RGB.
     """
 
     format: str
@@ -46,6 +49,7 @@ class ExportSpec(NamedTuple):
     processing: bool
     tolerance: Tolerance
     out: Path
+    pixels: Pixels | None = None
 
 
 class ExportResult(NamedTuple):
@@ -85,7 +89,10 @@ def export(
     check_sizes([*samples, *calibration], spec)
     half = spec.precision == 'half' and spec.format != 'openvino'  # which shortens by itself
     artefact = ArtefactSpec(
-        build_graph(model, spec.processing, half), spec.size, spec.precision, dict(metadata)
+        build_graph(model, spec.processing, half, spec.pixels),
+        spec.size,
+        spec.precision,
+        dict(metadata),
     )
     sizes = [] if spec.size else of_every_parity(samples[0], least)
     padded = least if spec.processing or not spec.size else spec.size
@@ -96,6 +103,7 @@ def export(
         size=padded,
         processing=spec.processing,
         tolerance=spec.tolerance,
+        pixels=spec.pixels,
     )
     with writing(spec.out):
         spec.out.parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +220,9 @@ def describe_network(
         palette=[list(map(int, colour)) for colour in palette_of(loaded, count)],
         mean=given.mean.flatten().tolist(),
         std=given.std.flatten().tolist(),
-        channels='RGB' if given.bgr_to_rgb else 'BGR',
+        channels='as stored' if spec.pixels else 'RGB' if given.bgr_to_rgb else 'BGR',
+        bands=input_channels(model),
+        depth=spec.pixels.depth if spec.pixels else 'uint8',
         padded_to=list(given.test_size if spec.processing else spec.size or given.test_size),
         size=spec.size and list(spec.size),
         processing=spec.processing,

@@ -1,6 +1,6 @@
 """The pictures on which an artefact is compared and calibrated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +14,12 @@ from mmdeeplab.config.data import datasets
 from mmdeeplab.datasets.transforms.load import LoadMask
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files
-from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.images import Picture, reader
+from mmdeeplab.inference.inputs import ARRAYS
 
 
 class Sample(NamedTuple):
-    """A picture (H, W, bands) uint8, RGB first, and its mask (H, W) of class ids, if any."""
+    """A picture (H, W, bands), uint8 with RGB first or as it is stored, and its mask (H, W)."""
 
     name: str
     picture: np.ndarray
@@ -32,9 +33,8 @@ def read_samples(
     num_classes: int,
     split: str = 'test',
     names: Sequence[str] | None = None,
-    bands: int = 3,
 ) -> list[Sample]:
-    """Up to ``count`` samples, evenly spread.
+    """Up to ``count`` samples, evenly spread, read as predictions of the config read them.
 
     Args:
         cfg: The config; a folder in VOC's layout is read as its data set of this ``split``.
@@ -43,7 +43,6 @@ def read_samples(
         num_classes: Of the network.
         split: 'test' or 'train'.
         names: Of the network's classes in id order, to be compared; None where unknown.
-        bands: That the network takes.
 
     Raises:
         UserError: There is no picture, one is broken, its mask is of other classes, or the config
@@ -51,10 +50,9 @@ def read_samples(
     """
     if count < 1:
         raise UserError(f'--images must be at least 1, got {count}')
+    read = reader(cfg)
     if not (data / 'ImageSets').is_dir():
-        return [
-            Sample(path.name, read_picture(path, bands)) for path in spread(pictures(data), count)
-        ]
+        return [Sample(path.name, read(path)) for path in spread(pictures(data), count)]
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     given = next(datasets(cfg, split), None)
     if given is None:
@@ -65,13 +63,13 @@ def read_samples(
         raise UserError(f'{data} has {len(classes)} classes, the network {num_classes}')
     require_order(names, classes, 'the checkpoint', str(data))
     infos = spread([rows.get_data_info(i) for i in range(len(rows))], count)
-    return [labelled(info, bands) for info in infos]
+    return [labelled(info, read) for info in infos]
 
 
-def labelled(info: dict, bands: int) -> Sample:
+def labelled(info: dict, read: Callable[[Picture], np.ndarray]) -> Sample:
     """A picture and its mask, whose ids are read as training reads them."""
     path = Path(info['img_path'])
-    picture = read_picture(path, bands)
+    picture = read(path)
     loaded = LoadMask()(info | dict(ori_shape=picture.shape[:2]))
     return Sample(path.name, picture, loaded['gt_seg_map'])
 
@@ -80,7 +78,10 @@ def pictures(data: Path) -> list[Path]:
     """A file, or the pictures of a folder."""
     if data.is_file():
         return [data]
-    files = [data / name for name in list_files(data).names] if data.is_dir() else []
+    files = []
+    if data.is_dir():
+        found = list_files(data).names or list_files(data, ARRAYS).names
+        files = [data / name for name in found]
     if not files:
         raise UserError(f'no pictures at {data}: name a folder as VOC, one of pictures, or a file')
     return files

@@ -30,6 +30,10 @@ def draw(root: Path, bands: int, depth: str, suffix: str) -> np.ndarray:
         path = root / 'images' / f'field{i}{suffix}'
         if suffix == '.npy':
             np.save(path, image)
+        elif suffix == '.tif':
+            tifffile = pytest.importorskip('tifffile', reason="needs tifffile (the extra 'tiff')")
+            kind = dict(photometric='minisblack', planarconfig='contig')
+            tifffile.imwrite(path, image, **kind, **([dict(tile=(16, 16)), dict()][i % 2]))
         else:
             order = [2, 1, 0, 3][:bands] if bands > 1 else [0]
             cv2.imwrite(str(path), image[..., order])
@@ -44,6 +48,7 @@ def draw(root: Path, bands: int, depth: str, suffix: str) -> np.ndarray:
         (3, 'uint16', '.png', []),
         (4, 'uint8', '.png', ['--all-bands']),
         (6, 'float32', '.npy', []),
+        (4, 'uint16', '.tif', []),
     ],
 )
 def test_the_config_says_bands_depth_mean_and_spread(
