@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, make_predictor, network_config
+from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.save_formats import CALIBRATION, OVERLAY_FORMATS, SAVED
@@ -69,6 +70,7 @@ def predict(args: argparse.Namespace) -> None:
 
     inputs, passed = find_inputs(args.input)
     network = resolve(args.model, args.checkpoint)
+    quiet_imports()
     from mmdeeplab.inference.annotations.files import join
     from mmdeeplab.inference.files import readable, segment_files
     from mmdeeplab.inference.images import reader

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command
 from mmdeeplab.cli.inference import add_inference_options, make_predictor
+from mmdeeplab.config.data import datasets
 from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.errors import UserError
 from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.weights.resolve import resolve
 
 if TYPE_CHECKING:
+    from mmengine.config import Config
+
     from mmdeeplab.serve.app import Service
 
 
@@ -25,7 +28,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('checkpoint', nargs='?', help="a config's weights, or a work dir")
     parser.add_argument('--host', default='127.0.0.1', help='%(default)s: this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='%(default)s; 0: any free one')
-    parser.add_argument('--examples', metavar='DIR', help='pictures to try (drawn ones)')
+    parser.add_argument(
+        '--examples', metavar='DIR', help='pictures to try (some that fit the network)'
+    )
     parser.add_argument(
         '--max-megabytes', type=float, default=limits.max_megabytes, metavar='N', help='%(default)s'
     )
@@ -64,16 +69,24 @@ def serve(args: argparse.Namespace) -> None:
 def make_service(args: argparse.Namespace) -> Service:
     """The network, its limits and its examples."""
     from mmdeeplab.serve.app import Service
-    from mmdeeplab.serve.examples import drawn, from_folder
+    from mmdeeplab.serve.card import card_of
+    from mmdeeplab.serve.examples import fitting, from_folder
 
     limits = RequestLimits(args.max_megabytes, args.max_pixels, args.timeout)
-    examples = from_folder(args.examples, limits) if args.examples else drawn()
-    name = Path(args.model).stem
+    examples = from_folder(args.examples, limits) if args.examples else None
     predictor = make_predictor(args, resolve(args.model, args.checkpoint), False)
     if predictor.bands != 3 or predictor.pixels:
         bands = predictor.pixels or predictor.bands
         raise UserError(f'serve takes photographs of 3 bands, this network {bands}: use predict')
-    return Service(predictor, name, limits, examples)
+    if examples is None:
+        examples = fitting(predictor.classes, of_drawn_scenes(predictor.cfg), limits)
+    return Service(predictor, card_of(predictor, Path(args.model).stem), limits, examples)
+
+
+def of_drawn_scenes(cfg: Config) -> bool:
+    """Whether a config's data are the miniature VOC."""
+    roots = [str(dataset.get('data_root', '')) for dataset in datasets(cfg, 'test')]
+    return any(Path(root).name == 'mini-voc' for root in roots)
 
 
 def is_loopback(host: str) -> bool:

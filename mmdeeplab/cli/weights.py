@@ -1,4 +1,4 @@
-"""The published checkpoints of the DeepLab family: list them, and get one ready to use."""
+"""The published checkpoints of the family: list and get them; and export any for other tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILTERS = ('version', 'backbone', 'dataset', 'importer')
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='weights.py', description=__doc__)
-    actions = parser.add_subparsers(dest='action', required=True, metavar='list|show|get')
+    actions = parser.add_subparsers(dest='action', required=True, metavar='list|show|get|export')
     listing = actions.add_parser('list', help='a table of all, or of those that match')
     listing.add_argument('name', nargs='?', default='', help='part of the name')
     for key in FILTERS:
@@ -47,11 +47,21 @@ def _parser() -> argparse.ArgumentParser:
             metavar='FILE',
             help='a model zoo of your own (JSON)',
         )
+    exporting = actions.add_parser(
+        'export', help='write the weights of a checkpoint alone, for other tools'
+    )
+    exporting.add_argument('name', metavar='CHECKPOINT', help='a file, a work dir, or a name')
+    exporting.add_argument('output', type=Path, metavar='FILE', help='.pth or .safetensors')
+    exporting.add_argument(
+        '--part', metavar='PART', help='backbone, neck or decode_head alone, without that prefix'
+    )
     return parser
 
 
 def weights(args: argparse.Namespace) -> None:
-    """List, show or get."""
+    """List, show, get or export."""
+    if args.action == 'export':
+        return export(args)
     from mmdeeplab.weights.model_zoo import WeightCache, find, load
 
     rows, cache = load(args.catalogue), WeightCache(args.cache)
@@ -61,6 +71,15 @@ def weights(args: argparse.Namespace) -> None:
         show(find(args.name, rows), cache)
     else:
         get(find(args.name, rows), cache, args)
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write tensors and classes, and say how many."""
+    from mmdeeplab.weights.plain import write_plain
+
+    state = write_plain(args.name, args.output, args.part)
+    count = sum(tensor.numel() for tensor in state.values())
+    print(f'{args.output}: {len(state)} tensors, {count:,} values; torch.load reads it')
 
 
 def chosen(rows: Sequence[Checkpoint], args: argparse.Namespace) -> list[Checkpoint]:

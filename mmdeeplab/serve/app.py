@@ -18,6 +18,7 @@ from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.report.html import style_sheet
 from mmdeeplab.serve.answers import as_json, describe, notice_of
 from mmdeeplab.serve.body import read_upload
+from mmdeeplab.serve.card import NetworkCard
 from mmdeeplab.serve.examples import Example
 from mmdeeplab.serve.headers import SafeHeaders
 from mmdeeplab.serve.inference_queue import InferenceQueue
@@ -34,7 +35,7 @@ class Service:
 
     Args:
         predictor: The network.
-        name: What the page calls it.
+        card: What the page says of it.
         limits: Of a request.
         examples: Pictures to try.
     """
@@ -42,21 +43,23 @@ class Service:
     def __init__(
         self,
         predictor: DeepLabPredictor,
-        name: str,
+        card: NetworkCard,
         limits: RequestLimits,
         examples: Sequence[Example],
     ) -> None:
-        self.predictor, self.name, self.limits = predictor, name, limits
+        self.predictor, self.card, self.limits = predictor, card, limits
         self.examples = examples
         self.queue = InferenceQueue(limits)
 
     async def health(self, request: Request) -> Response:
-        """Answer with the state of the server, the network's name and the limits."""
+        """Answer with the state of the server, the network's card and the limits."""
         limits = self.limits
         return JSONResponse(
             dict(
                 status='ready',
-                model=self.name,
+                model=self.card.name,
+                title=self.card.title,
+                facts=self.card.facts,
                 device=str(next(self.predictor.model.parameters()).device),
                 version=__version__,
                 unfinished=self.queue.unfinished,

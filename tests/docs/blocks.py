@@ -1,5 +1,6 @@
 """The commands in README, CONTRIBUTING and docs/: which blocks there are, what each line says."""
 
+import json
 import re
 import shlex
 from typing import NamedTuple
@@ -10,6 +11,9 @@ TITLE = 'not run by the tests: '
 PAGES = {
     path.relative_to(ROOT).as_posix().removesuffix('.md'): path
     for path in [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted(ROOT.glob('docs/**/*.md'))]
+}
+NOTEBOOKS = {
+    path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.glob('docs/**/*.ipynb'))
 }
 FENCE = re.compile(r'^```([^\n]*)\n(.*?)^```$', re.S | re.M)
 OURS = re.compile(r'(?:tools/|mmdeeplab [a-z])')
@@ -43,6 +47,13 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
+def notebook(name: str) -> list[Block]:
+    """All code of a notebook, in order, as one block of the language ``notebook``."""
+    cells = json.loads(NOTEBOOKS[name].read_text())['cells']
+    code = [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
+    return [Block(name, 1, 'notebook', '', '\n'.join(code))]
+
+
 def lines(block: Block) -> list[str]:
     """The command lines of a ``sh`` or ``console`` block; of others what looks like commands."""
     whole = block.text.replace('\\\n', ' ').splitlines()
@@ -50,6 +61,8 @@ def lines(block: Block) -> list[str]:
         return [line[2:] for line in whole if line.startswith('$ ')]
     if block.language in ('', 'text'):
         return [line for line in whole if OURS.match(line)]
+    if block.language == 'notebook':
+        return [line[1:] for line in whole if line.startswith('!')]
     return whole if block.language == 'sh' else []
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from blocks import OURS, Block, blocks, lines, shown_error, words
+from blocks import NOTEBOOKS, OURS, Block, blocks, lines, notebook, shown_error, words
 from places import ROOT
 
 CONFIG = 'configs/deeplabv3plus_mobilenetv2_mini-voc.py'
@@ -114,6 +114,10 @@ def play(block: Block, said: Path) -> list[dict]:
     if block.language == 'python':
         status = forked(lambda: exec(block.text, {}), said)
         return [dict(where=block.name, line='python', status=status, expected='', said=end(said))]
+    if block.language == 'notebook':
+        said.unlink(missing_ok=True)
+        status = forked(lambda: run_notebook(block.text, said), said)
+        return [dict(where=block.name, line='cells', status=status, expected='', said=end(said))]
     done = []
     for line in lines(block):
         if not words(line):
@@ -127,6 +131,16 @@ def play(block: Block, said: Path) -> list[dict]:
         if bool(status) != bool(error):
             break
     return done
+
+
+def run_notebook(code: str, said: Path) -> None:
+    """Run the cells in one namespace; ``!COMMAND`` must end well."""
+
+    def command(line: str) -> None:
+        assert call(line, said) == 0, line
+
+    code = re.sub(r'^!(.+)$', lambda found: f'command({found[1]!r})', code, flags=re.M)
+    exec(code, dict(__name__='__main__', command=command))
 
 
 def end(said: Path) -> str:
@@ -147,7 +161,7 @@ def play_page(page: str, folder: Path) -> list[dict]:
         shutil.rmtree(place / name)
     os.chdir(place)
     done: list[dict] = []
-    for block in filter(runs, blocks(page)):
+    for block in notebook(page) if page in NOTEBOOKS else filter(runs, blocks(page)):
         done += play(block, folder / 'said.txt')
         if done and bool(done[-1]['status']) != bool(done[-1]['expected']):
             break

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from blocks import PAGES, Block, blocks
+from blocks import NOTEBOOKS, PAGES, Block, blocks, lines, notebook
 from PIL import Image
 from places import ROOT
 from play import runs
@@ -92,7 +92,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict]]:
         CUDA_VISIBLE_DEVICES='',
     )  # fmt: skip
     done = subprocess.run(
-        [sys.executable, str(ROOT / 'tests/docs/play.py'), str(folder), *HERE],
+        [sys.executable, str(ROOT / 'tests/docs/play.py'), str(folder), *HERE, *NOTEBOOKS],
         env=os.environ | environment, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -107,6 +107,16 @@ def test_every_command_works(page: str, played: dict) -> None:
         assert step['expected'] in step['said'], where
     wanted = [block.name for block in blocks(page) if runs(block)]
     assert list(dict.fromkeys(step['where'] for step in played[page])) == wanted
+
+
+@pytest.mark.parametrize('name', NOTEBOOKS)
+def test_every_cell_of_a_notebook_works(name: str, played: dict) -> None:
+    (step,) = played[name]
+    assert step['status'] == 0, step['said']
+    cells = json.loads(NOTEBOOKS[name].read_text())['cells']
+    assert not any(cell.get('outputs') for cell in cells), 'outputs go stale: clear them'
+    (block,) = notebook(name)
+    assert len(lines(block)) >= 2
 
 
 def test_pages_are_played() -> None:

@@ -11,11 +11,13 @@ from PIL import Image
 from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.serve.app import Service, build_app
+from mmdeeplab.serve.card import NetworkCard
 from mmdeeplab.serve.examples import Example, drawn
 from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.serve.server import address, listen, make_server
 from mmdeeplab.visualization.voc_palette import voc_palette
 
+CARD = NetworkCard('stub_network', 'DeepLabv0 on a stub', ('2 weights',))
 CLASSES = ('background', 'left', 'right', 'top')
 LIMITS = RequestLimits(max_megabytes=1, max_pixels=1_000_000, timeout=20, waiting=4)
 
@@ -63,7 +65,7 @@ def serve(stub: Stub, examples: list[Example]) -> Iterator[Serve]:
     stops = []
 
     def start(limits: RequestLimits = LIMITS) -> str:
-        service = Service(stub, 'stub_network', limits, examples)
+        service = Service(stub, CARD, limits, examples)
         listener = listen('127.0.0.1', 0)
         server = make_server(build_app(service))
         thread = threading.Thread(target=server.run, kwargs=dict(sockets=[listener]))

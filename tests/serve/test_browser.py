@@ -52,7 +52,7 @@ def page(browser: Any, serve: Serve) -> Iterator[Any]:
     page.on('request', lambda request: asked.append(request.url))
     page.goto(url)
     page.wait_for_selector('.strip img')
-    playwright.expect(page.locator('#model')).to_have_text('stub_network')
+    playwright.expect(page.locator('#model')).to_have_text('DeepLabv0 on a stub')
     yield page
     context.close()
     assert errors == []

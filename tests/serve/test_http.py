@@ -19,10 +19,11 @@ from PIL import Image
 
 pytest.importorskip('uvicorn', reason="needs the extra 'serve'")
 
-from serving import CLASSES, LIMITS, Serve, Stub, truth
+from serving import CARD, CLASSES, LIMITS, Serve, Stub, truth
 from starlette.applications import Starlette
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.serve.app import PICTURES, Service, build_app
 from mmdeeplab.serve.limits import RequestLimits
 from mmdeeplab.serve.server import make_server
 from mmdeeplab.visualization.voc_palette import voc_palette
@@ -110,7 +111,7 @@ def test_what_it_says_of_itself(serve: Serve) -> None:
     url = serve()
     health = json.loads(ask(url, '/api/health')[1])
     assert health['status'] == 'ready'
-    assert health['model'] == 'stub_network'
+    assert (health['model'], health['title'], health['facts']) == (*CARD[:2], [*CARD.facts])
     assert health['max_bytes'] == 1_000_000
     assert health['max_pixels'] == LIMITS.max_pixels
     assert health['unfinished'] == 0
@@ -122,6 +123,31 @@ def test_what_it_says_of_itself(serve: Serve) -> None:
         status, data, headers = ask(url, f'/examples/5/{part}')
         assert (status, headers['content-type']) == (200, 'image/jpeg')
         assert min(ids(data).shape[:2]) > 100
+
+
+def test_the_description_for_tools_tells_the_truth(serve: Serve) -> None:
+    """Addresses, keys of answers and statuses of refusals are those of openapi.json."""
+    url = serve()
+    text, headers = ask(url, '/openapi.json')[1:]
+    assert headers['content-type'] == 'application/json'
+    described = json.loads(text)
+    schemas = described['components']['schemas']
+    keys = {name: set(one['required']) for name, one in schemas.items()}
+    assert set(json.loads(ask(url, '/api/health')[1])) == keys['Health']
+    answer = json.loads(ask(url, '/api/segment', encoded())[1])
+    assert set(answer) == keys['Segmentation']
+    assert set(answer['classes'][0]) == keys['Class'] | {'area'}
+    assert set(json.loads(ask(url, '/api/classes')[1])['classes'][0]) == keys['Class']
+    own = {route.path for route in build_app_routes() if route.path.startswith('/api/')}
+    assert set(described['paths']) == own
+    post = described['paths']['/api/segment']['post']
+    assert set(post['parameters'][0]['schema']['enum']) == set(PICTURES)
+    wanted = {str(status) for _, status, _ in REFUSED.values()} | {'408', '500', '503', '504'}
+    assert set(post['responses']) == wanted | {'200'}
+
+
+def build_app_routes() -> list:
+    return build_app(Service(Stub(), CARD, LIMITS, [])).routes
 
 
 def bomb(width: int, height: int) -> bytes:

@@ -134,9 +134,10 @@ async function describe() {
   const pixels = `${+(health.max_pixels / 1e6).toFixed(3)} megapixels`;
   const size = megabytes(health.max_bytes);
   const formats = health.formats.map((format) => (format === 'WEBP' ? 'WebP' : format)).join(', ');
-  at('model').replaceChildren(...breakable(health.model));
-  document.title = `${health.model} \u00b7 mmdeeplab`;
-  at('facts').textContent = `${known.length} classes \u00b7 runs on ${health.device}`;
+  at('model').textContent = health.title;
+  document.title = `${health.title} \u00b7 mmdeeplab`;
+  const facts = [...health.facts, `${known.length} classes`, `runs on ${health.device}`];
+  at('facts').replaceChildren(...breakable(health.model), ` \u00b7 ${facts.join(' \u00b7 ')}`);
   at('bounds').textContent = `${formats} up to ${size} and ${pixels}`;
   const words = { megabytes: size, pixels, formats, timeout: `${health.timeout} s` };
   for (const [key, text] of Object.entries({ ...words, origin: location.origin })) {

@@ -1,0 +1,69 @@
+"""What the page says of the network that it runs: version, backbone, size."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from mmdeeplab.config.protocols import network_of
+from mmdeeplab.inference.predictor import DeepLabPredictor
+
+BY_HEAD = dict(DeepLabV3PlusHead='DeepLabv3+', LRASPPHead='LR-ASPP', ASPPV2Head='DeepLabv2')
+BACKBONES = dict(AtrousResNet='ResNet', AtrousVGG16='VGG-16')
+
+
+class NetworkCard(NamedTuple):
+    """What the page shows above the picture.
+
+    Attributes:
+        name: The config or the published model, as the command was given it.
+        title: Version and backbone.
+        facts: A phrase each.
+    """
+
+    name: str
+    title: str
+    facts: tuple[str, ...] = ()
+
+
+def card_of(predictor: DeepLabPredictor, name: str) -> NetworkCard:
+    """The card of a network, from its config and its weights."""
+    model = network_of(predictor.cfg)
+    count = sum(weight.numel() for weight in trainable(predictor.model))
+    stride = model.backbone.get('output_stride')
+    facts = [f'{count / 1e6:.1f} million weights']
+    if stride:
+        facts.append(f'output stride {stride}')
+    if predictor.licence != 'unknown':
+        facts.append(f'licence {predictor.licence}')
+    return NetworkCard(name, f'{version(model)} on {backbone(model.backbone)}', tuple(facts))
+
+
+def trainable(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters without what only training needs."""
+    return [w for key, w in model.named_parameters() if 'auxiliary_head' not in key]
+
+
+def version(model: Mapping[str, Any]) -> str:
+    """The paper's name of a network: by its head, else by its neck; else the head's own name."""
+    head, neck = (bare(model.get(key) or {}) for key in ('decode_head', 'neck'))
+    if neck == 'LargeFOVNeck':
+        return 'DeepLabv2' if len(model['neck'].get('rates', (12,))) > 1 else 'DeepLabv1'
+    if neck == 'ASPPNeck' and head not in BY_HEAD:
+        return 'DeepLabv3'
+    return BY_HEAD.get(head, head)
+
+
+def backbone(cfg: Mapping[str, Any]) -> str:
+    """The backbone as papers write it, with its depth: ``ResNet-101``."""
+    if 'name' in cfg:  # timm's
+        return str(cfg['name'])
+    kind = bare(cfg)
+    depth = cfg.get('depth', 101 if kind == 'AtrousResNet' else 65 if kind == 'Xception' else '')
+    return BACKBONES.get(kind, kind) + (f'-{depth}' if depth else '')
+
+
+def bare(cfg: Mapping[str, Any]) -> str:
+    """The class that a part of a config names, without its scope."""
+    kind = cfg.get('type', '')
+    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]
