@@ -1,4 +1,4 @@
-"""The published checkpoints of the family: list and get them; and export any for other tools."""
+"""The published checkpoints of the DeepLab family: list and get them; export any weights."""
 
 from __future__ import annotations
 

@@ -310,3 +310,17 @@ def test_controls_have_names(page: Any) -> None:
         'e.querySelector("img[alt]:not([alt=\'\'])"))).map(e => e.outerHTML)'
     )
     assert unnamed == []
+
+
+def test_a_portrait_and_its_buttons_are_in_view(browser: Any, serve: Serve) -> None:
+    page = browser.new_page(viewport=dict(width=1280, height=800), reduced_motion='reduce')
+    page.goto(serve())
+    give(page, encoded(300, 200))
+    segmented(page)
+    for name in ('#view', '#mask', '#overlay', '#again'):
+        box = page.locator(name).bounding_box()
+        assert 0 <= box['y'] < box['y'] + box['height'] <= 800
+    assert not page.locator('.api').is_visible()
+    page.click('#api summary')
+    assert page.locator('.api').is_visible()
+    page.close()
