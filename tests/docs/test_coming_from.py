@@ -11,8 +11,8 @@ from places import ROOT
 
 from mmdeeplab.config.known_keys import OPTIONAL
 from mmdeeplab.config.load import load_config
+from mmdeeplab.config.loops import choose_loop
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.engine.training_config import TrainingOptions
 from mmdeeplab.models.norms.norm_layers import norm_layers
 
 PAGE = ROOT / 'docs/openmmlab.md'
@@ -36,10 +36,10 @@ def test_a_variant_of_their_config_is_read_and_built(tmp_path: Path) -> None:
 
 
 def test_epochs_take_one_key() -> None:
-    options = ConfigOptions(['train_cfg.max_epochs=50'])
-    cfg = load_config(CONFIG, options, TrainingOptions().transforms())
-    assert cfg.train_cfg.max_epochs == 50
-    assert 'max_iters' not in cfg.train_cfg
+    cfg = load_config(CONFIG, ConfigOptions(['train_cfg.max_epochs=50']))
+    loop = choose_loop(cfg.train_cfg)
+    assert (loop['type'], loop['max_epochs']) == ('EpochBasedTrainLoop', 50)
+    assert 'max_iters' not in loop
 
 
 @pytest.mark.parametrize(
