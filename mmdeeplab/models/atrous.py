@@ -9,7 +9,7 @@ Source: DeepLabv3 (arXiv 1706.05587) section 3.1; `research/slim/nets/resnet_uti
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, sym_int
 
@@ -102,14 +102,17 @@ def step_at(nominal: int, stride: int, output_stride: int) -> Step:
     return Step(min(stride, max(output_stride // nominal, 1)), rate)
 
 
-def scale_rates(rates: Sequence[int], old: int, new: int) -> tuple[int, ...]:
+def scale_rates(rates: Sequence[Any], old: int, new: int) -> tuple[Any, ...]:
     """Rates of a neck that keep its field of view when the output stride goes ``old`` -> ``new``.
 
-    6/12/18 at 16 become 12/24/36 at 8 and 3/6/9 at 32 (DeepLabv3, section 4.1).
+    6/12/18 at 16 become 12/24/36 at 8 and 3/6/9 at 32 (DeepLabv3, section 4.1). A rate may be a
+    pair, of height and width.
 
     Raises:
         ValueError: A rate would not be a whole number.
     """
+    if any(isinstance(rate, Sequence) for rate in rates):
+        return tuple(scale_rates(rate, old, new) for rate in rates)
     if any(rate * old % new for rate in rates):
         raise ValueError(f'rates {tuple(rates)} at output stride {old} have no equal at {new}')
     return tuple(rate * old // new for rate in rates)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.models import necks
 from mmdeeplab.models.layers.conv import conv3x3
-from mmdeeplab.models.necks import ASPPNeck, LargeFOVNeck, SPPNeck
+from mmdeeplab.models.necks import ASPPNeck, DensePredictionCellNeck, LargeFOVNeck, SPPNeck
 
 NECKS = [
     ('aspp', lambda: ASPPNeck(32, 16, (1, 2, 3))),
@@ -18,6 +18,7 @@ NECKS = [
     ('aspp-without-atrous', lambda: ASPPNeck(32, 16, ())),
     ('aspp-without-image-pooling', lambda: ASPPNeck(32, 16, (1, 2), image_pooling=False)),
     ('aspp-3x3-projection', lambda: ASPPNeck(32, 16, (1, 2, 3), projection_kernel=3)),
+    ('dense-prediction-cell', lambda: DensePredictionCellNeck(32, 16)),
     ('large-fov', lambda: LargeFOVNeck(32, 16, rates=(2,))),
     ('aspp-of-v2', lambda: LargeFOVNeck(32, 8, rates=(1, 2))),
     ('spp', lambda: SPPNeck(32, 16)),
@@ -129,3 +130,19 @@ def test_bare_separable_convolutions_have_no_norm_in_between() -> None:
     torch.testing.assert_close(conv(x), expected)
     with pytest.raises(ValueError, match="False, True, bare, got 'split'"):
         conv3x3(4, 6, 2, 'split', dict(type='BN'))
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(rates=()),
+        dict(rates=((1, 0),), inputs=(-1,)),
+        dict(rates=((1, 2, 3),), inputs=(-1,)),
+        dict(inputs=(-1, 0, 1)),
+        dict(inputs=(-1, 1, 0, 0, 0)),
+        dict(inputs=(-2, 0, 1, 0, 0)),
+    ],
+)
+def test_a_cell_that_makes_no_sense_is_refused(settings: dict) -> None:
+    with pytest.raises(ValueError, match=r'rates must be|inputs must be'):
+        DensePredictionCellNeck(32, 16, **settings)

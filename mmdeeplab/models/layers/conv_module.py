@@ -40,7 +40,8 @@ class SeparableConvModule(nn.Module):
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        rate: Rate and padding of the depthwise convolution: symmetric at every size, also strided.
+        rate: Rate and padding of the depthwise convolution: symmetric at every size, also strided;
+            one, or one each of height and width.
         stride: Stride of the depthwise convolution.
         relu_first: Clip the input at 0.
         norm_cfg: Norm behind either convolution.
@@ -52,7 +53,7 @@ class SeparableConvModule(nn.Module):
         self,
         in_channels: int,
         channels: int,
-        rate: int,
+        rate: int | tuple[int, ...],
         *,
         stride: int = 1,
         relu_first: bool = False,

@@ -50,14 +50,18 @@ def resnet_rules() -> Iterator[Rule]:
 
 
 def head_rules() -> Iterator[Rule]:
-    """ASPP, decoder and classifier, separable or not, with one or several decoder stages."""
+    """ASPP or dense prediction cell, decoder of one or several stages, and classifier."""
     yield from scope('image_pooling', at('neck.image_pooling'))
     yield from scope('aspp0', at('neck.pointwise'))
     yield from scope(r'aspp(?P<i>[1-9])', at('neck.atrous.{i-1}'))
     yield from scope(
         r'aspp(?P<i>[1-9])_(?P<part>depthwise|pointwise)', at('neck.atrous.{i-1}.{part}_conv')
     )
-    yield from scope('concat_projection', at('neck.projection'))
+    yield from scope('(?:meta_architecture/)?concat_projection', at('neck.projection'))
+    yield from scope(  # the dense prediction cell
+        r'meta_architecture/branch(?P<i>\d)_(?P<part>depthwise|pointwise)',
+        at('neck.branches.{i}.{part}_conv'),
+    )
     stage = r'(?:_(?P<s>\d+))?'
     yield from scope(f'decoder/feature_projection0{stage}', at('decode_head.stages.{s}.projection'))
     yield from scope(
@@ -101,6 +105,9 @@ CONFIGS = {
 }
 
 
+CELL = 'meta_architecture/branch0_depthwise/depthwise_weights'
+
+
 def table_for(source: Mapping[str, Array]) -> Table:
     """The table for these variables: LR-ASPP has biases where ASPP has a norm.
 
@@ -120,6 +127,8 @@ def config_for(source: Mapping[str, Array]) -> Fitting | None:
     large = 'MobilenetV3/expanded_conv_14/project/weights' in source
     if 'image_pooling/biases' in source:
         return Fitting(f'lraspp_mobilenetv3{"" if large else "-small"}_voc')
+    if CELL in source:
+        return Fitting('deeplabv3plus_xception71-dpc_cityscapes')
     plain, plus = next(
         (
             configs

@@ -1,0 +1,83 @@
+"""The dense prediction cell (arXiv 1809.04184) of TensorFlow's best network of Cityscapes."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdeeplab.models.layers.conv import HEAD_NORM, RELU, init_head_convs, is_pretrained
+from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
+from mmdeeplab.registry import MODELS
+
+FOUND = ((1, 6), (18, 15), (6, 3), (1, 1), (6, 21))
+SOURCES = (-1, 0, 1, 0, 0)
+
+
+@MODELS.register_module()
+class DensePredictionCellNeck(BaseModule):
+    """Separable 3x3 convolutions that read the last map or one another, in the place of ASPP.
+
+    Every branch has a rate of its own for height and width. Their outputs are concatenated in this
+    order (TF's), dropped out element by element, and projected by a 1x1 convolution. The default is
+    the cell that was found by search on Cityscapes, which TensorFlow's checkpoints have. Takes the
+    backbone's maps and returns as many; only the last one changed:
+    (N, in_channels, H, W) -> (N, channels, H, W).
+
+    Args:
+        in_channels: Channels of the last map.
+        channels: Channels of every branch and of the result.
+        rates: (height, width) of each branch, at output stride 16; doubled at 8.
+        inputs: What each branch reads: -1 the map, i the output of branch i, which stands before.
+        dropout: Probability of dropping an element of the concatenated branches.
+        norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
+        init_cfg: MMEngine initialisation; without it TF's.
+
+    Raises:
+        ValueError: A rate below 1 or no pair of them, or inputs that are not one a branch or do not
+            stand before it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int = 256,
+        rates: Sequence[Sequence[int]] = FOUND,
+        inputs: Sequence[int] = SOURCES,
+        dropout: float = 0.1,
+        norm_cfg: dict = HEAD_NORM,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if not rates or any(len(rate) != 2 or min(rate) < 1 for rate in rates):
+            raise ValueError(f'rates must be pairs of at least 1, got {rates!r}')
+        if len(inputs) != len(rates) or any(not -1 <= i < n for n, i in enumerate(inputs)):
+            raise ValueError(
+                f'inputs must be one of the {len(rates)} branches each: -1, or a branch before it, '
+                f'got {inputs!r}'
+            )
+        self.rates, self.inputs = tuple(map(tuple, rates)), tuple(inputs)
+        self.branches = nn.ModuleList(
+            SeparableConvModule(
+                in_channels if source < 0 else channels,
+                channels,
+                rate,
+                norm_cfg=norm_cfg,
+                act_cfg=RELU,
+            )
+            for rate, source in zip(self.rates, inputs, strict=True)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.projection = ConvModule(len(self.rates) * channels, channels, 1, norm_cfg=norm_cfg)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        *low_level, x = maps
+        outputs: list[Tensor] = []
+        for branch, source in zip(self.branches, self.inputs, strict=True):
+            outputs.append(branch(x if source < 0 else outputs[source]))
+        return (*low_level, self.projection(self.dropout(torch.cat(outputs, 1))))
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if not is_pretrained(self):
+            init_head_convs(self)
