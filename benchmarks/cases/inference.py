@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import networks, processes
-from benchmarks.case import OURS, Comparison, Scale, Variant, Work
+from benchmarks import networks
+from benchmarks.case import Comparison, Scale, Variant, Work
 
 FAST: dict[str, bool | str] = {
     'eager': False,
@@ -25,15 +25,15 @@ MMSEG_SMALL = 'mobilenet_v2/mobilenet-v2-d8_deeplabv3plus_4xb4-160k_ade20k-512x5
 
 
 def setup(scale: Scale) -> list[Comparison]:
-    """Networks at one size; then how time grows with the work."""
+    """Networks of all kinds at one size."""
     side = scale.of(513, 33)
     small = compare(
         'MobileNetV2, v3+, output stride 16',
-        _peer('smp', 'mobilenet_v2', partial(networks.smp, 'mobilenet_v2', side)),
+        peer('smp', 'mobilenet_v2', partial(networks.smp, 'mobilenet_v2', side)),
         (
             smp_by_openvino('mobilenet_v2', side),
             *ways(SMALL, side, scale),
-            _peer('mmseg', 'MobileNetV2-d8', partial(networks.mmseg, MMSEG_SMALL, side)),
+            peer('mmseg', 'MobileNetV2-d8', partial(networks.mmseg, MMSEG_SMALL, side)),
         ),
         {'fast': 1.9},
     )
@@ -42,26 +42,29 @@ def setup(scale: Scale) -> list[Comparison]:
     large = [
         compare(
             'Xception-65, v3+, output stride 16',
-            _peer('smp', 'tu-xception65', partial(networks.smp, 'tu-xception65', side)),
+            peer('smp', 'tu-xception65', partial(networks.smp, 'tu-xception65', side)),
             (smp_by_openvino('tu-xception65', side), *ways(XCEPTION, side, scale)),
             {'fast': 1.5, 'fast bf16': 3.2, 'fast int8': 5},
         ),
         compare(
             "Xception-65, v3+, stride 16, beside mmsegmentation's R-50-d8 by its own API",
-            _peer('mmseg', 'R-50-d8', partial(networks.mmseg, MMSEG_R50, side)),
+            peer('mmseg', 'R-50-d8', partial(networks.mmseg, MMSEG_R50, side)),
             ways(XCEPTION, side, scale),
             {'fast': 4.5, 'fast bf16': 10, 'fast int8': 15},
         ),
     ]
-    return [*large, small, *same_networks(side, scale), strides(side, scale), *growth(scale)]
+    return [*large, small, *same_networks(side, scale), strides(side, scale)]
 
 
 def compare(
-    title: str, peer: Variant, variants: tuple[Variant, ...], goals: dict[str, float] | None = None
+    title: str,
+    reference: Variant,
+    variants: tuple[Variant, ...],
+    goals: dict[str, float] | None = None,
 ) -> Comparison:
     """With the peer as the reference; our ways must give our eager labels."""
-    every = (peer, *variants)
-    return Comparison(title, every, peer.name, goals=goals or {}, agree=same, truth='eager')
+    every = (reference, *variants)
+    return Comparison(title, every, reference.name, goals=goals or {}, agree=same, truth='eager')
 
 
 def same(expected: np.ndarray, labels: np.ndarray) -> str:
@@ -69,7 +72,7 @@ def same(expected: np.ndarray, labels: np.ndarray) -> str:
     return f'labels as eager {np.mean(expected == labels):.4f}'
 
 
-def _peer(of: str, name: str, prepare: Callable[[], Work]) -> Variant:
+def peer(of: str, name: str, prepare: Callable[[], Work]) -> Variant:
     return Variant(f'{of} {name}', prepare, of)
 
 
@@ -114,7 +117,7 @@ def same_networks(side: int, scale: Scale) -> list[Comparison]:
     return [
         compare(
             f"{of}'s own {name} in our code",
-            _peer(of, name, prepare),
+            peer(of, name, prepare),
             (
                 *((smp_by_openvino(name, side),) if of == 'smp' else ()),
                 *ways(config, side, scale, ('eager', 'fast'), **options),
@@ -130,40 +133,3 @@ def strides(side: int, scale: Scale) -> Comparison:
     variants = ways(XCEPTION, side, scale, **own)
     title, goals = 'Xception-65, v3+, output stride 8', {'fast': 2, 'fast bf16': 2}
     return Comparison(title, variants, 'eager', goals=goals, agree=same, truth='eager')
-
-
-def growth(scale: Scale) -> list[Comparison]:
-    """Batch, pixels, classes and processes of MobileNetV2, each with the others as above."""
-    side, small = scale.of(513, 33), 'mobilenet_v2'
-    names = ('eager', 'fast')
-    found = []
-    for batch in (4, 16):
-        peer = _peer('smp', small, partial(networks.smp, small, side, batch))
-        rows = (
-            smp_by_openvino(small, side, batch),
-            *ways(SMALL, side, scale, names, batch=batch),
-        )
-        found.append(compare(f'growth: batch {batch}', peer, rows))
-    for pixels in (257, 1025):
-        peer = _peer('smp', small, partial(networks.smp, small, pixels))
-        rows = (smp_by_openvino(small, pixels), *ways(SMALL, pixels, scale, names))
-        found.append(compare(f'growth: {pixels} pixels', peer, rows))
-    classes = 150
-    peer = _peer('smp', small, partial(networks.smp, small, side, 1, classes))
-    own = ways(SMALL, side, scale, names, **{'decode_head.num_classes': classes})
-    rows = (smp_by_openvino(small, side, 1, classes), *own)
-    found.append(compare(f'growth: {classes} classes', peer, rows))
-    return [*found, several(side, scale)]
-
-
-def several(side: int, scale: Scale) -> Comparison:
-    """One process and two, a thread each."""
-    variants = tuple(
-        Variant(
-            f'{count} process{"es" * (count > 1)} of 1 thread',
-            partial(processes.predictions, SMALL, side, count, scale),
-            OURS,
-        )
-        for count in (1, 2)
-    )
-    return Comparison('growth: processes', variants, variants[0].name)

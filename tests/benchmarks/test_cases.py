@@ -19,6 +19,7 @@ NAMES = run.names()
 def test_there_are_cases() -> None:
     wanted = {
         'inference',
+        'growth',
         'train',
         'data',
         'evaluation',
