@@ -310,6 +310,8 @@ def test_the_command(
 def test_a_known_folder_is_told_what_makes_it_ready(tmp_path: Path) -> None:
     words = missing_root(Path('data/cityscapes'), 'train')
     assert 'Cityscapes is made ready by tools/prepare_data.py cityscapes --root data' in words
+    assert 'Cityscapes' not in missing_root(Path('data/my_cityscapes'), 'train')
+    assert 'pascal-context --root .' in missing_root(Path('VOCdevkit/VOC2010'), 'train')
     root = tmp_path / 'mine'
     (root / 'leftImg8bit').mkdir(parents=True)
     (root / 'gtFine').mkdir()

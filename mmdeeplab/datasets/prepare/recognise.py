@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mmdeeplab.command_names import tool
-from mmdeeplab.datasets.prepare.table import DATA_SETS
+from mmdeeplab.datasets.prepare.table import DATA_SETS, DataSet
 
 SIGNS = {
     'cityscapes': ('leftImg8bit', 'gtFine'),
@@ -23,14 +23,18 @@ def advice(root: Path) -> str:
     """What to do with a folder that is, or by its name should be, a known data set; or ''."""
     name = recognise(root)
     if name is None:
-        by_name = (n for n, d in DATA_SETS.items() if root.as_posix().endswith(d.folder))
-        name = next(by_name, None)
+        name = next((n for n, data in DATA_SETS.items() if _above(root, data)), None)
     if name is None:
         return ''
     data = DATA_SETS[name]
-    end = '/' + data.folder
-    above = root.as_posix().removesuffix(end) if root.as_posix().endswith(end) else 'DIR'
     return (
-        f'{data.name} is made ready by {tool("prepare_data")} {name} --root {above} '
+        f'{data.name} is made ready by {tool("prepare_data")} {name} --root '
+        f'{_above(root, data) or "DIR"} '
         f'--archives DIR; then configs/{data.example}.py and its like train on it'
     )
+
+
+def _above(root: Path, data: DataSet) -> Path | None:
+    """The folder above that of a data set, where ``root`` has its name."""
+    names = Path(data.folder).parts
+    return Path(*root.parts[: -len(names)]) if root.parts[-len(names) :] == names else None
