@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--host', default='127.0.0.1', help='%(default)s: this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='%(default)s; 0: any free one')
     parser.add_argument(
-        '--examples', metavar='DIR', help='pictures to try (some that fit the network)'
+        '--examples', metavar='DIR', help='pictures to try (drawn ones, of a network of those)'
     )
     parser.add_argument(
         '--max-megabytes', type=float, default=limits.max_megabytes, metavar='N', help='%(default)s'
@@ -70,7 +70,7 @@ def make_service(args: argparse.Namespace) -> Service:
     """The network, its limits and its examples."""
     from mmdeeplab.serve.app import Service
     from mmdeeplab.serve.card import card_of
-    from mmdeeplab.serve.examples import fitting, from_folder
+    from mmdeeplab.serve.examples import drawn, from_folder
 
     limits = RequestLimits(args.max_megabytes, args.max_pixels, args.timeout)
     examples = from_folder(args.examples, limits) if args.examples else None
@@ -79,7 +79,7 @@ def make_service(args: argparse.Namespace) -> Service:
         bands = predictor.pixels or predictor.bands
         raise UserError(f'serve takes photographs of 3 bands, this network {bands}: use predict')
     if examples is None:
-        examples = fitting(predictor.classes, of_drawn_scenes(predictor.cfg), limits)
+        examples = drawn() if of_drawn_scenes(predictor.cfg) else []
     return Service(predictor, card_of(predictor, Path(args.model).stem), limits, examples)
 
 

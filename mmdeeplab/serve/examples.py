@@ -1,7 +1,6 @@
 """Pictures to try: from a folder, or drawn."""
 
 import io
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +24,6 @@ DRAWN = (
     9,
 )  # of the miniature VOC's validation images, see mmdeeplab.datasets.mini_voc
 DRAWN_SIZE = 256
-PHOTOGRAPHS = Path(__file__).parent / 'photographs'
-SHOWN = ('person', 'cat', 'diningtable')  # what they show, as PASCAL VOC calls it
 
 
 @dataclass(frozen=True)
@@ -44,19 +41,6 @@ class Example:
     media_type: str
     data: bytes
     thumbnail: bytes
-
-
-def fitting(classes: Collection[str], drawn_data: bool, limits: RequestLimits) -> list[Example]:
-    """Pictures of what a network knows: drawn ones, photographs, or none.
-
-    Args:
-        classes: Names of the network's classes.
-        drawn_data: Whether it was trained on the miniature VOC.
-        limits: Of a request.
-    """
-    if drawn_data:
-        return drawn()
-    return from_folder(PHOTOGRAPHS, limits) if set(SHOWN) <= set(classes) else []
 
 
 def from_folder(folder: str | Path, limits: RequestLimits) -> list[Example]:
