@@ -15,9 +15,14 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
+from networks import random_checkpoint
 from places import ROOT
 from torch import Tensor, nn
 
+from mmdeeplab import DeepLabPredictor
+from mmdeeplab.cli.predict import main
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.files import segment_files
@@ -299,6 +304,35 @@ def test_polygons_cover_the_classes(
         assert not drawn[mine > 0].any()
         drawn[mine > 0] = label
     np.testing.assert_array_equal(drawn, expected)
+
+
+def test_the_command_and_python_write_the_same(
+    draw: Callable, rasterio: object, tmp_path: Path
+) -> None:
+    config = str(ROOT / 'configs/lraspp_mobilenetv3-small_voc.py')
+    size = 'model.data_preprocessor.test_size=(65,65)'
+    checkpoint = random_checkpoint(load_config(config, ConfigOptions([size])), tmp_path)
+    path = draw(size=(90, 140), bands=3, depth='uint8')
+    for mode in ('auto', 'bands'):
+        cut = ['--mode', 'bands', '--window', '65', '--stride', '43'] if mode == 'bands' else []
+        out = tmp_path / mode
+        assert main([
+            str(path), '--model', config, '--checkpoint', str(checkpoint), '--device', 'cpu',
+            '--out', str(out), '--save', 'masks,geojson', '--cfg-options', size, *cut,
+        ]) == 0  # fmt: skip
+        window = dict(window=65, stride=43) if cut else {}
+        options = ConfigOptions([size])
+        network = DeepLabPredictor(config, checkpoint, 'cpu', mode=mode, options=options, **window)
+        assert is_cut(network, path) == bool(cut)
+        made = dict(masks=str(tmp_path / 'a.tif'), geojson=str(tmp_path / 'a.geojson'))
+        segment_raster(network, str(path), made)
+        labels = read(rasterio, out / 'masks/field.tif')
+        assert len(np.unique(labels)) > 1
+        np.testing.assert_array_equal(read(rasterio, tmp_path / 'a.tif'), labels)
+        np.testing.assert_array_equal(labels, network(path).labels)
+        polygons = (out / 'geojson/field.geojson').read_text()
+        assert polygons == (tmp_path / 'a.geojson').read_text()
+        assert json.loads(polygons)['features']
 
 
 def test_pictures_without_coordinates_are_named(

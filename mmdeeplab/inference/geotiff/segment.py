@@ -14,16 +14,23 @@ from mmdeeplab.datasets.image_io import MAX_PIXELS
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.inference.geotiff.centre_crops import label_rows
-from mmdeeplab.inference.geotiff.grid import grid_of, opened, require_transform, valid_pixels
+from mmdeeplab.inference.geotiff.grid import (
+    grid_of,
+    opened,
+    read_grid,
+    require_size,
+    require_transform,
+    valid_pixels,
+)
 from mmdeeplab.inference.geotiff.picture import RasterPicture, reads_by_windows
 from mmdeeplab.inference.geotiff.polygons import features, write_features
-from mmdeeplab.inference.geotiff.write import create, write_rows
+from mmdeeplab.inference.geotiff.write import create, encode, write_rows
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.save_formats import GEODATA
 from mmdeeplab.inference.sliding import SlidingWindows
 
 
-def is_cut(predictor: DeepLabPredictor, path: Path) -> bool:
+def is_cut(predictor: DeepLabPredictor, path: str | Path) -> bool:
     """Whether a raster is too large for one pass, and is read by windows.
 
     Raises:
@@ -37,14 +44,17 @@ def is_cut(predictor: DeepLabPredictor, path: Path) -> bool:
         return large and reads_by_windows(dataset, predictor.pixels, predictor.bands)
 
 
-def segment_raster(predictor: DeepLabPredictor, path: Path, files: Mapping[str, Path]) -> None:
+def segment_raster(
+    predictor: DeepLabPredictor, path: str | Path, files: Mapping[str, str | Path]
+) -> None:
     """Write a GeoTIFF's labels, colours, overlay or polygons; each file appears complete.
 
-    The picture is read and written piece by piece. In memory are the windows of one pass of the
-    network and a row of windows' labels, and for ``geojson`` the corners of all polygons.
+    A picture that is too large for one pass is read and written piece by piece: in memory are the
+    windows of one pass of the network and a row of windows' labels, and for ``geojson`` the corners
+    of all polygons.
 
     Args:
-        predictor: The network, with windows (any mode but ``whole``).
+        predictor: The network; its mode says whether and how pictures are cut.
         path: A GeoTIFF with the bands and the depth that the network takes.
         files: By output, of :data:`mmdeeplab.inference.save_formats.GEODATA`.
 
@@ -52,6 +62,10 @@ def segment_raster(predictor: DeepLabPredictor, path: Path, files: Mapping[str, 
         UserError: It cannot be read, or a file cannot be written, or an output needs the whole
             picture.
     """
+    targets = {output: Path(file) for output, file in files.items()}
+    if not is_cut(predictor, path):
+        _segment_whole(predictor, path, targets)
+        return
     model = predictor.model
     if predictor.crf is not None:
         raise UserError(f'{path} is cut into windows, and --crf needs whole pictures: leave it out')
@@ -66,7 +80,7 @@ def segment_raster(predictor: DeepLabPredictor, path: Path, files: Mapping[str, 
         picture = RasterPicture(dataset, predictor.pixels, predictor.bands)
         if 'geojson' in files:
             require_transform(grid_of(dataset), path)
-        beside = {name: stack.enter_context(placing(file)) for name, file in files.items()}
+        beside = {name: stack.enter_context(placing(file)) for name, file in targets.items()}
         polygons = beside.pop('geojson', None)
         if 'masks' not in beside and polygons:
             folder = stack.enter_context(TemporaryDirectory(dir=polygons.parent, prefix='.tmp-'))
@@ -74,6 +88,22 @@ def segment_raster(predictor: DeepLabPredictor, path: Path, files: Mapping[str, 
         _write(predictor, picture, label_rows(model, picture, path), beside)
         if polygons:
             _write_polygons(polygons, beside['masks'], predictor)
+
+
+def _segment_whole(
+    predictor: DeepLabPredictor, path: str | Path, files: Mapping[str, Path]
+) -> None:
+    grid = read_grid(path)
+    if 'geojson' in files:
+        require_transform(grid, path)
+    picture = predictor.read(path)
+    require_size(grid, picture.shape[:2], path)
+    (result,) = predictor.batch([picture])
+    for output, file in files.items():
+        on_grid = output in GEODATA
+        content = encode(output, result, grid) if on_grid else result.encode(output)
+        with placing(file) as beside:
+            beside.write_bytes(content)
 
 
 def _write(
