@@ -26,7 +26,7 @@ from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.files import segment_files
-from mmdeeplab.inference.geotiff.centre_crops import cuts, label_rows
+from mmdeeplab.inference.geotiff.centre_crops import count_rows, cuts, label_rows
 from mmdeeplab.inference.geotiff.coordinates import has_coordinates
 from mmdeeplab.inference.geotiff.segment import is_cut, segment_raster
 from mmdeeplab.inference.geotiff.write import blocks
@@ -193,6 +193,9 @@ def test_blended_bands_are_those_of_every_picture(
 ) -> None:
     network = predictor(mode='bands')
     path = draw()
+    picture = as_input(network.read(path), True)
+    pieces = list(label_rows(network.model, picture, path))
+    assert len(pieces) == count_rows(network.model, 300)
     segment_raster(network, path, dict(masks=tmp_path / 'labels.tif'))
     (expected,) = network.batch([network.read(path)])
     np.testing.assert_array_equal(read(rasterio, tmp_path / 'labels.tif'), expected.labels)
@@ -436,7 +439,9 @@ def test_rows_are_put_together_to_blocks() -> None:
 def test_label_rows_of_a_tensor() -> None:
     network = predictor(limit=1)
     picture = np.random.default_rng(1).integers(0, 9, (200, 130, 4)).astype(np.uint16)
-    rows = np.concatenate(list(label_rows(network.model, as_input(picture, True), 'a picture')))
+    pieces = list(label_rows(network.model, as_input(picture, True), 'a picture'))
+    assert len(pieces) == count_rows(network.model, 200)
+    rows = np.concatenate(pieces)
     (expected,) = predictor().batch([picture])
     np.testing.assert_array_equal(rows, expected.labels)
     network.model.network.net[0].weight.data[:] = float('nan')

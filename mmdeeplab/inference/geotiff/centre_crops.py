@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.inference.sliding import SlidingWindows, Windowed
+from mmdeeplab.inference.windows import window_starts
 from mmdeeplab.models.atrous import corners_aligned
 from mmdeeplab.workers import chunks
 
@@ -52,6 +53,14 @@ def cuts(side: int, window: int, stride: int) -> list[Cut]:
     borders = [0, *((a + b) // 2 for a, b in zip(stops, starts[1:], strict=False)), side]
     pairs = pairwise(borders)
     return [Cut(a, b, slice(*kept)) for a, b, kept in zip(starts, stops, pairs, strict=True)]
+
+
+def count_rows(model: SlidingWindows, height: int) -> int:
+    """How many pieces :func:`label_rows` gives of a picture of this height."""
+    window, stride = model.window[0], model.stride[0]
+    if model.mode == 'bands':
+        return len(window_starts(height, min(window, height), stride))
+    return len(cuts(height, window, stride))
 
 
 def label_rows(model: SlidingWindows, picture: Windowed, name: object) -> Iterator[np.ndarray]:

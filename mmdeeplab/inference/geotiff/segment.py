@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from mmdeeplab.console import one_line, progress
 from mmdeeplab.datasets.image_io import MAX_PIXELS
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
-from mmdeeplab.inference.geotiff.centre_crops import label_rows
+from mmdeeplab.inference.geotiff.centre_crops import count_rows, label_rows
 from mmdeeplab.inference.geotiff.grid import (
     grid_of,
     opened,
@@ -85,7 +86,10 @@ def segment_raster(
         if 'masks' not in beside and polygons:
             folder = stack.enter_context(TemporaryDirectory(dir=polygons.parent, prefix='.tmp-'))
             beside['masks'] = Path(folder) / 'labels.tif'
-        _write(predictor, picture, label_rows(model, picture, path), beside)
+        count = count_rows(model, dataset.height)
+        rows = label_rows(model, picture, path)
+        shown = progress(rows, one_line(Path(path).name), count, 'rows of windows')
+        _write(predictor, picture, shown, beside)
         if polygons:
             _write_polygons(polygons, beside['masks'], predictor)
 
