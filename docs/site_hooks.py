@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
+
 DOCS = Path(__file__).resolve().parent
 MARK = '<!-- commands -->'
+FETCHED = 'https://unpkg.com/iframe-worker/shim'  # by the theme, for the search from the disk
 
 
 def on_config(config: Any) -> None:
@@ -27,6 +30,18 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     from mmdeeplab.cli.main import COMMANDS
 
     return markdown.replace(MARK, '\n'.join(map(section, COMMANDS)))
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Let the search from the disk need no network, either.
+
+    Raises:
+        PluginError: A page would fetch a script from elsewhere.
+    """
+    output = output.replace(FETCHED, '../' * page.url.count('/') + 'theme/search_from_disk.js')
+    if foreign := re.search(r'<script[^>]+src="https?://[^"]+"', output):
+        raise PluginError(f'{page.url} fetches {foreign[0]}')
+    return output
 
 
 def section(name: str) -> str:

@@ -1,16 +1,28 @@
-"""Shared fixtures: the repository's root, ``../shared``, and models built from config files."""
+"""Shared fixtures: the repository's root, ``../shared``, and models built from config files.
+
+Tests of what works without PyTorch (the doctor, downloads, the order of packages) run without it.
+"""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from places import ROOT, SHARED
-from torch import nn
 
-# Threads that wait for each other on busy cores make small tensors many times slower.
-torch.set_num_threads(1)
+if TYPE_CHECKING:
+    from torch import nn
+
+WITH_TORCH = find_spec('torch') is not None
+if WITH_TORCH:
+    import torch
+
+    # Threads that wait for each other on busy cores make small tensors many times slower.
+    torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,13 +61,15 @@ def _no_layout() -> Iterator[None]:
     The commands that tests start as processes do it.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **_: (text, False))
+        if find_spec('yapf'):
+            patch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **_: (text, False))
         yield
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    torch.manual_seed(0)
+    if WITH_TORCH:
+        torch.manual_seed(0)
 
 
 @pytest.fixture

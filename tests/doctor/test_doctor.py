@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from mmdeeplab.cli.doctor.probe import kernel_facts
 from mmdeeplab.cli.doctor.report import describe, judge, render
 from mmdeeplab.cores import usable_cores
 
+needs_torch = pytest.mark.skipif(not find_spec('torch'), reason='needs PyTorch')
 PYTHON = '/a b/bin/python'
 NEEDS = ('torch>=2.4', 'numpy>=1.26', 'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6',
          'onedl-mmsegmentation>=1.4.2', 'pydensecrf2>=1.1; extra == "crf"')  # fmt: skip
@@ -232,6 +234,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / 'cache'
 
 
+@needs_torch
 def test_kernels_are_compiled_in_another_process(cache: Path) -> None:
     if not any(map(shutil.which, ('cc', 'gcc', 'clang'))):
         pytest.skip('no C compiler here')
@@ -249,6 +252,7 @@ def test_kernels_are_not_judged_where_the_stack_is_missing(tmp_path: Path) -> No
     assert run_probe(str(python)) == ({}, None, None)
 
 
+@needs_torch
 def test_why_there_are_no_kernels(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = cache.with_name('broken-cc')
     compiler.write_text('#!/bin/sh\necho "In a file:" >&2\necho "error: no stdio.h" >&2\nexit 1\n')
@@ -263,6 +267,7 @@ def test_why_there_are_no_kernels(cache: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
+@needs_torch
 def test_this_installation_is_sound() -> None:
     command = [sys.executable, '-m', 'mmdeeplab.cli', 'doctor']
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
