@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.inference.sliding import SlidingWindows, Windowed
@@ -63,6 +62,7 @@ def count_rows(model: SlidingWindows, height: int) -> int:
     return len(cuts(height, window, stride))
 
 
+@torch.no_grad()
 def label_rows(model: SlidingWindows, picture: Windowed, name: object) -> Iterator[np.ndarray]:
     """Labels (rows, W) uint8, from the top; in memory are the windows of one pass, and labels.
 
@@ -89,16 +89,11 @@ def label_rows(model: SlidingWindows, picture: Windowed, name: object) -> Iterat
         for _, alike in groupby(across, lambda cut: cut.stop - cut.start):
             for some in chunks(alike, model.batch):
                 crops = [picture[:, row.seen, cut.seen] for cut in some]
-                for cut, logits in zip(some, _logits(model, crops, least), strict=True):
+                for cut, logits in zip(some, model.window_logits(crops, least), strict=True):
                     largest, found = model.largest(logits[:, row.inner, cut.inner])
                     require_finite_logits(largest, sample)
                     labels[:, cut.kept] = found.cpu().numpy()
         yield labels
-
-
-@torch.no_grad()
-def _logits(model: SlidingWindows, crops: list[Tensor], least: tuple[int, int]) -> Tensor:
-    return model.window_logits(crops, least)
 
 
 def _least(model: SlidingWindows, size: tuple[int, ...]) -> tuple[int, int]:
