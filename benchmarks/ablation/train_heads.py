@@ -25,8 +25,8 @@ from mmdeeplab.models.analysis import parameters
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.randomness import derive, seed_all
 
-BATCH = 8
-LEARNING_RATE, DECAY, POWER = 2e-3, 1e-4, 0.9  # AdamW, poly
+BATCH = 4
+LEARNING_RATE, DECAY, POWER = 5e-3, 1e-4, 0.9  # AdamW, poly
 WINDOW = 11  # cells of stride 16 a side, of what a decoder is trained on
 VOID = 255
 FINER = 8  # output stride at which ASPP is tested as well
