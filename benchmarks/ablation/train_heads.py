@@ -25,9 +25,9 @@ from mmdeeplab.models.analysis import parameters
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.randomness import derive, seed_all
 
-BATCH = 4
+BATCH = 16
 LEARNING_RATE, DECAY, POWER = 5e-3, 1e-4, 0.9  # AdamW, poly
-WINDOW = 11  # cells of stride 16 a side, of what a decoder is trained on
+WINDOW = 6  # cells of stride 16 a side, of what a decoder is trained on
 VOID = 255
 FINER = 8  # output stride at which ASPP is tested as well
 
