@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 from blocks import FENCE, PAGES
@@ -67,6 +68,28 @@ def test_figures_in_prose_are_those_of_the_files(page: str) -> None:
         assert [f for f in FIGURE.findall(text) if f not in known_figures()] == [], text
         counts = re.findall(r'(\d+) ' + QUOTES.pattern, text)
         assert {int(count) for count in counts} <= images, text
+
+
+def test_figures_of_the_heads_are_those_of_their_file() -> None:
+    """In the prose below the table of docs/ablation.md; the table itself has a test of its own."""
+    text = PAGES['docs/ablation'].read_text().split('## On a trained encoder')[1]
+    prose = '\n'.join(line for line in FENCE.sub('', text).splitlines() if line[:1] != '|')
+    heads = json.loads((ROOT / 'docs/ablation_heads.json').read_text())['heads']
+    values = [value for head in heads for value in numbers(head)]
+    published = {'1.64'}
+    known = {f'{abs(value):.2f}' for value in values} | known_figures() | published
+    found = FIGURE.findall(prose)
+    assert len(found) > 8
+    assert [figure for figure in found if figure not in known] == []
+
+
+def numbers(node: object) -> Iterator[float]:
+    """Every number of plain data."""
+    if isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
+            yield from numbers(value)
+    elif isinstance(node, float):
+        yield node
 
 
 def test_somebody_quotes_them() -> None:

@@ -223,3 +223,11 @@ def test_a_run_has_what_the_table_needs(
     assert found['decoder']['parameters'] == 162_949
     assert 'finer' not in found['decoder']
     assert found['aspp']['finer']['mIoU'] == 50
+
+
+def test_the_page_shows_the_table_of_its_results() -> None:
+    summary = json.loads((ROOT / 'docs/ablation_heads.json').read_text())
+    page = (ROOT / 'docs/ablation.md').read_text()
+    assert markdown(summary) in page
+    assert f'--iters {summary["settings"]["iters"]}' in page
+    assert f'{summary["images"]} of its 1,449 validation images' in page
