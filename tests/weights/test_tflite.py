@@ -13,7 +13,7 @@ from torch import nn
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.converters import tflite
 from mmdeeplab.weights.readers.tflite_graph import Layer, TFLiteGraph
-from mmdeeplab.weights.table import convert
+from mmdeeplab.weights.table import Fitting, convert
 
 BIRD = 3
 
@@ -45,6 +45,14 @@ def test_a_real_model_answers_as_litert_does(coral: Path, build: Callable[..., n
     labels = logits.argmax(1)[0].numpy()
     assert (labels == picture(coral / 'bird_litert_labels.png')).mean() >= 0.99
     assert iou(labels, picture(coral / 'bird_mask.png'), BIRD) >= 0.90
+
+
+@pytest.mark.parametrize('name', tflite.CORAL.values())
+def test_the_config_is_found_by_the_width(name: str, build: Callable[..., nn.Module]) -> None:
+    width = build(name).backbone.stem.conv.out_channels
+    arrays = {tflite.STEM: np.zeros((3, 3, 3, width), np.float32)}
+    assert tflite.config_for(arrays) == Fitting(name)
+    assert tflite.config_for({}) is None
 
 
 def folded(module: ConvModule) -> tuple[np.ndarray, np.ndarray]:

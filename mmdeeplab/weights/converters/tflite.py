@@ -15,19 +15,30 @@ from mmdeeplab.models.backbones.inverted_residual import MOBILE_NORM
 from mmdeeplab.models.layers.conv import HEAD_NORM
 from mmdeeplab.weights.converters import tf
 from mmdeeplab.weights.readers.tflite_graph import Layer, TFLiteGraph, UnreadableError
-from mmdeeplab.weights.table import Array, Table
+from mmdeeplab.weights.table import Array, Fitting, Table
 
 BLOCKS = 17
 POOLING = {'AVERAGE_POOL_2D', 'MEAN'}
 MERGING = {'ADD', 'CONCATENATION'}
 BACKBONE = 'MobilenetV2/'
 CLASSIFIER = 'logits/semantic'
+STEM = f'{BACKBONE}Conv/weights'
+CORAL = {32: 'deeplabv3_mobilenetv2-coral_voc', 16: 'deeplabv3_mobilenetv2-dm05-coral_voc'}
 TABLE = tf.TABLE._replace(name='tflite')
 
 
 def table_for(source: Mapping[str, Array]) -> Table:
     """The table for these arrays: there is but one."""
     return TABLE
+
+
+def config_for(source: Mapping[str, Array]) -> Fitting | None:
+    """Coral's config of the width that the first convolution has, or None.
+
+    Nothing in the arrays tells how pixels are scaled; the published files are Coral's.
+    """
+    name = CORAL.get(source[STEM].shape[-1]) if STEM in source else None
+    return Fitting(name) if name else None
 
 
 def read(path: Path) -> dict[str, Array]:
