@@ -38,11 +38,26 @@ def network(folder: Path, bands: int, depth: str) -> tuple[Path, Config]:
     return path, load_config(str(path), ConfigOptions())
 
 
+FILES = dict(torchscript='net.pt', onnx='net.onnx', openvino='net.xml', pt2='net.pt2')
+
+
 @pytest.mark.parametrize(
-    ('bands', 'depth', 'processing'),
-    [(4, 'uint16', True), (3, 'uint8', True), (4, 'uint16', False)],
+    ('form', 'bands', 'depth', 'processing'),
+    [
+        ('torchscript', 4, 'uint16', True),
+        ('torchscript', 3, 'uint8', True),
+        ('torchscript', 4, 'uint16', False),
+        ('onnx', 4, 'uint16', True),
+        ('openvino', 4, 'uint16', True),
+        ('pt2', 4, 'uint16', True),
+    ],
 )
-def test_a_stored_network(bands: int, depth: str, processing: bool, tmp_path: Path) -> None:
+def test_a_stored_network(
+    form: str, bands: int, depth: str, processing: bool, tmp_path: Path
+) -> None:
+    for package in ('onnx', 'onnxscript', 'openvino'):
+        if form in package:
+            pytest.importorskip(package, reason=f"{package} is not installed (the extra 'export')")
     config, cfg = network(tmp_path, bands, depth)
     checkpoint = random_checkpoint(cfg, tmp_path)
     (tmp_path / 'in').mkdir()
@@ -51,9 +66,9 @@ def test_a_stored_network(bands: int, depth: str, processing: bool, tmp_path: Pa
     for i in range(2):
         pixels = rng.integers(0, top, (6, 6, bands)).repeat(5, 0).repeat(5, 1)
         cv2.imwrite(str(tmp_path / f'in/{i}.png'), pixels.astype(depth))
-    out = tmp_path / 'net.pt'
+    out = tmp_path / FILES[form]
     options = ['--with-processing', '--size', '30', '30'] if processing else []
-    given = [str(config), str(checkpoint), '--format', 'torchscript', '--out', str(out)]
+    given = [str(config), str(checkpoint), '--format', form, '--out', str(out)]
     assert main([*given, '--verify', str(tmp_path / 'in'), *options]) == 0
     run, told = open_artefact(out)
     assert (told['bands'], told['depth'], told['channels']) == (bands, depth, 'as stored')
