@@ -50,7 +50,10 @@ def known_kind(data: bytes) -> Pixels | None:
 def lost_in_rgb(data: bytes) -> Pixels | None:
     """Bands and depth of a PNG, TIFF or NPY of which RGB of 8 bits keeps a part; None of others."""
     stored = known_kind(data)
-    return stored if stored and (stored.bands > 4 or stored.depth != 'uint8') else None
+    if stored is None:
+        return None
+    more = stored.bands > 4 or stored.depth != 'uint8' or _has_other_bands(data)
+    return stored if more else None
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype, path: object) -> Pixels:
@@ -109,6 +112,16 @@ def _tiff_header(data: bytes) -> tuple[tuple[int, ...], np.dtype]:
         order = [axes.index('Y'), axes.index('X')]
         rest = [size for i, size in enumerate(series.shape) if i not in order]
         return (*(series.shape[i] for i in order), int(np.prod(rest, dtype=int))), series.dtype
+
+
+def _has_other_bands(data: bytes) -> bool:
+    """Whether a TIFF's tag ExtraSamples names a band that is no alpha, as near infrared is."""
+    if not data.startswith(TIFF):
+        return False
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return 0 in file.pages[0].extrasamples
 
 
 def only_series(file: Any) -> Any:

@@ -1,5 +1,6 @@
 """Images of any bands and depth become a config that says what they are."""
 
+import io
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from mmdeeplab.config.pixels import Pixels, evaluated_pixels
 from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.datasets.discovery.layout import find_layout
 from mmdeeplab.datasets.discovery.pixels import find_pixels, image_paths
+from mmdeeplab.datasets.stored_kind import lost_in_rgb
 
 SIZE = (48, 64)
 
@@ -49,6 +51,7 @@ def draw(root: Path, bands: int, depth: str, suffix: str) -> np.ndarray:
         (4, 'uint8', '.png', ['--all-bands']),
         (6, 'float32', '.npy', []),
         (4, 'uint16', '.tif', []),
+        (4, 'uint8', '.tif', []),
     ],
 )
 def test_the_config_says_bands_depth_mean_and_spread(
@@ -76,6 +79,15 @@ def test_alpha_is_not_a_band_unless_it_is_asked_for(tmp_path: Path) -> None:
     assert main(['--data', str(tmp_path / 'own'), '--out', str(out)]) == 0
     cfg = Config.fromfile(out)
     assert evaluated_pixels(cfg) is None
+
+
+@pytest.mark.parametrize(('band', 'lost'), [('unspecified', True), ('unassalpha', False)])
+def test_a_tiff_says_what_its_fourth_band_is(band: str, lost: bool) -> None:
+    tifffile = pytest.importorskip('tifffile', reason="needs tifffile (the extra 'tiff')")
+    file = io.BytesIO()
+    image = np.zeros((*SIZE, 4), np.uint8)
+    tifffile.imwrite(file, image, photometric='rgb', extrasamples=[band])
+    assert lost_in_rgb(file.getvalue()) == (Pixels(4, 'uint8') if lost else None)
 
 
 def test_images_that_differ_are_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from mmdeeplab.datasets.discovery.pairs import Pairs
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.image_io import read_bytes, read_header
 from mmdeeplab.datasets.stored_images import decode_stored, stored_kind
+from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.errors import UserError
 
 
@@ -34,7 +35,7 @@ def find_pixels(paths: Sequence[Path], all_bands: bool) -> Pixels | None:
             left to the check.
     """
     kinds: dict[Pixels, Path] = {}
-    rgb = True
+    rgb = plain = True
     for path in paths:
         data = b''
         try:
@@ -46,7 +47,7 @@ def find_pixels(paths: Sequence[Path], all_bands: bool) -> Pixels | None:
             continue
         kinds.setdefault(pixels, path)
         rgb = rgb and _is_rgb(data, path)
-    plain = all(pixels.depth == 'uint8' and pixels.bands <= 4 for pixels in kinds)
+        plain = plain and lost_in_rgb(data) is None
     if rgb and not all_bands and (plain or len(kinds) > 1):
         return None
     if len(kinds) > 1:
