@@ -1,4 +1,6 @@
-"""Progress bars with the time left, on a terminal; a log file gets the logger's lines instead."""
+"""Progress with the time left: bars on a terminal, lines into a log file."""
+
+from time import monotonic
 
 from mmengine import dist
 from mmengine.hooks import Hook
@@ -7,50 +9,76 @@ from tqdm import tqdm
 
 from mmdeeplab.registry import HOOKS
 
+SILENCE = 20.0  # seconds without a line at most, in the first minutes
+SHARE = 1 / 20  # of the time passed, later
+
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """A bar a loop: training (all iterations), validation and test (all batches)."""
+    """A bar a loop: training (all iterations), validation and test (all batches).
+
+    Where standard error is no terminal a line of the log every 20 seconds; after some minutes
+    whenever a twentieth of the time so far has passed.
+    """
 
     priority = 'LOWEST'
 
     def __init__(self) -> None:
-        self._bars: dict[str, tqdm] = {}
-
-    def _open(self, name: str, total: int, done: int = 0) -> None:
-        # None: only where standard error is a terminal
-        disable = None if dist.is_main_process() else True
-        self._bars[name] = tqdm(
-            desc=name, total=total, initial=done, leave=False, disable=disable, unit='it'
-        )
-
-    def _close(self, name: str) -> None:
-        if name in self._bars:
-            self._bars.pop(name).close()
+        self._loops: dict[str, _Loop] = {}
 
     def before_train(self, runner: Runner) -> None:
-        self._open('training', runner.max_iters, runner.iter)
+        self._loops['training'] = _Loop(runner, 'training', runner.max_iters, runner.iter)
 
     def after_train_iter(self, *args: object, **kwargs: object) -> None:
-        self._bars['training'].update()
+        self._loops['training'].step()
 
     def after_train(self, runner: Runner) -> None:
         self._close('training')
 
     def before_val_epoch(self, runner: Runner) -> None:
-        self._open('evaluating', len(runner.val_dataloader))
+        self._loops['evaluating'] = _Loop(runner, 'evaluating', len(runner.val_dataloader))
 
     def after_val_iter(self, *args: object, **kwargs: object) -> None:
-        self._bars['evaluating'].update()
+        self._loops['evaluating'].step()
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         self._close('evaluating')
 
     def before_test_epoch(self, runner: Runner) -> None:
-        self._open('testing', len(runner.test_dataloader))
+        self._loops['testing'] = _Loop(runner, 'testing', len(runner.test_dataloader))
 
     def after_test_iter(self, *args: object, **kwargs: object) -> None:
-        self._bars['testing'].update()
+        self._loops['testing'].step()
 
     def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         self._close('testing')
+
+    def _close(self, name: str) -> None:
+        if name in self._loops:
+            self._loops.pop(name).bar.close()
+
+
+class _Loop:
+    """Of the first rank; the others show nothing."""
+
+    def __init__(self, runner: Runner, name: str, total: int, done: int = 0) -> None:
+        self.logger, self.name, self.total = runner.logger, name, total
+        self.first = self.done = done
+        self.begin = self.told = monotonic()
+        main = dist.is_main_process()
+        # None: only where standard error is a terminal
+        disable = None if main else True
+        self.bar = tqdm(
+            desc=name, total=total, initial=done, leave=False, disable=disable, unit='it'
+        )
+        self.tells = main and self.bar.disable
+
+    def step(self) -> None:
+        self.bar.update()
+        self.done += 1
+        now = monotonic()
+        passed = now - self.begin
+        if self.tells and now - self.told >= max(SILENCE, SHARE * passed):
+            self.told = now
+            left = passed * (self.total - self.done) / (self.done - self.first)
+            self.logger.info(f'{self.name}: {self.done:,} of {self.total:,}, {left:.0f} s left')

@@ -76,7 +76,7 @@ TABLE = (
     Row(DegenerateRateHook, CONFIG, 'warns of atrous rates larger than their map'),
     Row(DataTimeHook, CONFIG, 'logs the time spent waiting for data, and warns'),
     Row(RecipeHook, CONFIG, 'prints the recipe of the run beside the published one'),
-    Row(ProgressHook, CONFIG, 'progress bars on a terminal'),
+    Row(ProgressHook, CONFIG, 'progress bars on a terminal, lines in a log'),
     Row(PreflightHook, TRAIN, 'one batch of everything before the first step'),
     Row(FastHook, f'{TEST} --fast', 'the network is replaced by its accelerated one'),
     Row(PictureHook, f'{TEST} --out', 'pictures of a few images'),
