@@ -16,6 +16,8 @@ from typing import Any, TextIO, TypeVar
 T = TypeVar('T')
 
 DELAY = 2.0  # seconds of silence before progress is shown
+SILENCE = 20.0  # seconds between two lines of a log at most, in the first minutes
+SHARE = 1 / 20  # of the time passed, later
 _CONTROL = r'\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f'
 _TURNS_TEXT = r'\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069'  # bidirectional controls
 _UNSAFE = re.compile(rf'[{_CONTROL}{_TURNS_TEXT}\u2028\u2029\ud800-\udfff]|(?<!^)\r(?!\n)')
@@ -94,7 +96,7 @@ def progress(
 ) -> Iterator[T]:
     """The items; from :data:`DELAY` seconds on with a sign of life on standard error.
 
-    A terminal gets a bar; a log file gets a line, each after twice as long as the one before. Of
+    A terminal gets a bar; a log file gets lines, at first soon and then every :func:`gap`. Of
     several ranks the first one tells.
 
     Args:
@@ -113,6 +115,11 @@ def progress(
         yield from _with_lines(items, title, total, unit)
 
 
+def gap(passed: float) -> float:
+    """Seconds from one line of progress in a log to the next, by those since the beginning."""
+    return max(SILENCE, SHARE * passed)
+
+
 def _with_lines(items: Iterable[T], title: str, total: int | None, unit: str) -> Iterator[T]:
     start = time.monotonic()
     wait = DELAY
@@ -125,5 +132,5 @@ def _with_lines(items: Iterable[T], title: str, total: int | None, unit: str) ->
                 file=sys.stderr,
                 flush=True,
             )
-            wait = 2 * passed
+            wait = passed + min(passed, gap(passed))
         yield item

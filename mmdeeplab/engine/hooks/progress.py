@@ -7,10 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tqdm import tqdm
 
+from mmdeeplab.console import gap
 from mmdeeplab.registry import HOOKS
-
-SILENCE = 20.0  # seconds without a line at most, in the first minutes
-SHARE = 1 / 20  # of the time passed, later
 
 
 @HOOKS.register_module()
@@ -78,7 +76,7 @@ class _Loop:
         self.done += 1
         now = monotonic()
         passed = now - self.begin
-        if self.tells and now - self.told >= max(SILENCE, SHARE * passed):
+        if self.tells and now - self.told >= gap(passed):
             self.told = now
             left = passed * (self.total - self.done) / (self.done - self.first)
             self.logger.info(f'{self.name}: {self.done:,} of {self.total:,}, {left:.0f} s left')
