@@ -108,7 +108,7 @@ def test_bad_files_do_not_keep_good_ones(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / 'good.png')
     os.mkfifo(tmp_path / 'pipe.png')
     inputs = [Input(tmp_path / name, name) for name in ('pipe.png', 'good.png')]
-    assert len(readable(inputs, 2)) == 1
+    assert len(readable(inputs, 2, read_picture)) == 1
 
 
 def test_what_systems_leave_is_passed_over(tmp_path: Path) -> None:

@@ -121,7 +121,10 @@ def test_what_is_scored_is_not_done_again(folder: Path) -> None:
     [
         (['--weights', 'a.tflite'], '--weights need --data-root DIR'),
         (['--data-root', 'd', '--weights', 'nowhere.tflite'], 'no file at nowhere.tflite'),
-        (['--data-root', 'd', '--weights', __file__], 'test_scores.py is none of deeplabv3_mnv2'),
+        (
+            ['--data-root', 'd', '--weights', __file__],
+            'test_published_scores.py is none of deeplabv3_mnv2',
+        ),
     ],
 )
 def test_bad_options(options: list[str], error: str, capsys: pytest.CaptureFixture) -> None:
