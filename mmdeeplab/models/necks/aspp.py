@@ -86,10 +86,11 @@ class ASPPNeck(BaseModule):
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         *low_level, x = maps
-        branches = [self.pointwise(x), *(branch(x) for branch in self.atrous)]
+        branches = []
         if self.image_pooling is not None:
             pooled = self.image_pooling(x.mean((2, 3), keepdim=True))
-            branches.insert(0, pooled.expand(-1, -1, *x.shape[2:]))
+            branches.append(pooled.expand(-1, -1, *x.shape[2:]))
+        branches += [self.pointwise(x), *(branch(x) for branch in self.atrous)]
         return (*low_level, self.refine(self.dropout(self.projection(torch.cat(branches, 1)))))
 
     def init_weights(self) -> None:
