@@ -10,6 +10,7 @@ from mmdeeplab.console import progress
 from mmdeeplab.datasets.files_by_id import FilesById
 from mmdeeplab.datasets.prepare.recognise import advice
 from mmdeeplab.errors import UserError, bad_data
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.input_files import MAX_TEXT_BYTES, PICTURE_SUFFIXES, read_bytes
 
 EXAMPLE = '2007_000032'
@@ -40,6 +41,27 @@ def read_split(path: Path, images: Container[str] = ()) -> list[str]:
         if fault not in TOLERATED:
             raise bad_data(fault, words)
     return listed.ids
+
+
+def write_split(path: Path, ids: set[str], source: str) -> None:
+    """Write the sorted ids; a list that names the same images in any order is kept.
+
+    Args:
+        path: The list.
+        ids: What it is to name.
+        source: What the ids are of, for the message.
+
+    Raises:
+        UserError: The list that is there names other images.
+    """
+    if not path.exists():
+        with placing(path) as partial:
+            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
+    elif other := ids ^ set(read_split(path)):
+        raise UserError(
+            f'{path} differs from {source} in {len(other):,} images; move it away, it is not '
+            'overwritten'
+        )
 
 
 def parse_split(path: Path, images: Container[str] = ()) -> SplitList:

@@ -19,7 +19,7 @@ from mmdeeplab.datasets.prepare.contents import fault, ids_of, lacks, list_path,
 from mmdeeplab.datasets.prepare.label_tables import apply
 from mmdeeplab.datasets.prepare.table import Archive, DataSet, Split
 from mmdeeplab.datasets.prepare_voc.sbd import LARGEST, check_inflation
-from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.datasets.split_list import write_split
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive import extract
 from mmdeeplab.fileio.archive_formats import Limits
@@ -65,7 +65,7 @@ def prepare(data: DataSet, root: Path, archives: Path, *, quiet: bool = False) -
         ids = split_ids(data, folder, split)
         require_count(data, folder, split, ids)
         convert_masks(data, folder, split, ids, quiet)
-        write_list(list_path(folder, split), ids)
+        write_split(list_path(folder, split), ids, 'the data')
     if text := fault(data, folder):
         raise UserError(f'{folder} is not complete: {text}')
     return Prepared(folder, True)
@@ -173,20 +173,4 @@ def check_size(labels: np.ndarray, image: Path, mask: Path) -> None:
         raise UserError(
             f'{mask} is of {labels.shape[1]} x {labels.shape[0]} pixels, its image {image} of '
             f'{width} x {height}'
-        )
-
-
-def write_list(path: Path, ids: set[str]) -> None:
-    """Write the sorted ids; a list that names the same images in any order is kept.
-
-    Raises:
-        UserError: The list that is there names other images.
-    """
-    if not path.exists():
-        with placing(path) as partial:
-            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
-    elif other := ids ^ set(read_split(path)):
-        raise UserError(
-            f'{path} differs from the data in {len(other):,} images; move it away, it is not '
-            'overwritten'
         )

@@ -22,7 +22,7 @@ from mmdeeplab.datasets.prepare_voc.layout import (
 )
 from mmdeeplab.datasets.prepare_voc.sbd import labels, masks, save
 from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Source, SplitCounts, obtain
-from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.datasets.split_list import read_split, write_split
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive import extract
 from mmdeeplab.fileio.atomic import placing
@@ -86,7 +86,7 @@ def prepare(
             f'and are kept: {", ".join(kept[:SHOWN])}; move them away to have them made again',
             file=sys.stderr,
         )
-    write_list(list_path(voc, 'trainaug'), train | extra)
+    write_split(list_path(voc, 'trainaug'), train | extra, 'VOC and SBD')
     require(voc, counts, ALL)
     return Prepared(voc, True)
 
@@ -175,19 +175,3 @@ def check_size(mask: np.ndarray, image: Path) -> None:
         ) from error
     if mask.shape != (height, width):
         raise UserError(f'{image} is {height} x {width}, its mask in SBD {mask.shape}')
-
-
-def write_list(path: Path, ids: set[str]) -> None:
-    """Write the sorted ids; a list that names the same images in any order is kept.
-
-    Raises:
-        UserError: The list that is there names other images.
-    """
-    if not path.exists():
-        with placing(path) as partial:
-            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
-    elif other := ids ^ set(read_split(path)):
-        raise UserError(
-            f'{path} differs from VOC and SBD in {len(other):,} images; move it away, it is not '
-            'overwritten'
-        )
