@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from mmdeeplab.config.data import type_name
 from mmdeeplab.config.protocols import network_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 
@@ -46,7 +47,9 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
 
 def version(model: Mapping[str, Any]) -> str:
     """The paper's name of a network: by its head, else by its neck; else the head's own name."""
-    head, neck = (bare(model.get(key) or {}) for key in ('decode_head', 'neck'))
+    head, neck = (
+        type_name((model.get(key) or {}).get('type', '')) for key in ('decode_head', 'neck')
+    )
     if neck == 'LargeFOVNeck':
         return 'DeepLabv2' if len(model['neck'].get('rates', (12,))) > 1 else 'DeepLabv1'
     if neck == 'ASPPNeck' and head not in BY_HEAD:
@@ -58,12 +61,6 @@ def backbone(cfg: Mapping[str, Any]) -> str:
     """The backbone as papers write it, with its depth: ``ResNet-101``."""
     if 'name' in cfg:  # timm's
         return str(cfg['name'])
-    kind = bare(cfg)
+    kind = type_name(cfg.get('type', ''))
     depth = cfg.get('depth', 101 if kind == 'AtrousResNet' else 65 if kind == 'Xception' else '')
     return BACKBONES.get(kind, kind) + (f'-{depth}' if depth else '')
-
-
-def bare(cfg: Mapping[str, Any]) -> str:
-    """The class that a part of a config names, without its scope."""
-    kind = cfg.get('type', '')
-    return (kind if isinstance(kind, str) else kind.__name__).rpartition('.')[2]

@@ -1,5 +1,6 @@
 """A raster whose pixels are read where they are asked for, as the network's pictures are."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,17 +48,22 @@ class RasterPicture:
 
     def shown(self, top: int, rows: int) -> np.ndarray:
         """(rows, W, 3) uint8 to be looked at, see :mod:`mmdeeplab.visualization.shown_bands`."""
-        bands = [1, 2, 3] if self.dataset.count >= 3 else [1, 1, 1]
-        values = self._read(bands, slice(top, top + rows), slice(0, self.dataset.width))
+        columns = slice(0, self.dataset.width)
+        values = self._read(self._coloured, slice(top, top + rows), columns)
         if values.dtype != np.uint8:
-            values = stretched(values, *self._stretch(bands))
+            values = stretched(values, *self._limits)
         return np.ascontiguousarray(values.transpose(1, 2, 0))
 
-    def _stretch(self, bands: list[int]) -> tuple[float, float]:
-        if not hasattr(self, '_limits'):
-            size = (min(side, SHOWN) for side in self.shape[1:])
-            self._limits = stretch(self.dataset.read(bands, out_shape=(3, *size)))
-        return self._limits
+    @property
+    def _coloured(self) -> list[int]:
+        """The bands that are shown as red, green and blue."""
+        return [1, 2, 3] if self.dataset.count >= 3 else [1, 1, 1]
+
+    @cached_property
+    def _limits(self) -> tuple[float, float]:
+        """Between which values a deep picture is shown."""
+        size = (min(side, SHOWN) for side in self.shape[1:])
+        return stretch(self.dataset.read(self._coloured, out_shape=(3, *size)))
 
     def _read(self, bands: list[int], rows: slice, columns: slice) -> np.ndarray:
         from rasterio.windows import Window
