@@ -121,7 +121,7 @@ def _has_other_bands(data: bytes) -> bool:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        return 0 in file.pages[0].extrasamples
+        return 0 in file.pages.first.extrasamples
 
 
 def only_series(file: Any) -> Any:
