@@ -15,7 +15,7 @@ from PIL import Image
 from mmdeeplab.cli.new_config import main
 from mmdeeplab.cli.new_config.network import available, find_network
 from mmdeeplab.cli.new_config.plan import make_plan
-from mmdeeplab.datasets.discovery.layout import divide, find_layout
+from mmdeeplab.datasets.discovery.layout import divide, find_layout, hold_out
 from mmdeeplab.datasets.discovery.pairs import Pairs, pair
 from mmdeeplab.errors import UserError
 
@@ -91,6 +91,38 @@ def test_every_layout_gives_a_config_whose_data_can_be_read(
         assert dataset[0]['inputs'].shape[0] == 3
     assert sorted(name.partition('.')[0] for name in seen) == NAMES
     assert cfg.test_dataloader == cfg.val_dataloader
+
+
+@pytest.mark.parametrize('layout', ['two folders', 'one folder', 'one folder, all PNG'])
+def test_whole_films_are_left_out_of_training(layout: str, tmp_path: Path) -> None:
+    root, out = make(tmp_path / 'own', layout), tmp_path / 'mine.py'
+    options = ['--data', str(root), '--out', str(out), '--val-prefix', 'street3', 'street7']
+    assert main(options) == 0
+    cfg = Config.fromfile(out)
+    lists = Path(cfg.train_dataloader.dataset.data_root, 'ImageSets', 'Segmentation')
+    assert (lists / 'val.txt').read_text().split() == ['street3', 'street7']
+    others = [name for name in NAMES if name not in ('street3', 'street7')]
+    assert (lists / 'train.txt').read_text().split() == others
+
+
+def test_lists_of_voc_give_way_to_films_left_out(tmp_path: Path, data: Path) -> None:
+    layout = find_layout(data)
+    every = {*layout.train.ids, *layout.val.ids}
+    first = min(every)
+    held = hold_out(layout, (first,))
+    assert held.val.ids == (first,)
+    assert {*held.train.ids} == every - {first}
+    assert not held.listed
+
+
+def test_films_that_cannot_be_left_out_are_named(tmp_path: Path) -> None:
+    layout = find_layout(make(tmp_path / 'own'))
+    with pytest.raises(UserError, match="begins with 'film'"):
+        hold_out(layout, ('street1', 'film'))
+    with pytest.raises(UserError, match='none is left to train'):
+        hold_out(layout, ('street',))
+    with pytest.raises(UserError, match=r'a folder of its own, .*valid'):
+        hold_out(find_layout(make(tmp_path / 'two', 'train and val outside')), ('street1',))
 
 
 def test_numbers_that_must_agree_do(tmp_path: Path) -> None:

@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
         help='share to evaluate on where the folder does not say (%(default)s)',
     )  # fmt: skip
     parser.add_argument(
+        '--val-prefix', nargs='+', default=[], metavar='P',
+        help='evaluate on the images whose names begin so: whole films, patients or places',
+    )  # fmt: skip
+    parser.add_argument(
         '--mend', action='store_true', help='copy masks of colours, or of grey levels, as ids'
     )
     parser.add_argument(
@@ -132,6 +136,10 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
     """The layout of the data; with ``--mend`` of the copies of its masks."""
     root = Path(os.path.realpath(args.data))
     layout = found_layout(args, root, beside)
+    if args.val_prefix:
+        from mmdeeplab.datasets.discovery.layout import hold_out
+
+        layout = hold_out(layout, tuple(args.val_prefix))
     if (args.colours or args.map) and not args.mend:
         raise UserError('--colours and --map go with --mend')
     renamed = read_map(args.map)

@@ -123,3 +123,33 @@ def divide(found: Pairs, val_share: float) -> tuple[Pairs, Pairs]:
     count = min(max(1, round(val_share * len(order))), len(order) - 1)
     val, train = sorted(order[:count]), sorted(order[count:])
     return replace(found, ids=tuple(train)), replace(found, ids=tuple(val), notes=())
+
+
+def hold_out(layout: Layout, prefixes: tuple[str, ...]) -> Layout:
+    """Evaluate on the ids that begin so, train on all others: whole films, patients or places.
+
+    Args:
+        layout: Its own split is given up.
+        prefixes: Beginnings of ids, e.g. ``('film3_',)``.
+
+    Raises:
+        UserError: A prefix that no id has, nothing left to train on, or a layout whose train and
+            val lie in folders of their own.
+    """
+    train, val = layout.train, layout.val
+    if (train.images, train.masks) != (val.images, val.masks):
+        raise UserError(
+            f'--val-prefix: validation has a folder of its own, {val.images}: move its files'
+        )
+    ids = sorted({*train.ids, *val.ids})
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in ids):
+            raise UserError(f'--val-prefix: no image of {train.images} begins with {prefix!r}')
+    kept = tuple(name for name in ids if not name.startswith(prefixes))
+    if not kept:
+        raise UserError(
+            f'--val-prefix: every image of {train.images} begins so, none is left to train'
+        )
+    held = tuple(name for name in ids if name.startswith(prefixes))
+    train, val = replace(train, ids=kept), replace(val, ids=held)
+    return replace(layout, train=train, val=val, listed=False)
