@@ -20,6 +20,9 @@ PACKAGES = {
     'timm': 'timm',
     'torchvision': 'torchvision',
 }
+"""Ours and the peers' by the names they have in the tables."""
+RUNTIMES = ('onnxruntime', 'openvino', 'ai-edge-litert')
+"""What runs exported files; named where it is installed."""
 
 
 def machine() -> dict[str, object]:
@@ -33,7 +36,7 @@ def machine() -> dict[str, object]:
         gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else 'none',
         load_before=round(os.getloadavg()[0], 1),
         python=platform.python_version(),
-        versions={name: version(name) for name in PACKAGES},
+        versions={name: version(name) for name in PACKAGES} | _runtimes(),
     )
 
 
@@ -42,6 +45,12 @@ def version(name: str) -> str:
     for found in metadata.distributions(name=PACKAGES[name], path=[*sys.path, str(FOLDER)]):
         return found.version
     return 'missing'
+
+
+def _runtimes() -> dict[str, str]:
+    installed = (next(metadata.distributions(name=name), None) for name in RUNTIMES)
+    found = zip(RUNTIMES, installed, strict=True)
+    return {name: package.version for name, package in found if package is not None}
 
 
 def _line(path: str, key: str) -> str:

@@ -7,7 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks.scores.ways import NETWORKS, WAYS, Way
+from benchmarks.scores.ways import NETWORKS, REFERENCE, WAYS, Way
 from mmdeeplab.errors import UserError
 
 FOLDER = Path('docs/results')
@@ -24,8 +24,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="Coral's .tflite files by their published names (without, they are fetched)",
     )  # fmt: skip
     parser.add_argument(
-        '--only', nargs='+', choices=NAMES, default=NAMES, metavar='NAME', help=', '.join(NAMES)
-    )
+        '--only', nargs='+', choices=NAMES, default=NAMES, metavar='NAME',
+        help=f'{", ".join(NAMES)}; {REFERENCE}, which the others are compared with, goes first',
+    )  # fmt: skip
     parser.add_argument(
         '--results', type=Path, default=FOLDER, metavar='DIR', help='JSON files (%(default)s)'
     )
@@ -61,7 +62,7 @@ def score(args: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as folder:
             network = Network.ready(name, file, args.data_root, Path(folder))
             data = data_of(network)
-            for way in [way for way in WAYS if way.name in args.only]:
+            for way in [way for way in WAYS if way.name in (REFERENCE, *args.only)]:
                 path = args.results / name / f'{way.name}.json'
                 if is_scored(path, data):
                     continue

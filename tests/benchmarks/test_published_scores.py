@@ -116,6 +116,20 @@ def test_what_is_scored_is_not_done_again(folder: Path) -> None:
         is_scored(where / 'stride8.json', DATA | dict(images=3))
 
 
+def test_one_way_alone_comes_with_what_it_is_compared_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.scores import command, run
+
+    monkeypatch.setattr(command, 'published_files', lambda weights: {NETWORK: None})
+    monkeypatch.setattr(Network, 'ready', lambda *about: None)
+    monkeypatch.setattr(run, 'data_of', lambda network: DATA)
+    monkeypatch.setattr(run, 'carry_out', lambda network, way, data: result(way.name, 80))
+    options = ['--data-root', 'd', '--results', str(tmp_path / 'r'), '--only', 'onnx']
+    assert main(['results', *options]) == 0
+    assert {*read(tmp_path / 'r')[NETWORK]} == {REFERENCE, 'onnx'}
+
+
 @pytest.mark.parametrize(
     ('options', 'error'),
     [
