@@ -18,7 +18,7 @@ STRIDE = 16  # of the coarsest map that shipped networks predict from
 
 
 class Step(NamedTuple):
-    """What one unit executes: its stride, and the atrous rate of its 3x3 convolutions."""
+    """The stride of one unit of a backbone, and the atrous rate of its 3x3 convolutions."""
 
     stride: int
     rate: int
@@ -35,11 +35,15 @@ def check_output_stride(output_stride: int) -> int:
 
 
 def block_strides(units: Sequence[int], at_end: bool) -> list[int]:
-    """Nominal stride of every unit of blocks that halve the map between one and the next.
+    """Nominal stride of every unit of a ResNet whose map is halved between two blocks.
 
     Args:
         units: Number of units of each block, in order.
-        at_end: The last unit of a block has the stride (TF's ResNet), not the first of the next.
+        at_end: Whether the last unit of a block has stride 2 (TensorFlow's ResNet); otherwise it is
+            the first unit of the next block.
+
+    Returns:
+        1 or 2 for each unit of all blocks, in order.
     """
     strides: list[int] = []
     for i, count in enumerate(units):
@@ -87,15 +91,15 @@ def atrous_steps(
 
 
 def step_at(nominal: int, stride: int, output_stride: int) -> Step:
-    """What a layer executes that reads a map of a nominal stride.
+    """Stride and rate of a layer, given the nominal stride of the map that it reads.
 
-    The same as :func:`atrous_steps`, where not the order of the layers is known but the map that
-    each one reads: a map that stands at ``output_stride`` in the place of ``nominal`` has the
-    pixels of the nominal one at distances of ``nominal / output_stride``.
+    :func:`atrous_steps` needs the layers in order; this needs only the layer's input. When a map of
+    nominal stride s is kept at a finer ``output_stride``, the pixels of the original map lie
+    s / ``output_stride`` pixels apart in it, so the layer dilates by that number.
 
     Args:
-        nominal: Stride of the map in the network as it was written, a power of two.
-        stride: The layer's own, in the network as it was written.
+        nominal: Stride of the input map in the network as published, a power of two.
+        stride: Stride of the layer in the network as published.
         output_stride: Wanted ratio of input to output resolution.
     """
     rate = max(nominal // output_stride, 1)
@@ -103,7 +107,7 @@ def step_at(nominal: int, stride: int, output_stride: int) -> Step:
 
 
 def scale_rates(rates: Sequence[Any], old: int, new: int) -> tuple[Any, ...]:
-    """Rates of a neck that keep its field of view when the output stride goes ``old`` -> ``new``.
+    """A neck's atrous rates for another output stride, with the same field of view in the image.
 
     6/12/18 at 16 become 12/24/36 at 8 and 3/6/9 at 32 (DeepLabv3, section 4.1). A rate may be a
     pair, of height and width.
@@ -119,24 +123,25 @@ def scale_rates(rates: Sequence[Any], old: int, new: int) -> tuple[Any, ...]:
 
 
 def scaled(side: int, scale: float) -> int:
-    """A side resized so that corner pixels stay corner pixels (TF's ``scale_dimension``).
+    """Length of an image's side after resizing with aligned corners (TF's ``scale_dimension``).
 
-    513 at 0.5, 0.75, 1.25 is 257, 385, 641. A side that a conversion leaves open stays open.
+    Side 513 at scale 0.5, 0.75, 1.25 becomes 257, 385, 641. A symbolic side, as exporters with open
+    sizes pass it, gives a symbolic result.
     """
     grown = (side - 1) * scale + 1
     return grown.long() if isinstance(grown, Tensor) else sym_int(grown)
 
 
 def corners_aligned(size: Sequence[int]) -> bool:
-    """Whether the sides are 16 k + 1, of at least 17 pixels."""
+    """Whether every side is 16 k + 1 pixels (17, 33, ..., 513), as TF's "SAME" padding wants it."""
     return all(side > STRIDE and side % STRIDE == 1 for side in size)
 
 
 def aligned(side: int) -> int:
-    """The next 16 k + 1, ``side`` itself or larger."""
+    """The smallest number 16 k + 1 that is at least ``side``."""
     return (side + STRIDE - 2) // STRIDE * STRIDE + 1
 
 
 def aligned_within(side: int) -> int:
-    """The last 16 k + 1, ``side`` itself or smaller."""
+    """The largest number 16 k + 1 that is at most ``side``."""
     return (side - 1) // STRIDE * STRIDE + 1

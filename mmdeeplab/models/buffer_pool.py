@@ -1,4 +1,4 @@
-"""Memory of batches, taken again as soon as nobody holds the batch."""
+"""Memory for batches on the CPU that is reused once the batch in it is no longer referenced."""
 
 import sys
 from threading import Lock
@@ -7,14 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-KEPT = 2  # arrays; one a size of batch
+KEPT = 2  # arrays: training and validation batches differ in size
 
 
 class BufferPool:
-    """Float32 tensors on the CPU without the kernel clearing new pages for each.
+    """Allocates float32 tensors on the CPU in memory of earlier ones.
 
-    A tensor made from an array holds it, and so does everything that shares the tensor's memory:
-    views, and what is kept for the backward pass. An array that nothing else holds is free.
+    For new memory the operating system clears every page first, which costs time in each batch.
+    A tensor made from a NumPy array refers to it, and so do views of the tensor and what autograd
+    keeps of it. An array whose only reference is the pool's own is free to be used again.
     """
 
     def __init__(self) -> None:
@@ -22,7 +23,7 @@ class BufferPool:
         self.lock = Lock()
 
     def empty(self, *shape: int) -> Tensor:
-        """A float32 tensor of a shape whose values are not set."""
+        """An uninitialised float32 tensor of a shape."""
         size = int(np.prod(shape))
         with self.lock:  # until the tensor holds its array
             for array, holders in zip(self.arrays, _holders(self.arrays), strict=True):

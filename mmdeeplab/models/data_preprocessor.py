@@ -20,17 +20,19 @@ from mmdeeplab.registry import MODELS
 class DeepLabPreprocessor(BaseDataPreprocessor):
     """Stack images of any sizes, normalise them, and pad the batch as TensorFlow's DeepLab does.
 
-    Padding is added *after* normalisation with 0, which equals TF's padding with the mean pixel;
-    labels are padded with ``seg_pad_val``. It lies at the bottom and the right (`research/deeplab/
-    input_preprocess.py`); a flipped training image has it at the left, because TF flips last.
+    Images are padded with 0 *after* normalisation, which equals TF's padding with the mean pixel;
+    labels are padded with ``seg_pad_val``. The padding lies at the bottom and the right
+    (`research/deeplab/input_preprocess.py`); a flipped training image has it at the left, because
+    TF flips last.
 
-    Differs from mmseg's ``SegDataPreProcessor``: batches of unequal sizes are welcome, images are
-    normalised on the device into one buffer (on a CPU that of an earlier batch that nobody holds
-    any more), labels may travel as bytes, and a flip mirrors the padding.
+    Differs from mmseg's ``SegDataPreProcessor``: the images of a batch may have different sizes,
+    they are normalised on the device, directly into the batch (on a CPU in memory of an earlier
+    batch), labels may arrive as bytes, and a flip mirrors the padding.
 
-    Networks with TensorFlow's "SAME" padding put the samples of all strides on the corners of the
-    image when its sides are 16 k + 1 (513 is). Where ``test_size`` has such sides, larger images of
-    an evaluation get them, too; with others, labels would lie up to half a stride off.
+    With TensorFlow's "SAME" padding, the maps of all strides have their corners on the corners of
+    the image if its sides are 16 k + 1 (such as 513); with other sides labels would be shifted by
+    up to half a stride. Therefore, if ``test_size`` has such sides, larger images are padded to
+    such sides in evaluation as well.
 
     Args:
         mean: Mean of each channel on the images' scale (0..255 for 8 bits), in the order the
@@ -63,7 +65,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         self.register_buffer('std', _per_channel(std), persistent=False)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Make a batch.
+        """Turn the samples that a data loader collected into one batch.
 
         Args:
             data: ``inputs``: N images (C, H_i, W_i); ``data_samples``: SegDataSamples or None; in
@@ -75,7 +77,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             ``img_padding_size`` [left, right, top, bottom] that post-processing cuts off.
         """
         images: Sequence[Tensor] = list(data['inputs'])
-        samples = [self._own(sample, training) for sample in data.get('data_samples') or ()]
+        samples = [self._copied(sample, training) for sample in data.get('data_samples') or ()]
         height, width = (max(image.shape[side] for image in images) for side in (1, 2))
         if training:
             height, width = max(height, self.size[0]), max(width, self.size[1])
@@ -101,9 +103,12 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
     def _normalised(
         self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int], training: bool
     ) -> Tensor:
-        """Images (C, h_i, w_i) as one batch (N, C, H, W), each at its ``left``, 0 elsewhere."""
-        if self._travels(images):
-            return self._normalised_there(images, lefts, size)
+        """Normalise images (C, h_i, w_i) into one batch (N, C, H, W); ``lefts`` are their columns.
+
+        Everything around the images is 0.
+        """
+        if self._are_uploaded(images):
+            return self._normalised_on_gpu(images, lefts, size)
         batch = self._empty(len(images), len(images[0]), *size)
         if not all(image.shape[1:] == size for image in images):
             batch.zero_()
@@ -112,23 +117,23 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             self._normalise(image, out[:, :h, left : left + w], training)
         return batch
 
-    def _travels(self, maps: Sequence[Tensor]) -> bool:
-        """Whether maps of one type go from the host to a GPU, where they become one batch."""
+    def _are_uploaded(self, maps: Sequence[Tensor]) -> bool:
+        """Whether maps on the host, all of one type, are to be copied to a GPU as one batch."""
         alike = {(one.dtype, len(one)) for one in maps}
         on_host = all(one.device.type == 'cpu' for one in maps)
         return self.device.type == 'cuda' and on_host and len(alike) == 1
 
-    def _normalised_there(
+    def _normalised_on_gpu(
         self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int]
     ) -> Tensor:
         places = [
             (slice(image.shape[1]), slice(left, left + image.shape[2]))
             for image, left in zip(images, lefts, strict=True)
         ]
-        there = gathered(images, places, size, 0, self.device)
-        if self.bgr_to_rgb and there.shape[1] == 3:
-            there = (there if there.dtype == torch.uint8 else there.float()).flip(1)
-        batch = self._empty(*there.shape).copy_(there).sub_(self.mean).div_(self.std)
+        stored = gathered(images, places, size, 0, self.device)
+        if self.bgr_to_rgb and stored.shape[1] == 3:
+            stored = (stored if stored.dtype == torch.uint8 else stored.float()).flip(1)
+        batch = self._empty(*stored.shape).copy_(stored).sub_(self.mean).div_(self.std)
         for out, image, (rows, columns) in zip(batch, images, places, strict=True):
             if image.shape[1:] != size:
                 out[:, rows.stop :] = 0
@@ -138,9 +143,9 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
 
     def _padded_labels(self, labels: list[Tensor], samples: list[SegDataSample]) -> list[Tensor]:
         paddings = [sample.img_padding_size for sample in samples]
-        if not self._travels(labels):
-            there = [label.to(self.device) for label in labels]
-            return [self._pad_label(*pair) for pair in zip(there, paddings, strict=True)]
+        if not self._are_uploaded(labels):
+            on_device = [label.to(self.device) for label in labels]
+            return [self._pad_label(*pair) for pair in zip(on_device, paddings, strict=True)]
         height, width = samples[0].pad_shape
         places = [
             (slice(top, height - bottom), slice(left, width - right))
@@ -153,10 +158,10 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         plain = self.mean.device.type == 'cpu' and self.mean.dtype == torch.float32
         return self.pool.empty(*shape) if plain else self.mean.new_empty(shape)
 
-    def _own(self, sample: SegDataSample, training: bool) -> SegDataSample:
-        """A sample on the device that can be changed without changing the given one.
+    def _copied(self, sample: SegDataSample, training: bool) -> SegDataSample:
+        """A copy of a sample, on the device, so that changes do not reach the given one.
 
-        In training labels follow with their batch.
+        In training the labels stay where they are: they are uploaded as one batch later.
         """
         copied = sample.clone()
         for name, value in sample.items():
@@ -171,23 +176,26 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         means, stds = (b.flatten().expand(len(image)) for b in (self.mean, self.std))
         reverse = self.bgr_to_rgb and len(image) == 3
         if training and normalise(image, out, means, stds, reverse):
-            return  # elsewhere a compiler need not run before the first picture is seen
+            return  # in training only: a prediction should not wait for the C compiler
         planes = image.unbind()[:: -1 if reverse else 1]
-        # Plane by plane: the three passes over one find it in the cache.
+        # Plane by plane: the three passes over a plane find it in the processor's cache.
         for plane, target, mean, std in zip(planes, out, means, stds, strict=True):
             target.copy_(plane).sub_(mean).div_(std)
 
     def padded_size(
         self, height: int, width: int, test_size: Sequence[int] | None = None
     ) -> tuple[int, int]:
-        """(H, W) to which an evaluation pads an image; ``test_size`` stands for the usual one."""
+        """(H, W) to which an evaluation pads an image of ``height`` x ``width`` pixels.
+
+        ``test_size``, if given, replaces the preprocessor's own.
+        """
         least = tuple(test_size or self.test_size)
         if corners_aligned(least):
             height, width = aligned(height), aligned(width)
         return max(height, least[0]), max(width, least[1])
 
     def _pad_label(self, label: Tensor, padding: list[int]) -> Tensor:
-        """(1, H, W) of any integers, PackTraining's are bytes, as int64 with a margin."""
+        """Pad a label map (1, h, w) of any integer type by [left, right, top, bottom], as int64."""
         if not any(padding):
             return label.long()
         left, right, top, bottom = padding
@@ -199,5 +207,5 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
 
 
 def _per_channel(values: Sequence[float]) -> Tensor:
-    """(C, 1, 1), float also when a config writes whole numbers."""
+    """Values of the channels as a float tensor (C, 1, 1), even where a config has integers."""
     return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)

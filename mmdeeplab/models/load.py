@@ -1,4 +1,4 @@
-"""Weights from a file into a network that exists."""
+"""Load weights from a file into a network that is already built."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +13,17 @@ from mmdeeplab.models.norms.norm_layers import match_norm
 def read_weights(
     network: nn.Module, path: str | Path, say: Callable[[str], object] = say
 ) -> tuple[dict, int]:
-    """A checkpoint whose ``state_dict`` has the keys of a network.
+    """Read a checkpoint and rename the keys of its ``state_dict`` to those of a network.
 
-    Group norms of the file replace the network's batch norms.
+    Where the file has group norms, they replace the network's batch norms.
 
     Args:
-        network: Without wrappers for processes, scales, windows or a CRF.
-        path: The file.
-        say: Takes the notice of a prefix that is taken away.
+        network: A segmentor without wrappers for processes, scales, windows or a CRF.
+        path: The checkpoint's file.
+        say: Called with a sentence if a prefix is removed from the keys.
 
     Returns:
-        The checkpoint, and how many norms were replaced.
+        The checkpoint, and the number of norms that were replaced.
 
     Raises:
         UserError: The file is missing, broken, unsafe, or holds no usable weights.
@@ -36,7 +36,11 @@ def read_weights(
 
 
 def load_weights(model: nn.Module, path: str | Path) -> dict:
-    """Fill a model, also a wrapped one, from a checkpoint that must fit; return the checkpoint."""
+    """Load a checkpoint, which must fit, into a model or the network inside its wrappers.
+
+    Returns:
+        The checkpoint.
+    """
     network = unwrap(model)
     checkpoint, _ = read_weights(network, path)
     check_fit(checkpoint['state_dict'], network, path)

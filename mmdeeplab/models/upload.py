@@ -1,4 +1,4 @@
-"""From the host to a GPU, without waiting for it."""
+"""Copy tensors from the host to a GPU without making the host wait."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,7 @@ from torch import Tensor
 
 
 def upload(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of any shape on ``device``; to a GPU by way of pinned memory, as it can be copied
-    while the host goes on."""
+    """Copy a tensor to ``device``; to a GPU from pinned memory, so that the host can go on."""
     if device.type != 'cuda' or tensor.device.type != 'cpu':
         return tensor.to(device)
     return _pinned(tensor).to(device, non_blocking=True)
@@ -21,18 +20,18 @@ def gathered(
     fill: int,
     device: torch.device,
 ) -> Tensor:
-    """Maps (C, h_i, w_i) of one type at their places in one batch (N, C, H, W) on a GPU.
+    """Copy maps (C, h_i, w_i) of one type into one batch (N, C, H, W) on a GPU.
 
-    Each has a copy of its own, which starts at once. One buffer on the host would need a pass over
-    all of it there, which PyTorch splits over the threads of all cores, busy with loading as they
-    are: 8 ms an image of 513 x 513 on a machine with an H200.
+    Every map is copied by itself, and its copy starts at once. Joining them on the host first would
+    be another pass over all pixels, by threads of cores that are busy with loading data: 8 ms per
+    image of 513 x 513 on a machine with an H200.
 
     Args:
-        maps: On the host.
-        places: Rows and columns of each.
-        size: (H, W).
-        fill: What lies elsewhere.
-        device: Of the batch.
+        maps: Tensors on the host.
+        places: Rows and columns of the batch that each map fills.
+        size: (H, W) of the batch.
+        fill: Value of the pixels that no map fills.
+        device: The GPU.
     """
     first = maps[0]
     out = torch.empty(len(maps), len(first), *size, dtype=first.dtype, device=device)

@@ -1,4 +1,7 @@
-"""What a network costs and sees, found by executing the real modules without computing."""
+"""Costs and receptive fields of a network, found by running its modules on the device ``meta``.
+
+On ``meta`` tensors have shapes but no values, so nothing is computed.
+"""
 
 from mmdeeplab.models.analysis.costs import conv_calls, multiply_adds, parameters
 from mmdeeplab.models.analysis.geometry import degenerate_rates, input_channels, stages

@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 
 class ConvCall(NamedTuple):
-    """One convolution that was executed. The tensors lie on ``meta``: they have only shapes."""
+    """One convolution that was executed, with its tensors on ``meta``: they have only shapes."""
 
     name: str
     conv: nn.Conv2d
@@ -22,7 +22,7 @@ class ConvCall(NamedTuple):
 
 @contextmanager
 def conv_calls(model: nn.Module) -> Iterator[list[ConvCall]]:
-    """Record every convolution that is executed within the context, in order."""
+    """Record every convolution that is executed within the ``with`` block, in order."""
     calls: list[ConvCall] = []
 
     def record(name: str, module: nn.Conv2d) -> RemovableHandle:
@@ -40,7 +40,7 @@ def conv_calls(model: nn.Module) -> Iterator[list[ConvCall]]:
 
 
 def meta_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Shapes of all parameters and buffers, as tensors on ``meta``."""
+    """All parameters and buffers of a model as tensors on ``meta``, by name."""
     return {
         name: torch.empty_like(value, device='meta').requires_grad_(value.requires_grad)
         for name, value in (*model.named_parameters(), *model.named_buffers())
@@ -50,7 +50,7 @@ def meta_weights(model: nn.Module) -> dict[str, Tensor]:
 def run_on_meta(
     model: nn.Module, image: Tensor, weights: dict[str, Tensor], training: bool = False
 ) -> Tensor:
-    """Logits of a segmentor for one image (N, C, H, W), both as tensors on ``meta``.
+    """Run a segmentor on images (N, C, H, W) on the device ``meta``; return its logits there.
 
     Nothing is computed, any size takes milliseconds to seconds, and the model's own weights and
     mode are left as they are. ``weights`` are the model's :func:`meta_weights`.
@@ -65,23 +65,23 @@ def run_on_meta(
 
 
 def parameters(model: nn.Module) -> int:
-    """Trainable values: convolution weights, biases, and gamma and beta of the norm layers."""
+    """Number of trainable values: weights and biases, and gamma and beta of the norm layers."""
     return sum(p.numel() for p in model.parameters())
 
 
 def multiply_adds(
     model: nn.Module, shape: Sequence[int], space_to_batch: bool = False
 ) -> Counter[str]:
-    """Multiply-adds of the convolutions by top-level part, for one input of ``shape`` (N, C, H, W).
+    """Multiply-adds of the convolutions in each top-level part of a segmentor, for one input.
 
     Biases, norms and resizing are not counted, as in the papers.
 
     Args:
         model: A segmentor, on any device.
-        shape: (N, C, H, W).
-        space_to_batch: Count as TF does, which splits the map into rate x rate coarser ones for an
-            atrous convolution that is not depthwise, and so pads its sides to multiples of the
-            rate. The published figures of such networks include that padding.
+        shape: (N, C, H, W) of the input.
+        space_to_batch: Count as TF does. For an atrous convolution that is not depthwise, TF splits
+            the map into rate x rate coarser maps and so pads its sides to multiples of the rate;
+            published figures of such networks include that padding.
     """
     with conv_calls(model) as calls:
         run_on_meta(model, torch.empty(tuple(shape), device='meta'), meta_weights(model))

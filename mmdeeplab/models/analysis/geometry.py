@@ -1,4 +1,4 @@
-"""Stride, executed rate and receptive field of every stage, and rates that are too large."""
+"""Stride, executed rate and receptive field of a network's stages; rates that are too large."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -20,11 +20,13 @@ RESIZES = (ATEN.upsample_bilinear2d, ATEN.upsample_nearest2d, ATEN.upsample_bicu
 
 
 class Field(NamedTuple):
-    """What one position of a map sees of the image.
+    """The receptive field of one position of a map.
 
-    ``size`` is the side of its window in pixels; ``whole_image`` says that a global mean has added
-    everything else. ``stride`` is the distance of neighbouring positions in pixels, infinite for
-    the only position of a global mean.
+    Attributes:
+        size: Side in pixels of the window of the image that the position sees.
+        stride: Distance in pixels of neighbouring positions; infinite for a global mean, which has
+            one position only.
+        whole_image: Whether the position also sees everything else, through a global mean.
     """
 
     stride: float
@@ -32,16 +34,16 @@ class Field(NamedTuple):
     whole_image: bool = False
 
     def window(self, kernel: int, stride: int, rate: int) -> 'Field':
-        """The field behind a window of ``kernel`` positions, ``rate`` apart."""
+        """The field of a window of ``kernel`` x ``kernel`` such positions, ``rate`` apart."""
         reach = (kernel - 1) * rate
         size = self.size + reach * self.stride if reach else self.size
         return Field(self.stride * stride, size, self.whole_image)
 
 
 class Fields(TorchDispatchMode):
-    """Follow the field of every tensor that is made from the image.
+    """Track the receptive field of every tensor that is computed from the image.
 
-    Any operator that is not named here sees as far as its inputs: sums, norms, concatenations.
+    Operators that are not handled here (sums, norms, concatenations) see what their inputs see.
     """
 
     def __init__(self, image: Tensor) -> None:
@@ -80,16 +82,16 @@ class Fields(TorchDispatchMode):
 
 
 def union(fields: Iterable[Field]) -> Field:
-    """What maps see together, on the finest of their grids."""
+    """The receptive field of a map computed from several maps, on the finest of their grids."""
     strides, sizes, whole = zip(*fields, strict=True)
     return Field(min(strides), max(sizes), any(whole))
 
 
 class Stage(NamedTuple):
-    """Consecutive convolutions larger than 1x1 that share part, stride and rate.
+    """Consecutive convolutions larger than 1x1 in one part of a network, with one stride and rate.
 
-    ``field`` is the last one's; ``inside`` is the share of all applications of kernel weights that
-    fall on the map and not on padding (DeepLabv3, figure 4).
+    ``field`` is the receptive field of the last one. ``inside`` is the share of all applications of
+    kernel weights that fall on the map and not on its padding (DeepLabv3, figure 4).
     """
 
     part: str
@@ -105,7 +107,7 @@ class Stage(NamedTuple):
 def spatial_calls(
     model: nn.Module, shape: Sequence[int]
 ) -> tuple[list[tuple[ConvCall, Field]], Field]:
-    """Every executed convolution larger than 1x1 with its field, and the field of the logits."""
+    """All executed convolutions larger than 1x1 with their fields, and the field of the logits."""
     image, weights = torch.empty(tuple(shape), device='meta'), meta_weights(model)
     with Fields(image) as fields, conv_calls(model) as calls:
         logits = run_on_meta(model, image, weights)
@@ -114,7 +116,7 @@ def spatial_calls(
 
 
 def stages(model: nn.Module, shape: Sequence[int]) -> tuple[list[Stage], Field]:
-    """The stages of a segmentor for one input of ``shape`` (N, C, H, W), and its logits' field."""
+    """The stages of a segmentor for an input of ``shape`` (N, C, H, W), and the logits' field."""
 
     def key(item: tuple[ConvCall, Field]) -> tuple:
         call, field = item
@@ -145,26 +147,26 @@ def stages(model: nn.Module, shape: Sequence[int]) -> tuple[list[Stage], Field]:
 
 
 def taps_inside(kernel: int, rate: int, size: int) -> float:
-    """Share of a kernel's taps along one axis that fall on a map of ``size`` positions."""
+    """Share of a kernel's taps along one axis that fall on a map of ``size`` positions, 0 to 1."""
     reach = kernel // 2
     return sum(max(size - abs(i) * rate, 0) for i in range(-reach, reach + 1)) / kernel / size
 
 
 def module_name(name: str) -> str:
-    """The name of a convolution without its part and mmcv's trailing ``conv``."""
+    """The name of a convolution inside its part, without mmcv's ``.conv`` at the end."""
     return name.partition('.')[2].removesuffix('.conv') or name
 
 
 def input_channels(model: nn.Module) -> int:
-    """Channels of the images that a segmentor takes: those of its first convolution."""
+    """Number of channels of the images that a segmentor takes: those of its first convolution."""
     return next((p.shape[1] for p in model.parameters() if p.ndim == 4), 3)
 
 
 def degenerate_rates(model: nn.Module, shape: Sequence[int]) -> list[str]:
-    """One sentence for each atrous convolution whose rate exceeds the map it is applied to.
+    """One sentence for each atrous convolution whose rate exceeds the map that it reads.
 
-    All but its middle taps then see nothing but padding: a 3x3 kernel has become 1x1. Cheap, and
-    the model is left as it is, so it can be asked before training.
+    All taps but the middle one then read padding only, so that a 3x3 kernel has become 1x1. The
+    model does not change.
 
     Args:
         model: A segmentor, on any device.

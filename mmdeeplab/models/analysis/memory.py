@@ -1,7 +1,7 @@
-"""Memory of activations, followed tensor by tensor through an execution without computing.
+"""Memory of activations, found by running a network on the device ``meta``.
 
-Counted is what tensors hold in float32. Weights, their gradients, optimiser state and the
-workspaces of convolution libraries are not.
+Only tensors are counted, in float32; weights, their gradients, optimiser state and the workspaces
+of convolution libraries are not.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from mmdeeplab.models.analysis.costs import meta_weights, run_on_meta
 
 
 class Storages:
-    """What tensors hold together: views share, and what nobody refers to any more is gone."""
+    """Memory of tensors, counted once for all views of it, as long as something refers to it."""
 
     def __init__(self) -> None:
         self.sizes: dict[StorageWeakRef, int] = {}
@@ -31,13 +31,13 @@ class Storages:
                 self.sizes[StorageWeakRef(storage)] = storage.nbytes()
 
     def alive(self) -> int:
-        """Bytes of those that still exist."""
+        """Bytes of the storages that still exist."""
         self.sizes = {ref: size for ref, size in self.sizes.items() if not ref.expired()}
         return sum(self.sizes.values())
 
 
 class Peak(TorchDispatchMode):
-    """The most bytes that were alive at once, of the image and of all that operators returned."""
+    """Record the most bytes held at once by the image and the results of operators."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
@@ -55,11 +55,11 @@ class Peak(TorchDispatchMode):
 
 
 def inference_memory(model: nn.Module, shape: Sequence[int]) -> int:
-    """Most bytes of tensors alive at once from image to logits, without gradients.
+    """The most bytes that activations hold at once between image and logits, without gradients.
 
     Args:
         model: A segmentor, on any device.
-        shape: (N, C, H, W); the image counts too.
+        shape: (N, C, H, W) of the image, which is counted as well.
     """
     image, weights = torch.empty(tuple(shape), device='meta'), meta_weights(model)
     with Peak(image) as peak:
@@ -68,13 +68,13 @@ def inference_memory(model: nn.Module, shape: Sequence[int]) -> int:
 
 
 def training_memory(model: nn.Module, shape: Sequence[int]) -> int:
-    """Bytes that a forward pass in training keeps for the backward pass.
+    """Bytes of activations that a forward pass in training keeps for the backward pass.
 
-    From the image to cross-entropy on logits resized to it; auxiliary heads are left out.
+    The pass ends with cross entropy on logits resized to the image; auxiliary heads are left out.
 
     Args:
         model: A segmentor, on any device.
-        shape: (N, C, H, W).
+        shape: (N, C, H, W) of the image.
     """
     image, weights = torch.empty(tuple(shape), device='meta'), meta_weights(model)
     kept = Storages()

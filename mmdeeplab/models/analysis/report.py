@@ -1,4 +1,4 @@
-"""Everything about one network in one report, for programs and for people."""
+"""The report of ``tools/analyze.py`` about one network, as data and as text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -51,14 +51,14 @@ def analyse(model: nn.Module, shape: Sequence[int]) -> dict[str, Any]:
 
 
 def field_dict(field: Field) -> dict[str, Any]:
-    """A field by the words of the papers."""
+    """A receptive field as a dict for JSON."""
     return dict(
         stride=field.stride, receptive_field=round(field.size), whole_image=field.whole_image
     )
 
 
 def render(report: dict[str, Any]) -> str:
-    """The report as tables and sentences."""
+    """The report of :func:`analyse` as tables and sentences."""
     n, _, h, w = report['shape']
     adds, memory = report['multiply_adds'], report['memory']
     lines = [f'input {h} x {w}, batch of {n}', str(cost_table(report)), '']
@@ -76,7 +76,7 @@ def render(report: dict[str, Any]) -> str:
 
 
 def cost_table(report: dict[str, Any]) -> PrettyTable:
-    """Parameters and multiply-adds by part."""
+    """The table of parameters and multiply-adds of each part."""
     values, adds = report['parameters'], report['multiply_adds']
     table = PrettyTable(['part', 'parameters', 'multiply-adds (G)'], align='r')
     table.align['part'] = 'l'
@@ -87,7 +87,7 @@ def cost_table(report: dict[str, Any]) -> PrettyTable:
 
 
 def stage_table(report: dict[str, Any]) -> PrettyTable:
-    """Stride, rate, map and field of every stage."""
+    """The table of stride, rate, map size and receptive field of each stage."""
     names = ['part', 'from', 'to', 'convs', 'stride', 'rate', 'map', 'sees (px)', 'taps inside']
     table = PrettyTable(names, align='r')
     for name in names[:3]:
@@ -110,7 +110,7 @@ def stage_table(report: dict[str, Any]) -> PrettyTable:
 
 
 def sight(field: dict[str, Any]) -> str:
-    """A receptive field in words."""
+    """A receptive field as text: its side in pixels, and whether it includes the global mean."""
     return f'{field["receptive_field"]}{" + image mean" if field["whole_image"] else ""}'
 
 

@@ -1,9 +1,9 @@
-"""A network of another project's code, brought to a finer output stride while it is set up.
+"""Dilate a network of another project (timm) so that it runs at a finer output stride.
 
-Such code cannot be asked for the rate of every layer: timm's ``output_stride`` reaches some
-families, and not their pools. So the network is run once without numbers, the stride of the map
-that each layer reads is noted, and :func:`mmdeeplab.models.atrous.step_at` says what that layer
-has to execute.
+timm's own ``output_stride`` works for some families only, and leaves their pools alone. So the
+network is run once on the device ``meta``, which computes shapes only, to find the stride of the
+map that each layer reads. From it :func:`mmdeeplab.models.atrous.step_at` gives the stride and the
+rate that the layer needs.
 """
 
 import copy
@@ -25,20 +25,23 @@ from mmdeeplab.models.layers.atrous_pool import (
     Window,
 )
 
-SIDE = 512  # of the image that has no numbers: all strides divide it
+SIDE = 512  # pixels of the trial run's image: all strides divide it
 
 
 def run_without_numbers(
     module: nn.Module, inputs: Any, call: Callable[..., Any] | None = None
 ) -> Any:
-    """What a module in evaluation returns for inputs on the device ``meta``: shapes only.
+    """Run a module in evaluation mode on the device ``meta``, where tensors have only shapes.
 
     The module's own tensors are not copied and do not change.
 
     Args:
-        module: On any device.
+        module: A module on any device.
         inputs: Its one argument, on ``meta``.
-        call: A function of the module's and the input to run in the place of its ``forward``.
+        call: ``call(module, inputs)`` is run instead of the module's ``forward``.
+
+    Returns:
+        What the module returns, with tensors on ``meta``.
     """
     held = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     runner = _Call(module, call) if call else module
@@ -54,7 +57,7 @@ def run_without_numbers(
 
 
 class _Call(nn.Module):
-    """A module whose forward pass is another function of it."""
+    """A module whose forward pass is ``call(module, x)``; ``functional_call`` needs a module."""
 
     def __init__(self, module: nn.Module, call: Callable[..., Any]) -> None:
         super().__init__()
@@ -67,13 +70,22 @@ class _Call(nn.Module):
 def strides_read(
     network: nn.Module, channels: int, call: Callable[[nn.Module, Tensor], Any]
 ) -> dict[str, int]:
-    """The stride of the map that each layer with a window or a stride reads, by its name."""
+    """Find the stride of the map that each layer reads, for layers with a kernel or a stride.
+
+    Args:
+        network: The network, at its own output stride.
+        channels: Channels of its images.
+        call: Runs the network: ``call(network, image)``.
+
+    Returns:
+        The strides, by the name of the layer.
+    """
     found: dict[str, int] = {}
 
     def noting(name: str) -> Callable[[nn.Module, tuple], None]:
         def note(layer: nn.Module, args: tuple) -> None:
             side = args[0].shape[-1]
-            if args[0].dim() == 4 and side > 1:  # a map of one pixel is a mean
+            if args[0].dim() == 4 and side > 1:  # a map of one pixel is a global mean
                 found[name] = 2 ** round(math.log2(SIDE / side))
 
         return note
@@ -93,10 +105,10 @@ def strides_read(
 
 
 def window(layer: Any) -> tuple[tuple[int, int], int]:
-    """Kernel (height, width) and stride of a layer; ((1, 1), 1) where it has none.
+    """Kernel (height, width) and stride of a convolution, pool or blur; ((1, 1), 1) for others.
 
     Raises:
-        UserError: Its stride is not the same along both sides.
+        UserError: The stride is not the same for height and width.
     """
     if not isinstance(layer, (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d)) and not is_blur(layer):
         return (1, 1), 1
@@ -108,26 +120,26 @@ def window(layer: Any) -> tuple[tuple[int, int], int]:
 
 
 def pair(value: int | Sequence[int]) -> tuple[int, int]:
-    """A setting for height and width."""
+    """A layer's setting, one number or two, as a pair for height and width."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
 def is_blur(layer: nn.Module) -> bool:
-    """Whether it is timm's ``BlurPool2d``, by its parts."""
+    """Whether a layer is timm's ``BlurPool2d``, known by its attributes; timm may be missing."""
     return hasattr(layer, 'filt') and hasattr(layer, 'pad_mode')
 
 
 def dilated(layer: Any, step: Step) -> nn.Module:
-    """A layer with the parameters of ``layer`` that executes ``step``.
+    """A layer with the parameters of ``layer``, but the stride and rate of ``step``.
 
     Raises:
-        UserError: There is none of that kind.
+        UserError: Layers of that class cannot be dilated.
     """
     if isinstance(layer, nn.Conv2d):
         return _convolution(layer, step)
     (kernel, width), stride = window(layer)
     if step.stride == 1 and kernel == width:
-        # An even window begins at the pixel it writes: behind the map it reads what is missing.
+        # An even window begins at the pixel that it computes, so it needs padding behind the map.
         behind = stride - 1 if getattr(layer, 'ceil_mode', False) or kernel % 2 == 0 else 0
         if is_blur(layer):
             reads = Window(kernel, step.rate, layer.padding[0], behind)
@@ -142,14 +154,15 @@ def dilated(layer: Any, step: Step) -> nn.Module:
 
 
 def pads_as_tf(layer: nn.Module) -> bool:
-    """Whether it is one of timm's layers that pad by the size of the map, as TensorFlow does."""
+    """Whether a layer is one of timm's that pad as TensorFlow's SAME does."""
     return type(layer).__name__.endswith('Same') and getattr(layer, 'same_pad', True) is True
 
 
 def _convolution(layer: nn.Conv2d, step: Step) -> nn.Conv2d:
-    """A convolution of the same class and parameters with another stride and dilation.
+    """A convolution of the same class and parameters as ``layer`` with another stride and dilation.
 
-    A copy, because subclasses (weight standardisation) have constructors that do not tell all.
+    It is a copy, because the attributes of subclasses (such as weight standardisation) are not all
+    arguments of their constructors.
     """
     kernel, stride = window(layer)
     padding = (0, 0) if pads_as_tf(layer) else pair(layer.padding)  # type: ignore[arg-type]
@@ -184,7 +197,13 @@ def _patches(layer: nn.Conv2d, stride: int, rate: tuple[int, int]) -> AtrousPatc
 def dilated_layers(
     network: nn.Module, strides: dict[str, int], output_stride: int
 ) -> dict[str, nn.Module]:
-    """The layers that another output stride needs in the place of a network's own, by name."""
+    """The layers of a network that another output stride replaces, dilated, by name.
+
+    Args:
+        network: The network.
+        strides: Stride of the map that each layer reads, from :func:`strides_read`.
+        output_stride: The output stride that is wanted.
+    """
     layers = {}
     for name, nominal in strides.items():
         layer = network.get_submodule(name)

@@ -1,7 +1,7 @@
-"""The block of MobileNetV2 and V3, and a network that is a list of such blocks.
+"""The inverted residual block of MobileNetV2 and V3, and the network that is made of such blocks.
 
-After `research/slim/nets/mobilenet/{conv_blocks,mobilenet}.py` of tensorflow/models; the style
-`torchvision` after `models/mobilenetv{2,3}.py` there.
+Source: `research/slim/nets/mobilenet/{conv_blocks,mobilenet}.py` of tensorflow/models; for the
+style ``torchvision``, torchvision's `models/mobilenetv{2,3}.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,11 +28,11 @@ MOBILE_NORM: dict = dict(type='BN', eps=1e-3, momentum=3e-3)
 
 
 class Style(NamedTuple):
-    """How a framework pads, dilates and gates a MobileNet."""
+    """How MobileNets of different frameworks differ."""
 
-    same: bool  # strided convolutions are padded as TF's SAME, or alike on all sides
-    strided_first: bool  # a block that loses its stride dilates by it at once
-    gate: Callable[[Tensor], Tensor]  # the end of squeeze-excite
+    same: bool  # whether strided convolutions have TF's SAME padding, or a symmetric one
+    strided_first: bool  # whether a block whose stride is removed dilates itself, too
+    gate: Callable[[Tensor], Tensor]  # the activation at the end of squeeze-excite
 
 
 STYLES = {
@@ -43,7 +43,7 @@ TAPS = ('depthwise', 'last', 'first')
 
 
 class BlockSpec(NamedTuple):
-    """One row of the published tables; ``expansion`` counts channels, not times."""
+    """One row of the papers' tables of blocks; ``expansion`` is a number of channels."""
 
     kernel: int
     expansion: int
@@ -54,9 +54,10 @@ class BlockSpec(NamedTuple):
 
 
 class SqueezeExcite(nn.Module):
-    """Weigh the channels by what their means say, (N, C, H, W) -> same (MobileNetV3, section 5.3).
+    """Squeeze-and-excite: multiply each channel by a weight computed from the means of all.
 
-    Not mmseg's ``SELayer``: its gate has another slope, and it warns each time it is built.
+    (N, C, H, W) -> same (MobileNetV3, section 5.3). mmseg's ``SELayer`` is not used: its gate has
+    another slope, and it warns each time it is built.
     """
 
     def __init__(self, channels: int, gate: Callable[[Tensor], Tensor] = hard_sigmoid) -> None:
@@ -71,10 +72,10 @@ class SqueezeExcite(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """1x1 expansion, depthwise convolution, perhaps squeeze-excite, linear 1x1 projection.
+    """1x1 expansion, depthwise convolution, squeeze-excite (if any), linear 1x1 projection.
 
-    The input is added where the stride is 1 and the channels stay. Without a gain in channels
-    there is no expansion.
+    The input is added if the nominal stride is 1 and the number of channels stays. A block that
+    does not widen its input has no expansion.
     """
 
     def __init__(
@@ -98,8 +99,8 @@ class InvertedResidual(nn.Module):
         if spec.squeeze:
             self.squeeze_excite = SqueezeExcite(wide, style.gate)
         self.project = padded_conv(wide, spec.channels, norm_cfg=norm_cfg, act=None)
-        # By the nominal stride, so that a network means the same at every output stride. TF goes by
-        # the executed one, which differs in one block: V3-Small's ninth, below output stride 32.
+        # The nominal stride counts, so that a network computes the same at every output stride. TF
+        # uses the executed one, which differs in V3-Small's ninth block below output stride 32.
         self.residual = spec.stride == 1 and in_channels == spec.channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,9 +112,9 @@ class InvertedResidual(nn.Module):
 
 
 class InvertedResidualNet(BaseModule):
-    """A strided 3x3 stem, a list of blocks, and perhaps a last 1x1 convolution.
+    """A MobileNet: a strided 3x3 stem, a list of blocks, and a last 1x1 convolution, if any.
 
-    Returns a map of strides 4, 8 and 16 each, and then the end at the output stride.
+    Returns four maps: one of stride 4, 8 and 16 each, and the output at the output stride.
 
     Args:
         specs: The blocks.
@@ -121,16 +122,17 @@ class InvertedResidualNet(BaseModule):
         stem_channels: Channels of the stem.
         stem_act: Activation of the stem and of the last convolution.
         last_channels: Channels of the last 1x1 convolution; 0 for none.
-        style: ``'tf'`` pads strided convolutions as SAME. ``'torchvision'`` pads alike on all
-            sides, lets a block that loses its stride dilate at once (so that the network is not the
-            atrous twin of that at stride 32), and gates by exact sixths.
-        taps: What the maps of strides 4 to 16 are. ``'depthwise'``: TF's decoder end points, the
-            depthwise output in the last block at the stride. ``'last'``, ``'first'``: the output of
-            the last or of the first block there.
+        style: ``'tf'``: strided convolutions have SAME padding. ``'torchvision'``: padding is
+            symmetric, a block whose stride is removed dilates itself, too (so the maps differ from
+            those at output stride 32 even where their pixels coincide), and the gate of
+            squeeze-excite divides by exactly 6.
+        taps: What the maps of stride 4, 8 and 16 are. ``'depthwise'``: TF's decoder end points, the
+            output of the depthwise convolution in the last block at the stride. ``'last'`` or
+            ``'first'``: the output of the last or the first block at the stride.
         output_stride: 8, 16 or 32.
         norm_cfg: Norm layer.
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
-        init_cfg: MMEngine initialisation; without it TF's truncated normal, std 0.09.
+        init_cfg: MMEngine initialisation; by default TF's truncated normal, std 0.09.
     """
 
     def __init__(

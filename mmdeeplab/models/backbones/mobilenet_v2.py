@@ -1,6 +1,6 @@
 """MobileNetV2 (arXiv 1801.04381) as DeepLab uses it, by default without its last convolution.
 
-Unlike mmseg's, every block behind a removed stride carries the rate, not only the first one.
+mmseg's dilates only the first block behind a removed stride; this one dilates all of them.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from mmdeeplab.models.backbones.inverted_residual import (
 )
 from mmdeeplab.registry import MODELS
 
-# Table 2: expansion factor, channels, repetitions, stride of the first of them
+# Table 2: expansion factor, channels, number of blocks, stride of the first of these blocks
 TABLE = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -27,9 +27,9 @@ TABLE = (
 
 
 def scaled(channels: int, depth_multiplier: float) -> int:
-    """Channels at a depth multiplier, rounded as `deeplab/core/feature_extractor.py` does.
+    """Number of channels at a depth multiplier, as in `deeplab/core/feature_extractor.py`.
 
-    To the nearest whole number: only classifiers are rounded to multiples of 8.
+    It is rounded to a whole number; TF rounds to multiples of 8 in classifiers only.
     """
     return make_divisible(channels * depth_multiplier, 1)
 
@@ -70,8 +70,9 @@ class MobileNetV2(InvertedResidualNet):
     Args:
         depth_multiplier: Factor on all channels; 0.5 and 1 were published.
         output_stride: 8, 16 or 32.
-        last_channels: Channels of a last 1x1 convolution: 1280 in ports, 0 (none) in DeepLab.
-        style: ``'tf'`` or ``'torchvision'``: padding, and rates (:class:`InvertedResidualNet`).
+        last_channels: Channels of a last 1x1 convolution: 0 (none) in TF's DeepLab, 1280 in other
+            projects' networks.
+        style: ``'tf'`` or ``'torchvision'``: padding and rates, see :class:`InvertedResidualNet`.
         taps: What maps 0 to 2 are: ``'depthwise'`` (TF's, above), or the output of the ``'last'``
             or ``'first'`` block at the stride.
         in_channels: Channels of the image.

@@ -15,7 +15,7 @@ RE, HS = 'ReLU', 'HSwish'
 
 
 def blocks(*rows: tuple) -> tuple[BlockSpec, ...]:
-    """Rows of the published tables in the order of :class:`BlockSpec`."""
+    """Rows of the paper's tables, each in the order of :class:`BlockSpec`, as blocks."""
     return tuple(BlockSpec(*row) for row in rows)
 
 
@@ -79,10 +79,10 @@ class MobileNetV3(InvertedResidualNet):
     is never coarser than the output stride.
 
     Args:
-        variant: ``'large'``, ``'small'``, or ``'large-full'``: Large with its last stage unhalved,
-            as torchvision has it, whose end has 960 channels.
+        variant: ``'large'``, ``'small'``, or ``'large-full'``: Large without halving its last
+            stage, as in torchvision; its last map has 960 channels.
         output_stride: 8, 16 or 32.
-        style: ``'tf'`` or ``'torchvision'``: padding, and rates (:class:`InvertedResidualNet`).
+        style: ``'tf'`` or ``'torchvision'``: padding and rates, see :class:`InvertedResidualNet`.
         taps: What maps 0 to 2 are: ``'depthwise'`` (TF's, above), or the output of the ``'last'``
             or ``'first'`` block at the stride.
         in_channels: Channels of the image.

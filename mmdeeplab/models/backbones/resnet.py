@@ -1,8 +1,9 @@
-"""Atrous ResNet: the trunk of DeepLabv2 (arXiv 1606.00915) and v3 (1706.05587, section 3.2).
+"""Atrous ResNet, the backbone of DeepLabv2 (arXiv 1606.00915) and v3 (1706.05587, section 3.2).
 
-The three frameworks that published ImageNet weights stride in three places; a style follows one of
-them. Sources: `slim/nets/resnet_utils.py` and `deeplab/core/resnet_v1_beta.py` of
-tensorflow/models; the residual networks of arXiv 1512.03385 in Caffe; torchvision's `resnet.py`.
+The frameworks that published ImageNet weights put the stride of a block at different layers; the
+argument ``style`` chooses a framework. Sources: `slim/nets/resnet_utils.py` and
+`deeplab/core/resnet_v1_beta.py` of tensorflow/models; the residual networks of arXiv 1512.03385 in
+Caffe; torchvision's `resnet.py`.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,11 @@ UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 def block_steps(
     units: Sequence[int], output_stride: int, multi_grid: Sequence[int], style: str
 ) -> list[list[Step]]:
-    """Executed stride and rate of every unit, block by block; ``multi_grid`` from block 4 on."""
+    """Executed stride and rate of every unit, for each block.
+
+    ``units`` is the number of units of each block. ``multi_grid`` multiplies the rates of the three
+    units of block 4 and of every later block.
+    """
     at_end, _, strided_first = STYLES[style]
     strides = block_strides(units, at_end)
     steps = iter(atrous_steps(strides, output_stride, 4, strided_first))
@@ -64,23 +69,24 @@ class AtrousResNet(BaseModule):
     smp         as torchvision                                     1              "v1.5"
     =========== ================================================== ============== ============
 
-    ``tf`` and ``caffe`` are the same function of the weights where their pools pad alike. ``smp``
-    (segmentation_models_pytorch) differs from ``torchvision`` in the rate of a 3x3 that lost its
-    stride: it dilates at once, so that the network is not the atrous twin of that at stride 32.
+    ``tf`` and ``caffe`` compute the same from the same weights if their pools pad alike. ``smp``
+    (segmentation_models_pytorch) differs from ``torchvision`` in the 3x3 convolution whose stride
+    is removed: it is dilated itself, so the maps differ from those at output stride 32 even where
+    their pixels coincide.
 
     Args:
         depth: 50 or 101.
         output_stride: 8, 16 or 32.
         multi_grid: Factors on the rate of the three units of block 4 and of every later block.
-        stem: Three 3x3 convolutions, TF's ``'beta'`` (64, 64, 128) or mmseg's ``'v1c'``
-            (32, 32, 64), or ``'7x7'``, one of 64.
+        stem: ``'beta'`` (TF's) or ``'v1c'`` (mmseg's): three 3x3 convolutions with 64, 64 and 128,
+            or 32, 32 and 64 channels. ``'7x7'``: one convolution with 64 channels.
         style: ``'tf'``, ``'caffe'``, ``'torchvision'`` or ``'smp'``, see above.
         taps: What maps 0 to 2 are. ``'conv3'``: TF's decoder end points, the BN output of ``conv3``
             in the last unit but one of blocks 1 to 3, before addition and ReLU. ``'stage'``: the
-            outputs of blocks 1 to 3 after the ReLU, as in the ports; style ``'tf'`` has none,
-            since its blocks end with their stride.
-        blocks: 4, or up to 7 for DeepLabv3's cascade: blocks 5 to 7 are built like block 4, and all
-            but the last would stride by 2.
+            outputs of blocks 1 to 3 after the ReLU, as in other projects' networks; not with style
+            ``'tf'``, whose blocks end with their stride.
+        blocks: 4, or 5 to 7 for DeepLabv3's cascade. Blocks 5 to 7 are built like block 4; all but
+            the last have a nominal stride of 2.
         in_channels: Channels of the image.
         norm_cfg: Norm layer; the default is TF's (decay 0.95, epsilon 1e-5).
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
@@ -145,7 +151,7 @@ class AtrousResNet(BaseModule):
         super().init_weights()
         if not is_pretrained(self):
             for conv, _ in convolutions(self):
-                # 1.3 makes up for what the cut at two deviations takes from the variance
+                # Cutting at two deviations reduces the variance; the factor 1.3 compensates that.
                 truncated_normal_(conv, (1.3 * 2 / conv.weight[0].numel()) ** 0.5)
 
     def train(self, mode: bool = True) -> 'AtrousResNet':

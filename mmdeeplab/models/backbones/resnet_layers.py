@@ -1,4 +1,4 @@
-"""Stem, pool and unit of the atrous ResNet, and where each framework's ResNet strides."""
+"""Stem, pool and bottleneck unit of the atrous ResNet, in the styles of several frameworks."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,11 +13,11 @@ from mmdeeplab.models.layers.same_conv import fixed_size
 
 
 class Style(NamedTuple):
-    """Which unit and which convolution of a ResNet block carry its stride."""
+    """Which unit and which convolution of a ResNet block have its stride."""
 
-    at_end: bool  # in the last unit of a block, or in the first one of the next
-    strided: str  # the convolution of that unit that strides; the shortcut always does
-    strided_first: bool  # a unit that loses its stride dilates by it at once
+    at_end: bool  # whether it is the last unit of a block, or the first one of the next block
+    strided: str  # the convolution of that unit that strides; its shortcut always does
+    strided_first: bool  # whether a unit whose stride is removed dilates itself, too
 
 
 STYLES = {
@@ -29,10 +29,11 @@ STYLES = {
 
 
 class SamePool(nn.Module):
-    """3x3 max pool of stride 2 as TF pads it, (N, C, H, W) -> (N, C, H/2, W/2) rounded up.
+    """3x3 max pool of stride 2 with TF's padding: (N, C, H, W) -> (N, C, H/2, W/2), rounded up.
 
-    Padding 1 on both sides of an odd side; on an even one nothing before and 1 after. Nothing in
-    ``x`` is negative, since a ReLU stands before it: so an export with open sizes may pad with 0.
+    An odd side is padded by 1 pixel at both ends, an even side by 1 pixel at its end only. In an
+    export with open sizes the padding is 0, which is never the maximum: the input comes from a
+    ReLU.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,7 +44,7 @@ class SamePool(nn.Module):
 
 
 def max_pool(style: str) -> nn.Module:
-    """The pool behind the stem, whose padding differs between the styles on even sides."""
+    """The max pool behind the stem; the styles pad even sides differently."""
     return SamePool() if style == 'tf' else nn.MaxPool2d(3, 2, 1, ceil_mode=style == 'caffe')
 
 
@@ -69,13 +70,15 @@ STEMS: dict[str, Callable[[int, dict], nn.Sequential]] = {
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolution beside a shortcut: projected where channels change.
+    """A ResNet unit: 1x1, 3x3 and 1x1 convolution, added to a shortcut.
+
+    If the unit changes the number of channels, its shortcut has a 1x1 convolution.
 
     Args:
         in_channels: Channels of the input.
         channels: Channels of the 3x3 convolution; the output has four times as many.
-        step: Executed stride, and rate of the 3x3 convolution.
-        style: Decides, by :data:`STYLES`, which convolution strides.
+        step: Executed stride of the unit, and rate of its 3x3 convolution.
+        style: The key of :data:`STYLES` that says which convolution strides.
         norm_cfg: Norm layer.
     """
 
@@ -91,7 +94,7 @@ class Bottleneck(nn.Module):
             channels,
             3,
             stride=second,
-            padding=rate,  # symmetric at every size, also strided: TF pads explicitly here
+            padding=rate,  # symmetric even if strided: TF pads explicitly here, not by SAME
             dilation=rate,
             norm_cfg=norm_cfg,
         )

@@ -1,4 +1,4 @@
-"""Any network of timm that has feature maps, at the output stride asked for."""
+"""Networks of timm as backbones, at any output stride."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from mmdeeplab.models.backbones.dilate import dilated_layers, strides_read
 from mmdeeplab.models.layers.conv import freeze_norm_statistics
 from mmdeeplab.registry import MODELS
 
-# Without these a transformer takes images of the one size that it was trained on.
+# Arguments without which a transformer takes only images of the size that it was trained on.
 ANY_SIZE: dict[str, dict[str, Any]] = {
     'vision_transformer': dict(dynamic_img_size=True, dynamic_img_pad=True),
     'eva': dict(dynamic_img_size=True, dynamic_img_pad=True),
@@ -24,8 +24,8 @@ ANY_SIZE: dict[str, dict[str, Any]] = {
     'swin_transformer_v2': dict(strict_img_size=False),
 }
 
-# Modules of timm, all of whose layers read a neighbourhood of their own pixel, or the mean of the
-# map: tests/models/test_timm_backbone.py proves it of each. Others mix the pixels of the map.
+# Modules of timm whose networks can be dilated: each layer reads a neighbourhood of its own pixel,
+# or the mean of the map. tests/models/test_timm_backbone.py checks it for each.
 FAMILIES = frozenset(
     (
         *('byobnet', 'convnext', 'cspnet', 'cspnext', 'densenet', 'dla', 'dpn'),
@@ -36,21 +36,21 @@ FAMILIES = frozenset(
         *('sknet', 'starnet', 'tresnet', 'vgg', 'vovnet', 'xception', 'xception_aligned'),
     )
 )
-# Classes of layers in some networks of these families, for which that does not hold.
+# Layers of some networks of these families that read the map in other ways.
 MIXING = re.compile(
     'Attention2?d?|AttentionBlock|BottleneckAttn|HaloAttn|LambdaLayer|BatNonLocalAttn|GlobalContext'
     '|MultiQueryAttention2d|CondConv2d|GhostModuleV[23]'
 )
 
-# Of these families, too, some networks run only at sides that their strides divide.
+# Families with networks that need images whose sides their strides divide.
 PADDED = frozenset(('dla', 'tresnet'))
 
 
 def import_timm() -> ModuleType:
-    """The package, which is an extra.
+    """Import timm, an optional dependency.
 
     Raises:
-        UserError: It is not installed.
+        UserError: timm is not installed.
     """
     try:
         import timm
@@ -76,9 +76,12 @@ def family_of(name: str) -> str:
 
 
 def chosen_maps(strides: Sequence[int], out_indices: Sequence[int] | None) -> list[int]:
-    """Indices of the maps to return: given ones, or the last one of every stride from 4 on.
+    """Indices of the feature maps that a backbone returns, in timm's order.
 
-    Where all have one stride, four of them evenly spaced, the last one among them.
+    Args:
+        strides: Stride of each of timm's feature maps.
+        out_indices: Indices given by the user. By default the last map of each stride from 4 on is
+            taken; if all maps have the same stride, four maps at even distances, the last included.
     """
     if out_indices is not None:
         return [range(len(strides))[i] for i in out_indices]
@@ -90,15 +93,16 @@ def chosen_maps(strides: Sequence[int], out_indices: Sequence[int] | None) -> li
 
 
 def require_dilatable(name: str, network: nn.Module, strides: Sequence[int]) -> None:
-    """Refuse another output stride for a network whose layers read more than neighbourhoods.
+    """Refuse another output stride for a network that cannot be dilated.
 
     Args:
-        name: Of the network.
+        name: timm's name of the network.
         network: The layers that are run.
-        strides: Of its maps.
+        strides: Strides of its feature maps.
 
     Raises:
-        UserError: It has no strides to trade, or its layers would compute something else.
+        UserError: All maps have the same stride, or some layers would compute something else on a
+            finer map.
     """
     own = max(strides)
     way_out = f'leave output_stride out, for its own {own}, or take a convolutional network'
@@ -117,37 +121,39 @@ def require_dilatable(name: str, network: nn.Module, strides: Sequence[int]) -> 
 class TimmBackbone(BaseModule):
     """A network of timm (Hugging Face's ``pytorch-image-models``) as a backbone.
 
-    Input (N, in_channels, H, W), normalised as the network was trained
-    (``timm.create_model(NAME).pretrained_cfg``). Output: maps of growing stride, (N, channels[i],
-    H / strides[i], W / strides[i]); as shipped the last one of each stride from 4 on, of a
-    transformer with one grid four maps of that grid. ``channels`` and ``strides`` of the built
-    backbone say what they are; :class:`EncoderDecoder` fills them in where ``in_channels`` is
-    left out.
+    Input (N, in_channels, H, W), normalised as in the network's training
+    (``timm.create_model(NAME).pretrained_cfg``). Output: maps (N, channels[i], H / strides[i],
+    W / strides[i]) of growing stride. By default these are the last map of each stride from 4 on,
+    or four maps of a transformer whose maps all have the same stride. The attributes ``channels``
+    and ``strides`` describe them; :class:`EncoderDecoder` reads ``channels`` if a neck or head
+    leaves ``in_channels`` out.
 
-    A convolutional network runs at any output stride: its later layers are dilated by ours, so that
-    on the coarse grid the maps are those of the network as timm has it (apart from means over the
-    whole map, which a finer map changes). Transformers run at their own stride only; their images
-    are padded behind with zeros to sides that it divides.
+    Convolutional networks run at any output stride. Their later layers are replaced by dilated
+    ones, so that at the pixels of the coarse map the values are those of timm's network (except
+    where a layer reads the mean of the map, which differs on a finer map). Transformers run at
+    their own stride only; images are padded with zeros at the right and the bottom to sides that
+    it divides.
 
     Args:
-        name: As ``timm.list_models()`` has it, with or without a tag behind a dot.
-        output_stride: 8, 16 or 32; the network's own without it.
+        name: A name of ``timm.list_models()``, with or without a tag behind a dot.
+        output_stride: 8, 16 or 32; by default the network's own.
         out_indices: Indices of timm's feature maps; negative ones count from the last.
         in_channels: Channels of the image.
-        pretrained: A .safetensors or .pth file with timm's names, or ``hf-hub:timm/NAME``, which
-            training downloads and verifies: short for ``init_cfg=dict(type='Pretrained', ...)``.
-            Every tensor must fit; those of the layers behind the last map are left out.
+        pretrained: A .safetensors or .pth file with timm's names of tensors, or
+            ``hf-hub:timm/NAME``, which training downloads and verifies; short for
+            ``init_cfg=dict(type='Pretrained', ...)``. Every tensor must fit; those of layers behind
+            the last returned map are not used.
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
-        options: More arguments of timm's own, such as ``drop_path_rate``.
-        init_cfg: MMEngine initialisation; without it timm's.
+        options: Further arguments of timm's network, such as ``drop_path_rate``.
+        init_cfg: MMEngine initialisation; by default timm's.
 
     Raises:
         UserError: timm is not installed or does not know the name, or the network cannot run at
             that output stride.
-        ValueError: An output stride that is none.
+        ValueError: The output stride is not 8, 16 or 32.
     """
 
-    names_behind = 'network.'  # what stands before timm's names of tensors
+    names_behind = 'network.'  # prefix of timm's names of tensors
 
     def __init__(
         self,
@@ -203,7 +209,7 @@ class TimmBackbone(BaseModule):
         return self._maps(self.network, x)
 
     def init_weights(self) -> None:
-        """Load ``pretrained``, unless whoever builds the network does; timm has drawn the rest.
+        """Load the weights of ``pretrained``; timm's constructor has initialised the others.
 
         Raises:
             UserError: The file does not fit.

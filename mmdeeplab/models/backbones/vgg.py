@@ -23,7 +23,7 @@ def stage(in_channels: int, channels: int, depth: int, rate: int) -> nn.Sequenti
 
 
 def max_pool(index: int, kernel: int, step: Step) -> nn.MaxPool2d:
-    """The pool behind stage ``index``. Caffe rounds sizes up."""
+    """The max pool behind stage ``index``, which rounds sizes up as Caffe does."""
     if index == len(STAGES) - 1:
         kernel = 3  # also in the models whose other pools are 2x2
     padding = 0 if kernel == 2 and step.stride == 1 else 1
@@ -32,9 +32,9 @@ def max_pool(index: int, kernel: int, step: Step) -> nn.MaxPool2d:
 
 @MODELS.register_module()
 class AtrousVGG16(BaseModule):
-    """The convolutions of VGG-16 with late pools at stride 1 and atrous convolution behind them.
+    """The convolutions of VGG-16; its late pools have stride 1, and atrous convolutions follow.
 
-    Input (N, in_channels, H, W). Output, sizes at output stride 8 for H = 8k + 1 (Caffe pads and
+    Input (N, in_channels, H, W). Output at output stride 8, for sides 8 k + 1 (Caffe pads and
     rounds up: an even side n becomes n / 2 + 1):
 
     ===== ================= ================== ================== ============== ================
@@ -43,17 +43,17 @@ class AtrousVGG16(BaseModule):
     ===== ================= ================== ================== ============== ================
 
     Every convolution has a bias and a ReLU; there are no norm layers. Convolutions behind a pool
-    that lost its stride are dilated, so maps 0 to 3 sampled on a coarse grid equal those of a
-    coarser output stride. pool5 and pool5a are not: the publication dilates no pool, and a 3x3
-    window of stride-8 cells is a smaller window than one of stride-16 cells.
+    whose stride is removed are dilated, so at the pixels of a coarser output stride, maps 0 to 3
+    have its values. pool5 and pool5a do not: as published they are not dilated, and a 3x3 window at
+    stride 8 covers less of the image than one at stride 16.
 
     Args:
         output_stride: 8 as published; 16 or 32.
-        pool_kernel: 3, or 2 for the first publication's models with 4x4 and 7x7 fc6 (their pool5
-            is 3x3, too).
-        average_pool: Append the 3x3 average pool5a of the LargeFOV and ASPP models.
-        with_image: Put the input before the maps, for :class:`SideBranchHead`.
-        in_channels: Channels of the image; Caffe's weights want BGR less the mean pixel.
+        pool_kernel: Side of the pools' kernels: 3, or 2 for the models of the first publication
+            with a 4x4 or 7x7 fc6. pool5 is always 3x3.
+        average_pool: Append pool5a, the 3x3 average pool of the LargeFOV and ASPP models.
+        with_image: Return the input image as an additional first map, for :class:`SideBranchHead`.
+        in_channels: Channels of the image; Caffe's weights expect BGR minus the mean pixel.
         init_cfg: MMEngine initialisation; without it mmcv's Kaiming normal.
 
     Raises:

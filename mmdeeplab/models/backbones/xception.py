@@ -1,7 +1,7 @@
 """Modified aligned Xception (DeepLabv3+, arXiv 1802.02611, section 3.2 and figure 4).
 
-Where the paper and the released code differ (a ReLU after every depthwise convolution), this
-follows the code, `research/deeplab/core/xception.py`, so that its weights give its outputs.
+The paper has a ReLU behind every depthwise convolution, the released code only in the last unit.
+This follows the code, `research/deeplab/core/xception.py`, to which the published weights belong.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from mmdeeplab.registry import MODELS
 
 
 class UnitSpec(NamedTuple):
-    """One row of the published table: three separable convolutions and a shortcut."""
+    """One unit of the paper's figure 4: three separable convolutions and a shortcut."""
 
     channels: tuple[int, int, int]
     stride: int = 1
@@ -61,8 +61,8 @@ class XceptionUnit(nn.Module):
     Args:
         in_channels: Channels of the input.
         spec: Channels, nominal stride, shortcut and place of the ReLUs.
-        step: Executed stride and rate.
-        multi_grid: Factor on the rate for each of the three convolutions.
+        step: Executed stride and rate of the unit.
+        multi_grid: Factors on the rate, one for each of the three convolutions.
         norm_cfg: Norm layer.
     """
 
@@ -124,15 +124,15 @@ class Xception(BaseModule):
     size     (N, 256, H/4, W/4) (N, 728, H/8, W/8) (N, 1024, H/16, ..) (N, 2048, H/os, W/os)
     ======== ================== ================== =================== =========================
 
-    Maps 0 to 2 are TF's decoder end points: BN outputs, before the ReLU that follows them unless
-    ``taps`` says otherwise. Sizes round up, and a map is never coarser than the output stride.
+    Maps 0 to 2 are TF's decoder end points: outputs of BN, by default before the ReLU that follows
+    it. Sizes round up, and a map is never coarser than the output stride.
 
     Args:
         depth: 41, 65 or 71.
         output_stride: 8, 16 or 32.
         multi_grid: Factors on the rates of the last unit's three convolutions.
-        taps: What maps 0 to 2 are: ``'norm'``, TF's, or ``'relu'``, the same behind the ReLU, as
-            timm's feature extractor has them.
+        taps: ``'norm'``: maps 0 to 2 are the outputs of BN, as in TF. ``'relu'``: those of the ReLU
+            behind it, as in timm.
         in_channels: Channels of the image.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-3).
         norm_eval: Keep BN statistics frozen in training; gamma and beta still train.
@@ -184,7 +184,7 @@ class Xception(BaseModule):
         for unit in (*self.entry_flow, *self.middle_flow, *self.exit_flow):
             x, second = unit(x)
             strided += unit.spec.stride == 2
-            # The first strided unit leads to stride 4; later ones give a map before they stride.
+            # The first strided unit leads to stride 4; later ones give a map before their stride.
             if unit.spec.stride == 2 and strided > 1:
                 maps.append(F.relu(second) if self.taps == 'relu' else second)
         return (*maps, x)

@@ -1,4 +1,4 @@
-"""Batch normalisation in training, and the ReLU behind it, of maps with their channels last."""
+"""Batch normalisation in training, with or without ReLU, of channels-last maps on a CPU."""
 
 import ctypes
 from ctypes import c_double, c_int64

@@ -1,4 +1,4 @@
-"""Compile the C files beside this one, once a machine, and load them."""
+"""Compile the C files in this folder, once per machine, and load them."""
 
 import ctypes
 import hashlib
@@ -43,19 +43,19 @@ def library() -> ctypes.CDLL | None:
 
 
 def find_compiler() -> str | None:
-    """A C compiler of this machine."""
+    """The path of a C compiler: ``$CC``, cc, gcc or clang; None if there is none."""
     names = [os.environ.get('CC', ''), 'cc', 'gcc', 'clang']
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 def compiled(compiler: str) -> Path:
-    """The shared library, out of the cache where the same sources met the same machine before.
+    """The shared library: from the cache, or compiled if sources, compiler or processor are new.
 
-    Its checksum stands behind it in the file, where the loader does not look: one that was cut off
-    or changed is compiled again, since to load it could end the process.
+    The file ends with its checksum, behind what the loader reads. A file that was cut off or
+    changed is compiled again, since loading it could crash the process.
 
     Raises:
-        OSError, subprocess.SubprocessError: It cannot be made.
+        OSError, subprocess.SubprocessError: It cannot be compiled or written.
     """
     sources = sorted(FOLDER.glob('*.c'))
     path = cache_folder() / 'kernels' / f'{key(compiler)}.so'
@@ -79,12 +79,12 @@ def compiled(compiler: str) -> Path:
 
 
 def with_checksum(library: bytes) -> bytes:
-    """A file's bytes, and behind them their SHA-256."""
+    """A file's bytes followed by their SHA-256."""
     return library + hashlib.sha256(library).digest()
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file is there and ends with the checksum of what stands before it."""
+    """Whether a file exists and ends with the SHA-256 of the bytes before it."""
     size = hashlib.sha256().digest_size
     data = path.read_bytes() if path.is_file() else b''
     return len(data) > size and with_checksum(data[:-size]) == data
@@ -95,7 +95,7 @@ def run(*words: str | Path) -> None:
 
 
 def key(compiler: str) -> str:
-    """What the result depends on: the sources, the compiler, the instructions of the processor."""
+    """A hash of what the library depends on: sources, compiler, and the processor's features."""
     digest = hashlib.sha256(' '.join((compiler, *FLAGS)).encode())
     digest.update(str(stamp(compiler)[:2]).encode())
     info = Path('/proc/cpuinfo')

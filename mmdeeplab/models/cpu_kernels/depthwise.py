@@ -1,4 +1,4 @@
-"""Depthwise convolutions of maps with their channels last in memory."""
+"""Depthwise convolutions of channels-last maps on a CPU."""
 
 import ctypes
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Depthwise:
         weight: (C, 1, h, w), at least 16 channels, sides up to 7.
         bias: (C,), or None.
         stride, padding, dilation: Of height and width.
-        relu: Clip the input at 0 first.
+        relu: Whether the input is clipped at 0 first.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Depthwise:
         self.stride, self.padding, self.dilation = stride, padding, dilation
 
     def __call__(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Convolve; ``mask``, shaped as the output: 0 where it is not above 0."""
+        """Convolve ``x``; where ``mask``, of the output's shape, is not above 0 the output is 0."""
         x = channels_last(x)
         out = [
             (side + 2 * pad - reach * (taps - 1) - 1) // stride + 1
@@ -82,7 +82,7 @@ class Depthwise:
         return y
 
     def geometry(self, x: Tensor, y: Tensor) -> Geometry:
-        """What the C side wants to know about an input and an output."""
+        """The sizes of an input and an output as the C functions take them."""
         steps = (*self.stride, *self.padding, *self.dilation, torch.get_num_threads())
         rest = (DTYPE_CODES[x.dtype], int(self.relu))
         return Geometry(*x.shape, *y.shape[2:], *self.side, *steps, *rest)

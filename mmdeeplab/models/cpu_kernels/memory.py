@@ -1,4 +1,4 @@
-"""Memory that one map leaves is there for the next."""
+"""Let the C library keep freed memory, so that maps do not need new memory in every pass."""
 
 import ctypes
 from contextlib import suppress
@@ -11,13 +11,13 @@ NEVER = -1
 
 @cache
 def keep_memory(everything: bool = False) -> None:
-    """Let malloc keep up to half a gigabyte of freed memory instead of giving it back.
+    """Let malloc keep up to half a gigabyte of freed memory instead of returning it to the system.
 
-    Otherwise the kernel clears tens of thousands of pages in every pass. For the whole process;
-    nothing happens where the C library is another than glibc.
+    Otherwise the operating system has to clear tens of thousands of pages in every pass. This holds
+    for the whole process. Nothing happens if the C library is not glibc.
 
     Args:
-        everything: Give nothing back, as training needs that takes the same memory in each step.
+        everything: Keep all freed memory, for training, which needs the same memory in each step.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""Byte planes to floats in one pass, with the bits of PyTorch's three."""
+"""Normalise uint8 images in one pass over memory, with bit for bit PyTorch's results."""
 
 from ctypes import c_int64
 
@@ -10,14 +10,17 @@ from mmdeeplab.models.cpu_kernels.maps import pointer
 
 
 def normalise(image: Tensor, out: Tensor, mean: Tensor, std: Tensor, reverse: bool) -> bool:
-    """``out[c] = (image[c] - mean[c]) / std[c]``; False, with nothing done, without a kernel.
+    """Compute ``out[c] = (image[c] - mean[c]) / std[c]``; without a kernel do nothing.
 
     Args:
         image: (C, H, W) uint8.
-        out: (C, H, W) float32, also a window of a larger map.
+        out: (C, H, W) float32; it may be a window of a larger map.
         mean: (C,) float32.
         std: (C,) float32.
         reverse: Take the image's channels from the last to the first.
+
+    Returns:
+        Whether there is a kernel for these tensors, so that ``out`` was filled.
     """
     maps = (image, out, mean, std)
     ready = (

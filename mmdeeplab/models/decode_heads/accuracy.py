@@ -1,4 +1,4 @@
-"""The losses of a decode head, with the accuracy beside them."""
+"""Losses and pixel accuracy of a decode head, computed without waiting for a GPU."""
 
 from typing import Any
 
@@ -10,14 +10,18 @@ from torch import Tensor, nn
 
 
 class LossWithAccuracy:
-    """Mix-in for decode heads of mmseg's: the same losses and accuracy, without waiting for a GPU.
+    """Mix-in for mmseg's decode heads: the same losses and accuracy, without waiting for a GPU.
 
-    mmseg's host counts the pixels over which cross entropy is averaged; its accuracy looks for the
-    largest score by a sort and takes void out by masks, for each of which the host waits.
+    mmseg reads from the GPU how many pixels cross entropy is averaged over; its accuracy sorts the
+    scores and removes void pixels by boolean masks. The host waits for each of these.
     """
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list[SegDataSample]) -> dict:
-        """Losses by name, and ``acc_seg`` in percent, of logits (N, classes, h, w)."""
+        """Compare logits (N, classes, h, w) with the labels of the samples, resized to their size.
+
+        Returns:
+            The losses by name, and ``acc_seg``, the pixel accuracy in percent.
+        """
         head: Any = self
         label = head._stack_batch_gt(batch_data_samples)
         logits = resize(
@@ -37,7 +41,7 @@ class LossWithAccuracy:
 
 
 def counts(loss: nn.Module) -> bool:
-    """Whether a loss is mmseg's cross entropy, which divides by the number of labelled pixels."""
+    """Whether a loss is mmseg's cross entropy, averaged over the labelled pixels."""
     if type(loss) is not CrossEntropyLoss or loss.use_sigmoid or loss.use_mask:
         return False
     mean = loss.reduction == 'mean' and loss.class_weight is None
@@ -46,12 +50,15 @@ def counts(loss: nn.Module) -> bool:
 
 @torch.no_grad()
 def accuracy(logits: Tensor, label: Tensor, ignore_index: int) -> Tensor:
-    """Percentage (1,) of the pixels whose largest logit is that of their label.
+    """Percentage of the labelled pixels whose largest logit is that of their label.
 
     Args:
         logits: (N, classes, H, W).
         label: (N, H, W) class ids.
-        ignore_index: Void, which is left out; 100 where there is nothing else.
+        ignore_index: The id of void pixels, which do not count.
+
+    Returns:
+        (1,); 100 if all pixels are void.
     """
     tiny = torch.finfo(torch.float32).eps
     valid = (label != ignore_index).sum()

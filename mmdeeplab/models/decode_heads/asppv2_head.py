@@ -11,7 +11,7 @@ from mmdeeplab.registry import MODELS
 
 
 class SummedClassifiers(nn.Module):
-    """One 3x3 classifier with bias a rate; their scores are added up.
+    """A 3x3 atrous classifier with bias for each rate; their scores are summed.
 
     (N, in_channels, H, W) -> (N, num_classes, H, W).
     """
@@ -32,23 +32,24 @@ class SummedClassifiers(nn.Module):
 
 @MODELS.register_module()
 class ASPPV2Head(ShrunkLabelLoss, BaseDecodeHead):
-    """Classify one map by 3x3 convolutions at several rates and sum the scores; no norm, no fc6.
+    """ASPP of DeepLabv2 on ResNet: 3x3 atrous classifiers of one map, whose scores are summed.
 
-    The classifier itself is the pyramid, so this is a head without a neck. The loss compares the
-    scores at their own stride with a shrunk label. Initialised from
-    N(0, 0.01), biases 0, by what mmseg does to every ``conv_seg``.
+    ASPP is the classifier itself here, without fc6, fc7 or norms, so no neck goes before this head.
+    The loss is computed at the stride of the scores, with a label of the same size
+    (:func:`mmdeeplab.models.decode_heads.shrunk_label.shrink_label`). Weights start from
+    N(0, 0.01), biases from 0, as mmseg initialises every ``conv_seg``.
 
     Args:
-        in_channels: Channels of the chosen map.
-        rates: Atrous rates; 6/12/18/24 at output stride 8 is ASPP-L, 2/4/8/12 ASPP-S and a single
-            12 the LargeFOV of the paper's ablation.
-        in_index: Index of the map.
-        dropout_ratio: The published network drops out nothing here.
+        in_channels: Channels of the map.
+        rates: Atrous rates; at output stride 8, 6/12/18/24 is ASPP-L, 2/4/8/12 is ASPP-S, and a
+            single 12 is the LargeFOV of the paper's ablation.
+        in_index: Index of the map among those of the backbone.
+        dropout_ratio: Dropout before the classifiers; the published network has none.
         kwargs: :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead` (``num_classes``,
             ``loss_decode``, ...).
 
     Raises:
-        ValueError: No rate, or one below 1.
+        ValueError: There is no rate, or one below 1.
     """
 
     unused_arguments = ('channels', 'conv_cfg', 'norm_cfg', 'act_cfg', 'input_transform')

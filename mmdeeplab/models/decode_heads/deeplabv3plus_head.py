@@ -21,9 +21,10 @@ from mmdeeplab.registry import MODELS
 
 
 class DecoderStage(nn.Module):
-    """Bring the context to a low-level map's size, put both together, refine.
+    """One step of the decoder: upsample the context, concatenate a low-level map, convolve.
 
-    Context (N, context, h, w) and low level (N, low, H, W) -> (N, channels, H, W).
+    Context (N, context_channels, h, w) and low-level map (N, in_channels, H, W) -> (N, channels,
+    H, W).
     """
 
     def __init__(
@@ -55,27 +56,27 @@ class DecoderStage(nn.Module):
 
 @MODELS.register_module()
 class DeepLabV3PlusHead(LossWithAccuracy, BaseDecodeHead):
-    """Refine the context by one or several low-level maps, then classify at the finest.
+    """The decoder of DeepLabv3+: refine ASPP's output by low-level maps, then classify.
 
-    ``in_index`` lists the low-level maps from fine to coarse and the context last, and
-    ``in_channels`` goes with it. (0, -1) is the published decoder; (0, 1, -1) decodes over stride 8
-    and then 4, the U-Net-like form of TF's ``--decoder_output_stride=8,4``. Logits come out at the
-    first low-level map's size: (N, num_classes, H/4, W/4).
+    ``in_index`` lists the low-level maps, the finest first, and last the context (ASPP's output).
+    (0, -1) is the published decoder. (0, 1, -1) refines at stride 8 and then at stride 4, as TF
+    does with ``--decoder_output_stride=8,4``. The logits have the size of the finest map:
+    (N, num_classes, H/4, W/4) for images (N, C, H, W).
 
     Args:
-        in_channels: Channels of the chosen maps.
-        in_index: Indices of the chosen maps.
-        channels: Channels of the refinement.
-        low_level_channels: Channels to which every low-level map is projected.
-        num_convs: 3x3 convolutions of a stage.
-        separable: Depthwise separable 3x3 convolutions; ``'bare'``: without BN and ReLU between
-            their two parts (:func:`conv3x3`).
+        in_channels: Channels of the maps that ``in_index`` lists.
+        in_index: Indices of the low-level maps and of the context among the neck's maps.
+        channels: Channels of the refinement's 3x3 convolutions.
+        low_level_channels: Channels to which a 1x1 convolution reduces every low-level map.
+        num_convs: Number of 3x3 convolutions behind each concatenation.
+        separable: Whether these are depthwise separable; ``'bare'``: without BN and ReLU behind
+            the depthwise part (:func:`conv3x3`).
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
         kwargs: :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead` (``num_classes``,
             ``loss_decode``, ...). ``dropout_ratio`` is 0 here: TF drops out behind ASPP only.
 
     Raises:
-        ValueError: No low-level map, or lists of unequal lengths.
+        ValueError: There is no low-level map, or the lists differ in length.
     """
 
     unused_arguments = ('conv_cfg', 'act_cfg', 'input_transform')

@@ -24,24 +24,26 @@ from mmdeeplab.registry import MODELS
 
 @MODELS.register_module()
 class LRASPPHead(LossWithAccuracy, BaseDecodeHead):
-    """A 1x1 convolution gated by a pooled one, classified, and the classified low level added.
+    """Lite R-ASPP, the light head of MobileNetV3.
 
-    Low-level map (N, in_channels[0], h, w) and last map (N, in_channels[1], H, W) -> logits
-    (N, num_classes, h, w).
+    A 1x1 convolution of the last map is multiplied by a gate between 0 and 1, which is computed
+    from the pooled last map, and classified. To these scores, upsampled, those of a 1x1 classifier
+    on a low-level map are added. Low-level map (N, in_channels[0], h, w) and last map
+    (N, in_channels[1], H, W) -> logits (N, num_classes, h, w).
 
     Args:
         in_channels: Channels of the low-level map and of the last map.
-        in_index: Their indices; the published low-level map has stride 8.
-        channels: Filters of the gated convolution ("F128").
-        pool_size: (H, W) of the averaging window on the last map, cut to the map; None averages
-            over the whole map. The Cityscapes checkpoints have (25, 25) at output stride 32.
-        pool_stride: (H, W) between windows; (4, 5) there.
+        in_index: Indices of the two maps; the published low-level map has stride 8.
+        channels: Channels of the gated convolution ("F128" in the paper).
+        pool_size: (H, W) of the pooling window in pixels of the last map, at most the map itself;
+            None pools the whole map. The Cityscapes checkpoints have (25, 25) at output stride 32.
+        pool_stride: (H, W) from one pooling window to the next; (4, 5) in these checkpoints.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
         kwargs: :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead`. ``dropout_ratio`` is
             0: TF drops out behind a projection that this head does not have.
 
     Raises:
-        ValueError: Not exactly one low-level map and the last map.
+        ValueError: ``in_index`` or ``in_channels`` does not have exactly two entries.
     """
 
     unused_arguments = ('conv_cfg', 'act_cfg', 'input_transform')
@@ -110,9 +112,9 @@ class LRASPPHead(LossWithAccuracy, BaseDecodeHead):
 
 @MODELS.register_module()
 class SigmoidLRASPPHead(LRASPPHead):
-    """LR-ASPP as torchvision has it: the gate is a sigmoid of a convolution without bias.
+    """torchvision's form of :class:`LRASPPHead`: the gate is a sigmoid, its convolution unbiased.
 
-    Shapes and arguments as :class:`LRASPPHead`. After `models/segmentation/lraspp.py` there.
+    Source: torchvision's `models/segmentation/lraspp.py`.
     """
 
     def __init__(self, **kwargs: object) -> None:

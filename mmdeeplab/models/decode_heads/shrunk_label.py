@@ -1,4 +1,4 @@
-"""The loss of DeepLab v1 and v2: scores at their own stride against a shrunk label."""
+"""The loss of DeepLab v1 and v2: the label is shrunk to the scores, not the scores enlarged."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,10 +15,10 @@ from mmdeeplab.registry import MODELS
 
 
 def shrink_label(label: Tensor, size: Sequence[int]) -> Tensor:
-    """Pick (h, w) = ``size`` labels from (..., H, W) on the grid whose corners coincide.
+    """Subsample labels (..., H, W) to ``size`` (h, w), keeping the corner pixels at the corners.
 
-    From 321 to 41 these are pixels 0, 8, 16, ..., as Caffe's Interp layer does with
-    ``shrink_factor: 8``; between pixels the nearest one is taken, for labels cannot be mixed.
+    From 321 to 41 pixels this takes pixels 0, 8, 16, ..., as Caffe's Interp layer does with
+    ``shrink_factor: 8``. Where the grid falls between pixels, the nearest label is taken.
     """
     rows, columns = (
         grid(old, new, label.device) for old, new in zip(label.shape[-2:], size, strict=True)
@@ -28,16 +28,16 @@ def shrink_label(label: Tensor, size: Sequence[int]) -> Tensor:
 
 @lru_cache(64)
 def grid(old: int, new: int, device: torch.device) -> Tensor:
-    """(new,) pixels of ``old``, evenly apart from the first to the last; kept on the device."""
+    """Indices (new,) of pixels spread evenly over a side of ``old``, both ends included."""
     places = torch.linspace(0, old - 1, new, dtype=torch.float64).round().long()
     return upload(places, device)
 
 
 class ShrunkLabelLoss(LossWithAccuracy):
-    """Mix-in for decode heads: compare the logits where they are, without upsampling them."""
+    """Mix-in for decode heads: compute the loss at the size of the logits, with shrunk labels."""
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list[SegDataSample]) -> dict:
-        """Losses of logits (N, classes, h, w) for samples with labels (1, H, W)."""
+        """Losses by name of logits (N, classes, h, w) for samples with labels (1, H, W)."""
         shrunk = [
             SegDataSample(
                 gt_sem_seg=PixelData(data=shrink_label(s.gt_sem_seg.data, seg_logits.shape[2:]))
@@ -49,7 +49,7 @@ class ShrunkLabelLoss(LossWithAccuracy):
 
 @MODELS.register_module()
 class ShrunkLabelFCNHead(ShrunkLabelLoss, FCNHead):
-    """mmseg's FCNHead with the loss at the logits' stride.
+    """mmseg's FCNHead, whose loss is computed at the stride of its logits.
 
-    ``num_convs=0, concat_input=False`` make it fc8, the 1x1 classifier of DeepLab v1 and v2.
+    With ``num_convs=0, concat_input=False`` it is fc8, the 1x1 classifier of DeepLab v1 and v2.
     """

@@ -15,9 +15,9 @@ from mmdeeplab.registry import MODELS
 
 
 class TrainStrideConv2d(nn.Conv2d):
-    """A convolution that strides in training and visits every pixel in evaluation.
+    """A convolution that has its stride in training only; in evaluation the stride is 1.
 
-    The kernel does not dilate, so the dense output holds the strided one on its grid.
+    The kernel is the same in both, so every ``stride``-th output of evaluation is one of training.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ class TrainStrideConv2d(nn.Conv2d):
 
 
 class SideBranch(nn.Sequential):
-    """3x3 - ReLU - dropout - 1x1 - ReLU - dropout - classifier: (N, C, H, W) -> class scores."""
+    """3x3, ReLU, dropout, 1x1, ReLU, dropout, classifier: (N, C, H, W) -> (N, classes, h, w)."""
 
     def __init__(
         self, in_channels: int, channels: int, classes: int, *, stride: int, dropout: float
@@ -40,8 +40,8 @@ class SideBranch(nn.Sequential):
         self.ms = nn.Conv2d(channels, classes, 1)
 
     def reset(self, fc_std: float) -> None:
-        """The prototxt's Gaussian fillers; biases 0."""
-        # There pool3's classifier lacks a filler and so starts at Caffe's 0; not here.
+        """Initialise from N(0, std) with the std of the authors' prototxt files; biases 0."""
+        # In their files the classifier of pool3 has no filler and so starts at 0; not here.
         for conv, std in ((self.conv, 0.001), (self.fc.conv, fc_std), (self.ms, 0.01)):
             nn.init.normal_(conv.weight, std=std)
             if conv.bias is not None:
@@ -50,25 +50,24 @@ class SideBranch(nn.Sequential):
 
 @MODELS.register_module()
 class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
-    """fc8 on the last map plus the scores of a small branch on each earlier map, summed.
+    """Sum the scores of fc8 on the last map and of a small branch on each earlier map.
 
-    ``in_index`` lists the branches' maps, then the one for fc8, and ``in_channels`` goes with it.
-    In training every branch strides down to fc8's map and the logits are (N, num_classes, H/8,
-    W/8). In evaluation the branches see every position, all scores are resized to the finest map
-    and summed there, (N, num_classes, H, W) if the image is among the maps (the authors' train and
-    test prototxt files differ in this way).
+    In training every branch strides down to the size of fc8's map, and the logits are
+    (N, num_classes, H/8, W/8). In evaluation the branches do not stride; all scores are resized to
+    the finest map and summed there, giving (N, num_classes, H, W) if the image itself is one of the
+    maps. The authors' prototxt files for training and test differ in the same way.
 
     Args:
-        in_channels: Channels of the chosen maps.
-        in_index: Indices of the chosen maps.
-        channels: Channels of the map for fc8.
+        in_channels: Channels of the maps that ``in_index`` lists.
+        in_index: Indices of the branches' maps, then of fc8's map.
+        channels: Channels of fc8's map.
         strides: Stride of each branch in training.
         side_channels: Channels inside the branches.
         side_dropout: Probability of dropping an element inside the branches.
         kwargs: :class:`mmseg.models.decode_heads.decode_head.BaseDecodeHead`.
 
     Raises:
-        ValueError: Lists whose lengths do not go together.
+        ValueError: The lengths of the lists do not go together.
     """
 
     unused_arguments = ('conv_cfg', 'norm_cfg', 'act_cfg', 'input_transform')
@@ -110,7 +109,7 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
         *maps, x = self._transform_inputs(inputs)
         scores = [self.cls_seg(x)]
         scores += [side(m) for side, m in zip(self.sides, maps, strict=True)]
-        # In training all sizes agree if the image's side is 8k + 1; otherwise fc8's counts.
+        # In training all sizes are equal if the image's sides are 8 k + 1; else fc8's is taken.
         size = x.shape[2:] if self.training else max(score.shape[2:] for score in scores)
         resized = [
             F.interpolate(score, size, mode='bilinear', align_corners=self.align_corners)

@@ -1,7 +1,8 @@
-"""Layers that read every ``rate``-th pixel, where PyTorch has none: pools, blurs, patches.
+"""Atrous forms of layers that PyTorch cannot dilate: average pools, blurs, patch embeddings.
 
-At stride 1, (N, C, H, W) -> same H, W, unless a window is padded by less than half of itself. On
-the pixels of the coarse grid each computes what the strided layer computes there.
+A dilated layer of stride 1 replaces a strided one: (N, C, H, W) -> same H, W, unless its window is
+padded by less than half its size. At the pixels that the strided layer would have computed, both
+give the same values.
 """
 
 from typing import NamedTuple
@@ -14,10 +15,13 @@ MINUS_INFINITY = -float('inf')
 
 
 class Window(NamedTuple):
-    """Which pixels a pool reads; all sides in pixels of the coarse grid.
+    """The window of a dilated pool.
 
-    ``padding`` is what it reaches out on each side of the map, ``behind`` what it does so further
-    behind the map (``ceil_mode``).
+    Attributes:
+        kernel: Pixels along each side of the window.
+        rate: Distance of these pixels in the map.
+        padding: Pixels of padding on each side, in steps of ``rate``.
+        behind: Further padding at the right and the bottom, in steps of ``rate`` (``ceil_mode``).
     """
 
     kernel: int
@@ -27,16 +31,16 @@ class Window(NamedTuple):
 
     @property
     def pads(self) -> tuple[int, int, int, int]:
-        """Left, right, top, bottom."""
+        """Padding at the left, right, top and bottom in pixels, as ``F.pad`` takes it."""
         before, after = self.padding * self.rate, (self.padding + self.behind) * self.rate
         return before, after, before, after
 
 
 class AtrousMaxPool2d(nn.Module):
-    """The largest of a window's pixels; those outside the map do not count.
+    """Dilated max pool of stride 1: the largest pixel of each window; padding does not count.
 
     Args:
-        window: Which pixels are read.
+        window: The pixels of a window.
     """
 
     def __init__(self, window: Window) -> None:
@@ -49,11 +53,11 @@ class AtrousMaxPool2d(nn.Module):
 
 
 class AtrousAvgPool2d(nn.Module):
-    """The mean of a window's pixels.
+    """Dilated average pool of stride 1.
 
     Args:
-        window: Which pixels are read.
-        count_padding: Pixels in the padding count as zeros; otherwise they do not count.
+        window: The pixels of a window.
+        count_padding: Whether pixels in the padding count, as zeros (``count_include_pad``).
     """
 
     def __init__(self, window: Window, count_padding: bool) -> None:
@@ -73,11 +77,11 @@ class AtrousAvgPool2d(nn.Module):
 
 
 class AtrousBlur2d(nn.Module):
-    """A fixed filter of timm's ``BlurPool2d``, alike for all channels.
+    """Dilated form of timm's ``BlurPool2d``, a fixed blur filter for each channel.
 
     Args:
         filt: The filter (1 or C, 1, k, k).
-        window: Which pixels are read.
+        window: The pixels of a window.
         pad_mode: ``'reflect'`` or ``'constant'``.
     """
 
@@ -96,9 +100,10 @@ class AtrousBlur2d(nn.Module):
 
 
 class AtrousPatchConv2d(nn.Conv2d):
-    """A convolution over patches side by side (kernel = stride), at a finer stride.
+    """A convolution of patches (kernel = stride, as in ConvNeXt), run at a finer stride.
 
-    Its window begins at the pixel it writes, so zeros are needed only behind the map.
+    Its window begins at the pixel that it computes, so padding is needed only at the right and the
+    bottom.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What several parts share: one convolution builder and TensorFlow's initialisers."""
+"""Convolution blocks and TensorFlow's initialisers, shared by backbones, necks and heads."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -19,14 +19,21 @@ RELU = dict(type='ReLU')
 def conv3x3(
     in_channels: int, channels: int, rate: int, separable: bool | str, norm_cfg: dict
 ) -> ConvModule | SeparableConvModule:
-    """3x3 (atrous) convolution, BN and ReLU of ASPP and decoder, (N, C, H, W) -> same H, W.
+    """A 3x3 (atrous) convolution with BN and ReLU, as ASPP and decoder use it.
 
-    ``separable`` gives TF's ``split_separable_conv2d``: BN and ReLU after the depthwise as well as
-    after the pointwise convolution; the rate acts on the depthwise part only. ``'bare'`` leaves out
-    those after the depthwise one, as segmentation_models_pytorch does.
+    (N, in_channels, H, W) -> (N, channels, H, W).
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        rate: Atrous rate.
+        separable: False: a full convolution. True: TF's ``split_separable_conv2d``, BN and ReLU
+            behind the (atrous) depthwise and behind the pointwise convolution. ``'bare'``: only
+            behind the pointwise one, as in segmentation_models_pytorch.
+        norm_cfg: Norm layer.
 
     Raises:
-        ValueError: Another ``separable``.
+        ValueError: ``separable`` is something else.
     """
     choose('separable', separable, (False, True, 'bare'))
     layers: dict[str, Any] = dict(norm_cfg=norm_cfg, act_cfg=RELU)
@@ -37,11 +44,11 @@ def conv3x3(
 
 
 class PooledConv(ConvModule):
-    """1x1 convolution, norm and ReLU for globally pooled maps, (N, C, 1, 1).
+    """1x1 convolution, norm and ReLU for globally pooled maps: (N, C, 1, 1) -> (N, channels, 1, 1).
 
-    With one image on the device a batch statistic of a 1x1 map has a single value and no variance,
-    and PyTorch refuses it. Then, and only then, this layer normalises by its running statistics,
-    as in evaluation.
+    If a device trains on one image, each channel of such a map has a single value and so no
+    variance, and PyTorch's BatchNorm refuses it. Only then does this layer normalise by its running
+    statistics, as in evaluation.
     """
 
     def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
@@ -56,14 +63,14 @@ class PooledConv(ConvModule):
 
 
 def refuse_unused(head: object, given: Iterable[str]) -> None:
-    """Refuse arguments of mmseg's ``BaseDecodeHead`` that a head would store and never look at.
+    """Refuse arguments of mmseg's ``BaseDecodeHead`` that have no effect in a head.
 
     Args:
-        head: With ``unused_arguments``, which are no keys in a config of it either.
+        head: A decode head; its ``unused_arguments`` names them.
         given: Names of the arguments that it was given.
 
     Raises:
-        ValueError: One of them is not used.
+        ValueError: One of them has no effect.
     """
     for name in given:
         if name in head.unused_arguments:  # type: ignore[attr-defined]
@@ -71,29 +78,29 @@ def refuse_unused(head: object, given: Iterable[str]) -> None:
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
-    """relu6(x + 3) / 6 with the constant that TF's weights were trained with."""
+    """relu6(x + 3) / 6, with the rounded factor 0.16667 that TF's weights were trained with."""
     return F.relu6(x + 3) * 0.16667
 
 
 def convolutions(module: nn.Module) -> Iterator[tuple[nn.Conv2d, bool]]:
-    """Every convolution of ``module`` and whether it is depthwise."""
+    """All convolutions inside ``module``, each with whether it is depthwise."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             yield layer, layer.groups > 1 and layer.groups == layer.in_channels
 
 
 def truncated_normal_(conv: nn.Conv2d, std: float) -> None:
-    """TF's ``truncated_normal_initializer``: cut at two standard deviations; bias 0."""
+    """Initialise as TF's ``truncated_normal_initializer``: cut at two deviations; bias 0."""
     nn.init.trunc_normal_(conv.weight, std=std, a=-2 * std, b=2 * std)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
 
 
 def init_head_convs(module: nn.Module) -> None:
-    """Initialise ASPP and decoder as TF does (spec: deeplab/model.py, core/utils.py).
+    """Initialise the convolutions of a neck or head as TF does (deeplab/model.py, core/utils.py).
 
-    Split separable convolutions: truncated normal, 0.33 depthwise and 0.06 pointwise; all others
-    Xavier uniform.
+    Separable convolutions: truncated normal with standard deviation 0.33 for the depthwise and 0.06
+    for the pointwise part. All others: Xavier uniform, bias 0.
     """
     pointwise = {
         layer.pointwise_conv.conv
@@ -110,13 +117,16 @@ def init_head_convs(module: nn.Module) -> None:
 
 
 def is_pretrained(module: BaseModule) -> bool:
-    """Whether the module's ``init_cfg`` loads weights, so that nothing may overwrite them."""
+    """Whether the module's ``init_cfg`` loads weights: ``init_weights`` must not overwrite them."""
     cfgs = module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
     return any(cfg and cfg['type'] == 'Pretrained' for cfg in cfgs)
 
 
 def freeze_norm_statistics(module: nn.Module) -> None:
-    """Normalise by running statistics; gamma and beta still train (TF: fine_tune_batch_norm)."""
+    """Let BatchNorm use its running statistics in training; its gamma and beta still train.
+
+    As TF's ``fine_tune_batch_norm=False``.
+    """
     for layer in module.modules():
         if isinstance(layer, _BatchNorm):
             layer.eval()

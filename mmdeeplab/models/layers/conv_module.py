@@ -8,10 +8,10 @@ from mmdeeplab.models.norms.fused import FusedBatchNorm2d
 
 
 class ConvModule(cnn.ConvModule):
-    """mmcv's ``ConvModule``, with norm and ReLU as one operation in training where the norm can.
+    """mmcv's ``ConvModule``: convolution, norm, activation; (N, C, H, W) -> (N, out, H', W').
 
-    That is a :class:`mmdeeplab.models.norms.fused.FusedBatchNorm2d`, which ``channels_last=True``
-    puts in the place of plain ones. (N, C, H, W) -> (N, out_channels, H', W').
+    If the norm is a :class:`mmdeeplab.models.norms.fused.FusedBatchNorm2d`, which the config key
+    ``channels_last=True`` brings, norm and ReLU are computed as one operation in training.
     """
 
     def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
@@ -22,7 +22,7 @@ class ConvModule(cnn.ConvModule):
 
     @property
     def norm_before_relu(self) -> bool:
-        """Whether convolution, norm and ReLU follow one another with nothing between."""
+        """Whether the norm follows directly on the convolution, and the ReLU on the norm."""
         return (
             self.with_norm
             and self.with_activation
@@ -40,13 +40,13 @@ class SeparableConvModule(nn.Module):
     Args:
         in_channels: Channels of the input.
         channels: Channels of the output.
-        rate: Rate and padding of the depthwise convolution: symmetric at every size, also strided;
-            one, or one each of height and width.
+        rate: Atrous rate of the depthwise convolution, which is also its padding on every side;
+            one number, or two for height and width.
         stride: Stride of the depthwise convolution.
         relu_first: Clip the input at 0.
-        norm_cfg: Norm behind either convolution.
-        act_cfg: Activation behind either norm.
-        bare: Neither norm nor activation between the two.
+        norm_cfg: Norm layer behind each of the two convolutions.
+        act_cfg: Activation behind each norm.
+        bare: Leave out norm and activation behind the depthwise convolution.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Convolutions padded as TensorFlow's SAME, and alike on all sides."""
+"""Convolutions with TensorFlow's SAME padding."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,22 +9,23 @@ from mmdeeplab.registry import MODELS
 
 
 def fixed_size(x: Tensor) -> bool:
-    """Whether the sides of (N, C, H, W) are numbers, not left open by an export."""
+    """Whether height and width are numbers, not symbols as in an export with open sizes."""
     return all(type(side) is int for side in x.shape[2:])
 
 
 @MODELS.register_module()
 class SameConv2d(nn.Conv2d):
-    """A strided convolution padded as TF's SAME, (N, C, H, W) -> ceil of H and W / stride.
+    """A strided convolution with TF's SAME padding.
 
-    An odd size gets as much in front as behind; an even size gets its odd zero behind the last
-    pixel, which no symmetric padding can do (spec 8, row 1). Equal to mmcv's
-    ``Conv2dAdaptivePadding``, which however copies its input at every size.
+    (N, C, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). Along an odd side the
+    padding is the same at both ends; along an even side it has one pixel more at the right or
+    bottom, which no symmetric padding can do. Gives what mmcv's ``Conv2dAdaptivePadding`` gives,
+    which however copies its input at every size.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         (top, bottom), (left, right) = (self._pads(x.shape[i + 2], i) for i in (0, 1))
-        # A size that an export leaves open decides nothing here.
+        # An export with open sizes must not decide by a size.
         if fixed_size(x) and top == bottom and left == right:
             padding = (top, left)
         else:
@@ -52,10 +53,10 @@ def padded_conv(
     groups: int = 1,
     same: bool = True,
 ) -> ConvModule:
-    """Convolution, BN and activation, (N, C, H, W) -> ceil of H and W / stride.
+    """Convolution, BN and activation; (N, C, H, W) -> H and W divided by ``stride``, rounded up.
 
-    Padded as TF's SAME, which at stride 1 is symmetric at every size; or, not ``same``, always
-    symmetrically.
+    With ``same`` the padding is TF's SAME, which differs from a symmetric one at stride 2 only;
+    without, it is symmetric.
     """
     same = same and stride > 1
     return ConvModule(

@@ -1,4 +1,4 @@
-"""Separable atrous convolution whose gradients are as cheap as they should be on a CPU."""
+"""The two halves of a separable atrous convolution, with fast gradients on a CPU."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -87,7 +87,7 @@ SEPARABLE = dict(type='mmdeeplab.SeparableConv2d')
 
 
 def is_channels_last(x: Tensor) -> bool:
-    """Whether (N, C, H, W) lies in memory as (N, H, W, C), and not also the other way."""
+    """Whether a map (N, C, H, W) lies in memory as (N, H, W, C), and in no other order as well."""
     return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
@@ -135,15 +135,16 @@ def correlate(grad: Tensor, x: Tensor, dilation: int) -> Tensor:
 
 
 def float32_at_least(x: Tensor) -> Tensor:
-    """A tensor in float32 or wider: bfloat16 is too coarse to add nine numbers in, and slower."""
+    """Convert narrower types to float32: sums of nine products in bfloat16 are inexact and slow."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def shifts(height: int, width: int, dilation: int) -> Iterator[tuple[int, int, tuple, tuple]]:
-    """The eight outer taps whose shift leaves something of the map.
+    """The outer taps of a dilated 3x3 kernel that reach pixels of a map.
 
     Yields:
-        Row and column in the kernel, where the tap's products go, and where they come from.
+        Row and column of the tap in the kernel, the slices of the output to which its products are
+        added, and the slices of the input that it multiplies.
     """
     for row in range(3):
         for column in range(3):
@@ -156,6 +157,6 @@ def shifts(height: int, width: int, dilation: int) -> Iterator[tuple[int, int, t
 
 
 def _overlap(side: int, shift: int) -> tuple[slice, slice]:
-    """The slice of indices i of a side where x[i + shift] exists, and that of i + shift."""
+    """The indices i of a side for which i + shift lies in it too, and these i + shift."""
     start, stop = max(0, -shift), side - max(0, shift)
     return slice(start, stop), slice(start + shift, stop + shift)

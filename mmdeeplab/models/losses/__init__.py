@@ -1,4 +1,4 @@
-"""Losses of class ids, on which void has no influence."""
+"""Losses between logits and class ids, on which void pixels have no influence."""
 
 from mmdeeplab.models.losses.hausdorff import HausdorffDistanceLoss
 from mmdeeplab.models.losses.pixel import CrossEntropyLoss, FocalLoss

@@ -17,11 +17,12 @@ def squared_depths(regions: Tensor, void: Tensor) -> Tensor:
     """Squared distance of each pixel of a region to the nearest labelled pixel outside it.
 
     Args:
-        regions: (N, H, W) bool.
-        void: (N, H, W) bool; such pixels are on neither side.
+        regions: (N, H, W) bool, one region per image.
+        void: (N, H, W) bool; void pixels count neither as inside nor as outside.
 
     Returns:
-        (N, H, W) float32 in square pixels; 0 outside, and where nothing is outside.
+        (N, H, W) float32 in square pixels; 0 outside the region, and everywhere in an image that
+        has no labelled pixel outside.
     """
     depths = np.zeros(regions.shape, np.float32)
     for depth, region in zip(depths, (regions | void).cpu().numpy(), strict=True):
@@ -32,25 +33,27 @@ def squared_depths(regions: Tensor, void: Tensor) -> Tensor:
 
 @MODELS.register_module(name=['HausdorffDistanceLoss', 'HuasdorffDisstanceLoss'])
 class HausdorffDistanceLoss(nn.Module):
-    """Squared errors, weighed by the squared depth of both regions: far errors cost most.
+    """Squared errors, weighted so that errors far from a region's border cost most.
 
-    Called with logits (N, C, H, W) and class ids (N, H, W). For every class but 0 the mean over the
-    labelled pixels of (p - t)^2 (d_t^2 + d_p^2): t is 1 in the class, p is its probability, and
-    d is the distance of a pixel to the outside of the true and of the predicted region; summed and
-    divided by the number of classes. Void changes neither the value nor any gradient; without a
-    labelled pixel the loss is 0. The same as mmseg's ``HuasdorffDisstanceLoss`` where there are two
-    classes and no void; that one compares probabilities with class ids where there are more, and
-    stops at ``class_weight``. The distances are computed on the CPU.
+    Called with logits (N, C, H, W) and class ids (N, H, W). For each class but 0 it takes the mean
+    over the labelled pixels of (p - t)^2 (d_t^2 + d_p^2), where t is 1 for pixels of the class and
+    0 for others, p is the predicted probability of the class, and d_t and d_p are the distances of
+    a pixel to the outside of the true and of the predicted region. The sum over the classes is
+    divided by their number. Void pixels change neither the value nor any gradient; without a
+    labelled pixel the loss is 0. The distances are computed on the CPU.
+
+    Equal to mmseg's ``HuasdorffDisstanceLoss`` for two classes without void. With more classes,
+    mmseg's compares probabilities with class ids; with ``class_weight`` it fails.
 
     Args:
-        reduction: It is one number: 'mean', 'sum' and 'none' are the same.
+        reduction: 'mean', 'sum' or 'none'; all the same, since the loss is one number.
         class_weight: Weight of each class, or a file of them; that of class 0 is not used.
-        loss_weight: Factor.
-        ignore_index: Void where the decode head gives none.
+        loss_weight: Factor of the loss.
+        ignore_index: The id of void pixels if the decode head gives none.
         loss_name: Name in the log.
 
     Raises:
-        ValueError: An unknown reduction.
+        ValueError: The reduction is unknown.
     """
 
     def __init__(

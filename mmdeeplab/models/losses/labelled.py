@@ -1,4 +1,4 @@
-"""Which pixels a loss may see: those that have a label."""
+"""Restrict a loss to the pixels that have a label."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from mmdeeplab.errors import UserError
 
 
 def labelled(target: Tensor, *void: int | None) -> Tensor:
-    """Bool mask, shaped as ``target``, of the labels that are none of ``void``."""
+    """A bool mask of ``target``'s shape: True where the label is none of the ids in ``void``."""
     keep = torch.ones_like(target, dtype=torch.bool)
     for label in void:
         if label is not None:
@@ -16,12 +16,19 @@ def labelled(target: Tensor, *void: int | None) -> Tensor:
 
 
 def pick(pred: Tensor, target: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (V, C) and labels (V,) of the V kept pixels of (N, C, ...) and (N, ...).
+    """Select the logits and labels of some pixels.
 
-    Logits are float32 at least: sums over an image leave half precision.
+    Args:
+        pred: Logits (N, C, ...).
+        target: Class ids (N, ...).
+        keep: Bool mask (N, ...) of the pixels to select.
+
+    Returns:
+        Logits (V, C) and labels (V,) of the V selected pixels; the logits at least in float32,
+        since sums over an image exceed half precision.
 
     Raises:
-        UserError: One channel, and labels other than 0 and 1.
+        UserError: The logits have one channel, but there are labels other than 0 and 1.
     """
     logits, labels = pred.movedim(1, -1)[keep], target[keep].long()
     if logits.dtype in (torch.float16, torch.bfloat16):
@@ -35,12 +42,15 @@ def pick(pred: Tensor, target: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def as_two_channels(logits: Tensor) -> Tensor:
-    """A single logit z as the two of a softmax, (0, z); others as they are. Channels are dim 1."""
+    """Turn a single-channel logit z (N, 1, ...) into two, (0, z), whose softmax is z's sigmoid.
+
+    Logits with more channels are returned as they are.
+    """
     if logits.shape[1] != 1:
         return logits
     return torch.cat([torch.zeros_like(logits), logits], 1)
 
 
 def nothing(pred: Tensor) -> Tensor:
-    """The loss of a batch without a label: 0, and gradients of 0."""
+    """The loss of a batch without a labelled pixel: 0, with gradients of 0 for ``pred``."""
     return pred.flatten()[:0].sum()

@@ -15,17 +15,17 @@ REDUCTIONS = ('mean', 'sum', 'none')
 
 
 class PixelLoss(nn.Module):
-    """A loss of each labelled pixel, reduced over the labelled pixels of the batch.
+    """Base of losses that are computed for each labelled pixel and then averaged or summed.
 
     Called with logits (N, C, ...) and class ids (N, ...). Pixels whose id is ``ignore_index``
-    change neither the value nor any gradient; without a labelled pixel the loss is 0. ``weight``,
-    shaped as the ids, multiplies pixels (mmseg's pixel samplers give it).
+    change neither the value nor any gradient; without a labelled pixel the loss is 0. ``weight``
+    (N, ...), which mmseg's pixel samplers give, multiplies the losses of the pixels.
 
     Args:
-        reduction: 'mean', 'sum', or 'none': the losses of the labelled pixels in one row, whose
-            mean is what training takes.
-        loss_weight: Factor.
-        loss_name: Name in the log; it must contain "loss" to be part of the sum.
+        reduction: 'mean', 'sum', or 'none'. The last gives the losses of the labelled pixels in one
+            row, of which training takes the mean.
+        loss_weight: Factor of the loss.
+        loss_name: Name in the log; MMEngine trains on it only if it contains "loss".
     """
 
     def __init__(self, reduction: str, loss_weight: float, loss_name: str) -> None:
@@ -43,7 +43,7 @@ class PixelLoss(nn.Module):
         ignore_index: int | None = 255,
         reduction_override: str | None = None,
     ) -> Tensor:
-        """Reduced loss; ``reduction_override='none'`` gives the map (N, ...), 0 at void."""
+        """The reduced loss; with ``reduction_override='none'`` a map (N, ...) that is 0 at void."""
         keep = labelled(target, ignore_index)
         logits, labels = pick(pred, target, keep)
         losses = self.loss_weight * self.of_pixels(logits, labels)  # (V,) or (V, C)
@@ -62,16 +62,16 @@ class PixelLoss(nn.Module):
         )
 
     def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Losses, (V,) or (V, C), of V labelled pixels."""
+        """Losses (V,) or (V, C) of V labelled pixels, from logits (V, C) and class ids (V,)."""
         raise NotImplementedError
 
     def count(self, losses: Tensor, keep: Tensor, labels: Tensor) -> Tensor | float:
-        """What the sum is divided by for the mean."""
+        """The number by which the sum of ``losses`` is divided under 'mean'."""
         return losses.numel()
 
 
 def one_hot(labels: Tensor, channels: int) -> Tensor:
-    """(V, C) of 0 and 1; one channel is class 1 against class 0."""
+    """Class ids (V,) as (V, C) of 0 and 1; with one channel, 1 stands for class 1."""
     return labels[:, None] if channels == 1 else F.one_hot(labels, channels)
 
 
@@ -79,24 +79,25 @@ def one_hot(labels: Tensor, channels: int) -> Tensor:
 class CrossEntropyLoss(PixelLoss):
     """Cross entropy, averaged over the pixels that have a label.
 
-    Shapes as :class:`PixelLoss`. mmseg's class of this name averages over void too unless told
-    otherwise, and stops at ``class_weight`` together with ``avg_non_ignore`` or ``use_sigmoid``.
+    Shapes as in :class:`PixelLoss`. mmseg's class of this name averages over void pixels as well
+    unless told otherwise, and fails with ``class_weight`` together with ``avg_non_ignore`` or
+    ``use_sigmoid``.
 
     Args:
-        use_sigmoid: A binary cross entropy a channel instead of the softmax.
-        use_mask: False; masks of single objects have no class ids.
+        use_sigmoid: Take a binary cross entropy for each channel instead of the softmax.
+        use_mask: Must be False: mmseg's form for masks of single objects has no class ids.
         reduction: 'mean', 'sum' or 'none'.
-        class_weight: Weight of each class, or a file of them; with the softmax the mean is that of
-            the weighted pixels (divided by the sum of their weights), with ``use_sigmoid`` they
-            weigh the positive pixels of each channel.
-        loss_weight: Factor.
+        class_weight: Weight of each class, or a file of them. With the softmax, the mean is the
+            weighted one (divided by the sum of the pixels' weights). With ``use_sigmoid`` the
+            weights multiply the positive pixels of each channel.
+        loss_weight: Factor of the loss.
         loss_name: Name in the log.
         avg_non_ignore: False divides by the number of all pixels, void included, as mmseg does by
-            default: the more void, the smaller the loss. It means nothing where ``class_weight``
-            weighs a softmax.
+            default: the more void, the smaller the loss. Without effect if ``class_weight`` is
+            given and ``use_sigmoid`` is not.
 
     Raises:
-        ValueError: An unknown reduction, or ``use_mask``.
+        ValueError: The reduction is unknown, or ``use_mask`` is True.
     """
 
     def __init__(
@@ -138,23 +139,23 @@ class CrossEntropyLoss(PixelLoss):
 
 @MODELS.register_module()
 class FocalLoss(PixelLoss):
-    """Focal loss of a sigmoid a channel (arXiv 1708.02002), for labels that are class ids.
+    """Focal loss (arXiv 1708.02002) of a sigmoid for each channel; labels are class ids.
 
-    Shapes as :class:`PixelLoss`; the mean is over labelled pixels and channels. mmseg's class of
-    this name stops at class ids on a CPU, and needs a compiled operator on a GPU.
+    Shapes as in :class:`PixelLoss`; the mean is over labelled pixels and channels. mmseg's class of
+    this name fails for class ids on a CPU, and needs a compiled operator on a GPU.
 
     Args:
-        use_sigmoid: True; there is no other form.
-        gamma: How much pixels that are right already are played down.
-        alpha: Weight of the positive pixels against the negative ones, between 0 and 1, or one a
-            class.
+        use_sigmoid: Must be True: there is no other form.
+        gamma: Focusing parameter: the larger, the less do well classified pixels count.
+        alpha: Weight of the positive pixels against the negative ones, between 0 and 1; one number,
+            or one for each class.
         reduction: 'mean', 'sum' or 'none'.
         class_weight: Weight of each class's channel.
-        loss_weight: Factor.
+        loss_weight: Factor of the loss.
         loss_name: Name in the log.
 
     Raises:
-        ValueError: An unknown reduction, or ``use_sigmoid=False``.
+        ValueError: The reduction is unknown, or ``use_sigmoid`` is False.
     """
 
     def __init__(

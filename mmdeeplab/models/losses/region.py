@@ -1,4 +1,4 @@
-"""Losses of regions, and of chosen pixels: mmseg's formulas on the labelled pixels alone."""
+"""mmseg's losses of regions and of hard pixels, computed from the labelled pixels alone."""
 
 from collections.abc import Sequence
 
@@ -14,18 +14,20 @@ from mmdeeplab.registry import MODELS
 
 
 class LabelledPixels(nn.Module):
-    """Mix-in before a loss of mmseg that needs no neighbourhoods: it never sees void.
+    """Mix-in for losses of mmseg that hides void pixels from them.
 
     Called with logits (N, C, ...) and class ids (N, ...). Pixels whose id is ``ignore_index`` (the
-    decode head's, or the loss's own), or whose ``weight`` is 0 (pixel samplers), are taken out
-    before the formula: they change neither the value nor any gradient. Images without a labelled
-    pixel do not count; without any the loss is 0. One channel is class 1 against class 0.
+    decode head's, or the loss's own), or whose ``weight`` is 0 (from a pixel sampler), are removed
+    before mmseg's formula is applied, so they change neither the value nor any gradient. That is
+    possible because these formulas do not use the neighbours of a pixel. Images without a labelled
+    pixel do not count; if no image has one, the loss is 0. With one channel, class 1 is the
+    foreground.
     """
 
     per_image = True
-    """Whether the formula is taken image by image, or once over the batch."""
+    """Whether the formula is applied to each image, or once to all pixels of the batch."""
     own_void = 'ignore_index'
-    """The attribute in which mmseg's class keeps a void of its own."""
+    """The attribute in which mmseg's class keeps its own id of void."""
 
     def forward(
         self,
@@ -35,7 +37,7 @@ class LabelledPixels(nn.Module):
         ignore_index: int | None = None,
         reduction_override: str | None = None,
     ) -> Tensor:
-        """Reduced over the images; 'none' gives one value an image."""
+        """The loss, reduced over the images; 'none' gives one value per image."""
         keep = labelled(target, ignore_index, getattr(self, self.own_void, 255))
         if weight is not None:
             keep &= weight > 0
@@ -56,16 +58,16 @@ class LabelledPixels(nn.Module):
         return torch.stack(values).sum() if reduction == 'sum' else torch.stack(values).mean()
 
     def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """mmseg's loss of logits (1, C, V, 1) and class ids (1, V, 1)."""
+        """mmseg's loss of V labelled pixels: logits (1, C, V, 1) and class ids (1, V, 1)."""
         return super().forward(as_two_channels(logits), labels)
 
 
 @MODELS.register_module()
 class DiceLoss(LabelledPixels, upstream.DiceLoss):
-    """mmseg's Dice loss, one number an image over all its classes, without void.
+    """mmseg's Dice loss without void: one number per image, over all its classes.
 
-    Shapes as :class:`LabelledPixels`. mmseg's class of this name counts void as background of every
-    class, and takes class 0 for the foreground where there is one channel.
+    Shapes as in :class:`LabelledPixels`. mmseg's class of this name counts void as background of
+    every class, and with one channel it takes class 0 as the foreground.
 
     Args:
         kwargs: :class:`mmseg.models.losses.DiceLoss`; ``use_sigmoid`` is True there.
@@ -79,10 +81,10 @@ class DiceLoss(LabelledPixels, upstream.DiceLoss):
 
 @MODELS.register_module()
 class TverskyLoss(LabelledPixels, upstream.TverskyLoss):
-    """mmseg's Tversky loss, which weighs misses against false alarms, without the head's void.
+    """mmseg's Tversky loss without void; it weighs false negatives against false positives.
 
-    Shapes as :class:`LabelledPixels`. mmseg's class of this name does not read the ``ignore_index``
-    of the decode head, and does not train where there is one channel.
+    Shapes as in :class:`LabelledPixels`. mmseg's class of this name does not read the decode head's
+    ``ignore_index``, and does not train a head with one channel.
 
     Args:
         kwargs: :class:`mmseg.models.losses.TverskyLoss`.
@@ -93,18 +95,18 @@ class TverskyLoss(LabelledPixels, upstream.TverskyLoss):
 class LovaszLoss(LabelledPixels, upstream.LovaszLoss):
     """mmseg's Lovasz loss (arXiv 1705.08790), a surrogate of the IoU, without void.
 
-    Shapes as :class:`LabelledPixels`. mmseg's class of this name stops at its own default of
-    ``reduction``, and gives NaN for a batch without a label.
+    Shapes as in :class:`LabelledPixels`. mmseg's class of this name fails with its own default of
+    ``reduction``, and gives NaN for a batch without a labelled pixel.
 
     Args:
-        loss_type: 'multi_class', or 'binary': the hinge form, for one channel.
-        per_image: Take the formula image by image, not over the batch.
-        reduction: 'mean', 'sum' or 'none' of the images; over a batch there is one number.
+        loss_type: 'multi_class', or 'binary', the hinge form for heads with one channel.
+        per_image: Apply the formula to each image, not to all pixels of the batch.
+        reduction: 'mean', 'sum' or 'none' over the images; without effect unless ``per_image``.
         class_weight: Weight of each class of 'multi_class'.
         kwargs: :class:`mmseg.models.losses.LovaszLoss`.
 
     Raises:
-        ValueError: ``class_weight`` for the binary form, which has none.
+        ValueError: ``class_weight`` is given for the binary form, which takes none.
     """
 
     def __init__(
@@ -138,11 +140,11 @@ class LovaszLoss(LabelledPixels, upstream.LovaszLoss):
 
 @MODELS.register_module()
 class OhemCrossEntropy(LabelledPixels, upstream.OhemCrossEntropy):
-    """Cross entropy of the hard pixels: online hard example mining.
+    """Cross entropy of the hard pixels only: online hard example mining.
 
-    Shapes as :class:`LabelledPixels`. Hard are the pixels whose class has a probability below
-    ``thres``, and at least the ``min_kept`` hardest of the batch. mmseg's class of this name does
-    not take what decode heads hand to a loss.
+    Shapes as in :class:`LabelledPixels`. A pixel is hard if the predicted probability of its class
+    is below ``thres``; the ``min_kept`` hardest pixels of the batch count in any case. mmseg's
+    class of this name cannot be called with what decode heads pass to a loss.
 
     Args:
         class_weight: Weight of each class, or a file of them.

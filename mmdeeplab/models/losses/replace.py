@@ -1,4 +1,4 @@
-"""Ours in the place of mmseg's losses, and what is told about a config's losses."""
+"""Replace mmseg's losses in a config by ours, and check the losses of its decode heads."""
 
 import copy
 import inspect
@@ -40,18 +40,18 @@ CHOICE = ', '.join(cls.__name__ for cls in WHY)
 
 
 def replace_losses(model: Node) -> tuple[Node, list[str]]:
-    """Let void have no influence on any loss of a model's config.
+    """Replace the losses of a model's config on which void pixels have an influence.
 
     Args:
-        model: ``cfg.model``; it stays as it is.
+        model: ``cfg.model``; it is not changed.
 
     Returns:
-        A copy in which a loss of mmseg's that void would change, or that stops, is our class of the
-        same name and arguments; and sentences for the log: what was replaced, losses that share a
-        name.
+        A copy of ``model`` in which each loss of mmseg that void would change, or that would fail,
+        is our class of the same name and arguments. And sentences for the log: which losses were
+        replaced, and which share a name.
 
     Raises:
-        UserError: A loss that does not compare logits with class ids, or does not fit the head.
+        UserError: A loss does not compare logits with class ids, or does not fit its head.
     """
     model = copy.deepcopy(model)
     notices: list[str] = []
@@ -83,7 +83,7 @@ def _class(node: Node) -> Any:
 
 
 def _own_default(head: type) -> bool:
-    """Whether a decode head has a ``loss_decode`` other than that of its base."""
+    """Whether a decode head has another default of ``loss_decode`` than mmseg's base class."""
     before = head.__mro__[: head.__mro__.index(BaseDecodeHead)]
     return any('loss_decode' in _parameters(c) for c in before)
 
@@ -101,14 +101,14 @@ def _replace(path: str, loss: Node, head: Node) -> Iterator[str]:
 
 
 def _is_right(loss: Node, head: Node) -> bool:
-    """Whether void does not change this cross entropy of mmseg's, and it works."""
+    """Whether mmseg's cross entropy works with these arguments and is not changed by void."""
     plain = not loss.get('use_sigmoid') and loss.get('reduction', 'mean') == 'mean'
     averaged = bool(loss.get('avg_non_ignore')) != (loss.get('class_weight') is not None)
     return plain and averaged and not loss.get('use_mask') and head.get('out_channels') != 1
 
 
 def _check(path: str, head: Node) -> Iterator[str]:
-    """Refuse losses that do not fit the head; tell of names that several share."""
+    """Refuse losses that do not fit the head; yield a sentence for each name that several share."""
     losses = [loss for _, loss in _dicts(head['loss_decode'], '') if 'type' in loss]
     classes = [_class(loss) for loss in losses]
     for cls in classes:

@@ -19,27 +19,28 @@ from mmdeeplab.registry import MODELS
 
 @MODELS.register_module()
 class ASPPNeck(BaseModule):
-    """Probe the last map at several rates and with its global mean.
+    """ASPP: read the last map at several atrous rates and through its global mean.
 
-    Image pooling, a 1x1 convolution and one 3x3 convolution a rate run side by side; their outputs
-    are concatenated in this order (TF's), projected by a 1x1 convolution and dropped out, element
-    by element. Takes the backbone's maps and returns as many; only the last one changed:
-    (N, in_channels, H, W) -> (N, channels, H, W).
+    The branches are image pooling (the global mean), a 1x1 convolution, and a 3x3 convolution for
+    each rate. Their outputs are concatenated in this order (TF's) and projected by a 1x1
+    convolution, behind which single elements are dropped out. Takes the maps of the backbone and
+    returns as many, of which only the last has changed: (N, in_channels, H, W) -> (N, channels,
+    H, W).
 
     Args:
         in_channels: Channels of the last map.
         channels: Channels of every branch and of the result.
         rates: Atrous rates of the 3x3 branches; 6/12/18 at output stride 16, doubled at 8. Empty
             for the MobileNetV2 head of arXiv 1801.04381, section 6.3.
-        separable: Depthwise separable 3x3 convolutions, as in DeepLabv3+; ``'bare'``: without BN
-            and ReLU between their two parts (:func:`conv3x3`).
+        separable: Whether the 3x3 convolutions are depthwise separable, as in DeepLabv3+;
+            ``'bare'``: without BN and ReLU behind the depthwise part (:func:`conv3x3`).
         dropout: Probability of dropping an element of the projection.
-        num_convs: 3x3 convolutions behind the dropout: 0 as published, 1 in torchvision and
-            segmentation_models_pytorch.
-        projection_kernel: Kernel of the projection; mmseg's is 3.
+        num_convs: Number of 3x3 convolutions behind the dropout: 0 as published, 1 in torchvision
+            and segmentation_models_pytorch.
+        projection_kernel: Side of the projection's kernel; 1 as published, 3 in mmseg.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
-        init_cfg: MMEngine initialisation; without it TF's.
-        image_pooling: Whether the global mean is a branch; DeepLabv3+ does without it on Cityscapes
+        init_cfg: MMEngine initialisation; by default TF's (:func:`init_head_convs`).
+        image_pooling: Whether the global mean is a branch; DeepLabv3+ leaves it out on Cityscapes
             (arXiv 1802.02611, section 4.6).
 
     Raises:

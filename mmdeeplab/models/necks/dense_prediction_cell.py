@@ -1,4 +1,4 @@
-"""The dense prediction cell (arXiv 1809.04184) of TensorFlow's best network of Cityscapes."""
+"""The dense prediction cell (arXiv 1809.04184), used by TensorFlow's best Cityscapes network."""
 
 from collections.abc import Sequence
 
@@ -16,26 +16,27 @@ SOURCES = (-1, 0, 1, 0, 0)
 
 @MODELS.register_module()
 class DensePredictionCellNeck(BaseModule):
-    """Separable 3x3 convolutions that read the last map or one another, in the place of ASPP.
+    """A replacement of ASPP whose branches read the last map or each other.
 
-    Every branch has a rate of its own for height and width. Their outputs are concatenated in this
-    order (TF's), dropped out element by element, and projected by a 1x1 convolution. The default is
-    the cell that was found by search on Cityscapes, which TensorFlow's checkpoints have. Takes the
-    backbone's maps and returns as many; only the last one changed:
-    (N, in_channels, H, W) -> (N, channels, H, W).
+    Each branch is a separable 3x3 convolution with one rate for height and one for width. The
+    outputs are concatenated in the order of the branches (TF's), single elements are dropped out,
+    and a 1x1 convolution projects them. The default is the cell that a search on Cityscapes found
+    and that TensorFlow's checkpoints use. Takes the maps of the backbone and returns as many, of
+    which only the last has changed: (N, in_channels, H, W) -> (N, channels, H, W).
 
     Args:
         in_channels: Channels of the last map.
         channels: Channels of every branch and of the result.
-        rates: (height, width) of each branch, at output stride 16; doubled at 8.
-        inputs: What each branch reads: -1 the map, i the output of branch i, which stands before.
+        rates: (height, width) of each branch at output stride 16; twice as much at 8.
+        inputs: What each branch reads: -1 for the last map, i for the output of branch i, which
+            must be an earlier one.
         dropout: Probability of dropping an element of the concatenated branches.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
-        init_cfg: MMEngine initialisation; without it TF's.
+        init_cfg: MMEngine initialisation; by default TF's (:func:`init_head_convs`).
 
     Raises:
-        ValueError: A rate below 1 or no pair of them, or inputs that are not one a branch or do not
-            stand before it.
+        ValueError: A rate is below 1 or not a pair, or ``inputs`` has another length than ``rates``
+            or names a later branch.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from mmdeeplab.registry import MODELS
 
 
 def branch(in_channels: int, channels: int, kernel: int, rate: int, dropout: float) -> nn.Module:
-    """fc6 - ReLU - dropout - fc7 - ReLU - dropout, (N, in, H, W) -> (N, channels, H, W)."""
+    """fc6, ReLU, dropout, fc7, ReLU, dropout: (N, in_channels, H, W) -> (N, channels, H, W)."""
     reach = (kernel - 1) * rate
     if rate < 1 or reach % 2:
         raise ValueError(
@@ -32,26 +32,26 @@ def branch(in_channels: int, channels: int, kernel: int, rate: int, dropout: flo
 
 @MODELS.register_module()
 class LargeFOVNeck(BaseModule):
-    """VGG's fully connected layers as (atrous) convolutions, at one rate or several side by side.
+    """VGG's fully connected layers fc6 and fc7 as convolutions, with one branch for each rate.
 
-    Takes the backbone's maps and returns as many; only the last one changed:
+    Takes the maps of the backbone and returns as many, of which only the last has changed:
     (N, in_channels, H, W) -> (N, len(rates) * channels, H, W).
 
-    With several rates this is the ASPP of DeepLab v2. The paper gives each branch a classifier and
-    sums the scores; one 1x1 classifier on the concatenation is the same function, its bias the sum
-    of the paper's biases.
+    With one rate this is LargeFOV, with several the ASPP of DeepLab v2. The paper gives each branch
+    a classifier and sums their scores. Here the branches are concatenated for one 1x1 classifier,
+    which computes the same; its bias is the sum of theirs.
 
     Args:
         in_channels: Channels of the last map.
         channels: Channels of fc6 and fc7.
-        kernel_size: Kernel of fc6: 3, or 4 or 7 in the other models of v1.
+        kernel_size: Side of fc6's kernel: 3, or 4 or 7 in the other models of v1.
         rates: Atrous rates of fc6 at output stride 8: (12,) is LargeFOV, (2, 4, 8, 12) ASPP-S,
             (6, 12, 18, 24) ASPP-L.
         dropout: Probability of dropping an element of fc6 and of fc7.
         init_cfg: MMEngine initialisation; without it mmcv's Kaiming normal.
 
     Raises:
-        ValueError: No rate, or one at which the kernel cannot keep the map's size.
+        ValueError: There is no rate, or one at which no padding keeps the map's size.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pooling pyramids: SPPNet's layer, and the same pyramid in the place of ASPP.
+"""Spatial pyramid pooling: SPPNet's layer, and a neck that uses the same pyramid instead of ASPP.
 
 Source: He and others, "Spatial pyramid pooling in deep convolutional networks" (SPPNet, arXiv
 1406.4729). The histograms before it are drawn and explained in docs/family.md.
@@ -49,18 +49,19 @@ def pool(x: Tensor, bins: int, mode: str) -> Tensor:
 
 @MODELS.register_module()
 class SpatialPyramidPool(nn.Module):
-    """SPPNet's layer: a vector of one length for a map, or a region of it, of any size.
+    """SPPNet's layer: turn a map of any size, or a region of it, into a vector of fixed length.
 
-    (N, C, H, W) -> (N, C * sum(b^2)): for each b the map is pooled to b x b bins, and the levels
-    follow one another in the order of ``bins``, channels first in each. Bin i of n over a side
-    reaches from floor(i * side / n) to ceil((i + 1) * side / n); bins overlap where needed.
+    (N, C, H, W) -> (N, C * sum(b^2)): for each b of ``bins`` the map is pooled to b x b bins, and
+    the results, flattened (channel, row, column), are concatenated. Bin i of n along a side reaches
+    from floor(i * side / n) to ceil((i + 1) * side / n), so neighbouring bins may overlap.
 
     Args:
-        bins: Bins along each side, level by level; (6, 3, 2, 1) gives 50 numbers a channel.
+        bins: Number of bins along each side, for each level; (6, 3, 2, 1) gives 50 numbers per
+            channel.
         mode: 'max' or 'avg'.
 
     Raises:
-        ValueError: An unknown mode or an empty region.
+        ValueError: The mode is unknown, or a region is empty.
     """
 
     def __init__(self, bins: Sequence[int] = (6, 3, 2, 1), mode: str = 'max') -> None:
@@ -75,8 +76,8 @@ class SpatialPyramidPool(nn.Module):
 
         Args:
             x: (N, C, H, W).
-            boxes: (K, 5), whole numbers: index of the map, then left, top, right and bottom in
-                cells of ``x``, right and bottom exclusive.
+            boxes: (K, 5) integers: the index of the map in the batch, then left, top, right and
+                bottom of the region in pixels of the map, right and bottom exclusive.
 
         Returns:
             (N, C * sum(b^2)), or (K, C * sum(b^2)).
@@ -95,31 +96,32 @@ class SpatialPyramidPool(nn.Module):
         return torch.cat(vectors) if vectors else x.new_zeros(0, self.length(x.shape[1]))
 
     def length(self, channels: int) -> int:
-        """Numbers in the vector of a map with so many channels."""
+        """Length of the vector of a map with ``channels`` channels."""
         return channels * sum(b * b for b in self.bins)
 
 
 @MODELS.register_module()
 class SPPNeck(BaseModule):
-    """The pooling pyramid in ASPP's place: pool, mix channels, spread, concatenate, project.
+    """Spatial pyramid pooling instead of ASPP.
 
-    Each level pools the map to b x b bins, mixes them by a 1x1 convolution and is resized back
-    (bilinear); the map and all levels are concatenated, projected and dropped out. Takes the
-    backbone's maps and returns as many; only the last one changed: (N, in_channels, H, W) ->
-    (N, channels, H, W). With ``mode='avg'`` and bins (1, 2, 3, 6) it is PSPNet's pyramid module.
+    Each level pools the map to b x b bins, applies a 1x1 convolution and resizes the result to the
+    map's size (bilinear). The map and all levels are concatenated and projected, and single
+    elements are dropped out. Takes the maps of the backbone and returns as many, of which only the
+    last has changed: (N, in_channels, H, W) -> (N, channels, H, W). With ``mode='avg'`` and bins
+    (1, 2, 3, 6) this is PSPNet's pyramid module.
 
     Args:
         in_channels: Channels of the last map.
         channels: Channels of every level and of the result.
-        bins: Bins along each side, level by level.
+        bins: Number of bins along each side, for each level.
         mode: 'max' (SPPNet) or 'avg'.
         dropout: Probability of dropping an element of the projection.
-        align_corners: How levels are resized.
+        align_corners: Whether levels are resized with aligned corners.
         norm_cfg: Norm layer; the default is that of :class:`ASPPNeck`.
-        init_cfg: MMEngine initialisation; without it that of :class:`ASPPNeck`.
+        init_cfg: MMEngine initialisation; by default TF's (:func:`init_head_convs`).
 
     Raises:
-        ValueError: An unknown mode.
+        ValueError: The mode is unknown.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Batch normalisation: fused, frozen, synchronised, replaced by group norm, or given back."""
+"""Batch normalisation: fused, frozen, synchronised, replaced by group norm, or unfolded."""

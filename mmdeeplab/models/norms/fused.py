@@ -9,14 +9,15 @@ from mmdeeplab.models.norms.norm_layers import norm_layers, replace, twin
 
 
 class FusedBatchNorm2d(nn.BatchNorm2d):
-    """``nn.BatchNorm2d``, whose batch statistics and gradients a C kernel computes.
+    """``nn.BatchNorm2d`` whose training step on a CPU is computed by a C kernel.
 
-    Statistics are summed in float64 and joined by Chan et al.'s formula. Without a kernel, on
-    another device, in another layout than channels last, or in evaluation it is the plain one.
+    The kernel sums in float64 and combines partial statistics by the formula of Chan et al. Without
+    it, on another device, for maps that are not channels-last, and in evaluation, PyTorch's own
+    batch norm runs.
     """
 
     def forward(self, x: Tensor, relu: bool = False) -> Tensor:
-        """(N, C, H, W) -> normalised, the same shape; with ``relu`` clipped at 0."""
+        """Normalise a map (N, C, H, W); with ``relu`` also clip it at 0."""
         if not self._has_kernel(x):
             y = super().forward(x)
             return torch.relu_(y) if relu else y
@@ -27,7 +28,7 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
 
     def _has_kernel(self, x: Tensor) -> bool:
         fits = self.training and x.device.type == 'cpu' and not torch.compiler.is_compiling()
-        several = x.numel() > x.shape[1]  # one value has no variance: PyTorch says so
+        several = x.numel() > x.shape[1]  # of a single value PyTorch tells what is wrong
         single = self.weight is None or self.weight.dtype == torch.float32
         return fits and several and single and is_channels_last(x) and available(x)
 
@@ -37,7 +38,7 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
         momentum = self.momentum
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-            if momentum is None:  # a plain average
+            if momentum is None:  # the mean over all batches so far
                 momentum = 1 / float(self.num_batches_tracked)
         assert momentum is not None
         assert self.running_mean is not None
@@ -47,7 +48,7 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
 
 
 def fuse_norms(model: nn.Module) -> int:
-    """Put :class:`FusedBatchNorm2d` in the place of every plain BatchNorm; return how many."""
+    """Replace every ``nn.BatchNorm2d`` by a :class:`FusedBatchNorm2d`; return how many."""
     names = [name for name, norm in norm_layers(model).items() if type(norm) is nn.BatchNorm2d]
     replace(model, names, lambda norm: twin(norm, FusedBatchNorm2d))
     return len(names)

@@ -1,4 +1,4 @@
-"""BatchNorm layers of a built model: which there are, frozen twins, group norm in their place."""
+"""Find the BatchNorm layers of a built model, and replace them by frozen ones or by group norm."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
@@ -10,9 +10,10 @@ AnyBatchNorm = TypeVar('AnyBatchNorm', bound=_BatchNorm)
 
 
 class FrozenBatchNorm(nn.BatchNorm2d):
-    """Normalise by running statistics always; gamma and beta stay (DeepLabv3, second stage).
+    """BatchNorm that uses its running statistics in training, too (DeepLabv3, second stage).
 
-    TF's code (``fine_tune_batch_norm=False``) lets gamma and beta train: ``norm_eval=True``.
+    :func:`frozen` also fixes gamma and beta. TF's ``fine_tune_batch_norm=False`` lets these train;
+    that is ``norm_eval=True`` of the backbones.
     """
 
     def train(self, mode: bool = True) -> 'FrozenBatchNorm':
@@ -21,7 +22,7 @@ class FrozenBatchNorm(nn.BatchNorm2d):
 
 
 def twin(layer: _BatchNorm, norm_class: type[AnyBatchNorm]) -> AnyBatchNorm:
-    """A norm of another class with the settings, parameters and buffers of ``layer``."""
+    """A norm of ``norm_class`` that shares the settings, parameters and buffers of ``layer``."""
     new = norm_class(
         layer.num_features,
         eps=layer.eps,
@@ -37,12 +38,12 @@ def twin(layer: _BatchNorm, norm_class: type[AnyBatchNorm]) -> AnyBatchNorm:
 
 
 def frozen(layer: _BatchNorm) -> FrozenBatchNorm:
-    """A norm with the parameters and buffers of ``layer`` that never trains."""
+    """A :class:`FrozenBatchNorm` with ``layer``'s parameters and buffers, none of which trains."""
     return twin(layer, FrozenBatchNorm).requires_grad_(False)
 
 
 def grouped(layer: _BatchNorm) -> nn.GroupNorm:
-    """Group norm with that layer's parameters; up to 32 groups of at least four channels."""
+    """A group norm with ``layer``'s gamma and beta, of up to 32 groups of at least 4 channels."""
     channels = layer.num_features
     divisors = [g for g in (2, 4, 8, 16, 32) if channels % g == 0 and channels >= 4 * g]
     groups = max(divisors, default=1)
@@ -53,19 +54,19 @@ def grouped(layer: _BatchNorm) -> nn.GroupNorm:
 
 
 def replace(model: nn.Module, names: Iterable[str], make: Callable) -> None:
-    """Put ``make(layer)`` in the place of each named layer."""
+    """Replace each of the named layers of a model by ``make(layer)``."""
     for name in names:
         parent, _, leaf = name.rpartition('.')
         setattr(model.get_submodule(parent), leaf, make(model.get_submodule(name)))
 
 
 def norm_layers(model: nn.Module) -> dict[str, _BatchNorm]:
-    """Every BatchNorm of the model by its name."""
+    """All BatchNorm layers of the model, by name."""
     return {name: m for name, m in model.named_modules() if isinstance(m, _BatchNorm)}
 
 
 def trained_layers(model: nn.Module) -> list[str]:
-    """Names of the BatchNorm layers whose statistics the model's config does not freeze."""
+    """Names of the BatchNorm layers outside modules that ``norm_eval=True`` freezes."""
     still = {
         f'{name}.{inner}'
         for name, module in model.named_modules()
@@ -76,10 +77,14 @@ def trained_layers(model: nn.Module) -> list[str]:
 
 
 def match_norm(model: nn.Module, state: Mapping[str, Tensor]) -> int:
-    """Make the BatchNorm layers group norm that have no statistics in ``state``; return how many.
+    """Replace BatchNorm by group norm where a checkpoint's ``state`` has no running statistics.
 
-    A checkpoint trained under ``bn_policy`` 'auto' or 'group' so fits the config that it was
-    trained with, in evaluation, prediction and export. Parameters stay the same objects.
+    Training under ``bn_policy`` 'auto' or 'group' may have replaced them; this way its checkpoint
+    fits the model of its config in evaluation, prediction and export. Parameters stay the same
+    objects.
+
+    Returns:
+        The number of layers that were replaced.
     """
     names = [
         name

@@ -1,7 +1,7 @@
-"""BatchNorm that suits the batch: trained, synchronised, frozen, or replaced by group norm.
+"""How BatchNorm trains: as it is, synchronised, frozen, or replaced by group norm.
 
-The config key ``bn_policy`` chooses; :class:`~mmdeeplab.engine.runner.DeepLabRunner` carries it out
-before anything is trained and says in one line what it did and why.
+The config key ``bn_policy`` chooses. :class:`~mmdeeplab.engine.runner.DeepLabRunner` applies it
+before training begins, and logs in one line what it did and why.
 """
 
 from pathlib import Path
@@ -25,7 +25,8 @@ from mmdeeplab.models.norms.norm_layers import (
 )
 
 POLICIES = ('auto', 'train', 'sync', 'frozen', 'group', None)
-# Images behind one statistic. DeepLabv3 lost 13 mIoU at 4 instead of 16, and 1.5 at 8.
+# Least number of images that a batch statistic is computed from. DeepLabv3 lost 13 points of mIoU
+# at 4 images instead of 16, and 1.5 at 8.
 ENOUGH = 4
 RECORD = 'batch_norm'  # key in a checkpoint's meta
 SAID = dict(
@@ -39,7 +40,7 @@ SAID = dict(
 
 
 class Plan(NamedTuple):
-    """What becomes of BatchNorm, a key of ``SAID``, and the reason in words."""
+    """The decision about BatchNorm: ``mode``, a key of ``SAID``, and the reason in words."""
 
     mode: str
     reason: str
@@ -49,14 +50,15 @@ class Plan(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What a decision depends on.
+    """What the decision about BatchNorm depends on.
 
     Attributes:
-        images: Images that one process sees at a time.
-        processes: How many there are.
-        gpu: Whether they run on GPUs, as synchronisation needs.
-        pretrained: How much of it starts with statistics: 'whole', 'part' or 'none'.
-        before: Mode of the run that is resumed; empty for a new one.
+        images: Batch size of one process.
+        processes: Number of processes.
+        gpu: Whether they run on GPUs, which synchronisation needs.
+        pretrained: Whether the 'whole' of the network's BatchNorm, a 'part' of it, or 'none' starts
+            from pre-trained statistics.
+        before: The mode of the run that is resumed; empty for a new run.
     """
 
     images: int
@@ -67,10 +69,14 @@ class Setting(NamedTuple):
 
 
 def decide(policy: str | None, setting: Setting) -> Plan:
-    """Choose the mode for a network with BatchNorm to train.
+    """Choose how a network's BatchNorm trains.
+
+    Args:
+        policy: One of ``POLICIES``, the config's ``bn_policy``.
+        setting: What ``'auto'`` decides by.
 
     Raises:
-        UserError: An unknown policy, or synchronisation without GPUs.
+        UserError: The policy is unknown, or it asks for synchronisation without GPUs.
     """
     if policy not in POLICIES:
         raise UserError(f'bn_policy must be one of {", ".join(map(str, POLICIES))}, got {policy!r}')
@@ -107,7 +113,11 @@ def pretrained_layers(model: nn.Module) -> set[str]:
 
 
 def carry_out(model: nn.Module, mode: str, names: set[str], pretrained: set[str]) -> None:
-    """Freeze or replace the named layers; synchronised ones are made by MMEngine's runner."""
+    """Freeze the named layers or replace them by group norm, as ``mode`` says.
+
+    ``pretrained`` names those that start from pre-trained statistics. Under 'sync' nothing is done
+    here: MMEngine's runner converts the layers.
+    """
     grouping = dict(group=names, mixed=names - pretrained).get(mode, set())
     freezing = dict(frozen=names, mixed=names & pretrained).get(mode, set())
     replace(model, grouping, grouped)
@@ -115,11 +125,21 @@ def carry_out(model: nn.Module, mode: str, names: set[str], pretrained: set[str]
 
 
 def apply_policy(model: nn.Module, cfg: Config, processes: int, gpu: bool) -> Plan | None:
-    """Let ``cfg.bn_policy`` ('auto' where it is missing) act on the model; None does nothing.
+    """Apply the config's ``bn_policy`` to a model, in place.
 
-    'auto' trains BatchNorm as the model's config says where a statistic stands on at least four
-    images, over all GPUs by SyncBN. Below, layers with pre-trained statistics are frozen and the
-    others become group norm. What the model's config freezes is left to it.
+    'auto', the default, leaves BatchNorm as the model's config has it if each statistic comes from
+    at least four images (over all GPUs, which are then synchronised). With fewer images, layers
+    with pre-trained statistics are frozen, and the others become group norm. Layers that the
+    model's config freezes stay as they are.
+
+    Args:
+        model: The network.
+        cfg: The config of the run; ``bn_policy``, ``load_from`` and the batch size are read.
+        processes: Number of processes that train.
+        gpu: Whether they run on GPUs.
+
+    Returns:
+        What was decided; None if ``bn_policy`` is None.
     """
     policy = cfg.get('bn_policy', 'auto')
     if policy is None:
@@ -137,7 +157,12 @@ def apply_policy(model: nn.Module, cfg: Config, processes: int, gpu: bool) -> Pl
 
 
 def history(model: nn.Module, cfg: Config) -> tuple[set[str], str]:
-    """Names of the layers that start with statistics; the mode of the run that is resumed."""
+    """What a model starts from, by its config: ``load_from`` or its parts' ``init_cfg``.
+
+    Returns:
+        Names of the BatchNorm layers with pre-trained statistics, and the mode of the run that is
+        resumed, empty if none is.
+    """
     path = cfg.get('load_from')
     if not path or not Path(path).is_file():
         return pretrained_layers(model), ''
@@ -149,7 +174,7 @@ def history(model: nn.Module, cfg: Config) -> tuple[set[str], str]:
 
 
 class BatchNormRecordHook(Hook):
-    """Note the mode in checkpoints, so that a resumed run keeps it."""
+    """Store the mode of BatchNorm in checkpoints, so that a resumed run keeps it."""
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if getattr(runner, 'batch_norm', None):

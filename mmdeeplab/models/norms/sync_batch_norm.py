@@ -1,4 +1,4 @@
-"""BatchNorm over the images of all GPUs, without a wait of the host in every layer."""
+"""BatchNorm over the images of all GPUs, without making the host wait in every layer."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mmdeeplab.models.norms.norm_layers import twin
 
 
 class Synchronised(torch.autograd.Function):
-    """Batch normalisation by the statistics of all ranks, each of which has an image at least."""
+    """Batch normalisation by the statistics of all ranks; every rank has at least one image."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Any, bias: Any, layer: nn.SyncBatchNorm) -> Tensor:
@@ -46,7 +46,7 @@ class Synchronised(torch.autograd.Function):
             of_x = torch.batch_norm_backward_elemt(
                 _dense(grad), x, mean, invstd, weight, sums, products, counts
             )
-        # those of weight and bias are summed over the ranks with all other gradients
+        # DistributedDataParallel sums the gradients of weight and bias over the ranks.
         asked = (weight is not None and want for want in wanted[1:])
         return (
             of_x,
@@ -56,14 +56,14 @@ class Synchronised(torch.autograd.Function):
 
 
 class SyncBatchNorm(nn.SyncBatchNorm):
-    """PyTorch's; but where every rank has images, no layer waits for the GPU.
+    """``nn.SyncBatchNorm`` whose forward pass does not make the host wait for the GPU.
 
-    PyTorch's looks in each layer for ranks without images, and the host waits for the answer. Here
-    no rank is without: batches of training are whole.
+    PyTorch's asks in each layer which ranks have no images, and the host waits for the answer. Here
+    every rank has some, since training batches are whole.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W), N at least 1 on each rank."""
+        """Normalise a map (N, C, H, W); N is at least 1 on each rank."""
         several = distributed.is_initialized() and distributed.get_world_size() > 1
         if not (self.training and several) or self.momentum is None:
             return super().forward(input)
@@ -74,10 +74,10 @@ class SyncBatchNorm(nn.SyncBatchNorm):
 
 
 def synchronised(layer: _BatchNorm) -> SyncBatchNorm:
-    """A norm with the parameters and buffers of ``layer``, over the images of all ranks."""
+    """A :class:`SyncBatchNorm` that shares settings, parameters and buffers with ``layer``."""
     return twin(layer, SyncBatchNorm)
 
 
 def _dense(x: Tensor) -> Tensor:
-    """A map as it is if its memory has no gaps, in either order; else a contiguous copy."""
+    """The map itself if it is channels-last, otherwise a contiguous map of the same values."""
     return x if x.is_contiguous(memory_format=torch.channels_last) else x.contiguous()

@@ -1,9 +1,9 @@
-"""Give BatchNorm back to networks whose norms were folded into their convolutions.
+"""Restore BatchNorm in networks whose norms were folded into their convolutions.
 
-A folded norm is imported as one that only adds a bias (mean 0, variance 1 - epsilon, gamma 1).
-Evaluated, that is exact; trained, it would scale every feature to unit variance and so destroy what
-was learnt. Here each such norm gets the statistics of its input over some images, and the gamma and
-beta under which the network computes what it did before.
+A folded norm is imported as one that only adds a bias (mean 0, variance 1 - epsilon, gamma 1). That
+is exact in evaluation. In training it would scale every feature to unit variance and so destroy
+what was learnt. Here each such norm gets the statistics of its input over some images, and the
+gamma and beta with which the network computes the same as before.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +15,12 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-IMAGES = 64  # enough for statistics of a channel over N, H and W
+IMAGES = 64  # enough for a channel's mean and variance over N, H and W
 BATCH = 8
 
 
 def folded_norms(model: nn.Module) -> dict[str, _BatchNorm]:
-    """The norms of ``model`` that do nothing but add a bias, by name."""
+    """The BatchNorm layers of ``model`` that only add a bias, by name."""
     norms = {name: m for name, m in model.named_modules() if isinstance(m, _BatchNorm)}
     return {name: norm for name, norm in norms.items() if _only_adds_a_bias(norm)}
 
@@ -29,7 +29,7 @@ def _only_adds_a_bias(norm: _BatchNorm) -> bool:
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None or not norm.affine:
         return False
-    folded = (variance + norm.eps - 1).abs() < norm.eps / 4  # a fresh norm has variance 1
+    folded = (variance + norm.eps - 1).abs() < norm.eps / 4  # an untrained norm has variance 1
     return bool(not mean.any() and (norm.weight == 1).all() and folded.all())
 
 
@@ -45,7 +45,7 @@ class _Moments:
         self.sums += torch.cat([count, x.sum(1), x.square().sum(1)])
 
     def result(self) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the input, (C) each, over all processes."""
+        """Mean and variance (C,) of the input over all processes."""
         dist.all_reduce(self.sums)
         first, second = (self.sums[1:] / self.sums[0]).chunk(2)
         return first, (second - first.square()).clamp(min=0)
@@ -55,12 +55,13 @@ class _Moments:
 def unfold_batch_norm(
     model: nn.Module, norms: Mapping[str, _BatchNorm], forward: Callable[[], object]
 ) -> None:
-    """Give ``norms`` the statistics of what ``forward`` runs; the network's function stays.
+    """Set statistics, gamma and beta of ``norms`` without changing what the network computes.
 
     Args:
-        model: The network; it is in evaluation meanwhile.
-        norms: :func:`folded_norms` of it.
-        forward: Runs the network on some images; all processes call this together.
+        model: The network; while ``forward`` runs it is in evaluation mode.
+        norms: Its norms, from :func:`folded_norms`.
+        forward: Runs the network on the images that the statistics are computed from. All processes
+            of a run call this function together.
     """
     moments = {
         name: _Moments(norm.num_features, norm.weight.device) for name, norm in norms.items()
@@ -85,7 +86,11 @@ def unfold_batch_norm(
 def unfold_batch_norm_on(
     model: BaseModel, norms: Mapping[str, _BatchNorm], dataset: BaseDataset, images: int = IMAGES
 ) -> int:
-    """:func:`unfold_batch_norm` on images spread evenly over a data set; return how many."""
+    """:func:`unfold_batch_norm` with up to ``images`` images, spread evenly over a data set.
+
+    Returns:
+        The number of images.
+    """
     count = min(images, len(dataset))
 
     def forward() -> None:

@@ -1,4 +1,4 @@
-"""``in_channels`` that a config leaves out: what the part before it returns."""
+"""Find the ``in_channels`` that a config leaves out, from the maps of the part before."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,22 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.models.atrous import OUTPUT_STRIDES, STRIDE, scale_rates
 from mmdeeplab.models.backbones.dilate import run_without_numbers
 
-SIZE = (224, 224)  # of the image that has no numbers; what transformers are written for
+SIZE = (224, 224)  # (H, W) of the trial run's image; the size that transformers are built for
 
 
 def lacks_channels(part: Mapping[str, Any]) -> bool:
-    """Whether a neck or head takes ``in_channels`` and its config gives none."""
+    """Whether a neck or head has an argument ``in_channels`` that its config does not give."""
     return 'in_channels' not in part and _argument(part, 'in_channels') is not None
 
 
 def maps_of(backbone: nn.Module, image_channels: int) -> list[Tensor]:
-    """The maps that a backbone returns, without numbers: those it declares, or of a trial run.
+    """The shapes of the maps that a backbone returns, as tensors (1, C, h, w) on ``meta``.
+
+    Only C is to be relied on. It comes from the backbone's attribute ``channels``, or from a trial
+    run on the device ``meta``, which computes shapes only.
 
     Raises:
-        UserError: It neither declares ``channels`` nor runs without numbers.
+        UserError: The backbone has no ``channels``, and the trial run fails.
     """
     if declared := getattr(backbone, 'channels', None):
         return [torch.empty(1, count, 8, 8, device='meta') for count in declared]
@@ -33,15 +36,16 @@ def maps_of(backbone: nn.Module, image_channels: int) -> list[Tensor]:
 
 
 def behind(neck: nn.Module | None, maps: list[Tensor]) -> list[Tensor]:
-    """The maps that a neck makes of others; the same without a neck."""
+    """The maps that a neck returns for ``maps``, on the device ``meta``; without neck the same."""
     return maps if neck is None else _maps(neck, maps)
 
 
 def neck_with_channels(part: Mapping[str, Any], backbone: nn.Module, maps: list[Tensor]) -> dict:
-    """The config of a neck for these maps.
+    """Complete the config of a neck for the maps of a backbone.
 
-    One of ours reads the last map; mmseg's read all. Rates that are left out, too, are the neck's
-    own at output stride 16, scaled to the backbone's.
+    ``in_channels`` is that of the last map for our necks, and of all maps for mmseg's. If the
+    config gives no rates either, the neck's default rates, which hold at output stride 16, are
+    scaled to the output stride of the backbone.
     """
     counts = [x.shape[1] for x in maps]
     ours = getattr(_class(part), '__module__', '').startswith('mmdeeplab.')
@@ -54,7 +58,7 @@ def neck_with_channels(part: Mapping[str, Any], backbone: nn.Module, maps: list[
 
 
 def head_with_channels(part: Mapping[str, Any], maps: list[Tensor]) -> dict:
-    """The config of a head for the maps that its ``in_index`` chooses.
+    """Complete the config of a head with the channels of the maps that its ``in_index`` names.
 
     Raises:
         UserError: There is no such map.
@@ -74,7 +78,7 @@ def _maps(module: nn.Module, inputs: Any) -> list[Tensor]:
     name = type(module).__name__
     try:
         maps = run_without_numbers(module, inputs)
-    except Exception as error:  # whatever others' code raises on shapes
+    except Exception as error:  # code of other projects may raise anything here
         raise UserError(
             f'the channels that {name} returns are not to be found out ({error}): write '
             'in_channels into neck and heads'
@@ -89,7 +93,7 @@ def _class(part: Mapping[str, Any]) -> type | None:
 
 def _argument(part: Mapping[str, Any], name: str) -> inspect.Parameter | None:
     kind = _class(part)
-    if kind is None:  # whoever builds it says so
+    if kind is None:  # an unknown name is reported when the part is built
         return None
     parameters = inspect.signature(kind).parameters
     if name not in parameters and issubclass(kind, BaseDecodeHead):

@@ -1,4 +1,4 @@
-"""mmseg's EncoderDecoder, which weights fit or do not enter, and whose parts fit each other."""
+"""mmseg's EncoderDecoder with strict loading of weights and inferred ``in_channels``."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -20,32 +20,36 @@ from mmdeeplab.models.norms.norm_layers import match_norm
 from mmdeeplab.models.segmentors import channels
 from mmdeeplab.registry import MODELS
 
-ASKED = 'load_state_dict'  # PyTorch's function was called, not MMEngine's
+ASKED = 'load_state_dict'  # marks in the metadata that PyTorch's function was called
 
 
 @MODELS.register_module()
 class EncoderDecoder(mmseg.EncoderDecoder):
-    """Backbone, neck and head of mmseg, with images (N, C, H, W) and logits of their size.
+    """mmseg's EncoderDecoder: images (N, C, H, W) -> logits (N, num_classes, H, W).
 
-    MMEngine loads what matches of a file, warns, and goes on with random weights for the rest. Here
-    every tensor must be in the file and fit (norms become group norm where the file's are), whoever
-    loads it: MMEngine's ``load_checkpoint`` and Runner, mmseg's ``init_model``, ``MMSegInferencer``
-    and ``tools/test.py``. PyTorch's own ``load_state_dict(strict=False)`` still takes a part.
+    Three things differ from mmseg's class:
 
-    Void has no influence on its losses (:func:`mmdeeplab.models.losses.replace_losses`).
+    Weights must fit. MMEngine loads the tensors of a file that match, warns, and leaves the others
+    random. Here every tensor must be in the file and fit (BatchNorm becomes group norm if the
+    file's is), no matter who loads it: MMEngine's ``load_checkpoint`` and Runner, or mmseg's
+    ``init_model``, ``MMSegInferencer`` and ``tools/test.py``. Only PyTorch's own
+    ``load_state_dict(strict=False)`` still loads a part.
 
-    ``in_channels`` may be left out of neck and heads: it is what the part before them returns. A
-    neck without it takes its default rates, scaled to the backbone's output stride, too.
+    Void pixels have no influence on the losses (:func:`mmdeeplab.models.losses.replace_losses`).
+
+    ``in_channels`` may be left out of neck and heads; it is then found from the maps that the part
+    before returns. If a neck's ``rates`` are left out as well, its default rates are scaled to the
+    output stride of the backbone.
 
     Args:
         backbone: Config of the backbone.
         neck: Config of the neck, if any.
-        pretrained: A file to start the backbone from: short for its
+        pretrained: A file of weights for the backbone; short for the backbone's
             ``init_cfg=dict(type='Pretrained', checkpoint=...)``.
         kwargs: :class:`mmseg.models.EncoderDecoder`.
 
     Raises:
-        ValueError: The backbone has an ``init_cfg``, too.
+        ValueError: ``pretrained`` is given and the backbone has an ``init_cfg``.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class EncoderDecoder(mmseg.EncoderDecoder):
             if backbone.get('init_cfg'):
                 raise ValueError('pretrained and backbone.init_cfg both start the backbone')
             backbone = dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
-        self._configs = (backbone, neck)  # for the parts behind the backbone, when it is there
+        self._configs = (backbone, neck)  # the neck is built when the backbone's maps are known
         super().__init__(backbone=backbone, neck=None, **kwargs)
 
     def _init_decode_head(self, decode_head: dict) -> None:
@@ -91,14 +95,16 @@ class EncoderDecoder(mmseg.EncoderDecoder):
     def postprocess_result(
         self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """As mmseg's, bit by bit, in a third of the time on a CPU.
+        """Cut the padding off, undo mirroring, resize to the image, and take the labels.
 
-        Logits that have the image's size are not resized, and labels are those of the maximum,
-        which PyTorch finds three times as fast as ``argmax``.
+        The results are those of mmseg's method, bit for bit, in a third of the time on a CPU:
+        logits that have the image's size already are not resized, and PyTorch's ``max`` gives the
+        indices three times as fast as ``argmax``.
 
         Args:
             seg_logits: (N, C, H, W), padding included.
-            data_samples: Where the padding lies, whether the image was mirrored, and its size.
+            data_samples: Samples that say where the padding lies, whether the image was mirrored,
+                and its size.
 
         Returns:
             The samples with ``seg_logits`` (C, h, w) and ``pred_sem_seg`` (1, h, w).
@@ -111,7 +117,7 @@ class EncoderDecoder(mmseg.EncoderDecoder):
                 logits = F.interpolate(
                     logits[None], size, mode='bilinear', align_corners=self.align_corners
                 )[0]
-            logits = logits.contiguous()  # not a part of the padded ones, which may be much larger
+            logits = logits.contiguous()  # a view would keep all the padded logits in memory
             labels = logits.max(0, keepdim=True)[1]
             sample.seg_logits, sample.pred_sem_seg = PixelData(data=logits), PixelData(data=labels)
         return data_samples
@@ -119,7 +125,7 @@ class EncoderDecoder(mmseg.EncoderDecoder):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """PyTorch's own, which itself looks whether everything fits, or was told not to."""
+        """As ``torch.nn.Module.load_state_dict``, which checks by itself unless told not to."""
         given = OrderedDict(state_dict)
         metadata = dict(getattr(state_dict, '_metadata', {}))
         metadata[''] = {**metadata.get('', {}), ASKED: True}
@@ -147,7 +153,7 @@ class EncoderDecoder(mmseg.EncoderDecoder):
 
 
 def _unpadded(logits: Tensor, sample: SegDataSample) -> Tensor:
-    """(C, H, W) without the padding, turned back where the image was mirrored."""
+    """Logits (C, H, W) without the padding, flipped back if the image was mirrored."""
     meta = sample.metainfo
     left, right, top, bottom = meta.get('img_padding_size') or meta.get('padding_size') or [0] * 4
     height, width = logits.shape[1:]

@@ -16,13 +16,13 @@ from mmdeeplab.registry import MODELS
 
 @MODELS.register_module()
 class MSC(EncoderDecoder):
-    """Run the same network on several scales of the image and keep the largest score.
+    """Run the same network on several scales of the image and take the largest score.
 
-    Images (N, C, H, W) of every scale go through backbone, neck and head. The logits of the smaller
-    ones are resized to those of the first, (N, num_classes, h, w), and fused by the element-wise
-    maximum. In training each scale's logits and the fused ones have a loss, and these are summed;
-    the head decides how logits meet the label (:class:`ShrunkLabelLoss`: at the logits' size).
-    An auxiliary head sees the first scale.
+    Images (N, C, H, W) are resized to every scale and go through backbone, neck and head. All
+    logits are resized to those of the first scale, (N, num_classes, h, w), and fused by the
+    element-wise maximum. In training, the loss is the sum of the losses of each scale's logits and
+    of the fused ones; the head decides at which size they are compared with the label
+    (:class:`ShrunkLabelLoss`: at the size of the logits). An auxiliary head reads the first scale.
 
     Args:
         scales: Factors on the image's size; the first is 1.
@@ -39,7 +39,7 @@ class MSC(EncoderDecoder):
         self.scales = tuple(scales)
 
     def features_of_scales(self, inputs: Tensor) -> list[tuple[Tensor, ...]]:
-        """The neck's maps for each scale of an image."""
+        """The neck's maps for each scale of the images (N, C, H, W)."""
         features = [self.extract_feat(inputs)]
         for scale in self.scales[1:]:
             size = [scaled(side, scale) for side in inputs.shape[2:]]
@@ -48,7 +48,7 @@ class MSC(EncoderDecoder):
         return features
 
     def fuse(self, logits: Sequence[Tensor]) -> Tensor:
-        """Maximum of the scales' logits at the size of the first."""
+        """Resize all logits to the size of the first and take their element-wise maximum."""
         size = logits[0].shape[2:]
         resized = [
             resize(x, size, mode='bilinear', align_corners=self.align_corners) for x in logits

@@ -1,20 +1,20 @@
-"""A model around a segmentor, for inference."""
+"""The base of models that wrap a segmentor for inference."""
 
 from mmengine.model import BaseTTAModel
 
 
 class SegmentorWrapper(BaseTTAModel):
-    """A model that runs a segmentor, its ``module``, in a way of its own: ``test_step``.
+    """Base of models whose ``test_step`` runs a segmentor, ``module``, in some special way.
 
-    It derives from MMEngine's ``BaseTTAModel`` because MMEngine's and our reading of checkpoints
-    know by that class that the weights belong to ``module``. That class' test-time pipeline, which
-    gives several views of an image as separate inputs, is not used.
+    It derives from MMEngine's ``BaseTTAModel`` because by that class MMEngine and our own code know
+    that the weights of a checkpoint belong to ``module``. The test-time pipeline of that class,
+    which gives several views of an image as separate inputs, is not used.
 
     Args:
         module: The segmentor, a wrapper around one, or the config of either.
-        data_preprocessor: MMEngine's: replaces that in a config of ``module``.
+        data_preprocessor: Replaces the one in the config of ``module``.
     """
 
     def merge_preds(self, data_samples_list: list) -> list:
-        """The first view's predictions: inputs hold one view of every image."""
+        """The predictions of the first view; inputs have only one view of each image."""
         return [views[0] for views in data_samples_list]
