@@ -7,20 +7,14 @@ style ``torchvision``, torchvision's `models/mobilenetv{2,3}.py`.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mmengine.model import BaseModule
 from mmseg.models.utils import make_divisible
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
-from mmdeeplab.models.layers.conv import (
-    convolutions,
-    freeze_norm_statistics,
-    hard_sigmoid,
-    is_pretrained,
-    truncated_normal_,
-)
+from mmdeeplab.models.backbones.base import Backbone
+from mmdeeplab.models.layers.conv import hard_sigmoid
 from mmdeeplab.models.layers.same_conv import padded_conv
 
 # TF: decay 0.997, and slim's own epsilon.
@@ -111,7 +105,7 @@ class InvertedResidual(nn.Module):
         return (x + y if self.residual else y), depthwise
 
 
-class InvertedResidualNet(BaseModule):
+class InvertedResidualNet(Backbone):
     """A MobileNet: a strided 3x3 stem, a list of blocks, and a last 1x1 convolution, if any.
 
     Returns four maps: one of stride 4, 8 and 16 each, and the output at the output stride.
@@ -150,11 +144,10 @@ class InvertedResidualNet(BaseModule):
         norm_eval: bool,
         init_cfg: dict | None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(norm_eval, init_cfg)
         choose('style', style, tuple(STYLES))
         choose('taps', taps, TAPS)
         self.output_stride = check_output_stride(output_stride)
-        self.norm_eval = norm_eval
         same, strided_first, _ = STYLES[style]
         layers: dict[str, Any] = dict(norm_cfg=norm_cfg, act=stem_act)
         self.stem = padded_conv(in_channels, stem_channels, 3, stride=2, same=same, **layers)
@@ -182,15 +175,3 @@ class InvertedResidualNet(BaseModule):
             if i in self.returned:
                 maps.append(depthwise if self.taps == 'depthwise' else x)
         return (*maps, self.last(x) if hasattr(self, 'last') else x)
-
-    def init_weights(self) -> None:
-        super().init_weights()
-        if not is_pretrained(self):
-            for conv, _ in convolutions(self):
-                truncated_normal_(conv, 0.09)
-
-    def train(self, mode: bool = True) -> 'InvertedResidualNet':
-        super().train(mode)
-        if mode and self.norm_eval:
-            freeze_norm_statistics(self)
-        return self

@@ -9,18 +9,13 @@ Caffe; torchvision's `resnet.py`.
 from collections.abc import Sequence
 from itertools import islice
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, block_strides, check_output_stride
+from mmdeeplab.models.backbones.base import Backbone
 from mmdeeplab.models.backbones.resnet_layers import STEMS, STYLES, Bottleneck, max_pool
-from mmdeeplab.models.layers.conv import (
-    convolutions,
-    freeze_norm_statistics,
-    is_pretrained,
-    truncated_normal_,
-)
+from mmdeeplab.models.layers.conv import truncated_normal_
 from mmdeeplab.registry import MODELS
 
 BASIC = '; ResNet-18 and -34: mmdeeplab.TimmBackbone, or the config deeplabv3plus_r18-d8-mmseg_voc'
@@ -48,7 +43,7 @@ def block_steps(
 
 
 @MODELS.register_module()
-class AtrousResNet(BaseModule):
+class AtrousResNet(Backbone):
     """ResNet-50 or -101 with atrous convolution.
 
     Input (N, in_channels, H, W). Output, nominal strides in the first row:
@@ -110,7 +105,7 @@ class AtrousResNet(BaseModule):
         norm_eval: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(norm_eval, init_cfg)
         choose('depth', depth, tuple(UNITS), why=BASIC if depth in (18, 34) else '')
         choose('stem', stem, tuple(STEMS))
         choose('style', style, tuple(STYLES))
@@ -119,7 +114,6 @@ class AtrousResNet(BaseModule):
         if len(multi_grid) != 3:
             raise ValueError(f'multi_grid must have 3 factors, got {tuple(multi_grid)}')
         self.output_stride = check_output_stride(output_stride)
-        self.norm_eval = norm_eval
         self.taps = taps
         self.stem = STEMS[stem](in_channels, norm_cfg)
         self.pool = max_pool(style)
@@ -147,15 +141,6 @@ class AtrousResNet(BaseModule):
             maps.append(last_but_one if self.taps == 'conv3' else x)
         return (*maps[:3], x)
 
-    def init_weights(self) -> None:
-        super().init_weights()
-        if not is_pretrained(self):
-            for conv, _ in convolutions(self):
-                # Cutting at two deviations reduces the variance; the factor 1.3 compensates that.
-                truncated_normal_(conv, (1.3 * 2 / conv.weight[0].numel()) ** 0.5)
-
-    def train(self, mode: bool = True) -> 'AtrousResNet':
-        super().train(mode)
-        if mode and self.norm_eval:
-            freeze_norm_statistics(self)
-        return self
+    def init_conv(self, conv: nn.Conv2d) -> None:
+        """Variance scaling (He's); 1.3 compensates the cut at two standard deviations."""
+        truncated_normal_(conv, (1.3 * 2 / conv.weight[0].numel()) ** 0.5)

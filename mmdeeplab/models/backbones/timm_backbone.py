@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.checkpoint.pretrained import load_pretrained, pop_pretrained_cfg
 from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.models.atrous import check_output_stride
+from mmdeeplab.models.backbones.base import Backbone
 from mmdeeplab.models.backbones.dilate import dilated_layers, strides_read
-from mmdeeplab.models.layers.conv import freeze_norm_statistics
 from mmdeeplab.registry import MODELS
 
 # Arguments without which a transformer takes only images of the size that it was trained on.
@@ -118,7 +117,7 @@ def require_dilatable(name: str, network: nn.Module, strides: Sequence[int]) -> 
 
 
 @MODELS.register_module()
-class TimmBackbone(BaseModule):
+class TimmBackbone(Backbone):
     """A network of timm (Hugging Face's ``pytorch-image-models``) as a backbone.
 
     Input (N, in_channels, H, W), normalised as in the network's training
@@ -171,8 +170,7 @@ class TimmBackbone(BaseModule):
             if init_cfg:
                 raise ValueError('pretrained and init_cfg both start the backbone')
             init_cfg = dict(type='Pretrained', checkpoint=pretrained)
-        super().__init__(init_cfg)
-        self.norm_eval = norm_eval
+        super().__init__(norm_eval, init_cfg)
         family = family_of(name)
         arguments = {**ANY_SIZE.get(family, {}), **(options or {})}
         network = import_timm().create_model(name, in_chans=in_channels, **arguments)
@@ -216,9 +214,3 @@ class TimmBackbone(BaseModule):
         """
         for spec in pop_pretrained_cfg(self):
             load_pretrained(spec._replace(name='backbone'))
-
-    def train(self, mode: bool = True) -> 'TimmBackbone':
-        super().train(mode)
-        if mode and self.norm_eval:
-            freeze_norm_statistics(self)
-        return self

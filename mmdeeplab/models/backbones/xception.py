@@ -7,19 +7,13 @@ This follows the code, `research/deeplab/core/xception.py`, to which the publish
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
-from mmdeeplab.models.layers.conv import (
-    RELU,
-    convolutions,
-    freeze_norm_statistics,
-    is_pretrained,
-    truncated_normal_,
-)
+from mmdeeplab.models.backbones.base import Backbone
+from mmdeeplab.models.layers.conv import RELU
 from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
 from mmdeeplab.registry import MODELS
 
@@ -114,7 +108,7 @@ class XceptionUnit(nn.Module):
 
 
 @MODELS.register_module()
-class Xception(BaseModule):
+class Xception(Backbone):
     """Xception-41, -65 or -71 with atrous convolution.
 
     Input (N, in_channels, H, W), RGB scaled to [-1, 1]. Output, nominal strides in the first row:
@@ -153,13 +147,12 @@ class Xception(BaseModule):
         norm_eval: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(norm_eval, init_cfg)
         choose('depth', depth, sorted(MIDDLE_UNITS))
         choose('taps', taps, ('norm', 'relu'))
         if len(multi_grid) != 3:
             raise ValueError(f'multi_grid must have 3 factors, got {tuple(multi_grid)}')
         self.output_stride = check_output_stride(output_stride)
-        self.norm_eval = norm_eval
         self.taps = taps
         self.stem = nn.Sequential(
             ConvModule(in_channels, 32, 3, stride=2, padding=1, norm_cfg=norm_cfg),
@@ -188,15 +181,3 @@ class Xception(BaseModule):
             if unit.spec.stride == 2 and strided > 1:
                 maps.append(F.relu(second) if self.taps == 'relu' else second)
         return (*maps, x)
-
-    def init_weights(self) -> None:
-        super().init_weights()
-        if not is_pretrained(self):
-            for conv, _ in convolutions(self):
-                truncated_normal_(conv, 0.09)
-
-    def train(self, mode: bool = True) -> 'Xception':
-        super().train(mode)
-        if mode and self.norm_eval:
-            freeze_norm_statistics(self)
-        return self

@@ -6,7 +6,6 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdeeplab.errors import choose
 from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
@@ -120,13 +119,3 @@ def is_pretrained(module: BaseModule) -> bool:
     """Whether the module's ``init_cfg`` loads weights: ``init_weights`` must not overwrite them."""
     cfgs = module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
     return any(cfg and cfg['type'] == 'Pretrained' for cfg in cfgs)
-
-
-def freeze_norm_statistics(module: nn.Module) -> None:
-    """Let BatchNorm use its running statistics in training; its gamma and beta still train.
-
-    As TF's ``fine_tune_batch_norm=False``.
-    """
-    for layer in module.modules():
-        if isinstance(layer, _BatchNorm):
-            layer.eval()
