@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from mmdeeplab.config.data import type_name
+from mmdeeplab.config.known_keys import default_of
 from mmdeeplab.config.protocols import network_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 
@@ -62,5 +63,6 @@ def backbone(cfg: Mapping[str, Any]) -> str:
     if 'name' in cfg:  # timm's
         return str(cfg['name'])
     kind = type_name(cfg.get('type', ''))
-    depth = cfg.get('depth', 101 if kind == 'AtrousResNet' else 65 if kind == 'Xception' else '')
+    argument = default_of(('model', 'backbone'), cfg, 'depth')
+    depth = cfg.get('depth', argument and argument.default)
     return BACKBONES.get(kind, kind) + (f'-{depth}' if depth else '')

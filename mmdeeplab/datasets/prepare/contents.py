@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from mmdeeplab.datasets.prepare.table import Archive, DataSet, Files, Split
+from mmdeeplab.datasets.prepare_voc.layout import LISTS, SHOWN
 from mmdeeplab.datasets.split_list import read_split
 from mmdeeplab.errors import UserError
-
-SHOWN = 5  # offenders that an error spells out
-LISTS = 'ImageSets/Segmentation'
 
 
 def list_path(folder: Path, split: Split) -> Path:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,6 +17,7 @@ from mmdeeplab.cores import usable_cores
 from mmdeeplab.datasets.prepare.contents import fault, ids_of, lacks, list_path, split_ids
 from mmdeeplab.datasets.prepare.label_tables import apply
 from mmdeeplab.datasets.prepare.table import Archive, DataSet, Split
+from mmdeeplab.datasets.prepare_voc.layout import Prepared, image_size
 from mmdeeplab.datasets.prepare_voc.sbd import LARGEST, check_inflation
 from mmdeeplab.datasets.split_list import write_split
 from mmdeeplab.errors import UserError
@@ -28,13 +28,6 @@ from mmdeeplab.fileio.input_files import read_bytes
 
 LIMITS = Limits(size=64 << 30, files=500_000)
 AT_ONCE = 1_000  # masks that are handed to the threads together
-
-
-class Prepared(NamedTuple):
-    """Where the data are, and whether anything had to be done."""
-
-    folder: Path
-    changed: bool
 
 
 def prepare(data: DataSet, root: Path, archives: Path, *, quiet: bool = False) -> Prepared:
@@ -118,7 +111,12 @@ def convert_masks(data: DataSet, folder: Path, split: Split, ids: set[str], quie
     def convert(name: str) -> None:
         path = folder / raw.folder / f'{name}{raw.suffix}'
         labels = apply(table, read_ids(path), str(path))
-        check_size(labels, folder / data.images.folder / f'{name}{data.images.suffix}', path)
+        image = folder / data.images.folder / f'{name}{data.images.suffix}'
+        if labels.shape != (size := image_size(image)):
+            (height, width), (rows, columns) = size, labels.shape
+            raise UserError(
+                f'{path} is of {columns} x {rows} pixels, its image {image} of {width} x {height}'
+            )
         with placing(folder / data.masks.folder / f'{name}{data.masks.suffix}') as partial:
             Image.fromarray(labels).save(partial, 'PNG')
 
@@ -156,21 +154,3 @@ def read_ids(path: Path) -> np.ndarray:
             f'{path} is no mask of its data set: shape {ids.shape}, type {ids.dtype}, not ids'
         )
     return ids
-
-
-def check_size(labels: np.ndarray, image: Path, mask: Path) -> None:
-    """Fail when a mask (H, W) is not as large as its image.
-
-    Raises:
-        UserError: Or when the image is broken.
-    """
-    try:
-        with Image.open(image) as opened:  # no more than its header is read
-            width, height = opened.size
-    except Exception as error:  # of many kinds, for files that are broken
-        raise UserError(f'the image {image} is missing or broken: {error}') from error
-    if labels.shape != (height, width):
-        raise UserError(
-            f'{mask} is of {labels.shape[1]} x {labels.shape[0]} pixels, its image {image} of '
-            f'{width} x {height}'
-        )

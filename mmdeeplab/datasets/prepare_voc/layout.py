@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
 
 from mmdeeplab.datasets.prepare_voc.sources import SplitCounts
 from mmdeeplab.datasets.split_list import read_split
@@ -14,8 +17,15 @@ LISTS = 'ImageSets/Segmentation'
 MASK_FOLDERS = {'train': MASKS, 'val': MASKS, 'trainaug': AUG_MASKS}
 
 
+class Prepared(NamedTuple):
+    """The folder of a prepared data set, and whether anything had to be done for it."""
+
+    folder: Path
+    changed: bool
+
+
 def list_path(voc: Path, split: str) -> Path:
-    """The list of a split's ids."""
+    """The file that lists the ids of a split."""
     return voc / LISTS / f'{split}.txt'
 
 
@@ -49,8 +59,21 @@ def overlap(ids: dict[str, set[str]]) -> str:
     return ''
 
 
+def image_size(path: Path) -> tuple[int, int]:
+    """(H, W) of an image by its header.
+
+    Raises:
+        UserError: The image is missing or broken.
+    """
+    try:
+        with Image.open(path) as opened:
+            return opened.height, opened.width
+    except Exception as error:  # Pillow raises many kinds for broken files
+        raise UserError(f'the image {path} is missing or broken: {error}') from error
+
+
 def stems(folder: Path, suffix: str) -> set[str]:
-    """Names without suffix of the files of a folder that have the suffix."""
+    """Names, without their suffix, of the files in a folder that have this suffix."""
     if not folder.is_dir():
         return set()
     return {path.stem for path in folder.iterdir() if path.suffix == suffix}

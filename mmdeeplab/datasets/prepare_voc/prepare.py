@@ -3,10 +3,9 @@
 import shutil
 import sys
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from mmdeeplab.datasets.prepare_voc.layout import (
@@ -16,7 +15,9 @@ from mmdeeplab.datasets.prepare_voc.layout import (
     MASKS,
     SHOWN,
     VOC_FOLDER,
+    Prepared,
     fault,
+    image_size,
     list_path,
     stems,
 )
@@ -29,13 +30,6 @@ from mmdeeplab.fileio.atomic import placing
 
 OWN = ('train', 'val')  # the lists that VOC brings
 ALL = (*OWN, 'trainaug')
-
-
-class Prepared(NamedTuple):
-    """Where the data are, and whether anything had to be done."""
-
-    folder: Path
-    changed: bool
 
 
 def prepare(
@@ -142,7 +136,10 @@ def convert_masks(
         mask = labels(body, f'{i}.mat of {archive}')
         target = voc / AUG_MASKS / f'{i}.png'
         if i not in present:
-            check_size(mask, voc / IMAGES / f'{i}.jpg')
+            image = voc / IMAGES / f'{i}.jpg'
+            if mask.shape != (size := image_size(image)):
+                height, width = size
+                raise UserError(f'{image} is {height} x {width}, its mask in SBD {mask.shape}')
             with placing(target) as partial:
                 save(mask, partial)
         elif not holds(target, mask):
@@ -158,20 +155,3 @@ def holds(path: Path, mask: np.ndarray) -> bool:
             return np.array_equal(np.asarray(opened), mask)
     except (OSError, SyntaxError, ValueError):
         return False
-
-
-def check_size(mask: np.ndarray, image: Path) -> None:
-    """Fail when a mask (H, W) is not as large as its image.
-
-    Raises:
-        UserError: Or when there is no such image.
-    """
-    try:
-        with Image.open(image) as opened:
-            width, height = opened.size
-    except (OSError, UnidentifiedImageError) as error:
-        raise UserError(
-            f'{image}, which has a mask in SBD, is missing or broken: {error}'
-        ) from error
-    if mask.shape != (height, width):
-        raise UserError(f'{image} is {height} x {width}, its mask in SBD {mask.shape}')
