@@ -16,13 +16,14 @@ def classes_of(metainfo: Mapping[str, Any] | None, root: Path) -> NamedClasses:
     """Names and colours of a data set's classes.
 
     Args:
-        metainfo: ``classes`` is the name of a data set, see
-            :func:`mmdeeplab.datasets.named_classes.named_classes`, or repeats the names of the
+        metainfo: The config's. ``classes`` is the name of a known data set (see
+            :func:`mmdeeplab.datasets.named_classes.named_classes`) or the same names as in the
             folder's ``classes.txt``; ``palette`` has other colours.
         root: The folder of the data.
 
     Raises:
-        UserError: The names contradict ``classes.txt``, or there are more or fewer colours.
+        UserError: The names contradict ``classes.txt``, or ``palette`` has more or fewer colours
+            than there are classes.
     """
     given = dict(metainfo or {})
     wanted = given.get('classes')
@@ -37,7 +38,7 @@ def classes_of(metainfo: Mapping[str, Any] | None, root: Path) -> NamedClasses:
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
-    """Class names, one a line in id order; VOC's where there is no file.
+    """Read class names from a file with one name per line, in id order; without file VOC's names.
 
     Raises:
         UserError: A name occurs twice, there are none, or the file cannot be read.
@@ -54,10 +55,10 @@ def read_classes(path: Path) -> tuple[str, ...]:
 
 
 def check_class_names(given: Sequence[str], classes: Sequence[str], root: Path) -> None:
-    """Class names of a config must be the data's, in the same order.
+    """Refuse class names of a config that are not those of the data, in the same order.
 
     Raises:
-        UserError: At the first that is not.
+        UserError: It names the first one that differs.
     """
     for number, (name, own) in enumerate(zip_longest(given, classes)):
         if name != own:
@@ -69,10 +70,10 @@ def check_class_names(given: Sequence[str], classes: Sequence[str], root: Path) 
 
 
 def check_palette(palette: Sequence | None, classes: int) -> None:
-    """A palette has one colour a class.
+    """Refuse a palette that does not have one colour for each class.
 
     Raises:
-        UserError: It has more or fewer.
+        UserError: There are more or fewer colours.
     """
     if palette is not None and len(palette) != classes:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Decoded pictures kept on disk, for those who have more disk than cores."""
+"""Keep decoded pictures on disk, which saves decoding where cores are scarcer than disk space."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from mmdeeplab.version import __version__
 
 
 def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarray]) -> np.ndarray:
-    """``read(path)``, or what it gave before, as long as the file has not changed since.
+    """Read a picture, or take the array that it gave before if the file has not changed since.
 
     Args:
-        folder: Where the arrays are kept, as many bytes as they have values; None keeps nothing.
+        folder: Folder of the decoded arrays, which are not compressed; None keeps nothing.
         path: File of the picture.
-        read: Decodes it, or raises UserError; faults are not kept.
+        read: Decodes the file, or raises UserError; errors are not kept.
 
     Raises:
         UserError: ``folder`` cannot be written.

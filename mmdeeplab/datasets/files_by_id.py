@@ -1,4 +1,4 @@
-"""From the id of a sample to the name of its file, where the suffixes of a folder differ."""
+"""Find the file of a sample by its id, in folders whose files have different suffixes."""
 
 import os
 import unicodedata
@@ -9,14 +9,14 @@ from mmdeeplab.errors import UserError
 
 
 def as_suffixes(value: str | Sequence[str], key: str) -> tuple[str, ...]:
-    """One suffix or several, as a tuple.
+    """Check a setting of the config that is one suffix or several; return a tuple.
 
     Args:
-        value: ``'.jpg'``, or ``('.jpg', '_mask.png', 'mask_*.png')``; the id stands for ``*``.
-        key: Of the config, for the message.
+        value: ``'.jpg'``, or ``('.jpg', '_mask.png', 'mask_*.png')`` with ``*`` for the id.
+        key: Key of the config, for the message.
 
     Raises:
-        UserError: Neither.
+        UserError: The value is neither a suffix nor a sequence of them.
     """
     suffixes = (value,) if isinstance(value, str) else tuple(value or ())
     if not suffixes or not all(isinstance(suffix, str) for suffix in suffixes):
@@ -25,7 +25,7 @@ def as_suffixes(value: str | Sequence[str], key: str) -> tuple[str, ...]:
 
 
 def file_name(name: str, suffix: str) -> str:
-    """The file of the id ``name``: ``a/b`` is ``a/b_mask.png``, or ``a/mask_b.png`` by ``*``."""
+    """File of the id ``a/b``: ``a/b_x.png`` for ``_x.png``, ``a/x_b.png`` for ``x_*.png``."""
     if '*' not in suffix:
         return f'{name}{suffix}'
     folder, slash, last = name.rpartition('/')
@@ -33,14 +33,14 @@ def file_name(name: str, suffix: str) -> str:
 
 
 class FilesById:
-    """Finds the files of ids in a folder, which is listed once.
+    """Finds the files of ids in a folder, which is listed only once.
 
-    A file in the other Unicode form of the id (``é`` as one character or as two) is found where
-    there is none in the id's own form.
+    If an id has no file, one whose name is the same text in another Unicode form (``é`` as one
+    character or as two) is taken.
 
     Args:
-        folder: The folder; an id may name a sub-folder.
-        suffixes: What may stand behind an id, see :func:`as_suffixes`.
+        folder: The folder; ids may contain sub-folders.
+        suffixes: The suffixes that files may have, see :func:`as_suffixes`.
     """
 
     def __init__(self, folder: Path, suffixes: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ class FilesById:
         self._composed: dict[str, dict[str, list[str]]] = {}
 
     def names(self, name: str) -> tuple[str, ...]:
-        """Names of the files of an id, from the folder: one, or none, or too many."""
+        """Names, relative to the folder, of all files of an id: one, none, or several."""
         parent, slash, last = name.rpartition('/')
         listing = self._names_in(parent)
         wanted = [file_name(last, suffix) for suffix in self.suffixes]
@@ -60,7 +60,7 @@ class FilesById:
         return tuple(f'{parent}{slash}{file}' for file in dict.fromkeys(files))
 
     def path(self, name: str) -> Path:
-        """The file of an id, or the path where it should be."""
+        """The path of an id's file; if there is none, the path where it should be."""
         names = self.names(name)
         return self.folder / (names[0] if names else file_name(name, self.suffixes[0]))
 

@@ -1,4 +1,4 @@
-"""Folders of a data set that are not there, and settings that cannot be kept."""
+"""Checks of a data set's settings: its folders, ``indices`` and ``backend_args``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from mmdeeplab.errors import UserError
 
 
 def missing_folder(folder: Path, split: str) -> str:
-    """What to tell when a folder of images or masks is not there; empty when it is."""
+    """The sentence about a folder of images or masks that is missing; empty if it exists."""
     if folder.is_dir():
         return ''
     return f'no folder {folder}, wanted for the split "{split}"' + (
@@ -22,7 +22,7 @@ def missing_folder(folder: Path, split: str) -> str:
 
 
 def missing_root(root: Path, split: str) -> str:
-    """What to tell when there is no folder ``root``; empty when there is one."""
+    """The sentence about a data root that is missing; empty if it exists."""
     if root.is_dir():
         return ''
     if known := advice(root):
@@ -39,10 +39,10 @@ def missing_root(root: Path, split: str) -> str:
 
 
 def check_indices(indices: int | Sequence[int] | None, count: int, path: Path) -> None:
-    """Places in a list must be places of the list.
+    """Refuse ``indices`` that lie outside a list of ``count`` samples.
 
     Raises:
-        UserError: One is not.
+        UserError: It names the index and the list.
     """
     if indices is None or (isinstance(indices, int) and not isinstance(indices, bool)):
         return
@@ -57,10 +57,12 @@ def check_indices(indices: int | Sequence[int] | None, count: int, path: Path) -
 
 
 def check_backend(backend_args: dict | None) -> None:
-    """Files are read from disks, as links, sizes and times of change are looked at, too.
+    """Refuse file backends of MMEngine other than the local disk.
+
+    Links, sizes and times of change of the files are looked at, which others do not have.
 
     Raises:
-        UserError: Another file backend of MMEngine is asked for.
+        UserError: Another backend is asked for.
     """
     if backend_args and (backend := backend_args.get('backend')) not in ('local', 'disk'):
         raise UserError(

@@ -1,8 +1,8 @@
-"""Bytes to pictures: images and masks, each fault told by the file's name.
+"""Decode images and masks; every error names the file.
 
-Training and the check of a data set (:mod:`mmdeeplab.datasets.check`) read by these functions, so
-what the check lets through, training can read. Every error carries the ``fault`` that
-:data:`mmdeeplab.datasets.check.faults.FAULTS` lists.
+Training and the check of a data set (:mod:`mmdeeplab.datasets.check`) use the same functions, so
+training can read whatever passes the check. Every error has an attribute ``fault``, a key of
+:data:`mmdeeplab.datasets.check.faults.FAULTS`.
 """
 
 import io
@@ -41,7 +41,7 @@ _LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end wa
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its picture: format, PIL mode, size as stored, EXIF orientation (1-8)."""
+    """The header of a picture: format, PIL mode, size as stored, EXIF orientation (1 to 8)."""
 
     format: str
     mode: str
@@ -51,12 +51,14 @@ class Header:
 
     @property
     def swaps(self) -> bool:
-        """Whether the upright picture is as wide as the stored one is high."""
+        """Whether turning the picture upright swaps its width and height."""
         return self.orientation >= 5
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """(H, W, 3) uint8, BGR, turned as its EXIF tag asks; grey, CMYK, 16 bits... are converted.
+    """Read an image as (H, W, 3) uint8, BGR, rotated as its EXIF tag says.
+
+    Grey, CMYK, 16-bit and other images are converted.
 
     Raises:
         UserError: The file is missing, empty, cut, too large or no picture.
@@ -65,7 +67,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
-    """The header and (H, W, 3) uint8, BGR, of a file's bytes."""
+    """Decode a file's bytes: the header, and the image (H, W, 3) uint8, BGR."""
     header = read_header(data, path, 'image')
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
@@ -78,7 +80,7 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
 
 
 def not_rgb(stored: Pixels) -> str:
-    """Why an image is not read as RGB of 8 bits, and the way out."""
+    """The sentence that tells why an image is not read as RGB of 8 bits, and the way out."""
     return (
         f'has {stored}, which are not RGB of 8 bits; {stored.step} in the config reads them as '
         f'they are, and {tool("new_config")} writes such a config'
@@ -86,7 +88,7 @@ def not_rgb(stored: Pixels) -> str:
 
 
 def read_bands(path: str | Path, bands: int) -> np.ndarray:
-    """(H, W, bands) uint8 as the file stores them, the first three BGR, not turned.
+    """Read an image as (H, W, bands) uint8, the first three bands as BGR; no EXIF rotation.
 
     Raises:
         UserError: The file is broken, has other bands, or more than 8 bits.
@@ -97,7 +99,7 @@ def read_bands(path: str | Path, bands: int) -> np.ndarray:
 
 
 def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
-    """(H, W, bands) uint8 of a file's bytes, see :func:`read_bands`."""
+    """Decode a file's bytes as (H, W, bands) uint8, see :func:`read_bands`."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise bad_data('unreadable', f'the image {name} is broken and cannot be decoded')
@@ -111,7 +113,7 @@ def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """(H, W) ids as the file stores them: palette indices or grey values, 8 or 16 bits.
+    """Read a mask as (H, W) ids: palette indices or grey values of 8 or 16 bits, as stored.
 
     Raises:
         UserError: The file is missing, empty, cut, too large, no picture, in colour or lossy.
@@ -120,7 +122,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
-    """The header and (H, W) ids of a mask's bytes."""
+    """Decode a mask's bytes: the header, and the ids (H, W)."""
     header = read_header(data, path, 'mask')
     if header.format == 'JPEG':
         raise bad_data(
@@ -141,7 +143,7 @@ def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
 
 
 def decode_pixels(data: bytes, path: str | Path) -> np.ndarray:
-    """A mask's pixels as stored, (H, W) or (H, W, channels)."""
+    """Decode a mask's pixels as they are stored, (H, W) or (H, W, channels)."""
     try:
         with _quietly_opened(data) as picture:
             return np.array(picture)
@@ -150,7 +152,7 @@ def decode_pixels(data: bytes, path: str | Path) -> np.ndarray:
 
 
 def read_bytes(path: str | Path, what: str) -> bytes:
-    """A file's content; ``what`` is 'image' or 'mask'."""
+    """Read a file; ``what``, 'image' or 'mask', is for the message of an error."""
     data = input_files.read_bytes(path, what)
     if not data:
         raise bad_data('empty-file', f'the {what} {path} is empty: it has 0 bytes')
@@ -158,7 +160,7 @@ def read_bytes(path: str | Path, what: str) -> bytes:
 
 
 def read_header(data: bytes, path: str | Path, what: str) -> Header:
-    """What the file's first bytes tell, and whether its last ones are there."""
+    """Read a picture's header, and check that the end of the file is there."""
     header = _header(data, path, what)
     check_pixel_count(header.height, header.width, what, path)
     if data.rfind(_LAST_BYTES.get(header.format, b'')) < 0:
@@ -169,7 +171,7 @@ def read_header(data: bytes, path: str | Path, what: str) -> Header:
 
 
 def check_pixel_count(height: int, width: int, what: str, path: object) -> None:
-    """Refuse a picture before it fills the memory."""
+    """Refuse a picture of too many pixels, before it is decoded and fills the memory."""
     if width * height > MAX_PIXELS:
         raise bad_data(
             'too-large',
@@ -204,7 +206,7 @@ def _quietly_opened(data: bytes) -> Image.Image:
 
 
 def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path: object) -> None:
-    """Refuse a mask that is not as high and wide as its image, ``size`` = (H, W)."""
+    """Refuse a mask whose size is not that of its image, ``size`` (H, W)."""
     if mask.shape == tuple(size):
         return
     turned = mask.shape == (size[1], size[0])
@@ -219,16 +221,16 @@ def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path
 def check_ids(
     mask: np.ndarray, num_classes: int, path: str | Path, stored: np.ndarray | None = None
 ) -> None:
-    """Refuse ids that are neither a class (0 .. num_classes - 1) nor void (255).
+    """Refuse a mask with ids that are neither a class (0 to num_classes - 1) nor void (255).
 
     Args:
         mask: (H, W) class ids.
-        num_classes: How many classes there are.
+        num_classes: Number of classes.
         path: The mask's file, for the message.
-        stored: (H, W) ids as the file has them, where they differ.
+        stored: (H, W) ids as the file has them, if they were mapped to class ids.
 
     Raises:
-        UserError: Naming the file and its ids.
+        UserError: It names the file and the ids.
     """
     if mask.dtype == np.uint8 and (mask + np.uint8(1)).max(initial=0) <= num_classes:
         return  # void is 0 here

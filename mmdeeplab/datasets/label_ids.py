@@ -1,4 +1,4 @@
-"""From the ids in the files of masks to class ids, where 255 is void."""
+"""Map the ids in mask files to class ids, in which 255 is void."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,16 +13,17 @@ BYTES = 256
 
 @dataclass(frozen=True)
 class LabelIds:
-    """What the ids of a data set's masks mean; everything behind the loading sees 255 as void.
+    """The meaning of the ids in a data set's masks; once loaded, void is always 255.
 
-    As in mmsegmentation the zero is reduced first, so ``ignore_index`` counts from the first class.
+    As in mmsegmentation, ``reduce_zero_label`` is applied first, so that ``ignore_index`` is the id
+    of a class and not of the file.
 
     Attributes:
-        ignore_index: The label that is void, besides 255.
-        reduce_zero_label: 0 is void, and id i + 1 is class i, as in ADE20K's masks.
+        ignore_index: The class id that is void, besides 255.
+        reduce_zero_label: Whether id 0 of the files is void and id i + 1 is class i (ADE20K).
 
     Raises:
-        UserError: ``ignore_index`` is no whole number, or ``reduce_zero_label`` no bool.
+        UserError: ``ignore_index`` is not an integer, or ``reduce_zero_label`` not a bool.
     """
 
     ignore_index: int = IGNORE_INDEX
@@ -39,11 +40,11 @@ class LabelIds:
 
     @property
     def label_map(self) -> dict[int, int] | None:
-        """What mmsegmentation's ``LoadAnnotations`` replaces after it reduced the zero."""
+        """The map of ids that mmsegmentation's ``LoadAnnotations`` applies after reducing zero."""
         return None if self.ignore_index == IGNORE_INDEX else {self.ignore_index: IGNORE_INDEX}
 
     def of_counts(self, counts: Mapping[str, int]) -> dict[str, int]:
-        """Pixels by class id as text, from those by the files' id as text."""
+        """Convert numbers of pixels by the files' ids into numbers by class id; ids are strings."""
         ids = np.array([int(text) for text in counts], np.int64)
         mapped: dict[str, int] = {}
         for label, count in zip(self(ids).tolist(), counts.values(), strict=True):
@@ -51,7 +52,7 @@ class LabelIds:
         return mapped
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
-        """Class ids of an array of the files' ids, of its type; what is no byte stays as it is."""
+        """Map an array of the files' ids to class ids of its type; ids beyond 0 to 255 stay."""
         return class_ids(ids, self.reduce_zero_label, self.label_map)
 
 
@@ -61,7 +62,7 @@ PLAIN = LabelIds()
 def class_ids(
     ids: np.ndarray, reduce_zero_label: bool, label_map: Mapping[int, int] | None
 ) -> np.ndarray:
-    """Class ids as mmsegmentation's ``LoadAnnotations`` makes them, of ids of any integer type."""
+    """Map ids of any integer type to class ids, as mmsegmentation's ``LoadAnnotations`` does."""
     if not reduce_zero_label and not label_map:
         return ids
     table = np.arange(BYTES)

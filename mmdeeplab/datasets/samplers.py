@@ -1,4 +1,7 @@
-"""Data order and augmentation that depend on the position in the stream alone."""
+"""A data order and augmentation that a resumed run repeats exactly.
+
+Both depend only on the seed and on the position of a sample in the stream of training samples.
+"""
 
 from collections.abc import Iterator, Sized
 from itertools import islice
@@ -29,23 +32,24 @@ class SampleIndex(int):
 
 @DATA_SAMPLERS.register_module()
 class ResumableSampler(Sampler):
-    """A stream of samples in which position p is a function of the seed and p.
+    """A sampler whose order depends only on the seed, so that a resumed run can jump into it.
 
-    Epoch e is one permutation made of (seed, e); iteration i of all ranks together takes the
-    positions ``i * global batch ...``, rank r every ``world size``-th from r. Resuming jumps to
-    its position, and the samples' augmentation is drawn for (seed, position), so batches are the
-    same with any number of worker processes.
+    The samples form one stream, epoch after epoch; the order of epoch e is a permutation drawn from
+    (seed, e). Iteration i of all ranks together takes the positions from ``i * global batch`` on;
+    of these, rank r takes every ``world size``-th, beginning with the r-th. The augmentation of a
+    sample is drawn from (seed, position) (:class:`SeededDataset`), so batches do not depend on the
+    number of worker processes.
 
-    The stream has no end, as a run by iterations needs it; a run by epochs and an evaluation get
-    one epoch at a time (``infinite=False``, which the runner sets for them).
+    The stream does not end, as training by iterations needs it. Training by epochs and evaluation
+    get one epoch at a time; for them the runner sets ``infinite=False``.
 
     Args:
-        dataset: What to sample.
-        shuffle: In a new order each epoch.
-        seed: The run's; drawn and shared by all ranks when None.
-        infinite: Go on with the next epoch where one ends.
-        drop_last: Of an epoch that ends, leave out what is not enough for every rank; else the
-            ranks that lack a sample take one of the next epoch.
+        dataset: The data set to sample from.
+        shuffle: Whether each epoch has a new random order.
+        seed: Seed of the order; if None, one is drawn and shared by all ranks.
+        infinite: Whether the next epoch follows where one ends.
+        drop_last: If an epoch ends, leave out the last samples that do not suffice for every rank;
+            otherwise the ranks that lack a sample take one of the next epoch.
     """
 
     def __init__(
@@ -76,33 +80,33 @@ class ResumableSampler(Sampler):
             position += self.world_size
 
     def order(self, epoch: int) -> torch.Tensor:
-        """The indices (N) of the samples of one epoch, in their order."""
+        """Indices (N,) into the data set, in the order of one epoch."""
         if not self.shuffle:
             return torch.arange(self.size)
         generator = torch.Generator().manual_seed(derive('epoch', self.seed, epoch))
         return torch.randperm(self.size, generator=generator)
 
     def skip(self, num_samples: int) -> None:
-        """Begin ``num_samples`` samples of this rank after the start of the run, or of the epoch.
+        """Skip samples of this rank, counted from the start of the run, or of a single epoch.
 
-        Of an epoch that ends, no more than it has.
+        In an epoch that ends, at most all of its samples are skipped.
         """
         self.start = num_samples if self.infinite else min(num_samples, len(self))
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin with this epoch, where the stream ends with each (``infinite=False``)."""
+        """Choose the epoch that is sampled next, if the stream is a single epoch."""
         if not self.infinite:
             self.epoch, self.start = epoch, 0
 
     def __len__(self) -> int:
-        """Samples of the data set, of this rank where an epoch ends."""
+        """Number of samples of the data set; with ``infinite=False`` those of this rank."""
         if self.infinite:
             return self.size
         return self.size // self.world_size if self.drop_last else -(-self.size // self.world_size)
 
 
 class SeededDataset(Dataset):
-    """A data set whose random transforms are drawn for the sample's position in the stream."""
+    """Wraps a data set: seeds the random transforms of a sample by its position in the stream."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset

@@ -1,4 +1,4 @@
-"""The list of a split: one id a line, and every way in which such a list goes wrong."""
+"""Read and check the list of a split, a text file with one id per line."""
 
 import os
 import re
@@ -20,21 +20,21 @@ TOLERATED = ('bom', 'crlf', 'blank-line')  # read as they are meant
 
 @dataclass
 class SplitList:
-    """Ids in the order of the list, repeated ones too, and what is wrong as (fault, words)."""
+    """The ids of a list in its order, repeated ones included, and its faults as (fault, words)."""
 
     ids: list[str] = field(default_factory=list)
     faults: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_split(path: Path, images: Container[str] = ()) -> list[str]:
-    """Ids of a split, one a line; blank lines are skipped.
+    """Read the ids of a split from a file with one id per line; blank lines are skipped.
 
     Args:
         path: The list.
         images: Ids that have an image, see :func:`parse_split`.
 
     Raises:
-        UserError: No such list, an empty one, or a line that is not the id of a file in its folder.
+        UserError: The list is missing or empty, or a line cannot be the id of a file in its folder.
     """
     listed = parse_split(path, images)
     for fault, words in listed.faults:
@@ -44,15 +44,15 @@ def read_split(path: Path, images: Container[str] = ()) -> list[str]:
 
 
 def write_split(path: Path, ids: set[str], source: str) -> None:
-    """Write the sorted ids; a list that names the same images in any order is kept.
+    """Write a list of sorted ids; an existing list with the same ids in any order is kept.
 
     Args:
         path: The list.
-        ids: What it is to name.
-        source: What the ids are of, for the message.
+        ids: The ids of the split.
+        source: Where the ids come from, for the message.
 
     Raises:
-        UserError: The list that is there names other images.
+        UserError: There is a list with other ids already.
     """
     if not path.exists():
         with placing(path) as partial:
@@ -65,11 +65,11 @@ def write_split(path: Path, ids: set[str], source: str) -> None:
 
 
 def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
-    """Everything that the list at ``path`` says, right and wrong.
+    """Read the list of a split with all its faults.
 
-    A whole line is the id where there is an image of that id, with whatever blanks and marks.
-    Otherwise blanks at its ends do not count, and several words are taken for several columns
-    where the first one is an id, or a word looks like a path.
+    If an image is called exactly like a line, with all blanks and signs in it, the line is an id.
+    Otherwise blanks at its ends are ignored, and several words are taken as several columns if the
+    first one is an id or if a word looks like a path.
 
     Args:
         path: The list.
@@ -111,7 +111,7 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
 
 
 def why_missing(files: FilesById, name: str, what: str) -> tuple[str, str]:
-    """Fault and words for an id without its file; ``what`` is 'image' or 'mask'."""
+    """The fault and the words about an id without file; ``what`` is 'image' or 'mask'."""
     stem, dot, ending = name.rpartition('.')
     if f'{dot}{ending}'.lower() in PICTURE_SUFFIXES and stem in files:
         return 'id-with-extension', f'the list says {name!r} where the id {stem!r} is meant'
@@ -125,7 +125,7 @@ def why_missing(files: FilesById, name: str, what: str) -> tuple[str, str]:
 
 
 def several_files(name: str, found: Sequence[str], what: str) -> str:
-    """What to tell of an id with more than one file."""
+    """The words about an id with more than one file."""
     return f'the id {name!r} has several {what}s: {", ".join(found)}; keep or rename one'
 
 

@@ -1,7 +1,7 @@
-"""Images as they are stored: every band and every bit, of PNG, TIFF and NPY.
+"""Read PNG, TIFF and NPY images as they are stored, with every band and every bit.
 
-OpenCV reads PNG, and tifffile TIFF (the extra ``tiff``): of a TIFF with four grey bands OpenCV
-gives the first one and says nothing, and it knows no more than four.
+PNG is read by OpenCV, TIFF by tifffile (the extra ``tiff``): of a TIFF with four grey bands OpenCV
+silently gives the first one, and it cannot read more than four.
 """
 
 import io
@@ -27,9 +27,9 @@ from mmdeeplab.errors import bad_data
 
 
 def read_stored(path: str | Path) -> np.ndarray:
-    """(H, W, bands) uint8, uint16 or float32 of a file, bands and values as it has them.
+    """Read a file as (H, W, bands) uint8, uint16 or float32, with bands and values as stored.
 
-    A picture is not turned by an EXIF tag, and a palette's indices become its colours.
+    No EXIF rotation is applied; the indices of a palette become its colours.
 
     Raises:
         UserError: The file is missing, broken, too large, of another type, of more than 16 bands,
@@ -39,7 +39,7 @@ def read_stored(path: str | Path) -> np.ndarray:
 
 
 def decode_stored(data: bytes, path: object) -> np.ndarray:
-    """The array of a file's bytes, see :func:`read_stored`; ``path`` is for messages."""
+    """Decode a file's bytes, see :func:`read_stored`; ``path`` is for messages."""
     size, pixels = stored_kind(data, path)
     if data.startswith(NPY):
         image = attempt(lambda: np.load(io.BytesIO(data), allow_pickle=False), data, path)
@@ -60,7 +60,7 @@ def require_numbers(image: np.ndarray, path: object) -> None:
     """Refuse an array with NaN or infinity.
 
     Raises:
-        UserError: With the file and how many there are.
+        UserError: It names the file and how many there are.
     """
     if wrong := image.size - int(np.isfinite(image).sum()):
         raise bad_data(
@@ -71,10 +71,10 @@ def require_numbers(image: np.ndarray, path: object) -> None:
 
 
 def stored_kind(data: bytes, path: object) -> tuple[tuple[int, int], Pixels]:
-    """(H, W), and bands and depth, by the first bytes of a file.
+    """Read size (H, W), bands and depth of an image from the first bytes of its file.
 
     Raises:
-        UserError: No picture, or one whose values cannot be kept as they are.
+        UserError: The file is not an image, or one whose values cannot be kept as they are.
     """
     known = stored_shape(data, path)
     if known is None:
@@ -88,16 +88,16 @@ def stored_kind(data: bytes, path: object) -> tuple[tuple[int, int], Pixels]:
 
 
 def check_pixels(image: np.ndarray, wanted: Pixels, path: object) -> None:
-    """Refuse an image (H, W, bands) of other bands or another depth than a config names.
+    """Refuse an image (H, W, bands) whose bands or depth are not those that a config names.
 
     Raises:
-        UserError: With the file, its bands and depth.
+        UserError: It names the file, its bands and depth.
     """
     check_bands(image.shape[2] if image.ndim == 3 else 1, image.dtype.name, wanted, path)
 
 
 def check_bands(bands: int, depth: str, wanted: Pixels, path: object) -> None:
-    """:func:`check_pixels` of what a file says of itself."""
+    """:func:`check_pixels` for bands and depth from a file's header."""
     if (bands, depth) != (wanted.bands, wanted.depth):
         raise bad_data(
             'pixels',
@@ -115,13 +115,13 @@ def _first_series(data: bytes) -> tuple[np.ndarray, str]:
 
 
 def _bands_last(image: np.ndarray, axes: str) -> np.ndarray:
-    """(H, W, bands) of an array with its axes in any order."""
+    """Bring an array, whose axes ``axes`` names (Y, X, others), to (H, W, bands)."""
     image = np.moveaxis(image, (axes.index('Y'), axes.index('X')), (0, 1))
     return image.reshape(*image.shape[:2], -1)
 
 
 def _in_file_order(image: np.ndarray, bands: int) -> np.ndarray:
-    """OpenCV's BGR(A) as RGB(A), its copies of grey as one band, grey and alpha as two."""
+    """Undo OpenCV's conversions: BGR(A) becomes RGB(A), and copies of a grey band become one."""
     if image.ndim == 2:
         return image[..., None]
     if bands <= 2:

@@ -1,4 +1,4 @@
-"""What the first bytes of PNG, TIFF and NPY tell of their bands and depth."""
+"""Read size, bands and depth of PNG, TIFF and NPY images from the first bytes of the file."""
 
 import io
 from collections.abc import Callable
@@ -17,10 +17,11 @@ _PNG_HEADER = 26  # bytes up to the colour type
 
 
 def stored_shape(data: bytes, path: object) -> tuple[tuple[int, ...], np.dtype] | None:
-    """(H, W, bands) and the type of values of a PNG, TIFF or NPY; None for other files.
+    """Shape (H, W, bands) and type of the values of a PNG, TIFF or NPY; None for other files.
 
     Raises:
-        UserError: A broken file, an array of other axes, or a TIFF without tifffile.
+        UserError: The file is broken, its array has other axes, or it is a TIFF and tifffile is not
+            installed.
     """
     if data.startswith(NPY):
         shape, dtype = attempt(lambda: _npy_header(data), data, path)
@@ -39,7 +40,7 @@ def stored_shape(data: bytes, path: object) -> tuple[tuple[int, ...], np.dtype] 
 
 
 def known_kind(data: bytes) -> Pixels | None:
-    """Bands and depth of a PNG, TIFF or NPY that can be read as it is; else None."""
+    """Bands and depth of a PNG, TIFF or NPY that can be read as stored; otherwise None."""
     try:
         known = stored_shape(data, '')
         return check_kind(*known, '') if known else None
@@ -48,7 +49,7 @@ def known_kind(data: bytes) -> Pixels | None:
 
 
 def lost_in_rgb(data: bytes) -> Pixels | None:
-    """Bands and depth of a PNG, TIFF or NPY of which RGB of 8 bits keeps a part; None of others."""
+    """Bands and depth of an image that loses values as RGB of 8 bits; None if it loses none."""
     stored = known_kind(data)
     if stored is None:
         return None
@@ -57,10 +58,10 @@ def lost_in_rgb(data: bytes) -> Pixels | None:
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype, path: object) -> Pixels:
-    """Bands and depth of an image (H, W, bands).
+    """Bands and depth of an image of a shape (H, W, bands) and a type of values.
 
     Raises:
-        UserError: They are none that can be kept as they are.
+        UserError: Images like this cannot be read as stored.
     """
     if dtype.name not in DEPTHS or shape[2] > MOST_BANDS:
         raise bad_data(
@@ -72,7 +73,7 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype, path: object) -> Pixels:
 
 
 def attempt(read: Callable[[], Any], data: bytes, path: object) -> Any:
-    """What ``read`` gives; a library's error as a sentence."""
+    """Call ``read``, and raise a library's error as a UserError about the file."""
     try:
         return read()
     except UserError:
@@ -91,7 +92,7 @@ def attempt(read: Callable[[], Any], data: bytes, path: object) -> Any:
 
 
 def broken(data: bytes, path: object, why: str) -> UserError:
-    """To be raised of a file that cannot be decoded."""
+    """The error about a file that cannot be decoded."""
     return bad_data('unreadable', f'the image {path} is broken ({len(data)} bytes): {why}')
 
 
@@ -115,7 +116,7 @@ def _tiff_header(data: bytes) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def _has_other_bands(data: bytes) -> bool:
-    """Whether a TIFF's tag ExtraSamples names a band that is no alpha, as near infrared is."""
+    """Whether a TIFF has a band that is neither colour nor alpha, by its tag ExtraSamples."""
     if not data.startswith(TIFF):
         return False
     import tifffile
@@ -125,10 +126,10 @@ def _has_other_bands(data: bytes) -> bool:
 
 
 def only_series(file: Any) -> Any:
-    """The one picture of tifffile's ``TiffFile``, reduced copies apart.
+    """The only picture of a TIFF, tifffile's ``TiffFile``; reduced copies do not count.
 
     Raises:
-        ValueError: It holds several.
+        ValueError: The file holds several pictures.
     """
     if len(file.series) != 1:
         raise ValueError(f'it holds {len(file.series)} pictures of different shapes, not one')
@@ -136,7 +137,7 @@ def only_series(file: Any) -> Any:
 
 
 def named_axes(axes: str, shape: tuple[int, ...]) -> str:
-    """Rows and columns are Y and X; where a file names neither, its last two axes."""
+    """Names of a TIFF's axes; if Y and X are not among them, the last two are called so."""
     if 'Y' in axes and 'X' in axes:
         return axes
     return f'{axes[: len(shape) - 2].lower()}YX'

@@ -1,4 +1,4 @@
-"""Files of a data set lie in its folders; links that lead out of them are not followed."""
+"""Refuse files of a data set that are links to places outside its folders."""
 
 import os
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ WAY_OUT = 'copy the file, link its whole folder, or set follow_links=True for th
 
 
 def links_out(folder: Path, names: Iterable[str], root: Path) -> dict[str, Path]:
-    """Names whose files lie neither below ``folder`` nor below ``root``, and where they lie.
+    """Names of files that lie neither below ``folder`` nor below ``root``, with their real places.
 
-    A folder may itself be a link: who set up the data made it. Only names that are links, or lie
-    in sub-folders, cost a look at the disk.
+    The folder itself may be a link: whoever set up the data made it. Only names that are links, or
+    lie in sub-folders, are resolved.
     """
     if not folder.is_dir():
         return {}
@@ -33,17 +33,17 @@ def links_out(folder: Path, names: Iterable[str], root: Path) -> dict[str, Path]
 
 
 def refuse_links_out(folder: Path, names: Iterable[str], root: Path) -> None:
-    """Refuse names that lead out of both ``folder`` and ``root``.
+    """Refuse names of files that lie neither below ``folder`` nor below ``root``.
 
     Raises:
-        UserError: At the first that does.
+        UserError: It names the first one.
     """
     for name, path in links_out(folder, names, root).items():
         raise bad_data('outside', f'{folder / name} leads out of {root}, to {path}: {WAY_OUT}')
 
 
 def check_list_name(split: str) -> None:
-    """A split is the name of a list, not a path.
+    """Refuse the name of a split that is a path.
 
     Raises:
         UserError: It is a path.

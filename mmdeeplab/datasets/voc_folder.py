@@ -43,27 +43,27 @@ class VOCFolderDataset(BaseSegDataset):
         split: Name of the list of ids.
         mask_dir: Folder of the masks (``SegmentationClassAug`` for VOC's trainaug).
         image_dir: Folder of the images.
-        img_suffix: What stands behind an id in the name of its image: one suffix, or several where
-            they differ, e.g. ``('.jpg', '.JPG', '.png')``.
-        seg_map_suffix: The same of masks, e.g. ``('.png', '_mask.png')``; with a ``*`` where the id
-            does not stand first: ``'mask_*.png'``.
+        img_suffix: Suffix that an id and the name of its image differ by, or several, such as
+            ``('.jpg', '.JPG', '.png')``.
+        seg_map_suffix: The same for masks, such as ``('.png', '_mask.png')``; with a ``*`` for the
+            id if something stands before it: ``'mask_*.png'``.
         pipeline: Transforms.
         test_mode: Never replace a bad sample by another one.
-        follow_links: Take single files that are links out of DATA_ROOT.
-        metainfo: ``classes`` may repeat the names of ``classes.txt``, to be compared; or it is the
-            name of a data set whose classes and colours are known, in the place of that file:
+        follow_links: Also read files that are links to places outside DATA_ROOT.
+        metainfo: ``classes`` may repeat the names of ``classes.txt``, which are then compared. Or
+            it is the name of a known data set, whose classes and colours replace that file:
             ``cityscapes``, ``ade20k``, ``ade20k-other`` (TensorFlow's 151), ``coco-stuff``,
-            ``pascal-context``, ``pascal-context-59``. ``palette`` has a colour (R, G, B) a class
-            where VOC's are not wanted.
+            ``pascal-context``, ``pascal-context-59``. ``palette`` has a colour (R, G, B) for each
+            class, instead of VOC's.
         ignore_index: The id that is void in the masks, besides 255.
         reduce_zero_label: In the masks 0 is void and id i + 1 is class i (ADE20K);
             ``classes.txt`` begins with the name of id 1.
-        indices: Only so many samples of the list (an int: from its start, or below 0 from its
-            end), or those at these places; the check of the data counts the same ones.
+        indices: Use a part of the list only: the samples at these positions, or the first n (an
+            int n), or the last n (-n). The check of the data counts the same ones.
         serialize_data: Keep the list as bytes that worker processes share.
-        lazy_init: Read the list when it is first asked for.
-        max_refetch: Tries for another sample where a transform gives None.
-        backend_args: Files are read from disks; None, or ``dict(backend='local')``.
+        lazy_init: Read the list only when it is first needed.
+        max_refetch: Number of other samples that are tried if a transform returns None.
+        backend_args: None or ``dict(backend='local')``: files are read from the local disk only.
 
     Raises:
         UserError: The folder, list, an image or a mask is missing; every message names the path
@@ -119,7 +119,7 @@ class VOCFolderDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Read the split; every id must have its image and its mask."""
+        """Read the list of the split and find the image and the mask of every id."""
         lists = Path(self.ann_file)
         if not self.follow_links and os.path.lexists(lists):
             refuse_links_out(lists.parent, [lists.name], Path(self.data_root))
@@ -143,10 +143,10 @@ class VOCFolderDataset(BaseSegDataset):
         ]
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Ids of the classes in the mask of sample ``idx``, as ``ClassBalancedDataset`` asks for.
+        """Ids of the classes in the mask of sample ``idx``, which ``ClassBalancedDataset`` needs.
 
-        What the check of the data has counted is remembered; masks it has not seen are read at the
-        first call.
+        They are taken from the check of the data; masks that it has not seen are read at the first
+        call.
 
         Raises:
             UserError: A mask cannot be read; the message names it.

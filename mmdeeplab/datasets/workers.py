@@ -1,4 +1,4 @@
-"""Data loading processes that outlive a signal meant for the run."""
+"""Keep worker processes of data loaders alive when a signal asks the run to stop."""
 
 import atexit
 import mmap
@@ -12,7 +12,7 @@ _leaving: dict[int, mmap.mmap] = {}
 
 
 def shield_workers() -> None:
-    """Call in the main process, before it starts workers with :func:`init_worker`."""
+    """Prepare the main process; call before it starts workers with :func:`init_worker`."""
     if os.getpid() not in _leaving:
         _leaving[os.getpid()] = mmap.mmap(-1, 1)
         atexit.register(_leave)
@@ -24,10 +24,10 @@ def _leave() -> None:
 
 
 def init_worker(worker_id: int, **kwargs: int) -> None:
-    """Seed as MMEngine does, and ignore what a scheduler or terminal sends to every process.
+    """Seed a worker as MMEngine does, and ignore signals that are sent to every process.
 
-    The step in progress needs its batch. A worker ends when the main process tells it to, leaves
-    or dies.
+    A scheduler or a terminal sends them to workers as well, but the step in progress still needs
+    its batch. A worker ends when the main process tells it to, or ends itself.
     """
     worker_init_fn(worker_id, **kwargs)
     flag = _leaving.get(os.getppid())

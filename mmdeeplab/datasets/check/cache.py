@@ -1,4 +1,4 @@
-"""What was seen of each file before, kept between runs: only changed files are looked at again."""
+"""Keep the results of the check between runs, so that only changed files are read again."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ _loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be wr
 
 
 class SampleCache:
-    """Samples of one pair of folders, by id and by the stamps of their two files.
+    """Results of the check for the samples of two folders, images and masks.
 
-    A record is used only while the stamps of both files are the same
-    (:mod:`mmdeeplab.fileio.file_stamp`).
-    A damaged cache file, or one of another version, is as good as none.
+    A result is used only while the stamps of both files are unchanged
+    (:mod:`mmdeeplab.fileio.file_stamp`). A damaged cache file, or one of another version, is
+    ignored.
 
     Args:
-        key: What the records depend on besides the files: the folders and suffixes.
+        key: What the results depend on besides the files: the folders and suffixes.
     """
 
     def __init__(self, key: str) -> None:
@@ -32,7 +32,7 @@ class SampleCache:
             self.records.update(_read(self.path))
 
     def get(self, name: str, stamps: list[list[int]]) -> CheckedSample | None:
-        """The sample ``name``, if its files are unchanged."""
+        """The result for the sample ``name``, if its files are unchanged; otherwise None."""
         record = self.records.get(name)
         if record is None or record['stamps'] != stamps:
             return None
@@ -42,7 +42,7 @@ class SampleCache:
         self.records[name] = dict(stamps=stamps, sample=sample.record())
 
     def save(self) -> None:
-        """Write at one stroke; a folder that cannot be written is no error."""
+        """Write the cache file as a whole; nothing happens if its folder cannot be written."""
         body = json.dumps(self.records, separators=(',', ':'))
         text = f'{hashlib.sha256(body.encode()).hexdigest()}\n{body}'
         try:
@@ -54,7 +54,7 @@ class SampleCache:
 
 
 def _read(path: Path) -> dict[str, dict]:
-    """The records of a file whose checksum holds; else none."""
+    """The results in a cache file; none if its checksum does not hold."""
     try:
         digest, _, body = path.read_text(encoding='utf-8').partition('\n')
         if hashlib.sha256(body.encode()).hexdigest() != digest:

@@ -1,4 +1,4 @@
-"""How often each class occurs, and the weights that make up for it."""
+"""How often each class occurs, and class weights that compensate for it."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,15 @@ from mmdeeplab.errors import choose
 
 @dataclass
 class PixelCounts:
-    """Exact counts of one split.
+    """Counts of the images and pixels of one split.
 
     Attributes:
-        images: Number of images, repeated ones counted again.
-        pixels: (C,) int64, pixels of each class.
-        present: (C,) int64, images in which each class occurs.
-        where: (C,) int64, labelled pixels of the images in which each class occurs.
-        void: Pixels of void.
+        images: Number of images; an image that the list repeats counts each time.
+        pixels: (C,) int64, number of pixels of each class.
+        present: (C,) int64, number of images in which each class occurs.
+        where: (C,) int64, for each class the number of labelled pixels of all images in which it
+            occurs.
+        void: Number of void pixels.
     """
 
     images: int
@@ -32,7 +33,7 @@ class PixelCounts:
         return cls(0, pixels, present=present, where=where, void=0)
 
     def add(self, ids: dict[str, int], void: int) -> None:
-        """Count one mask: pixels by id as text; ids outside the classes are left out."""
+        """Add one mask, given by its numbers of pixels; ids that are no class are left out."""
         pixels = np.array([ids.get(str(i), 0) for i in range(len(self.pixels))], np.int64)
         self.images += 1
         self.pixels += pixels
@@ -41,7 +42,7 @@ class PixelCounts:
         self.void += ids.get(str(void), 0)
 
     def weights(self, method: str) -> list[float]:
-        """One weight a class, by a key of :data:`METHODS`; 1 for classes that never occur."""
+        """Class weights (C) by a method of :data:`METHODS`; 1 for classes that never occur."""
         choose('class_weight', method, tuple(METHODS))
         weights = np.ones(len(self.pixels))
         known = self.pixels > 0
@@ -52,9 +53,10 @@ class PixelCounts:
 
 
 def median_frequency(counts: PixelCounts) -> np.ndarray:
-    """Median of the frequencies over the class's frequency (Eigen & Fergus, 1411.4734, 6.3.2).
+    """Weight of a class: the median of all frequencies divided by its own.
 
-    A class's frequency is its share of the labelled pixels of the images in which it occurs.
+    The frequency of a class is its share of the labelled pixels of the images in which it occurs.
+    Source: Eigen and Fergus, arXiv 1411.4734, section 6.3.2.
     """
     known = counts.pixels > 0
     frequency = counts.pixels / np.maximum(counts.where, 1)
@@ -62,10 +64,11 @@ def median_frequency(counts: PixelCounts) -> np.ndarray:
 
 
 def effective_number(counts: PixelCounts) -> np.ndarray:
-    """(1 - b) / (1 - b^n), with mean 1 (Cui et al., 1901.05555, section 3 and equation 5).
+    """Weight of a class: (1 - b) / (1 - b^n), scaled so that the mean over the classes is 1.
 
-    n counts the images with the class and b = 1 - 1 / images; among millions of pixels, which are
-    anything but independent, all classes would weigh the same.
+    n is the number of images with the class and b = 1 - 1 / images. Images are counted and not
+    pixels: with n in the millions all classes would get the same weight.
+    Source: Cui et al., arXiv 1901.05555, section 3 and equation 5.
     """
     b = 1 - 1 / max(counts.images, 2)
     known = counts.present > 0

@@ -1,4 +1,4 @@
-"""Which classes occur in which mask of a data set."""
+"""Find the classes that occur in each mask of a data set."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from mmdeeplab.label_map import IGNORE_INDEX
 
 
 def classes_present(source: Source, ids: Sequence[str]) -> list[list[int]]:
-    """Ids of the classes in the mask of each sample, in the order of ``ids``.
+    """Ids of the classes that occur in the mask of each sample, in the order of ``ids``.
 
-    What the check of the data has counted is remembered; other masks are read.
+    Masks that the check of the data has counted are not read again.
 
     Raises:
         UserError: A mask cannot be read.

@@ -29,14 +29,15 @@ EXAMPLE = 'R G B NAME, e.g. 128 0 0 car (NAME R G B, NAME:R,G,B::, or #800000 in
 
 
 def read_colours(path: Path) -> dict[Colour, int]:
-    """Colours in id order; the one named ``void`` is 255.
+    """Read the colours of classes, in id order; the colour named ``void`` is id 255.
 
-    A colour a line, as ``R G B NAME``, ``NAME R G B``, a CSV of them, or CVAT's ``labelmap.txt``
-    (``NAME:R,G,B:PARTS:ACTIONS``); or JSON, ``{NAME: [R, G, B]}`` or a list of objects with a name
-    and a colour. ``#rrggbb`` stands for three numbers; lines that begin with ``# `` are comments.
+    The file has one colour per line, as ``R G B NAME``, ``NAME R G B``, a CSV of these, or CVAT's
+    ``labelmap.txt`` (``NAME:R,G,B:PARTS:ACTIONS``). Or it is JSON, ``{NAME: [R, G, B]}`` or a list
+    of objects with a name and a colour. ``#rrggbb`` may stand for the three numbers; lines that
+    begin with ``# `` are comments.
 
     Raises:
-        UserError: No such file, a line of another form, or a colour that occurs twice.
+        UserError: The file is missing, has a line of another form, or a colour occurs twice.
     """
     text = read_text(path, 'list of colours')
     entries = _of_json(text, path) if text.lstrip()[:1] in ('{', '[') else _of_lines(text, path)

@@ -1,4 +1,4 @@
-"""From the colours of a mask to class ids."""
+"""Map the colours of a mask to class ids."""
 
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
@@ -7,7 +7,7 @@ Colour = tuple[int, int, int]
 
 
 def voc_colours(classes: tuple[str, ...]) -> dict[Colour, int]:
-    """VOC's colours of VOC's classes and of void; none where the classes are others."""
+    """Class ids by VOC's colours, void included; empty if the classes are not VOC's."""
     if classes != VOC_CLASSES:
         return {}
     palette = voc_palette()
@@ -19,12 +19,12 @@ def mapping(
 ) -> tuple[dict[Colour, int], list[Colour]]:
     """Ids of the colours of one mask, and the colours that have none.
 
-    Colours that the map does not know are ids themselves when the whole mask is grey and every
-    grey value is a class or void, as some tools write them.
+    Some tools write ids as grey colours. So if all of a mask is grey and every grey value is a
+    class or void, the colours that ``known`` lacks are taken as ids.
 
     Args:
-        counts: Pixels by 'R,G,B'.
-        known: Colour to id.
+        counts: Numbers of pixels by colour, 'R,G,B'.
+        known: Class ids by colour.
         classes: Number of classes.
     """
     colours: list[Colour] = []

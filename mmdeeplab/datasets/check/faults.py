@@ -1,4 +1,4 @@
-"""What can be wrong with a data set, how bad it is, and what to do about it: one table."""
+"""The table of all faults of a data set: how severe each is, and what to do about it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ ERROR, WARNING = 'error', 'warning'
 
 @dataclass(frozen=True)
 class Fault:
-    """An ``error`` stops training and gives exit status 2; a ``warning`` is told."""
+    """A kind of fault. An ``error`` stops training (exit status 2); a ``warning`` is only told."""
 
     severity: str
     meaning: str
@@ -16,15 +16,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Problem:
-    """One row of the table.
+    """A fault that was found in a data set.
 
     Attributes:
         fault: Key of :data:`FAULTS`.
         split: The splits it belongs to, e.g. ``val, test``.
-        id: Of the sample; empty for what concerns a whole list.
+        id: Id of the sample; empty if the fault concerns a whole list.
         path: The file.
-        words: What is wrong with it.
-        fix: What to do; the fault's own words by default.
+        words: What is wrong with the file.
+        fix: What to do; by default the advice in :data:`FAULTS`.
     """
 
     fault: str

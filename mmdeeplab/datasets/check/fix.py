@@ -1,4 +1,4 @@
-"""Write masks as indices where the files hold colours, 0 and 255, or ids to be renamed."""
+"""Write masks of class ids where the files hold colours, 0 and 255, or ids to be renamed."""
 
 import os
 import shutil
@@ -36,21 +36,22 @@ def write_masks(
     renamed: Mapping[int, int] | None = None,
     levels: Mapping[int, int] | None = None,
 ) -> tuple[int, list[str]]:
-    """Write every mask of the report into ``out/FOLDER`` as PNG: mended, or as it is.
+    """Write every mask of the report as PNG into ``out/FOLDER``, mended if it needs to be.
 
     Args:
         report: What the check found.
-        out: A folder that is not there yet, or empty.
-        colours: Colours to ids where they are not VOC's.
-        renamed: Old id to new id. 255 -> 1 by itself where two classes are written 0 and 255.
-        levels: Class id of each grey value that stands for one; a value between them lies on an
-            edge and gets the class of a neighbour.
+        out: A new or an empty folder.
+        colours: Class ids by colour, if the colours are not VOC's.
+        renamed: New ids by old ids. If two classes are written as 0 and 255, 255 becomes 1 without
+            being named here.
+        levels: Class ids by grey value. Other grey values are taken as the soft edges of regions
+            and get the class of a neighbour.
 
     Returns:
-        How many masks were mended, and a sentence for each that could not be.
+        The number of mended masks, and a sentence for each mask that could not be mended.
 
     Raises:
-        UserError: ``out`` holds something, or two folders of masks share a name.
+        UserError: ``out`` is not empty, or two folders of masks have the same name.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f'--fix {out}: not an empty folder; nothing is overwritten')
@@ -74,7 +75,7 @@ def write_masks(
 
 
 def as_png(name: str) -> str:
-    """The name, or what stands behind an id in names, of the mask that is written."""
+    """The name of a mask's file, or its suffix, with the ending ``.png``."""
     return f'{PurePath(name).with_suffix("")}.png' if PurePath(name).suffix else '.png'
 
 
@@ -93,7 +94,7 @@ def _write(
     renamed: dict[int, int],
     levels: Mapping[int, int] | None,
 ) -> bool:
-    """Write one mask; tell whether it differs from the original."""
+    """Write one mask; return whether its ids differ from those of the original."""
     path = each.source.mask(name)
     classes = each.source.classes
     data = read_bytes(path, 'mask')
@@ -124,7 +125,7 @@ def _write(
 def ids_of_colours(
     pixels: np.ndarray, sample: CheckedSample, known: dict[Colour, int], classes: int, path: Path
 ) -> np.ndarray:
-    """(H, W) ids of (H, W, channels) colours.
+    """Convert colours (H, W, channels) to class ids (H, W).
 
     Raises:
         UserError: A colour has no id.
@@ -143,7 +144,7 @@ def ids_of_colours(
 
 
 def rename(ids: np.ndarray, renamed: Mapping[int, int]) -> np.ndarray:
-    """Replace ids of a mask (H, W), all at once: an id that was written is not replaced again."""
+    """Replace ids of a mask (H, W), all at once: 0 -> 1 and 1 -> 2 do not turn 0 into 2."""
     result = ids.astype(np.int32) if renamed else ids
     for old, new in renamed.items():
         result = np.where(ids == old, new, result)
@@ -151,10 +152,10 @@ def rename(ids: np.ndarray, renamed: Mapping[int, int]) -> np.ndarray:
 
 
 def _turned(ids: np.ndarray, sample: CheckedSample, path: Path, image: Path) -> np.ndarray:
-    """Turn a mask as its image's EXIF tag turns the image, where only so the two fit.
+    """Turn a mask as the EXIF tag turns its image, if their sizes fit only then.
 
     Raises:
-        UserError: They do not fit.
+        UserError: The sizes do not fit in either case.
     """
     try:
         size = read_image(image).shape[:2]

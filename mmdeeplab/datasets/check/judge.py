@@ -1,4 +1,4 @@
-"""What is wrong with a list, with a sample, and with the masks of a split taken together."""
+"""Find the faults of a list, of a sample, and of the masks of a split taken together."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ _SHOWN = 6
 
 
 def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
-    """Faults of the list itself, repeated ids, and folders that are not there."""
+    """Faults of the list itself, repeated ids, and folders that are missing."""
     for fault, words in listed.faults:
         yield Problem(fault, source.role, id='', path=str(source.list), words=words)
     seen: set[str] = set()
@@ -39,7 +39,7 @@ def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
 
 
 def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
-    """Ids that more than one file belongs to: which one is meant, nobody knows."""
+    """Ids with more than one image or mask, by id: it is not clear which one is meant."""
     problems = {}
     for files, what in ((source.image_files, 'image'), (source.mask_files, 'mask')):
         for name in ids:
@@ -55,7 +55,7 @@ def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
 def judge_sample(
     source: Source, name: str, sample: CheckedSample, colours: 'dict[Colour, int] | None'
 ) -> Iterator[Problem]:
-    """Faults of one image and its mask."""
+    """Faults of one image and its mask, given what :func:`look_at` found."""
     paths = dict(image=source.image(name), mask=source.mask(name))
     files = dict(image=source.image_files, mask=source.mask_files)
     told = set()
@@ -105,7 +105,7 @@ def _faults_of_ids(
 
 
 def judge_split(source: Source, samples: dict[str, CheckedSample]) -> Iterator[Problem]:
-    """Masks that are void, or 0 and 255, one and all."""
+    """Faults of all masks of a split together: all of them void, or with 0 and 255 only."""
     masks = [set(sample.counts) for sample in samples.values() if sample.counts]
     read = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
     if masks and all(ids == {str(IGNORE_INDEX)} for ids in read):
@@ -125,7 +125,7 @@ def judge_split(source: Source, samples: dict[str, CheckedSample]) -> Iterator[P
 
 
 def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:
-    """Ids by grey value where the values of all masks are too large, but no more than classes."""
+    """Class ids by grey value, if the values are too large for ids but not more than classes."""
     values = sorted({int(text) for mask in masks for text in mask})
     labels = [value for value in values if value != IGNORE_INDEX]
     if not labels or max(labels) < classes or not has_holes(labels) or len(labels) > classes:
@@ -135,7 +135,7 @@ def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:
 
 
 def only_0_and_255(masks: Iterable[set[str]]) -> bool:
-    """Whether masks, given by their ids as text, use 255 as if it were a class."""
+    """Whether masks, given by their ids as text, have 0 and 255 only: 255 seems to be a class."""
     together: set[str] = set().union(*masks)
     return together == {'0', str(IGNORE_INDEX)}
 
@@ -143,7 +143,7 @@ def only_0_and_255(masks: Iterable[set[str]]) -> bool:
 def advise_on_colours(
     source: Source, sample: CheckedSample, colours: 'dict[Colour, int] | None'
 ) -> str:
-    """The mapping that ``--fix`` would write, or what it lacks."""
+    """The mapping of colours to ids that ``--fix`` would use, or the colours that it lacks."""
     given_ids = voc_colours(source.classes) if colours is None else colours
     ids, strange = mapping(sample.colours, given_ids, len(source.classes))
     if strange or not ids:

@@ -1,4 +1,4 @@
-"""From the grey values of a mask to class ids, edges between two classes included."""
+"""Map the grey values of a mask to class ids, also those on the soft edges between classes."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,13 +14,13 @@ REACH = 5  # side of the window in which an edge pixel looks for its class
 
 
 def has_holes(values: Iterable[int]) -> bool:
-    """Whether ids below the largest one, void apart, do not occur."""
+    """Whether some ids below the largest one do not occur; void (255) does not count."""
     ids = {value for value in values if value != IGNORE_INDEX}
     return bool(ids) and ids != set(range(len(ids)))
 
 
 def ids_by_rank(values: list[int]) -> dict[int, int]:
-    """By rank; 255 is void unless the values divide 0..255 evenly."""
+    """Ids by rank of sorted grey values; 255 is void unless the values divide 0..255 evenly."""
     count = len(values)
     even = count > 1 and all(
         abs(value - IGNORE_INDEX * i / (count - 1)) <= EVEN for i, value in enumerate(values)
@@ -33,10 +33,10 @@ def ids_by_rank(values: list[int]) -> dict[int, int]:
 
 
 def grey_values(pixels: np.ndarray, path: Path) -> np.ndarray:
-    """(H, W) whole numbers of a mask's pixels, (H, W) or (H, W, channels) of equal colours.
+    """The grey values (H, W) of a mask's pixels, (H, W) or (H, W, channels) with equal channels.
 
     Raises:
-        UserError: It is in colour, or its numbers are not whole.
+        UserError: The mask is in colour, or its values are not integers.
     """
     if pixels.ndim == 3:
         colours = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1]
@@ -50,14 +50,14 @@ def grey_values(pixels: np.ndarray, path: Path) -> np.ndarray:
 
 
 def ids_of_levels(values: np.ndarray, ids: Mapping[int, int]) -> np.ndarray:
-    """(H, W) class ids of grey values.
+    """Convert grey values to class ids (H, W).
 
-    A value that is none of ``ids`` lies on an edge: of the classes within two pixels it gets the
-    one whose value is nearest, so that no third class appears between two.
+    A value that stands for no class lies on a soft edge. It gets the class, among those within two
+    pixels, whose value is nearest, so that no third class appears between two.
 
     Args:
-        values: (H, W) whole numbers.
-        ids: Class id of each value that stands for one.
+        values: (H, W) integers.
+        ids: Class ids by the values that stand for a class.
     """
     result = np.full(values.shape, -1, np.int64)
     for value, i in ids.items():
@@ -72,7 +72,7 @@ def ids_of_levels(values: np.ndarray, ids: Mapping[int, int]) -> np.ndarray:
 def _nearest(
     values: np.ndarray, ids: Mapping[int, int], edge: np.ndarray, reach: int | None
 ) -> np.ndarray:
-    """Id of the nearest value, of those within reach; -1 where there is none."""
+    """Id of the nearest value within ``reach`` pixels of each edge pixel; -1 if there is none."""
     best = np.full(values.shape, np.inf)
     result = np.full(values.shape, -1, np.int64)
     for value, i in ids.items():

@@ -1,4 +1,4 @@
-"""From what was seen in the files to problems and counts of the splits."""
+"""Check the data sets of a config: the problems and the class counts of its splits."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class CheckedSource:
-    """A source, its ids as its list has them, and what was seen of each."""
+    """A source, its ids in the order of its list, and what was found for each."""
 
     source: Source
     ids: list[str]
@@ -37,10 +37,10 @@ class Report:
     """Everything that the check of a config found.
 
     Attributes:
-        problems: Rows of the table, errors first.
-        counts: Counts of each split, by train, val, test.
-        classes: Names in id order, by split.
-        checked: What was seen, source by source.
+        problems: All problems, errors first.
+        counts: Class counts by split: train, val, test.
+        classes: Names of the classes in id order, by split.
+        checked: What was found, for each source.
         allowed: Kinds of error that count as warnings.
     """
 
@@ -82,14 +82,14 @@ def examine(
     Args:
         cfg: The config.
         splits: Some of train, val, test.
-        workers: Processes, see :func:`mmdeeplab.datasets.check.scan.scan`.
-        allow: Kinds of error to be treated as warnings.
-        colours: Colours of masks to ids, where they are not VOC's.
+        workers: Number of processes, see :func:`mmdeeplab.datasets.check.scan.scan`.
+        allow: Kinds of error that count as warnings.
+        colours: Class ids by the colours of masks, if these are not VOC's.
         beat: Called after each sample.
         quiet: Show no progress.
 
     Raises:
-        UserError: A fault in ``allow`` that there is not.
+        UserError: ``allow`` names an unknown kind of error.
     """
     if strange := [fault for fault in allow if fault not in FAULTS]:
         raise UserError(
@@ -101,18 +101,8 @@ def examine(
         words = f'data sets of type {name} are not checked'
         report.problems.append(Problem('unknown-dataset', role, id='', path='', words=words))
     for source in to_check:
-        if not source.follow_links:
-            refuse_links_out(source.list.parent, [source.list.name], source.root)
-        listed = parse_split(source.list, source.image_files)
-        faults = list(judge_list(source, listed))
-        report.problems += faults
-        ids = taken(listed.ids, source.indices)
-        if any(problem.fault == 'missing-folder' for problem in faults):
-            ids = []
-        outside = {} if source.follow_links else lead_out(source, ids)
-        several = judge_names(source, ids)
-        report.problems += [*outside.values(), *several.values()]
-        ids = [name for name in ids if name not in outside and name not in several]
+        problems, ids = checked_ids(source)
+        report.problems += problems
         samples = scan(source, ids, workers, beat, quiet)
         shown = progress(samples.items(), f'judging {source.split}', len(samples), 'images')
         for name, sample in shown:
@@ -126,8 +116,29 @@ def examine(
     return report
 
 
+def checked_ids(source: Source) -> tuple[list[Problem], list[str]]:
+    """The problems of a list itself, and the ids whose files can be opened.
+
+    Raises:
+        UserError: The list is a link out of the data's folder.
+    """
+    if not source.follow_links:
+        refuse_links_out(source.list.parent, [source.list.name], source.root)
+    listed = parse_split(source.list, source.image_files)
+    problems = list(judge_list(source, listed))
+    missing = any(problem.fault == 'missing-folder' for problem in problems)
+    ids = [] if missing else taken(listed.ids, source.indices)
+    outside = {} if source.follow_links else lead_out(source, ids)
+    several = judge_names(source, ids)
+    problems += [*outside.values(), *several.values()]
+    return problems, [name for name in ids if name not in outside and name not in several]
+
+
 def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
-    """Ids whose image or mask is a link out of its folder: their files are not opened."""
+    """Problems, by id, of samples whose image or mask is a link out of its folder.
+
+    Their files are not opened.
+    """
     problems = {}
     sides = ((source.images, source.image), (source.masks, source.mask))
     for folder, file in sides:
@@ -143,7 +154,7 @@ def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
 
 
 def _count(report: Report, splits: tuple[str, ...]) -> None:
-    """Count the classes of each split; name those without a pixel."""
+    """Count the classes of each split, and report those without a pixel."""
     for roles, checked in _by_roles(report.checked, splits):
         source = checked[0].source
         counts = PixelCounts.zero(len(source.classes))
@@ -165,7 +176,7 @@ def _count(report: Report, splits: tuple[str, ...]) -> None:
 
 
 def _first_name(source: Source) -> str:
-    """Whose name comes first, where a reader of the table may wonder."""
+    """Under ``reduce_zero_label`` a note which id the first name belongs to; else nothing."""
     if not source.label_ids.reduce_zero_label:
         return ''
     return f' (reduce_zero_label: the first name, {source.classes[0]}, is that of id 1)'
@@ -174,7 +185,7 @@ def _first_name(source: Source) -> str:
 def _by_roles(
     checked: list[CheckedSource], splits: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], list[CheckedSource]]]:
-    """Splits that read the same, together, and what they read; empty ones are left out."""
+    """Groups of splits that read the same sources, with these; empty sources are left out."""
     groups: dict[tuple[int, ...], tuple[str, ...]] = {}
     for role in splits:
         read = tuple(i for i, each in enumerate(checked) if role in each.source.roles and each.ids)
@@ -185,7 +196,7 @@ def _by_roles(
 
 
 def leaks(checked: list[CheckedSource]) -> Iterator[Problem]:
-    """Images to train on that also score, and images that a split has twice."""
+    """Problems of images that are both in train and in another split, or twice in one split."""
     seen: dict[tuple[str, str], str] = {}
     for each in checked:
         roles = each.source.roles

@@ -1,4 +1,4 @@
-"""Look at one image and its mask: everything about them that does not depend on the classes."""
+"""Check one image and its mask for everything that does not depend on the classes."""
 
 import hashlib
 from dataclasses import asdict, dataclass, field
@@ -28,13 +28,13 @@ _SUFFIXES = {'JPEG': ('.jpg', '.jpeg', '.jpe', '.mpo'), 'TIFF': ('.tif', '.tiff'
 
 @dataclass
 class CheckedSample:
-    """What was found; JSON can hold it.
+    """What the check found out about an image and its mask; can be stored as JSON.
 
     Attributes:
         faults: (fault, 'image' or 'mask', words).
         digest: SHA-256 of the image's bytes.
-        counts: Pixels of each id of the mask, by the id as text.
-        colours: Pixels of the most frequent colours of a mask in colour, by 'R,G,B'.
+        counts: Number of pixels of each id of the mask; ids are strings.
+        colours: Number of pixels of the most frequent colours, 'R,G,B', of a mask in colour.
         turn: EXIF orientation of the image, 1 for none.
     """
 
@@ -49,12 +49,12 @@ class CheckedSample:
 
 
 def look_at(image: Path, mask: Path, pixels: Pixels | None = None) -> CheckedSample:
-    """Read an image and its mask as training does, and tell what is wrong with them.
+    """Read an image and its mask as training does, and note what is wrong with them.
 
     Args:
         image: The image's file.
         mask: The mask's file.
-        pixels: Bands and depth of images that are read as they are stored; None: RGB of 8 bits.
+        pixels: Bands and depth if images are read as they are stored; None: RGB of 8 bits.
     """
     sample = CheckedSample()
     size = None
@@ -129,7 +129,7 @@ def _add(sample: CheckedSample, error: UserError, what: str) -> None:
 
 
 def count_ids(ids: np.ndarray) -> dict[str, int]:
-    """Pixels of each id of a mask (H, W), exact for every size."""
+    """Number of pixels of each id of a mask (H, W); ids are strings."""
     if ids.dtype == np.uint8:
         counts = histogram(ids)
         values = np.flatnonzero(counts)
@@ -140,7 +140,7 @@ def count_ids(ids: np.ndarray) -> dict[str, int]:
 
 
 def count_colours(pixels: np.ndarray) -> dict[str, int]:
-    """Pixels of the most frequent colours of (H, W, channels); alpha does not count."""
+    """Number of pixels of the most frequent colours of (H, W, channels); alpha is ignored."""
     if pixels.ndim == 2:
         return {}
     channels = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., [0, 0, 0]]

@@ -1,4 +1,4 @@
-"""Look at all samples of a source in a pool of processes, with progress."""
+"""Check all samples of a source in a pool of processes, with progress."""
 
 import multiprocessing
 import sys
@@ -31,17 +31,20 @@ def scan(
     beat: Callable[[], None] = lambda: None,
     quiet: bool = False,
 ) -> dict[str, CheckedSample]:
-    """Look at the image and the mask of each id, or remember it.
+    """Check the image and the mask of each id; unchanged files are taken from the cache.
 
     Args:
-        source: Where the files lie.
-        ids: Names; repeated ones are looked at once.
-        workers: Processes; 0 or 1 for none but this one; by default one a core.
-        beat: Called for each sample whose files are compared, and for each that is looked at.
+        source: The list with its folders.
+        ids: Ids of the samples; repeated ones are checked once.
+        workers: Number of processes; 0 or 1: this one only; by default one per core.
+        beat: Called for each sample whose stamps are compared, and for each that is read.
         quiet: Show no progress.
 
+    Returns:
+        What was found, by id.
+
     Raises:
-        UserError: A process died, most likely for want of memory.
+        UserError: A process died, most likely because memory ran out.
     """
     cache = SampleCache(source.key)
     samples: dict[str, CheckedSample] = {}

@@ -12,21 +12,21 @@ from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
 
 @dataclass(frozen=True)
 class Source:
-    """One list and its folders.
+    """A list of samples with the folders of their images and masks.
 
     Attributes:
         root: The data root.
         split: Name of the list.
         images: Folder of the images.
         masks: Folder of the masks.
-        image_suffixes: What may stand behind an id in the name of its image.
-        mask_suffixes: The same of masks.
+        image_suffixes: Suffixes that the images' names may have behind the id.
+        mask_suffixes: Suffixes that the masks' names may have behind the id.
         classes: Names in id order.
-        follow_links: Take single files that are links out of the root.
+        follow_links: Also read files that are links to places outside the root.
         label_ids: What the ids of the masks mean.
-        indices: Which samples of the list are taken, as in MMEngine's data sets; None: all.
-        pixels: Bands and depth of images that are read as they are stored; None: RGB of 8 bits.
-        roles: The splits of the config that read it: train, val, test.
+        indices: The samples of the list that are used, as in MMEngine's data sets; None: all.
+        pixels: Bands and depth if images are read as they are stored; None: RGB of 8 bits.
+        roles: The splits of the config that use it: train, val, test.
     """
 
     root: Path
@@ -52,7 +52,7 @@ class Source:
 
     @property
     def key(self) -> str:
-        """What the look at a file depends on besides its name."""
+        """What the check of a file depends on besides the file itself, for the cache."""
         folders = map(os.path.realpath, (self.images, self.masks))
         suffixes = '|'.join(self.image_suffixes), '|'.join(self.mask_suffixes)
         return '\n'.join((*folders, *suffixes, *([str(self.pixels)] if self.pixels else [])))

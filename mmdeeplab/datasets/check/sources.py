@@ -1,4 +1,4 @@
-"""What a config reads: lists, folders and classes, told apart without building a data set."""
+"""Find the lists, folders and classes that a config reads, without building its data sets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def taken(ids: Sequence[str], indices: int | Sequence[int] | None) -> list[str]:
-    """Those of a list's ids that a data set's ``indices`` choose."""
+    """The ids of a list that a data set's ``indices`` choose; all of them if it is None."""
     if indices is None:
         return list(ids)
     if isinstance(indices, int):
@@ -30,7 +30,7 @@ def taken(ids: Sequence[str], indices: int | Sequence[int] | None) -> list[str]:
 
 
 def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[tuple[str, str]]]:
-    """Sources of the splits, each once, and (split, type) of data sets that are not known."""
+    """The sources of some splits, each once, and (split, type) of data sets of other classes."""
     found: dict[Source, tuple[str, ...]] = {}
     unknown = []
     for role in splits:
@@ -46,10 +46,12 @@ def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[
 
 
 def refuse_unbalanced(node: Any, role: str) -> None:
-    """``ClassBalancedDataset`` asks for classes that MMEngine's other wrappers do not hand on.
+    """Refuse a ``ClassBalancedDataset`` around another wrapper of MMEngine's.
+
+    It asks what it wraps for the classes of a sample, which the other wrappers do not pass on.
 
     Raises:
-        UserError: It is around one of them.
+        UserError: There is one.
     """
     inner = node.get('dataset') if isinstance(node, dict) else None
     if not isinstance(inner, dict):

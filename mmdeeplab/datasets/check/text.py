@@ -1,4 +1,4 @@
-"""The report in words: the table of problems, the frequencies, the sentence that stops a run."""
+"""The report as text: the table of problems, class frequencies, the sentence that stops a run."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,7 +16,7 @@ _WIDTH = 40
 
 
 def problem_table(report: Report, root: Path | None = None) -> str:
-    """All errors and the first warnings of each fault, a row each; paths relative to ``root``."""
+    """A table with all errors and the first warnings of each kind; paths relative to ``root``."""
     table = PrettyTable(['split', 'id', 'kind', 'file', 'what is wrong', 'what to do'])
     table.align = 'l'
     table.max_width = _WIDTH
@@ -41,7 +41,7 @@ def problem_table(report: Report, root: Path | None = None) -> str:
 
 
 def _short(problem: Problem, root: Path | None) -> str:
-    """The words without the path, which has a column of its own."""
+    """The words about a problem without the path, which has its own column."""
     words = problem.words.replace(f' {problem.path}', '')
     words = words.replace(problem.path, Path(problem.path).name) if problem.path else words
     return words.replace(f'{root}/', '') if root else words
@@ -52,7 +52,7 @@ def _relative(path: str, root: Path | None) -> str:
 
 
 def summary(report: Report) -> str:
-    """One line: how many images, errors and warnings."""
+    """One line with the numbers of images, errors and warnings."""
     images = ', '.join(f'{counts.images} {role}' for role, counts in report.counts.items())
     if not report.problems:
         return f'{images} images, nothing wrong'
@@ -63,7 +63,7 @@ def summary(report: Report) -> str:
 
 
 def sentence(report: Report, command: str) -> str:
-    """What stops a run: the first offenders, and the command that lists all."""
+    """The sentence that stops a run: the first errors, and the command that lists all."""
     errors = report.errors
     first = []
     for problem in errors[:NAMED]:
@@ -74,7 +74,7 @@ def sentence(report: Report, command: str) -> str:
 
 
 def frequency_table(report: Report) -> str:
-    """Share of the labelled pixels and number of images with the class, by class and split."""
+    """A table with each class's share of the labelled pixels and number of images, by split."""
     together: dict[int, list[str]] = {}
     for role, counts in report.counts.items():
         together.setdefault(id(counts), []).append(role)
@@ -102,7 +102,7 @@ def _cells(counts: PixelCounts, label: int) -> tuple[str, str]:
 
 
 def weight_lines(counts: PixelCounts) -> str:
-    """Class weights by both methods, ready to paste into a loss."""
+    """Class weights by all methods, ready to be pasted into a loss."""
     return '\n'.join(
         f'class_weight={counts.weights(method)},  # {name}; or class_weight={method!r}'
         for method, name in METHODS.items()
@@ -110,7 +110,7 @@ def weight_lines(counts: PixelCounts) -> str:
 
 
 def as_json(report: Report) -> dict:
-    """The whole report as JSON, for programs."""
+    """The whole report as JSON."""
     return dict(
         errors=len(report.errors),
         warnings=len(report.warnings),

@@ -1,1 +1,1 @@
-"""How a folder of images and masks of any layout is found out: pairs, splits, ids, classes."""
+"""Find out how a folder of images and masks is laid out: pairs, splits, ids, classes."""

@@ -1,4 +1,4 @@
-"""How a folder of images and masks is laid out, and which of them train."""
+"""Find the layout of a folder of images and masks, and divide it into train and val."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -26,14 +26,14 @@ SUPPORTED = (
 
 @dataclass(frozen=True)
 class Layout:
-    """What was found.
+    """The layout of a folder.
 
     Attributes:
         root: The folder.
-        how: In words.
-        train: Pairs to train on.
-        val: Pairs to watch.
-        listed: The lists of both are in the folder, where the data set looks for them.
+        how: The layout in words.
+        train: Pairs of images and masks to train on.
+        val: Pairs for validation.
+        listed: Whether the lists of both splits are already where the data set looks for them.
     """
 
     root: Path
@@ -49,14 +49,14 @@ class Layout:
 
 
 def find_layout(root: Path, val_share: float = 0.2) -> Layout:
-    """Look at a folder.
+    """Find the layout of a folder.
 
     Args:
         root: The folder.
-        val_share: Share of the pairs to watch, where the folder does not say which.
+        val_share: Share of the pairs for validation, if the folder does not say which they are.
 
     Raises:
-        UserError: No such folder, or none of the layouts that are known.
+        UserError: There is no such folder, or it has none of the known layouts.
     """
     if not root.is_dir():
         raise UserError(f'--data: no folder at {root}')
@@ -75,7 +75,7 @@ def find_layout(root: Path, val_share: float = 0.2) -> Layout:
 
 
 def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layout:
-    """A folder of images and one of masks."""
+    """The layout with one folder of images and one of masks, divided at random."""
     how = f'{images.name}/ and {masks.name}/'
     lists = [root / 'ImageSets' / 'Segmentation' / f'{split}.txt' for split in ('train', 'val')]
     if all(is_regular(path, 'list') for path in lists):
@@ -94,7 +94,7 @@ def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layo
 
 
 def child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The first subfolder with one of the names, upper and lower case alike."""
+    """The first subfolder with one of the names, in upper or lower case; None if there is none."""
     folders = {
         path.name.lower(): path
         for path in folder.iterdir()
@@ -104,16 +104,16 @@ def child(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def inside(folder: Path) -> tuple[Path, Path]:
-    """The folders of images and masks in ``train/`` or ``val/``: itself if there are none."""
+    """The folders of images and of masks in ``train/`` or ``val/``; that folder itself if none."""
     images, masks = child(folder, IMAGES), child(folder, MASKS)
     return (images, masks) if images and masks else (folder, folder)
 
 
 def divide(found: Pairs, val_share: float) -> tuple[Pairs, Pairs]:
-    """Split at random, always the same way: by the hash of an id.
+    """Divide pairs into train and val at random, but always in the same way, by hashes of the ids.
 
     Raises:
-        UserError: Less than two pairs, or a share outside 0..1.
+        UserError: There are fewer than two pairs, or the share is not between 0 and 1.
     """
     if len(found.ids) < 2:
         raise UserError(f'{found.images} has {len(found.ids)} image with a mask; at least 2 needed')

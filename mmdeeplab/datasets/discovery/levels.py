@@ -1,4 +1,4 @@
-"""Masks whose values are grey levels or have soft edges: the class ids that are likely meant."""
+"""Guess the class ids in masks whose values are grey levels or that have soft edges."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -22,11 +22,11 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Levels:
-    """What the values of masks mean.
+    """The meaning of the values in masks.
 
     Attributes:
-        ids: Class id, or 255 for void, of each value that stands for a class.
-        edges: Number of other values, which only the edges between the classes have.
+        ids: Class ids (255 for void) by the values that stand for a class.
+        edges: Number of other values, which occur only on edges between classes.
     """
 
     ids: Mapping[int, int]
@@ -34,7 +34,7 @@ class Levels:
 
     @property
     def as_they_are(self) -> bool:
-        """Whether the values of the masks are class ids already."""
+        """Whether the values in the masks are class ids already."""
         return not self.edges and all(value == i for value, i in self.ids.items())
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Levels:
 
 
 def guess_levels(checked: Iterable[CheckedSource]) -> Levels | None:
-    """What the values of all masks together mean; None for masks in colour, or without values."""
+    """Guess the meaning of the values in masks; None if they are in colour or have no values."""
     checked = list(checked)
     samples = [sample for each in checked for sample in each.samples.values()]
     values: Counter[int] = Counter()
@@ -67,7 +67,7 @@ def guess_levels(checked: Iterable[CheckedSource]) -> Levels | None:
 
 
 def _flat_pixels(checked: list[CheckedSource]) -> tuple[Counter[int], Counter[int]]:
-    """Pixels by value in the middle of 3x3 equal ones, and all, of a number of masks."""
+    """Count pixels of some masks by value: those inside 3x3 equal pixels, and all of them."""
     flat: Counter[int] = Counter()
     seen: Counter[int] = Counter()
     paths = [each.source.mask(name) for each in checked for name in each.samples]
@@ -86,13 +86,13 @@ def _flat_pixels(checked: list[CheckedSource]) -> tuple[Counter[int], Counter[in
 
 
 def _areas(seen: Counter[int], flat: Counter[int]) -> list[int]:
-    """Values that areas have, not only edges; the widest areas first."""
+    """Values of whole areas, not only of edges; those with the largest areas first."""
     least = FLAT_LEAST * flat.total()
     return [v for v, n in flat.most_common() if n >= max(least, FLAT_SHARE * seen[v])]
 
 
 def _apart(areas: list[int]) -> list[int]:
-    """Without the noise beside wider areas; nothing where only one is left."""
+    """Drop values close to those of larger areas, as noise; empty if only one value is left."""
     kept: list[int] = []
     for value in areas:
         if all(abs(value - other) > NOISE for other in kept):

@@ -1,4 +1,4 @@
-"""What is in the images and masks: sizes, ids, names of the classes."""
+"""Find out what is in the images and masks: sizes, ids, names of the classes."""
 
 import os
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ def source(
     classes: tuple[str, ...] = (),
     pixels: Pixels | None = None,
 ) -> Source:
-    """The pairs as the check of data sets knows them."""
+    """Pairs of images and masks as a :class:`Source`, for the check of the data."""
     return Source(
         root=root,
         split=role,
@@ -51,12 +51,12 @@ def source(
 def look(
     layout: Layout, workers: int | None = None, pixels: Pixels | None = None
 ) -> list[CheckedSource]:
-    """Read every pair, or remember it (:mod:`mmdeeplab.datasets.check.scan`).
+    """Check every pair of a layout (:func:`mmdeeplab.datasets.check.scan.scan`).
 
     Args:
-        layout: The folder's.
-        workers: Processes, one a core by default.
-        pixels: Bands and depth of images that are read as they are stored.
+        layout: The layout of the folder.
+        workers: Number of processes; by default one per core.
+        pixels: Bands and depth if images are read as they are stored; None: RGB of 8 bits.
     """
     checked = []
     for role, pairs in (('train', layout.train), ('val', layout.val)):
@@ -66,7 +66,7 @@ def look(
 
 
 def typical_size(pairs: Pairs, pixels: Pixels | None = None) -> tuple[int, int]:
-    """Median (H, W) of images, upright but where ``pixels`` are read as they are stored."""
+    """Median (H, W) of the images: upright, or as stored if ``pixels`` says so."""
     step = max(1, len(pairs.ids) // SIZES_READ)
     sizes = []
     files = FilesById(pairs.images, pairs.image_suffixes)
@@ -84,14 +84,15 @@ def typical_size(pairs: Pairs, pixels: Pixels | None = None) -> tuple[int, int]:
 
 
 def ids_of(checked: list[CheckedSource], named: bool) -> set[int]:
-    """Every id of the masks but void.
+    """All ids in the masks but void.
 
     Args:
-        checked: What was seen of the masks.
-        named: The user names the classes, so that some may never occur.
+        checked: What the check found in the masks.
+        named: Whether the names of the classes are given, so that some may never occur.
 
     Raises:
-        UserError: The masks tell no classes: colours, grey levels, 0 and 255 only, or a single id.
+        UserError: The masks do not show the classes: they have colours, grey levels, only 0 and
+            255, or a single id.
     """
     samples = [sample for one in checked for sample in one.samples.values()]
     ids = {int(i) for sample in samples for i in sample.counts}
@@ -116,7 +117,7 @@ def ids_of(checked: list[CheckedSource], named: bool) -> set[int]:
 
 
 def is_named(root: Path, given: str, checked: list[CheckedSource]) -> bool:
-    """Whether somebody names the classes: ``--classes``, ``classes.txt``, or VOC's all occur."""
+    """Whether the classes are named: by ``--classes``, ``classes.txt``, or as VOC's all occur."""
     ids = {int(i) for one in checked for sample in one.samples.values() for i in sample.counts}
     voc = (root / 'JPEGImages').is_dir() and max(ids - {IGNORE_INDEX}, default=0) + 1 == len(
         VOC_CLASSES
@@ -160,10 +161,13 @@ def _why_none(checked: list[CheckedSource], samples: list[CheckedSample]) -> str
 
 
 def class_names(root: Path, given: str, ids: set[int]) -> tuple[str, ...]:
-    """Names in id order: those given, classes.txt, VOC's where its last id occurs, or numbers.
+    """Names of the classes in id order.
+
+    They are those given; else those of ``classes.txt``; else VOC's, if its last id occurs; else
+    numbers.
 
     Raises:
-        UserError: Fewer names than ids.
+        UserError: There are fewer names than ids.
     """
     count = max(ids) + 1
     if given:

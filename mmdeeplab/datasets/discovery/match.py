@@ -1,4 +1,4 @@
-"""Match the names of images and masks: of many suffixes and affixes the most frequent first."""
+"""Match images and masks by their names, trying the most frequent suffixes and affixes first."""
 
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -16,14 +16,14 @@ MASK_AFFIXES = (
 
 @dataclass
 class Match:
-    """Pairs found so far: image and mask by id, and the suffixes in use."""
+    """The pairs found so far: image and mask by id, and the suffixes that were used."""
 
     pairs: dict[str, tuple[str, str]] = field(default_factory=dict)
     suffixes: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
 
 
 def match_names(images: Iterable[str], masks: Iterable[str], same: bool) -> Match:
-    """Pair the files of two folders, or of one (``same``); each file is in one pair at most."""
+    """Pair the files of two folders, or of one (``same``); a file is in at most one pair."""
     match = Match()
     used: tuple[set[str], set[str]] = (set(), set())
     forms: tuple[Callable[[str], str], ...] = (str, composed)  # first as they are written
@@ -60,7 +60,7 @@ def _ranked(
     form: Callable[[str], str],
     same: bool,
 ) -> list[tuple[str, str]]:
-    """Suffixes of images and masks that match any file, most files first."""
+    """Pairs of an image's and a mask's suffix that match files, those with most files first."""
     ids = [
         {suffix: {form(name) for name in names} for suffix, names in side.items()}
         for side in (images, masks)
@@ -76,7 +76,7 @@ def _ranked(
 
 
 def by_suffix(names: Iterable[str], affixes: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Files by their id, for each affix and suffix that occurs; plain affixes first."""
+    """For each affix with a suffix that occurs, the files by id; those without affix first."""
     parts = [(name, PurePosixPath(name).stem, PurePosixPath(name).suffix) for name in sorted(names)]
     files: dict[str, dict[str, str]] = {}
     for affix in affixes:

@@ -1,4 +1,4 @@
-"""Copies of masks that hold class ids, where the originals hold colours or grey levels."""
+"""Write masks of class ids for a folder whose masks hold colours or grey levels."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,20 +22,20 @@ def mend(
     colours: dict[Colour, int] | None,
     renamed: Mapping[int, int],
 ) -> Layout:
-    """Write every mask, mended or as it is, to ``out/SPLIT/FOLDER``.
+    """Write every mask to ``out/SPLIT/FOLDER``, mended if it needs to be.
 
     Args:
-        layout: The data.
-        checked: What was seen of its samples.
-        out: The folder.
-        colours: Ids of colours; VOC's where they are not named and the masks are in colour.
-        renamed: Ids of grey values where they are not the ones that :func:`guess_levels` finds.
+        layout: The layout of the data.
+        checked: What the check found in its samples.
+        out: The folder to write to.
+        colours: Ids by colour; by default VOC's, if the masks are in colour.
+        renamed: Ids by grey value, if they are not those that :func:`guess_levels` finds.
 
     Returns:
-        The layout with the new masks, and a note of what was written for what.
+        The layout with the new masks, and a note that tells which ids were written for what.
 
     Raises:
-        UserError: Some cannot be mended; the first ones are named.
+        UserError: Some masks cannot be mended; it names the first ones.
     """
     levels = None if colours else guess_levels(checked)
     if levels:

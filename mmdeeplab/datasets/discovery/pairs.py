@@ -1,4 +1,4 @@
-"""Which image belongs to which mask, by their names."""
+"""Find the mask of each image by their names."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Pairs:
     Attributes:
         images: Folder of the images.
         masks: Folder of the masks.
-        image_suffixes: What stands behind an id in the name of an image: ``('.jpg', '.JPG')``.
-        mask_suffixes: The same of masks, e.g. ``('_mask.png', 'mask_*.png')``.
-        ids: Sorted; both files of each are there.
-        notes: What was left out.
+        image_suffixes: Suffixes of the images' names behind the id: ``('.jpg', '.JPG')``.
+        mask_suffixes: Suffixes of the masks' names, ``*`` for the id: ``('mask_*.png',)``.
+        ids: Sorted ids, each of which has both files.
+        notes: Sentences about files that were left out.
     """
 
     images: Path
@@ -36,12 +36,12 @@ class Pairs:
 def pair(images: Path, masks: Path) -> Pairs:
     """Match the files of two folders, which may be the same one, and of their sub-folders.
 
-    The combination of suffixes and usual affixes that matches most files goes first, masks rather
-    PNG; what is left is matched by the next one.
+    The combination of suffixes and usual affixes that matches most files is used first, with PNG
+    masks before others; the remaining files are matched by the next one.
 
     Raises:
-        UserError: No image has a mask, two files have one name but for the suffix, or a name cannot
-            stand in a list.
+        UserError: No image has a mask, two files differ only in their suffix, or a name cannot be
+            written into a list.
     """
     same = images == masks
     listings = tuple(list_files(folder, recurse=not same) for folder in (images, masks))
@@ -71,10 +71,10 @@ def pair(images: Path, masks: Path) -> Pairs:
 def _refuse_twins(
     match: Match, side: int, names: Iterable[str], suffixes: list[str], folder: Path, same: bool
 ) -> None:
-    """Refuse another file that could as well be the image or mask of an id.
+    """Refuse a further file that could be the image or the mask of an id, too.
 
     Raises:
-        UserError: At the first one; both are named.
+        UserError: There is one; it names both files.
     """
     pairs = match.pairs.values()
     used = {file for files in pairs for file in (files if same else files[side : side + 1])}
@@ -98,10 +98,10 @@ def _without_suffix(name: str) -> str:
 
 
 def _refuse_unwritable(names: Iterable[str]) -> None:
-    """Refuse ids that a list of one UTF-8 line each cannot hold.
+    """Refuse ids that cannot be written as one line of UTF-8.
 
     Raises:
-        UserError: At the first one.
+        UserError: It names the first one.
     """
     for name in names:
         try:
@@ -113,7 +113,7 @@ def _refuse_unwritable(names: Iterable[str]) -> None:
 
 
 def _notes(match: Match, images: Path, masks: Path, listings: tuple[Listing, ...]) -> Iterator[str]:
-    """What was left out, with numbers."""
+    """Sentences about the files that were left out, with their numbers."""
     used = {file for files in match.pairs.values() for file in files}
     used_images = used if images == masks else {files[0] for files in match.pairs.values()}
     used_masks = used if images == masks else {files[1] for files in match.pairs.values()}

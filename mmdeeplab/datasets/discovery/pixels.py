@@ -1,4 +1,4 @@
-"""Bands and depth of a folder's images, and the mean and spread of each band."""
+"""Find bands and depth of a folder's images, and mean and standard deviation of each band."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,18 +21,19 @@ def image_paths(pairs: Pairs) -> list[Path]:
 
 
 def find_pixels(paths: Sequence[Path], all_bands: bool) -> Pixels | None:
-    """What all images are, where they are to be read as they are stored.
+    """Bands and depth of images that are to be read as they are stored.
 
     Args:
         paths: The images.
-        all_bands: So even where reading them as RGB of 8 bits loses an alpha channel at most.
+        all_bands: Read them as stored even if RGB of 8 bits would lose nothing but an alpha
+            channel.
 
     Returns:
-        None where they are read as RGB of 8 bits: photographs, and a mixture that can be read so.
+        None if they are to be read as RGB of 8 bits: photographs, or a mixture that allows it.
 
     Raises:
-        UserError: Images of different kinds, or one whose values cannot be kept. What is broken is
-            left to the check.
+        UserError: The images have different bands or depths, or values that cannot be kept. Broken
+            files are left to the check.
     """
     kinds: dict[Pixels, Path] = {}
     rgb = plain = True
@@ -57,7 +58,7 @@ def find_pixels(paths: Sequence[Path], all_bands: bool) -> Pixels | None:
 
 
 def _is_rgb(data: bytes, path: Path) -> bool:
-    """Whether the loader of photographs reads it."""
+    """Whether a file's bytes can be read as RGB of 8 bits."""
     try:
         read_header(data, path, 'image')
     except UserError:
@@ -68,13 +69,13 @@ def _is_rgb(data: bytes, path: Path) -> bool:
 def mean_and_spread(paths: Sequence[Path]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each band over all pixels, to five digits.
 
-    A band that is the same everywhere gets the spread 1, by which a network can divide.
+    A constant band gets the standard deviation 1, since images are divided by it.
 
     Args:
-        paths: Images of one kind, at least one.
+        paths: At least one image; all have the same bands and depth.
 
     Raises:
-        UserError: One cannot be read.
+        UserError: An image cannot be read.
     """
     count, total, squares = 0, np.zeros(()), np.zeros(())
     offset = None

@@ -1,4 +1,4 @@
-"""Resize and crop in one: only what the crop shows is computed."""
+"""Random scale and random crop in one step, which computes only the pixels of the crop."""
 
 from collections.abc import Sequence
 
@@ -12,20 +12,21 @@ from mmdeeplab.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomScaleCrop(RandomScale):
-    """:class:`RandomScale` and then mmseg's ``RandomCrop``: the same draws, pixels and labels.
+    """Resize image and mask by a random factor and crop a random window.
 
-    The factor and the crop's place are drawn first, so that only the crop is computed.
+    Gives the same random draws, pixels and labels as :class:`RandomScale` followed by mmseg's
+    ``RandomCrop``, but factor and window are drawn first, so that only the crop is resized.
 
     Args:
-        crop_size: (H, W), or one number for both; a shorter side stays as it is.
+        crop_size: (H, W), or one number for both; a side of the image that is shorter stays so.
         minimum: Smallest factor.
         maximum: Largest factor.
-        step: Distance of the factors.
-        cat_max_ratio: Draw another place, up to ten times, while one class fills this share of the
-            crop's labels or more.
+        step: Difference between one factor and the next; 0 for any factor in between.
+        cat_max_ratio: While one class fills at least this share of the crop's labels, another
+            window is drawn, up to ten times.
 
     Raises:
-        ValueError: As :class:`RandomScale`.
+        ValueError: The factors are not 0 < minimum <= maximum, or the step is negative.
     """
 
     def __init__(

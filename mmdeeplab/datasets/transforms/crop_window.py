@@ -1,4 +1,4 @@
-"""Where a crop lies, by mmseg's draws."""
+"""Draw the window of a random crop, with the same random numbers as mmseg's ``RandomCrop``."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,13 +11,13 @@ TRIES = 10  # for a crop that no class fills, as in mmseg
 
 
 def both(size: int | Sequence[int]) -> tuple[int, int]:
-    """(H, W)."""
+    """A size (H, W), also where one number is given for both."""
     height, width = (size, size) if isinstance(size, int) else size
     return height, width
 
 
 def cut(results: dict, window: Window) -> None:
-    """Crop the image and its masks."""
+    """Crop the image and the masks of ``results`` to a window, in place."""
     for key in ('img', *results.get('seg_fields', [])):
         results[key] = results[key][window]
 
@@ -28,13 +28,13 @@ def draw_window(
     cat_max_ratio: float,
     labels: Callable[[Window], np.ndarray],
 ) -> Window:
-    """Where to crop, by mmseg's draws in mmseg's order.
+    """Draw a window, with mmseg's random draws in mmseg's order.
 
     Args:
-        size: (H, W) that is cropped.
+        size: (H, W) of the image that is cropped.
         crop: (H, W) of the crop.
-        cat_max_ratio: From this share of one class on, another place is drawn.
-        labels: The mask (H, W) inside a window.
+        cat_max_ratio: If one class has at least this share of the labels, another window is drawn.
+        labels: Gives the labels (h, w) inside a window.
     """
     window = _draw(size, crop)
     for _ in range(TRIES if cat_max_ratio < 1 else 0):
@@ -54,7 +54,7 @@ def _draw(size: tuple[int, ...], crop: tuple[int, ...]) -> Window:
 
 
 def is_mixed(mask: np.ndarray, cat_max_ratio: float) -> bool:
-    """Two classes at least, and none has ``cat_max_ratio`` of the labelled pixels."""
+    """Whether a mask has several classes, none with ``cat_max_ratio`` of the labelled pixels."""
     counts = histogram(mask)
     counts[IGNORE_INDEX] = 0
     most = counts.max()

@@ -1,4 +1,4 @@
-"""Read an image and its mask; refuse what does not belong together, naming the file."""
+"""Read an image and its mask, and check that they belong together."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -16,20 +16,21 @@ __all__ = ['IGNORE_INDEX', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', '
 
 @TRANSFORMS.register_module(name=list(LOADERS))
 class LoadImage(BaseTransform):
-    """Read ``img_path`` as (H, W, 3) uint8, BGR, with the rotation its EXIF tag asks for.
+    """Read the image at ``img_path`` as (H, W, 3) uint8, BGR, rotated as its EXIF tag says.
 
-    With ``bands`` images are read as they are stored: (H, W, bands) of ``depth``, the bands in the
-    order of the file and no value changed. So the preprocessor needs ``bgr_to_rgb=False`` and a
-    ``mean`` and ``std`` for each band on the images' own scale, and the backbone ``in_channels``.
+    With ``bands`` images are read as they are stored instead: (H, W, bands) of type ``depth``, with
+    the bands in the file's order and unchanged values. The preprocessor then needs
+    ``bgr_to_rgb=False`` and a ``mean`` and ``std`` for each band on the images' own scale, and the
+    backbone needs ``in_channels``.
 
-    Besides results with a path it takes those with a decoded picture ``img`` (BGR, as OpenCV's),
-    and a path or a picture alone.
+    The results that it transforms may also have a decoded picture ``img`` (BGR, as OpenCV gives it)
+    instead of a path. A path or a picture alone may be given, too.
 
     Args:
         cache: Folder in which decoded pictures are kept (:mod:`mmdeeplab.datasets.decoded_cache`).
-        bands: Of every image, 1 to 16, to read PNG, TIFF and NPY as they are; None converts all
-            images to RGB of 8 bits.
-        depth: With ``bands``: ``uint8``, ``uint16`` or ``float32``.
+        bands: Number of bands of every image, 1 to 16, to read PNG, TIFF and NPY files as they are
+            stored; None converts all images to RGB of 8 bits.
+        depth: Type of the values, if ``bands`` is given: ``uint8``, ``uint16`` or ``float32``.
 
     Raises:
         UserError: The file is missing, empty, cut, not an image, or has other bands or another
@@ -55,10 +56,11 @@ class LoadImage(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadMask(BaseTransform):
-    """Read ``seg_map_path`` as (H, W) uint8 class ids, 255 = void, and check it.
+    """Read the mask at ``seg_map_path`` as (H, W) uint8 class ids, with 255 for void.
 
-    The data set's ``reduce_zero_label`` and ``ignore_index`` (its ``label_map``) are applied here,
-    so that void is 255 for crops, losses and scores whatever the files call it.
+    The data set's ``reduce_zero_label`` and ``ignore_index`` (its ``label_map``) are applied here.
+    So in crops, losses and scores void is always 255, whatever id it has in the files. Results
+    without a ``seg_map_path``, such as pictures to predict, are returned as they are.
 
     Args:
         cache: Folder in which decoded masks are kept (:mod:`mmdeeplab.datasets.decoded_cache`).
@@ -66,8 +68,6 @@ class LoadMask(BaseTransform):
     Raises:
         UserError: The file is broken, in colour, of another size than the image, or holds an id
             that is not a class; the message names the file and the value.
-
-    Results without a ``seg_map_path``, a picture to predict, stay as they are.
     """
 
     def __init__(self, cache: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The end of a training pipeline: flip, and pack as few bytes as the sample has."""
+"""The last steps of a training pipeline: flip, and pack the sample with its labels as bytes."""
 
 from typing import Any
 
@@ -17,8 +17,11 @@ CODES = dict(horizontal=1, vertical=0, diagonal=-1)
 
 @TRANSFORMS.register_module()
 class RandomFlip(MMCVRandomFlip):
-    """mmcv's, image and masks mirrored by OpenCV: the same draws and pixels, without views that
-    the next transform has to copy byte by byte, and chances summed up once."""
+    """mmcv's ``RandomFlip``, faster: the same random draws and pixels.
+
+    OpenCV mirrors image and masks; mmcv's negative strides would make the next step copy pixel by
+    pixel. The probabilities of the directions are summed once, not for each image.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,7 +33,7 @@ class RandomFlip(MMCVRandomFlip):
         self.below = below / below[-1]
 
     def _choose_direction(self) -> str | None:
-        """As ``np.random.choice`` draws."""
+        """Draw a direction, None for no flip, as ``np.random.choice`` would."""
         place = self.below.searchsorted(np.random.random_sample(), side='right')
         return self.outcomes[int(place)]
 
@@ -44,10 +47,10 @@ class RandomFlip(MMCVRandomFlip):
 
 @TRANSFORMS.register_module()
 class PackTraining(PackSegInputs):
-    """``PackSegInputs`` for training: labels travel to the trainer as bytes.
+    """mmseg's ``PackSegInputs`` for training, with labels in one byte each instead of eight.
 
-    ``inputs`` (C, H, W) of the image's type, ``data_samples.gt_sem_seg`` (1, H, W) uint8, which
-    :class:`~mmdeeplab.models.data_preprocessor.DeepLabPreprocessor` makes int64.
+    Gives ``inputs`` (C, H, W) of the image's type and ``data_samples.gt_sem_seg`` (1, H, W) uint8,
+    which :class:`~mmdeeplab.models.data_preprocessor.DeepLabPreprocessor` turns into int64.
     """
 
     def transform(self, results: dict) -> dict:

@@ -1,4 +1,4 @@
-"""Resizing with aligned corners: only what a window of the result shows."""
+"""Resize images and masks with aligned corners; on request only a window of the result."""
 
 import cv2
 import numpy as np
@@ -12,15 +12,16 @@ Window = tuple[slice, slice]
 def resize_bilinear(
     image: np.ndarray, size: tuple[int, ...], window: Window | None = None
 ) -> np.ndarray:
-    """(H, W, C) -> (*size, C) of the same type with aligned corners, within one level of exact.
+    """Resize an image (H, W, C) bilinearly with aligned corners.
 
-    Whole numbers of more than 8 bits are interpolated in float32 and rounded once.
+    The result has the image's type and differs by at most one level from exact interpolation.
+    Integers of more than 8 bits are interpolated in float32 and rounded once.
 
     Args:
-        image: The picture.
+        image: The image.
         size: (H, W) of the result.
-        window: The part of the result that is wanted, with start and stop inside of it; it has the
-            values that the whole would have there.
+        window: Rows and columns of the result to compute; their values are those that the whole
+            result has there.
     """
     if image.dtype == np.uint16:  # PyTorch interpolates none
         return np.rint(resize_bilinear(image.astype(np.float32), size, window)).astype(np.uint16)
@@ -48,12 +49,14 @@ def _interpolate(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 def resize_nearest(
     mask: np.ndarray, size: tuple[int, ...], window: Window | None = None
 ) -> np.ndarray:
-    """(H, W) -> size, each pixel the source pixel nearest on the aligned grid, halves up (TF).
+    """Resize a mask (H, W) with aligned corners: each pixel takes the nearest label, as in TF.
+
+    Between two equally near pixels the one with the higher index is taken.
 
     Args:
-        mask: Labels.
+        mask: The labels.
         size: (H, W) of the result.
-        window: The part of the result that is wanted.
+        window: Rows and columns of the result to compute.
     """
     rows, columns = (nearest_indices(old, new) for old, new in zip(mask.shape, size, strict=True))
     if window is not None:
@@ -62,12 +65,12 @@ def resize_nearest(
 
 
 def take(mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """``mask[rows[:, None], columns]``, many times faster: rows are copied whole, columns too."""
+    """``mask[rows[:, None], columns]``, many times faster: first whole rows, then columns."""
     return cv2.transpose(cv2.transpose(mask)[columns])[rows]
 
 
 def nearest_indices(old: int, new: int) -> np.ndarray:
-    """Source index of each of ``new`` samples over ``old`` ones: round(i (old-1) / (new-1))."""
+    """Nearest of ``old`` pixels for each of ``new`` ones: round(i (old - 1) / (new - 1))."""
     if new == 1:
         return np.zeros(1, np.int64)
     return (2 * np.arange(new) * (old - 1) + (new - 1)) // (2 * (new - 1))

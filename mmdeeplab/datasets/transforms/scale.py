@@ -1,4 +1,4 @@
-"""Augmentation as in TensorFlow's `deeplab/core/preprocess_utils.py`; the crop of a protocol."""
+"""Random scale as in TensorFlow's `deeplab/core/preprocess_utils.py`, and the centre crop."""
 
 from collections.abc import Sequence
 
@@ -11,16 +11,16 @@ from mmdeeplab.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomScale(BaseTransform):
-    """Resize image and mask by one random factor, both with aligned corners.
+    """Resize image and mask by the same random factor, with aligned corners.
 
-    The factor is drawn uniformly from minimum, minimum + step, ..., maximum (seven values by
-    default), or from the interval when ``step`` is 0; the new sides are ``int(side * factor)``.
-    The image is interpolated bilinearly, the mask takes the nearest label.
+    The factor is one of minimum, minimum + step, ..., maximum (seven values by default) with equal
+    probability, or any in between if ``step`` is 0. The new sides are ``int(side * factor)``. The
+    image is interpolated bilinearly; the mask takes the nearest label.
 
     Args:
         minimum: Smallest factor.
         maximum: Largest factor.
-        step: Distance of the factors.
+        step: Difference between one factor and the next.
 
     Raises:
         ValueError: The factors are not 0 < minimum <= maximum, or the step is negative.
@@ -54,10 +54,10 @@ class RandomScale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class CentreCrop(BaseTransform):
-    """Cut image and mask to their centre; what is left is the image that is evaluated.
+    """Crop image and mask to their centre; the crop is then evaluated as if it were the image.
 
     Args:
-        size: (H, W); a shorter side stays as it is.
+        size: (H, W) of the crop; a side of the image that is shorter stays so.
     """
 
     def __init__(self, size: Sequence[int]) -> None:
