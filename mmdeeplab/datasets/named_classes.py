@@ -21,7 +21,7 @@ NAMES: dict[str, tuple[str, bool]] = {
 
 
 class NamedClasses(NamedTuple):
-    """Names in id order, and a colour (R, G, B) of each."""
+    """Names of classes in id order, and the colour (R, G, B) of each."""
 
     classes: tuple[str, ...]
     palette: Sequence[Sequence[int]]

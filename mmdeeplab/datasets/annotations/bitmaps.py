@@ -1,4 +1,4 @@
-"""Masks in annotation files, or as pictures beside them."""
+"""Shapes that are masks: PNGs inside annotation files, or pictures beside them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BROKEN = (
 
 @dataclass(frozen=True)
 class Bitmap:
-    """A PNG in Base64, as labelme and (compressed once more) Supervisely have it."""
+    """A mask as a Base64 PNG, as labelme stores it; Supervisely compresses it once more."""
 
     data: str
     corner: tuple[int, int]
@@ -45,7 +45,7 @@ class Bitmap:
 
 @dataclass(frozen=True)
 class ColourRegion:
-    """Pixels of one colour of a mask in colours; all its colours are ``known``."""
+    """The pixels of one colour of a mask in colours; ``known`` are all colours it may have."""
 
     path: Path
     colour: tuple[int, int, int]
@@ -59,7 +59,7 @@ class ColourRegion:
 
 @lru_cache(maxsize=1)  # an image's regions are filled one after the other
 def _coloured(path: Path, known: frozenset[tuple[int, int, int]]) -> np.ndarray:
-    """(H, W) colours as numbers."""
+    """Read a mask in colours as (H, W), each colour as one number."""
     try:
         with Image.open(path) as picture:
             channels = np.array(picture.convert('RGB')).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Which class gets which id."""
+"""Assign class ids to the classes of annotations."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ VOID = ('void', 'ignore', '__ignore__', 'ignored', 'unlabeled', 'unlabelled', "d
 
 
 def is_background(name: str) -> bool:
-    """Whether a class is called as the background is, in whatever letters."""
+    """Whether the name of a class means the background, in upper or lower case."""
     return name.strip().lower() in BACKGROUND
 
 
 def is_void(name: str) -> bool:
-    """Whether a class is called as void is, in whatever letters."""
+    """Whether the name of a class means void, in upper or lower case."""
     return name.strip().lower() in VOID
 
 
 @dataclass(frozen=True)
 class ClassIds:
-    """The classes of masks that are made of annotations.
+    """The classes of the masks that are made from annotations.
 
     Attributes:
-        names: In id order.
-        unlabelled: Id of pixels that nobody annotated.
+        names: Names in id order.
+        unlabelled: Id of pixels that are not annotated.
     """
 
     names: tuple[str, ...]
     unlabelled: int
 
     def of(self, image: AnnotatedImage, one: AnnotatedObject) -> int:
-        """The id of an object.
+        """The class id of an object.
 
         Raises:
             UserError: Its class is not among the names.
@@ -57,23 +57,24 @@ class ClassIds:
 
 
 def plain(name: str) -> str:
-    """A name as a line of ``classes.txt`` can hold it."""
+    """A name in one line, as ``classes.txt`` needs it."""
     return ' '.join(name.encode('utf-8', 'replace').decode().split())
 
 
 def class_ids(
     found: Annotations, given: tuple[str, ...], unlabelled_void: bool, path: Path
 ) -> ClassIds:
-    """Ids from 0 on: the background, then the classes in the tool's own order.
+    """Assign ids from 0 on: to the background, then to the classes in the tool's own order.
 
     Args:
         found: The annotations.
-        given: Names in another order, the background's included; empty for the tool's order.
-        unlabelled_void: Pixels that nobody annotated are void, and there is no background.
-        path: Of the annotations, for messages.
+        given: Names in the order that is wanted, with the background; empty for the tool's order.
+        unlabelled_void: Whether pixels that are not annotated are void; then there is no
+            background.
+        path: Path of the annotations, for messages.
 
     Raises:
-        UserError: Names that occur twice or are too many, or none for the background.
+        UserError: A name occurs twice, there are too many, or none means the background.
     """
     own = sorted(found.classes) if found.sorted else found.classes
     own = list(dict.fromkeys(map(plain, own)))

@@ -19,12 +19,12 @@ from mmdeeplab.datasets.annotations.shapes import Polygons, Shape
 
 
 def is_coco(document: Any) -> bool:
-    """Whether a JSON document is one of COCO's, whatever its annotations are."""
+    """Whether a JSON document has COCO's form, whatever its annotations are."""
     return isinstance(document, dict) and {'images', 'annotations'} <= document.keys()
 
 
 def has_areas(document: dict) -> bool:
-    """Whether any annotation has a segmentation, or there is none at all; captions have none."""
+    """Whether some annotation has a segmentation (captions have none), or none exists at all."""
     annotations = document['annotations']
     return (
         not isinstance(annotations, list)
@@ -34,10 +34,10 @@ def has_areas(document: dict) -> bool:
 
 
 def read_coco(file: Path, document: dict, root: Path, found: Annotations) -> None:
-    """Add the images of a COCO file.
+    """Add the images of a COCO file to ``found``.
 
     Raises:
-        UserError: Something is missing, of another kind, doubled, or named and not there.
+        UserError: A value is missing, of a wrong type or doubled, or refers to something missing.
     """
     place = Place(file)
     names = _categories(place, document)
@@ -76,7 +76,7 @@ def read_coco(file: Path, document: dict, root: Path, found: Annotations) -> Non
 
 
 def _categories(place: Place, document: dict) -> dict[int, str]:
-    """Names by id, in the order of ids, without Roboflow's category of categories."""
+    """Names of categories by id, in the order of ids, without Roboflow's top-level category."""
     names: dict[int, str] = {}
     above: set[str] = set()
     for number, one in enumerate(place.value(document, 'categories', list), 1):
@@ -117,10 +117,10 @@ def _shape(where: Place, one: dict) -> Shape:
 
 
 def runs_of(where: Place, region: dict) -> ColumnRuns:
-    """COCO's RLE, ``dict(size=[h, w], counts=...)``.
+    """Read COCO's RLE, ``dict(size=[h, w], counts=...)``.
 
     Raises:
-        UserError: Other sizes or counts.
+        UserError: ``size`` or ``counts`` is of another form.
     """
     size, counts = where.value(region, 'size', list), region.get('counts')
     if len(size) != 2 or not all(isinstance(side, int) for side in size):

@@ -1,4 +1,4 @@
-"""Masks of class ids in VOC's folders, made of annotations and made again where these changed."""
+"""Convert annotations to masks of class ids in VOC's folders; only what changed is made again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mmdeeplab.fileio.atomic import placing, writing
 
 @dataclass(frozen=True)
 class Wishes:
-    """What annotations do not say.
+    """Settings of a conversion that the annotations do not contain.
 
     Attributes:
-        classes: Names in id order; the tool's own order if empty.
-        unlabelled_void: Pixels that nobody annotated are void instead of the background.
-        skip_missing: Leave pictures out that are not there.
+        classes: Names in id order; empty for the tool's own order.
+        unlabelled_void: Whether pixels that are not annotated are void instead of background.
+        skip_missing: Whether annotated pictures without a file are left out.
     """
 
     classes: tuple[str, ...] = ()
@@ -32,14 +32,14 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of it.
+    """The result of a conversion.
 
     Attributes:
-        format: Of the annotations.
-        images: Number of pictures with a mask.
-        objects: Number of their objects.
-        written: Number of masks that were not there before.
-        notes: What was left out.
+        format: Format of the annotations.
+        images: Number of pictures that have a mask now.
+        objects: Number of annotated objects on them.
+        written: Number of masks that were written; the others were up to date.
+        notes: Sentences about what was left out.
     """
 
     format: str
@@ -55,14 +55,14 @@ def convert(path: Path, out: Path, wishes: Wishes) -> Converted | None:
 
     Args:
         path: A folder or file of annotations.
-        out: The folder; masks of before that are still right are kept.
-        wishes: What annotations do not say.
+        out: The folder to write to; earlier masks that are still right are kept.
+        wishes: Settings that the annotations do not contain.
 
     Returns:
-        None where nothing at ``path`` looks like annotations.
+        None if nothing at ``path`` looks like annotations.
 
     Raises:
-        UserError: At the first thing that is wrong, with its file and object.
+        UserError: Something is wrong; it names the file and the object.
     """
     read = find_annotations(path)
     if read is None:
@@ -95,7 +95,7 @@ def convert(path: Path, out: Path, wishes: Wishes) -> Converted | None:
 def _pictures(
     found: Annotations, pictures: Pictures, skip_missing: bool, path: Path
 ) -> dict[int, Path]:
-    """The file of each image, by its place among all."""
+    """The file of each picture, by its index among all annotated pictures."""
     files: dict[int, Path] = {}
     missing = []
     for number, image in enumerate(found.images):
@@ -118,10 +118,10 @@ def _pictures(
 
 
 def _link(link: Path, folder: Path) -> None:
-    """Let a link lead to the pictures.
+    """Make ``link`` a symbolic link to the folder of the pictures.
 
     Raises:
-        UserError: Something else is there.
+        UserError: Something else has that name.
     """
     with writing(link):
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ def _link(link: Path, folder: Path) -> None:
 
 
 def _write_lists(out: Path, jobs: dict[str, Job], classes: ClassIds) -> None:
-    """The names of the classes, and what to train on where that is known."""
+    """Write the names of the classes, and the lists of the splits if the annotations have them."""
     splits: dict[str, list[str]] = {}
     for name, job in jobs.items():
         splits.setdefault(job.image.split or 'train', []).append(name)

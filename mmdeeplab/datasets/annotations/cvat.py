@@ -1,4 +1,4 @@
-"""CVAT's XML for images 1.1, and its masks in colours with ``labelmap.txt``."""
+"""Read CVAT's XML for images, version 1.1."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NO_AREAS = ('polyline', 'points', 'tag', 'skeleton', 'cuboid')
 
 
 def read_cvat(file: Path, document: Element, root: Path, found: Annotations) -> None:
-    """Add the pictures of an XML file.
+    """Add the pictures of an XML file to ``found``.
 
     Raises:
-        UserError: It is of a film, or something is missing or of another kind.
+        UserError: The file is about a film, or a value is missing or of a wrong type.
     """
     place = Place(file)
     if document.find('track') is not None:
@@ -74,7 +74,7 @@ def _shape(where: Place, one: Element) -> Shape:
 
 
 def _turned(where: Place, one: Element) -> tuple[float, ...]:
-    """Corners of a box, or of a polygon round an ellipse, turned about its middle."""
+    """Corners of a box, or of a polygon for an ellipse, rotated about its centre."""
     if one.tag == 'box':
         left, top, right, bottom = (
             _number(where, one, key, float) for key in ('xtl', 'ytl', 'xbr', 'ybr')
@@ -97,13 +97,13 @@ def turned(
     offsets: list[tuple[float, float]],
     angle: float,
 ) -> tuple[float, ...]:
-    """x, y, x, y... of points, turned clockwise as they are seen.
+    """Rotate points about a centre, clockwise in the picture; return x, y, x, y, ...
 
     Args:
-        middle: About which they are turned.
-        half: Half width and half height.
-        offsets: Of the points, in halves.
-        angle: In radians.
+        middle: The centre.
+        half: Half the width and half the height of the shape.
+        offsets: The points relative to the centre, in units of ``half``.
+        angle: Angle in radians.
     """
     cos, sin = math.cos(angle), math.sin(angle)
     corners = ((x * half[0], y * half[1]) for x, y in offsets)

@@ -1,4 +1,4 @@
-"""CVAT's "segmentation mask 1.1": masks in colours in VOC's folders, and ``labelmap.txt``."""
+"""Read CVAT's "segmentation mask 1.1": masks in colours in VOC's folders, and ``labelmap.txt``."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def is_cvat_masks(root: Path) -> bool:
 
 
 def read_cvat_masks(root: Path, found: Annotations) -> None:
-    """Add the pictures of all masks.
+    """Add the pictures of all masks to ``found``.
 
     Raises:
-        UserError: A line of ``labelmap.txt`` of another form, or a mask that is no picture.
+        UserError: A line of ``labelmap.txt`` has another form, or a mask is not a picture.
     """
     colours = _colours(root / LABELMAP)
     found.add_classes(list(colours))
@@ -72,7 +72,7 @@ def read_cvat_masks(root: Path, found: Annotations) -> None:
 
 
 def _colours(path: Path) -> dict[str, tuple[int, int, int]]:
-    """Colours by name, in the order of ``NAME:R,G,B:PARTS:ACTIONS``; VOC's where none is given."""
+    """Colours by name, from lines ``NAME:R,G,B:PARTS:ACTIONS``; VOC's for lines without colour."""
     palette = [[str(value) for value in colour] for colour in voc_palette()]
     colours: dict[str, tuple[int, int, int]] = {}
     for number, line in enumerate(read_text(path, 'list of colours').splitlines(), 1):

@@ -1,4 +1,4 @@
-"""Datumaro's JSON, one file a subset."""
+"""Read Datumaro's JSON, one file for each subset."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NO_AREAS = ('label', 'points', 'polyline', 'caption', 'cuboid_3d', 'skeleton')
 
 
 def is_datumaro(document: Any) -> bool:
-    """Whether a JSON document is one of Datumaro's."""
+    """Whether a JSON document has Datumaro's form."""
     return isinstance(document, dict) and {'items', 'categories'} <= document.keys()
 
 
 def read_datumaro(file: Path, document: dict, root: Path, found: Annotations) -> None:
-    """Add the pictures of a file.
+    """Add the pictures of a Datumaro file to ``found``.
 
     Raises:
-        UserError: Something is missing, of another kind, doubled, or named and not there.
+        UserError: A value is missing, of a wrong type or doubled, or refers to something missing.
     """
     place = Place(file)
     label = place.value(place.value(document, 'categories', dict), 'label', dict)

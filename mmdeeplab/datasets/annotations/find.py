@@ -1,4 +1,4 @@
-"""Which annotations a folder or a file holds."""
+"""Find and read the annotations in a folder or a file, of any tool."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ ARCHIVES = ('.zip', '.tar', '.tgz', '.gz', '.7z', '.rar')
 
 
 class UnknownAnnotations(UserError):
-    """JSON, XML or YAML of no kind that is known."""
+    """A JSON, XML or YAML file that has the form of no known annotation tool."""
 
 
 def find_annotations(path: Path) -> tuple[Annotations, tuple[str, ...]] | None:
-    """Read the annotations of a folder with all below it, or of one file.
+    """Read the annotations of one file, or of a folder and everything below it.
 
     Returns:
-        The annotations, and the names of pictures below the folder, or below that of the file; None
-        where nothing looks like annotations.
+        The annotations, and the names of all pictures below the folder (or the file's folder); None
+        if nothing looks like annotations.
 
     Raises:
-        UserError: A file is broken, of no known kind or of another use (boxes, captions, films), or
+        UserError: A file is broken, of no known tool or without areas (boxes, captions, films), or
             the folder holds annotations of several tools.
     """
     if not path.is_dir() and _suffix(path.name) in ARCHIVES:
@@ -87,7 +87,10 @@ def find_annotations(path: Path) -> tuple[Annotations, tuple[str, ...]] | None:
 
 
 def _sources(root: Path, names: tuple[str, ...]) -> list[str]:
-    """Names without what was converted before; what its link leads to is named without it."""
+    """Names of files below ``root``, without the results of an earlier conversion.
+
+    Pictures that are reached through the link ``JPEGImages`` of a conversion get their own names.
+    """
     ours = [PurePosixPath(name).parent for name in names if _file(name) == RECORD]
     real = Path(os.path.realpath(root))
     found = set()
@@ -102,7 +105,7 @@ def _sources(root: Path, names: tuple[str, ...]) -> list[str]:
 
 
 def _read(files: list[Path], root: Path, pictures: tuple[str, ...]) -> dict[str, Annotations]:
-    """Annotations by format; each file is forgotten when it is read."""
+    """Read annotation files, one at a time; return the annotations by format."""
     found: dict[str, Annotations] = {}
     yolo: dict[Path, list[str]] = {}
     for file in progress(files, 'reading annotations', len(files), 'files'):
@@ -141,10 +144,10 @@ def _read_xml(file: Path, root: Path, found: dict[str, Annotations]) -> None:
 
 
 def _explain(path: Path, files: list[Path]) -> None:
-    """A sentence that tells what there is instead of annotations.
+    """Tell what there is if no annotations were found.
 
     Raises:
-        UserError: There are such files.
+        UserError: There are files of other kinds; it says which.
     """
     files = files if path.is_dir() else [path]
     if not files:
@@ -172,7 +175,7 @@ def _of(kind: str, found: dict[str, Annotations]) -> Annotations:
 
 
 def _classes_txt(root: Path) -> list[str]:
-    """Names of ``classes.txt``, where there are label files of YOLO without a YAML file."""
+    """Names of ``classes.txt``, used if there are YOLO label files but no YAML file."""
     names = _lines(root / 'classes.txt')
     return names if names and (root / 'labels').is_dir() else []
 

@@ -1,4 +1,4 @@
-"""Label Studio's JSON: polygons, brushes and boxes of each task, in percent of the picture."""
+"""Read Label Studio's JSON: polygons, brushes and boxes of each task, in percent of the picture."""
 
 from __future__ import annotations
 
@@ -27,18 +27,19 @@ BOX = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
 
 
 def is_label_studio(document: Any) -> bool:
-    """Whether a JSON document is a list of Label Studio's tasks."""
+    """Whether a JSON document is a list of Label Studio tasks."""
     first = document[0] if isinstance(document, list) and document else None
     return isinstance(first, dict) and 'data' in first and 'annotations' in first
 
 
 def read_label_studio(file: Path, document: list, root: Path, found: Annotations) -> None:
-    """Add the pictures of all tasks that somebody finished.
+    """Add the pictures of all finished tasks to ``found``.
 
-    Of several annotations of a task the newest counts; predictions and cancelled ones do not.
+    If a task has several annotations, the newest is used. Predictions and cancelled annotations are
+    not used.
 
     Raises:
-        UserError: Something is missing or of another kind, or a task has no picture.
+        UserError: A value is missing or of a wrong type, or a task has no picture.
     """
     for number, task in enumerate(document, 1):
         key = task.get('id', number) if isinstance(task, dict) else number
@@ -70,7 +71,7 @@ def read_label_studio(file: Path, document: list, root: Path, found: Annotations
 
 
 def _picture(place: Place, data: dict) -> str:
-    """The file of a task: of ``/data/upload/1/NAME``, ``?d=NAME``, a URL or a path."""
+    """Name of a task's picture, from ``/data/upload/1/NAME``, ``?d=NAME``, a URL or a path."""
     for value in data.values():
         if not isinstance(value, str):
             continue
@@ -124,7 +125,7 @@ def _shape(where: Place, kind: str, value: dict, size: tuple[int, int]) -> Shape
 
 
 def _turned(where: Place, kind: str, value: dict, size: tuple[int, int]) -> tuple[float, ...]:
-    """Corners of a rectangle, turned about its first one, or points of an ellipse."""
+    """Corners of a rectangle, rotated about the first one, or points of an ellipse."""
     scale = dict(x=size[1] / 100, y=size[0] / 100)
     x, y = (where.value(value, key, float) * scale[key] for key in 'xy')
     angle = math.radians(where.value(value, 'rotation', float) if value.get('rotation') else 0)

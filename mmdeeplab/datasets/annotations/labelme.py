@@ -1,4 +1,4 @@
-"""labelme's JSON, one file beside each picture."""
+"""Read labelme's JSON, one file beside each picture."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ NO_AREAS = ('line', 'linestrip', 'point', 'points')
 
 
 def is_labelme(document: Any) -> bool:
-    """Whether a JSON document is one of labelme's."""
+    """Whether a JSON document has labelme's form."""
     return isinstance(document, dict) and {'shapes', 'imagePath'} <= document.keys()
 
 
 def read_labelme(file: Path, document: dict, root: Path, found: Annotations) -> None:
-    """Add the picture of a labelme file.
+    """Add the picture of a labelme file to ``found``.
 
     Raises:
-        UserError: Something is missing or of another kind.
+        UserError: A value is missing or of a wrong type.
     """
     place = Place(file)
     height, width = (document.get(key) for key in ('imageHeight', 'imageWidth'))

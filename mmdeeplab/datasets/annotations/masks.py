@@ -1,4 +1,4 @@
-"""The masks of a conversion: painted by several processes, and only where something changed."""
+"""Paint the masks of a conversion in several processes, but only those that have changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FEW, CHUNK = 32, 8  # fewer pictures are painted by this process alone
 
 @dataclass(frozen=True)
 class Job:
-    """A mask to be painted."""
+    """A mask that is to be painted: the annotated picture, its file, and the classes."""
 
     image: AnnotatedImage
     picture: Path
@@ -37,7 +37,7 @@ class Job:
     out: Path
 
     def key(self) -> str:
-        """Of all that the mask depends on."""
+        """A hash of everything that the mask depends on."""
         shapes = [one.shape for one in self.image.objects]
         masks = {
             shape.path: stamp(shape.path) for shape in shapes if isinstance(shape, ColourRegion)
@@ -54,13 +54,13 @@ class Job:
 
 
 def write_masks(out: Path, jobs: dict[str, Job]) -> int:
-    """Paint what is not there yet, remove what is no more.
+    """Paint masks that are new or have changed; remove masks that no longer have annotations.
 
     Returns:
-        The number of masks painted.
+        The number of masks that were painted.
 
     Raises:
-        UserError: Some cannot be painted: the first one, and how many more.
+        UserError: Some masks cannot be painted; it names the first and counts the others.
     """
     record = out / RECORD
     before = _record(record)
@@ -93,7 +93,7 @@ def _painted(jobs: list[Job]) -> Iterator[str]:
 
 
 def write_mask(job: Job) -> str:
-    """A sentence where the mask cannot be painted; then none is there."""
+    """Paint and write one mask; if that fails, remove its file and return a sentence."""
     try:
         mask = paint(job.image, job.picture, job.classes)
         with placing(job.out) as partial:

@@ -1,4 +1,4 @@
-"""What every annotation file comes to: pictures with objects in the order of painting."""
+"""The common form of all annotations: pictures, with objects in the order of painting."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ BELOW = -(10**9)
 
 @dataclass(frozen=True)
 class AnnotatedObject:
-    """An area of one class.
+    """An annotated area of one class.
 
     Attributes:
         label: Name of the class.
-        shape: What it covers.
-        part: Which object of the file it is, in words.
-        order: Objects of a lower one are painted first, of the same one as the file has them.
+        shape: The area.
+        part: Which object of the file it is, in words for messages.
+        order: Objects are painted in ascending order; those with equal numbers as in the file.
     """
 
     label: str
@@ -35,12 +35,12 @@ class AnnotatedImage:
     """A picture as an annotation file describes it.
 
     Attributes:
-        name: Its file, as the annotation file calls it.
-        place: Where it stands there.
-        size: (height, width) by the annotation file; None where that does not say.
-        objects: What was drawn on it.
-        folders: Where its file may be, besides the data's folder.
-        split: ``train``, ``val``, ``test`` or empty where nobody says.
+        name: Name of its file in the annotation file.
+        place: Its place in the annotation file, for messages.
+        size: (height, width) according to the annotation file; None if that does not say.
+        objects: The annotated objects on it.
+        folders: Folders where its file may be, besides the data's folder.
+        split: ``train``, ``val``, ``test``, or empty if the annotations do not say.
     """
 
     name: str
@@ -51,20 +51,20 @@ class AnnotatedImage:
     split: str = ''
 
     def place_of(self, one: AnnotatedObject) -> Place:
-        """Where one of its objects stands in the annotation file."""
+        """The place of one of its objects in the annotation file, for messages."""
         return Place(self.place.file, one.part)
 
 
 @dataclass
 class Annotations:
-    """All of one kind in a folder.
+    """All annotations of one tool in a folder.
 
     Attributes:
-        format: The tool or format by its name.
+        format: Name of the tool or format.
         images: The pictures.
         classes: Names in the tool's own order, each once.
-        sorted: Whether that order is only the alphabet's, as the tool keeps none.
-        left_out: Counts of what is no area or not annotated, by what it is.
+        sorted: Whether that order is the alphabetical one, because the tool keeps none.
+        left_out: Numbers of things that were skipped, by what they are.
     """
 
     format: str
@@ -78,12 +78,12 @@ class Annotations:
         self.classes += [name for name in dict.fromkeys(names) if name not in self.classes]
 
     def leave_out(self, what: str) -> None:
-        """Count something that is passed over."""
+        """Count something that is skipped, described by ``what``."""
         self.left_out[what] = self.left_out.get(what, 0) + 1
 
 
 def split_of(path: Path, root: Path) -> str:
-    """``train``, ``val``, ``test`` or nothing, by the words of a path below ``root``."""
+    """``train``, ``val`` or ``test``, if the path below ``root`` says so; otherwise empty."""
     inner = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
     for word in re.split(r'[\W_]+', str(inner.with_suffix('')).lower()):
         for split, form in _SPLITS.items():

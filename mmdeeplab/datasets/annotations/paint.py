@@ -1,4 +1,4 @@
-"""One mask of all objects of a picture."""
+"""Paint all objects of a picture into one mask."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mmdeeplab.errors import UserError
 
 
 def paint(image: AnnotatedImage, picture: Path, classes: ClassIds) -> np.ndarray:
-    """The mask of an upright picture.
+    """Paint the mask of a picture, upright as its EXIF tag says.
 
-    Later objects lie over earlier ones, those of a higher order over those of a lower one. Sizes
-    are those of the upright picture, as the tools show it; where they fit only the picture as it is
-    stored, the mask is turned with it.
+    Objects of a higher ``order`` cover those of a lower one, later objects cover earlier ones.
+    Annotation tools show pictures upright, so their coordinates are of the upright picture. If the
+    size in the annotation file fits only the picture as stored, the mask is rotated with it.
 
     Args:
-        image: What is annotated.
-        picture: The file.
-        classes: Ids of the classes.
+        image: The annotations of the picture.
+        picture: The picture's file.
+        classes: The class ids.
 
     Returns:
         (H, W) uint8 class ids.

@@ -1,4 +1,4 @@
-"""The picture that an annotation file means, and how it is turned."""
+"""Find the picture that an annotation file refers to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pictures:
 
     Args:
         root: The data's folder.
-        names: Of the pictures below it, as paths from there.
+        names: Paths, relative to ``root``, of all pictures below it.
     """
 
     def __init__(self, root: Path, names: tuple[str, ...]) -> None:
@@ -31,11 +31,11 @@ class Pictures:
             self.by_name[f'{path.stem}.*'].append(name)
 
     def find(self, image: AnnotatedImage) -> Path | None:
-        """The file, or None where there is none.
+        """Find the file of an annotated picture; None if there is none.
 
-        It is looked for at its path beside the annotation file, in the folders where the tool puts
-        pictures, and in the data's folder; then by its name alone, wherever it lies, rather in a
-        folder of its split.
+        It is looked for by its path relative to the annotation file, to the folders where the tool
+        puts pictures, and to the data's folder. If it is in none of them, any file of that name is
+        taken, preferably one in a folder of the picture's split.
 
         Raises:
             UserError: Several files have that name.
@@ -58,7 +58,7 @@ class Pictures:
 
 
 def _files(folder: Path, name: str) -> list[Path]:
-    """The file of a name; by any suffix of pictures where it ends with ``.*``."""
+    """The files of a name in a folder; a name with ``.*`` at its end may have any suffix."""
     if not name.endswith('.*'):
         path = folder / name
         return [path] if path.is_file() else []

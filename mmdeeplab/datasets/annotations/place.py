@@ -1,4 +1,4 @@
-"""Where something stands in an annotation file, and values that are checked there."""
+"""Read checked values from annotation files; errors name the file and the object."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _KINDS = {int: 'a whole number', float: 'a number', str: 'text', list: 'a list',
 
 @dataclass(frozen=True)
 class Place:
-    """A file of annotations, and a part of it.
+    """A part of an annotation file, for messages.
 
     Attributes:
         file: The file.
-        part: In words: ``annotation 17``; empty for the whole file.
+        part: The part in words, such as ``annotation 17``; empty for the whole file.
     """
 
     file: Path
     part: str = ''
 
     def at(self, part: object) -> Place:
-        """A part of this place."""
+        """The place of a part of this one."""
         return Place(self.file, f'{self.part}, {part}' if self.part else str(part))
 
     def error(self, what: str) -> UserError:
-        """What is wrong here, to be raised."""
+        """The error to raise about something that is wrong here."""
         return UserError(f'{self.file}{", " if self.part else ""}{self.part}: {what}')
 
     def value(self, mapping: object, key: str, kind: type[T]) -> T:
-        """``mapping[key]``, which is there and of a kind.
+        """``mapping[key]``, checked to exist and to be of the type ``kind``.
 
         Raises:
-            UserError: It is not.
+            UserError: It is missing or of another type.
         """
         if not isinstance(mapping, Mapping) or key not in mapping:
             raise self.error(f'there is no "{key}"')
@@ -51,17 +51,18 @@ class Place:
         return value
 
     def size(self, mapping: object) -> tuple[int, int]:
-        """(height, width) from the keys of these names, both above 0."""
+        """(height, width) from the keys ``height`` and ``width``, checked to be above 0."""
         height, width = (self.value(mapping, key, int) for key in ('height', 'width'))
         if min(height, width) < 1:
             raise self.error(f'the picture is {width} x {height} pixels large')
         return height, width
 
     def ring(self, numbers: Sequence[object]) -> tuple[float, ...]:
-        """x, y, x, y... of a polygon, at least three points.
+        """The points x, y, x, y, ... of a polygon, checked to be at least three.
 
         Raises:
-            UserError: Fewer points, an odd count, or no finite numbers.
+            UserError: There are fewer points, an odd count of numbers, or numbers that are not
+                finite.
         """
         wrong = [n for n in numbers if isinstance(n, bool) or not isinstance(n, (int, float))]
         wrong = wrong or [n for n in numbers if not math.isfinite(n)]  # type: ignore[arg-type]
@@ -77,7 +78,7 @@ class Place:
         return tuple(float(n) for n in numbers)  # type: ignore[arg-type]
 
     def pairs(self, points: Sequence[object]) -> tuple[float, ...]:
-        """:meth:`ring` of a list of (x, y)."""
+        """:meth:`ring` for a list of points (x, y)."""
         for point in points:
             if not isinstance(point, (list, tuple)) or len(point) != 2:
                 raise self.error(f'the point {_shown(point)} is not x and y')
@@ -90,10 +91,10 @@ def _shown(value: object) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """Read a JSON file.
 
     Raises:
-        UserError: It is cut off, or no JSON.
+        UserError: The file is cut off or not JSON.
     """
     data = read_bytes(path, 'annotation file', MAX_BYTES)
     try:

@@ -1,4 +1,4 @@
-"""The RLE of annotation tools, and the pixels that it covers."""
+"""Decode the run-length encodings (RLE) of annotation tools to masks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RowRuns:
     """CVAT's RLE: run lengths along the rows of a box.
 
     Attributes:
-        counts: Of pixels outside, inside, outside...
+        counts: Numbers of pixels outside, inside, outside, ... in turn.
         corner: (left, top) of the box.
         size: (height, width) of the box.
     """
@@ -51,7 +51,7 @@ class RowRuns:
 
 @dataclass(frozen=True)
 class BrushRuns:
-    """Label Studio's RLE of a brush: packed bits of RGBA, of which A is what was painted."""
+    """Label Studio's RLE of a brush: packed RGBA values, of which A tells what was painted."""
 
     data: bytes
     size: tuple[int, int]
@@ -64,10 +64,10 @@ class BrushRuns:
 
 
 def runs(counts: Sequence[int], pixels: int) -> np.ndarray:
-    """(pixels) bool from lengths of runs of False, True, False...
+    """A bool array (pixels,) from the lengths of runs of False, True, False, ... in turn.
 
     Raises:
-        ValueError: They are of another number of pixels.
+        ValueError: The lengths do not add up to ``pixels``.
     """
     if min(counts, default=0) < 0 or sum(counts) != pixels:
         raise ValueError(f'the RLE is of {sum(counts)} pixels, not {pixels}')
@@ -81,19 +81,19 @@ def _other_size(size: tuple[int, int], height: int, width: int) -> str:
 def brush_values(data: bytes, count: int) -> np.ndarray:
     """Unpack the RLE of Label Studio's brush (``rle-pack`` of thi.ng's umbrella).
 
-    A head of 32 bits has the count of values, 5 bits their width - 1, four times 4 bits the widths
-    - 1 of run lengths. Then each run: 1 bit whether one value is repeated, 2 bits which width its
-    length has, the length - 1, and the value or values.
+    The header has the number of values (32 bits), their width - 1 (5 bits), and four widths - 1 of
+    run lengths (4 bits each). A run has a bit that tells whether one value is repeated, 2 bits that
+    choose the width of its length, the length - 1, and the value or values.
 
     Args:
-        data: The bytes.
-        count: Values expected.
+        data: The packed bytes.
+        count: Number of values that are expected.
 
     Returns:
         (count,) uint8.
 
     Raises:
-        ValueError: Other bytes, or of another number of values.
+        ValueError: The bytes are of another form or have another number of values.
     """
     at, total = 0, len(data) * 8
 

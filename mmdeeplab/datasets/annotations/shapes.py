@@ -1,8 +1,8 @@
-"""The polygons that annotation tools write, and the pixels that each of them covers.
+"""The polygons of annotation tools, and the pixels that they cover.
 
-A shape is filled as its own tool fills it, which differs by up to a pixel along the border:
-pycocotools takes pixels whose middle is inside; Pillow (labelme) and OpenCV (Ultralytics,
-Supervisely) take those on the border as well.
+Each is filled as its own tool does it; the results differ by up to a pixel along the border:
+pycocotools takes pixels whose centre is inside; Pillow (labelme) and OpenCV (Ultralytics,
+Supervisely) also take those on the border.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Ring = tuple[float, ...]
 
 
 class Shape(Protocol):
-    """Something that covers pixels."""
+    """An area of a picture."""
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        """(height, width) bool.
+        """The pixels of the area, (height, width) bool.
 
         Raises:
-            ValueError: The shape is broken, or lies outside of the picture; says how.
+            ValueError: The shape is broken or lies outside the picture.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Polygons:
-    """Areas of one object, filled by pycocotools: the pixels whose middle is inside."""
+    """The polygons of one object, filled by pycocotools: pixels whose centre is inside."""
 
     rings: tuple[Ring, ...]
 
@@ -48,7 +48,7 @@ class Polygons:
 
 @dataclass(frozen=True)
 class PillowPolygon:
-    """A ``polygon``, or the ``rectangle`` or ``ellipse`` in a box, as labelme draws it."""
+    """A ``polygon``, or a ``rectangle`` or ``ellipse`` given by its box, as labelme draws it."""
 
     ring: Ring
     kind: str = 'polygon'
@@ -66,7 +66,7 @@ class PillowPolygon:
 
 @dataclass(frozen=True)
 class OpenCVPolygon:
-    """A polygon with holes whose corners are cut to whole pixels, as Ultralytics fills it."""
+    """A polygon with holes, its corners truncated to whole pixels, as Ultralytics fills it."""
 
     ring: Ring
     holes: tuple[Ring, ...] = ()
@@ -82,7 +82,7 @@ class OpenCVPolygon:
 
 @dataclass(frozen=True)
 class ShareOfPicture:
-    """A polygon whose coordinates are shares of the width and height, as Ultralytics has them."""
+    """A polygon whose coordinates are fractions of the width and height (Ultralytics)."""
 
     ring: Ring
 
@@ -93,7 +93,7 @@ class ShareOfPicture:
 
 
 def pycocotools() -> Any:
-    """The module that fills polygons and reads RLE for COCO and others.
+    """Import pycocotools' module for polygons and RLE.
 
     Raises:
         UserError: It is not installed.
@@ -109,11 +109,11 @@ def pycocotools() -> Any:
 
 
 def inside(rings: Sequence[Ring], height: int, width: int) -> None:
-    """What reaches over the edge is cut off there; what lies elsewhere was never meant so.
+    """Clip polygons at the edges of the picture; refuse those that cannot be meant for it.
 
     Raises:
-        ValueError: A ring lies outside of the picture, or reaches further than its size beyond it,
-            as coordinates of another scale do.
+        ValueError: A polygon lies outside the picture, or reaches beyond it by more than its size,
+            as coordinates on another scale do.
     """
     for ring in rings:
         left, right, top, bottom = min(ring[::2]), max(ring[::2]), min(ring[1::2]), max(ring[1::2])
@@ -127,10 +127,10 @@ def inside(rings: Sequence[Ring], height: int, width: int) -> None:
 
 
 def placed(box: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """A (h, w) bool box whose upper left corner is (left, top), within (height, width).
+    """Place a bool box (h, w) with its upper left ``corner`` (left, top) in a mask of ``size``.
 
     Raises:
-        ValueError: It does not lie within.
+        ValueError: The box does not lie inside.
     """
     check_box(corner, box.shape, size)
     left, top = corner
@@ -140,10 +140,10 @@ def placed(box: np.ndarray, corner: tuple[int, int], size: tuple[int, int]) -> n
 
 
 def check_box(corner: tuple[int, int], box: tuple[int, ...], size: tuple[int, int]) -> None:
-    """Refuse a box of (h, w), at (left, top), that does not lie within (height, width).
+    """Refuse a box (h, w) at ``corner`` (left, top) that does not lie inside ``size``.
 
     Raises:
-        ValueError: It does not.
+        ValueError: The box does not lie inside.
     """
     left, top = corner
     bottom, right = top + box[0], left + box[1]

@@ -1,4 +1,4 @@
-"""Supervisely's JSON: ``ann/NAME.jpg.json`` beside ``img/NAME.jpg``, classes in ``meta.json``."""
+"""Read Supervisely's JSON: ``ann/NAME.jpg.json`` for ``img/NAME.jpg``; classes in ``meta.json``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_AREAS = ('line', 'point', 'graph', 'cuboid')
 
 
 def is_supervisely(document: Any) -> bool:
-    """Whether a JSON document is Supervisely's file of a picture."""
+    """Whether a JSON document has the form of Supervisely's file for a picture."""
     return (
         isinstance(document, dict)
         and {'size', 'objects'} <= document.keys()
@@ -28,22 +28,22 @@ def is_supervisely(document: Any) -> bool:
 
 
 def is_meta(document: Any) -> bool:
-    """Whether a JSON document is Supervisely's ``meta.json``."""
+    """Whether a JSON document has the form of Supervisely's ``meta.json``."""
     return isinstance(document, dict) and isinstance(document.get('classes'), list)
 
 
 def read_meta(file: Path, document: dict, found: Annotations) -> None:
-    """Put the classes of a project first, in its order."""
+    """Put the classes of a project, in its order, before those that were found so far."""
     place = Place(file)
     titles = [place.value(one, 'title', str) for one in document['classes']]
     found.classes = list(dict.fromkeys([*titles, *found.classes]))
 
 
 def read_supervisely(file: Path, document: dict, root: Path, found: Annotations) -> None:
-    """Add the picture of a file.
+    """Add the picture of a Supervisely file to ``found``.
 
     Raises:
-        UserError: Something is missing or of another kind.
+        UserError: A value is missing or of a wrong type.
     """
     place = Place(file)
     objects = []

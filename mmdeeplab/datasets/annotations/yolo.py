@@ -1,4 +1,4 @@
-"""Ultralytics' YOLO labels for segmentation: a text file a picture, names in ``data.yaml``."""
+"""Read Ultralytics' YOLO labels: a text file for each picture, class names in ``data.yaml``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SLACK = 0.01  # shares that Ultralytics lets be outside of 0 to 1
 
 
 def read_names(file: Path) -> list[str] | None:
-    """Class names of a ``data.yaml``; None where a YAML file is something else.
+    """Read the class names of a ``data.yaml``; None if a YAML file is something else.
 
     Raises:
-        UserError: No YAML, or other names than a list or numbers from 0 on.
+        UserError: The file is not YAML, or its names are neither a list nor numbered from 0 on.
     """
     place = Place(file)
     text = read_text(file, 'annotation file')
@@ -49,10 +49,10 @@ def read_names(file: Path) -> list[str] | None:
 
 
 def read_yolo(names: list[str], root: Path, pictures: tuple[str, ...], found: Annotations) -> None:
-    """Add every picture; one without a label file has nothing on it, as Ultralytics has it.
+    """Add every picture to ``found``; as for Ultralytics, one without label file has no objects.
 
     Raises:
-        UserError: A line of another form.
+        UserError: A line of a label file has another form.
     """
     found.add_classes(names)
     texts = {name: root / name for name in list_files(root, ('.txt',), recurse=True).names}
@@ -73,7 +73,7 @@ def read_yolo(names: list[str], root: Path, pictures: tuple[str, ...], found: An
 
 
 def _stem(name: str) -> str:
-    """What ``train/images/a.jpg`` and ``train/labels/a.txt`` have in common."""
+    """A path without what differs between ``train/images/a.jpg`` and ``train/labels/a.txt``."""
     parts = [part for part in Path(name).with_suffix('').parts if part not in ('images', 'labels')]
     return '/'.join(parts)
 

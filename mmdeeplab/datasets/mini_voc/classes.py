@@ -29,7 +29,7 @@ MAX_CHROMA = 72.0
 
 @dataclass(frozen=True)
 class Appearance:
-    """What an object class looks like.
+    """The appearance of an object class.
 
     Attributes:
         name: VOC class name, which is also the silhouette's.

@@ -1,1 +1,1 @@
-"""Cityscapes, ADE20K, COCO-Stuff, PASCAL Context: from their archives to what the configs read."""
+"""Prepare Cityscapes, ADE20K, COCO-Stuff and PASCAL Context from their archives for the configs."""

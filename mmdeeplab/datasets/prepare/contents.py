@@ -1,4 +1,4 @@
-"""What is there of a data set: files of a split, and whether they are complete."""
+"""Find the files of a data set's splits, and whether they are complete."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from mmdeeplab.errors import UserError
 
 
 def list_path(folder: Path, split: Split) -> Path:
-    """The list that the configs read."""
+    """The file that lists the ids of a split for the configs."""
     return folder / LISTS / f'{split.list_name}.txt'
 
 
 def ids_of(folder: Path, files: Files, below: str) -> set[str]:
-    """Ids, ``BELOW/.../NAME``, of the files of a folder that have the suffix."""
+    """Ids, ``BELOW/.../NAME``, of the files below a folder that have the suffix of ``files``."""
     top = folder / files.folder
     return {
         path.relative_to(top).as_posix().removesuffix(files.suffix)
@@ -26,7 +26,7 @@ def split_ids(data: DataSet, folder: Path, split: Split) -> set[str]:
     """Ids of the images of a split: those of the archive's list, or all in its folder.
 
     Raises:
-        UserError: The list is there, but no list of ids.
+        UserError: The archive's list is not a list of ids.
     """
     if split.listed is None:
         return ids_of(folder, data.images, split.below)
@@ -35,7 +35,7 @@ def split_ids(data: DataSet, folder: Path, split: Split) -> set[str]:
 
 
 def lacks(data: DataSet, folder: Path, archive: Archive) -> bool:
-    """Whether something is not there that the archive gives."""
+    """Whether some file that the archive contains is missing."""
     for split in data.splits:
         if split.name not in archive.splits:
             continue
@@ -53,7 +53,7 @@ def lacks(data: DataSet, folder: Path, archive: Archive) -> bool:
 
 
 def fault(data: DataSet, folder: Path) -> str:
-    """What is missing or wrong, in words; empty when the data set is ready."""
+    """What is missing or wrong in a data set, in words; empty if it is ready."""
     for split in data.splits:
         path = list_path(folder, split)
         if not path.is_file():

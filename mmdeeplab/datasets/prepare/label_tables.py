@@ -1,4 +1,4 @@
-"""From the ids that the publishers' masks hold to class ids."""
+"""Tables from the ids in the publishers' masks to class ids."""
 
 import numpy as np
 
@@ -29,28 +29,28 @@ def _table(ids: dict[int, int], size: int, others: int = UNKNOWN) -> np.ndarray:
 
 
 def cityscapes() -> np.ndarray:
-    """(256,) of Cityscapes' ids: 0 to 18, and void for the ids that are not evaluated."""
+    """The table (256,) for Cityscapes: classes 0 to 18, void for ids that are not evaluated."""
     void = dict.fromkeys((*range(34), IGNORE_INDEX), IGNORE_INDEX)
     return _table(void | {i: n for n, i in enumerate(CITYSCAPES_EVALUATED)}, 256)
 
 
 def coco_stuff() -> np.ndarray:
-    """(256,) of COCO-Stuff's 182 ids: 0 to 170, the gaps closed; 255 stays void."""
+    """The table (256,) for COCO-Stuff's ids up to 182: classes 0 to 170 without gaps, 255 void."""
     stored = [i for i in range(182) if i not in COCO_STUFF_GAPS]
     return _table({i: n for n, i in enumerate(stored)} | {IGNORE_INDEX: IGNORE_INDEX}, 256)
 
 
 def pascal_context() -> np.ndarray:
-    """(460,) of PASCAL Context's 459 numbers: 1 to 59, and 0, background, for all others."""
+    """The table (460,) for PASCAL Context's 459 numbers: classes 1 to 59, background for others."""
     ids = {i: n for n, i in enumerate(PASCAL_CONTEXT_FREQUENT, 1)}
     return _table(ids, 460, others=0)
 
 
 def apply(table: np.ndarray, ids: np.ndarray, name: str) -> np.ndarray:
-    """Class ids (H, W), uint8, of a mask's own ids (H, W).
+    """Convert a mask's ids (H, W) to class ids (H, W) uint8 by a table.
 
     Raises:
-        UserError: An id is none of the data set's; ``name`` stands for the mask.
+        UserError: The mask, called ``name``, has an id that the data set does not have.
     """
     known = ids < len(table)
     labels = np.where(known, table[np.where(known, ids, 0)], UNKNOWN)

@@ -1,4 +1,4 @@
-"""The steps, each of which leaves alone what is there already: unpack, convert, list, count."""
+"""Prepare a data set: unpack, convert masks, write lists, count. Existing files are kept."""
 
 import io
 import re
@@ -31,20 +31,21 @@ AT_ONCE = 1_000  # masks that are handed to the threads together
 
 
 def prepare(data: DataSet, root: Path, archives: Path, *, quiet: bool = False) -> Prepared:
-    """Make ``root/FOLDER`` what the configs of a data set read.
+    """Fill ``root/FOLDER`` with what the configs of a data set read.
 
-    Nothing that is there is overwritten, a broken run is gone on with, and a complete folder is
-    left as it is. An archive is asked for only if something is missing that it holds.
+    Existing files are not overwritten, so an interrupted run can be repeated, and a complete folder
+    is left as it is. An archive is needed only if a file that it contains is missing.
 
     Args:
-        data: Which one, from :data:`mmdeeplab.datasets.prepare.table.DATA_SETS`.
-        root: Folder above the data set's.
+        data: The data set, one of :data:`mmdeeplab.datasets.prepare.table.DATA_SETS`.
+        root: Folder in which the data set's folder lies.
         archives: Folder of the archives.
         quiet: Show no progress.
 
     Raises:
-        UserError: An archive is missing, broken or another one; a mask holds ids that the data set
-            does not have, or is not as large as its image; the counts are not the published ones.
+        UserError: An archive is missing, broken or not the published one; a mask has ids that the
+            data set does not have, or another size than its image; or a split has not the published
+            number of images.
     """
     folder = root / data.folder
     if not fault(data, folder):
@@ -70,10 +71,10 @@ def is_wanted(pattern: re.Pattern[str], name: PurePosixPath) -> bool:
 
 
 def require_archives(data: DataSet, needed: Iterable[Archive], archives: Path) -> None:
-    """Fail before anything is unpacked when archives are missing.
+    """Refuse to start if archives are missing, before anything is unpacked.
 
     Raises:
-        UserError: Naming each, and where it is to be had.
+        UserError: It names each missing archive and its page.
     """
     missing = [archive for archive in needed if not (archives / archive.name).is_file()]
     if missing:
@@ -85,10 +86,10 @@ def require_archives(data: DataSet, needed: Iterable[Archive], archives: Path) -
 
 
 def require_count(data: DataSet, folder: Path, split: Split, ids: set[str]) -> None:
-    """Fail when a split is not as large as published.
+    """Refuse a split that does not have the published number of images.
 
     Raises:
-        UserError: With both numbers.
+        UserError: It names both numbers.
     """
     if len(ids) != split.count:
         where = folder / (split.listed or f'{data.images.folder}/{split.below}')
@@ -99,7 +100,7 @@ def require_count(data: DataSet, folder: Path, split: Split, ids: set[str]) -> N
 
 
 def convert_masks(data: DataSet, folder: Path, split: Split, ids: set[str], quiet: bool) -> None:
-    """Write masks of class ids for the images that have none.
+    """Write masks of class ids for the images of a split that have none.
 
     Raises:
         UserError: A mask is missing, broken, or does not fit its image.
@@ -132,10 +133,10 @@ def convert_masks(data: DataSet, folder: Path, split: Split, ids: set[str], quie
 
 
 def read_ids(path: Path) -> np.ndarray:
-    """The ids (H, W) of a publisher's mask, a PNG or PASCAL Context's ``.mat``.
+    """Read the ids (H, W) of a publisher's mask, a PNG or PASCAL Context's ``.mat``.
 
     Raises:
-        UserError: It is missing, or no such mask.
+        UserError: The file is missing or not such a mask.
     """
     body = read_bytes(path, 'mask', LARGEST)
     try:

@@ -1,4 +1,4 @@
-"""Which of the data sets a folder is, by the folders that it holds."""
+"""Recognise a known data set by the folders inside a folder."""
 
 from pathlib import Path
 
@@ -14,13 +14,13 @@ SIGNS = {
 
 
 def recognise(root: Path) -> str | None:
-    """The name of the data set whose layout a folder has; None where it is no known one."""
+    """The name of the data set that lies in a folder; None if it is not a known one."""
     found = (name for name, signs in SIGNS.items() if all((root / s).is_dir() for s in signs))
     return next(found, None)
 
 
 def advice(root: Path) -> str:
-    """What to do with a folder that is, or by its name should be, a known data set; or ''."""
+    """Advice for a folder that is a known data set, or has the name of one; otherwise empty."""
     name = recognise(root)
     if name is None:
         name = next((n for n, data in DATA_SETS.items() if _above(root, data)), None)
@@ -35,6 +35,6 @@ def advice(root: Path) -> str:
 
 
 def _above(root: Path, data: DataSet) -> Path | None:
-    """The folder above that of a data set, where ``root`` has its name."""
+    """The folder in which a data set's folder lies, given ``root``, one of the two."""
     names = Path(data.folder).parts
     return Path(*root.parts[: -len(names)]) if root.parts[-len(names) :] == names else None

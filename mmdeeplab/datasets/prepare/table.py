@@ -1,6 +1,6 @@
-"""What the data sets consist of: archives, folders, names of files, splits and their sizes.
+"""The table of data sets: their archives, folders, names of files, splits and sizes.
 
-The folders are mmsegmentation's, so that data which were prepared for it are found.
+The folders are those of mmsegmentation, so that data prepared for it can be used.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,15 @@ MASKS_AND_IMAGES = ('images', 'masks')
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive as its publisher names it.
+    """An archive of a data set.
 
     Attributes:
-        name: Of the file.
-        page: Where it is to be had.
-        into: Folder below the root into which its members go.
-        wanted: Regular expression of the members that are unpacked.
+        name: Name of the file, as its publisher gives it.
+        page: Web page where it can be downloaded.
+        into: Folder below the root into which it is unpacked.
+        wanted: Regular expression for the members that are unpacked.
         gives: ``images``, ``masks``, or both.
-        splits: Whose.
+        splits: Names of the splits that these belong to.
     """
 
     name: str
@@ -36,14 +36,14 @@ class Archive:
 
 @dataclass(frozen=True)
 class Split:
-    """One list of a data set.
+    """A split of a data set.
 
     Attributes:
-        name: Train or val.
-        count: Images in it.
-        below: The folder of its images and masks, within those of all.
-        listed: Where an archive brings the list of its ids; without, it is all files ``below``.
-        written: Name of the list that the configs read, where it is not ``name``.
+        name: ``train`` or ``val``.
+        count: Published number of its images.
+        below: Its sub-folder in the folders of images and masks.
+        listed: The archive's list of its ids; None if it consists of all files in ``below``.
+        written: Name of the list that the configs read, if it is not ``name``.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Split:
 
     @property
     def list_name(self) -> str:
-        """Of the list below ``ImageSets/Segmentation``."""
+        """Name of the split's list in ``ImageSets/Segmentation``."""
         return self.written or self.name
 
 
 @dataclass(frozen=True)
 class Files:
-    """A folder below the data set's, and what stands behind an id in the names of its files."""
+    """A sub-folder of a data set, and the suffix of its files behind the id."""
 
     folder: str
     suffix: str
@@ -68,18 +68,18 @@ class Files:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that papers report.
+    """A data set that papers report results on.
 
     Attributes:
-        name: As in papers.
-        folder: Below the root.
-        archives: Of which it is made.
-        images: The images.
-        masks: The masks that the configs read.
-        splits: Its lists.
+        name: Its name in papers.
+        folder: Its folder below the root.
+        archives: The archives that it is made from.
+        images: Folder and suffix of the images.
+        masks: Folder and suffix of the masks that the configs read.
+        splits: Its splits.
         example: A config that trains on it.
-        raw: The publisher's masks, where their ids are not the classes'.
-        table: Makes the class id of each of those ids.
+        raw: The publisher's masks, if their ids are not class ids.
+        table: Makes the table from the publisher's ids to class ids.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 with SBD's masks ("trainaug"), from the two archives to what the configs read."""
+"""Prepare PASCAL VOC 2012 with SBD's masks ("trainaug") from the two archives for the configs."""
 
 from mmdeeplab.datasets.prepare_voc.prepare import Prepared, prepare
 from mmdeeplab.datasets.prepare_voc.sources import SBD, VOC, Source, SplitCounts

@@ -1,4 +1,4 @@
-"""Where everything lies below VOC2012, and whether it is all there."""
+"""The files and folders of VOC2012, and whether they are complete."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,7 +30,7 @@ def list_path(voc: Path, split: str) -> Path:
 
 
 def fault(voc: Path, counts: SplitCounts, splits: Iterable[str]) -> str:
-    """What is missing or wrong in these splits, in words; empty when they are complete."""
+    """What is missing or wrong in some splits, in words; empty if they are complete."""
     seen: dict[str, set[str]] = {}
     for split in splits:
         path, wanted = list_path(voc, split), getattr(counts, split)
@@ -52,7 +52,7 @@ def fault(voc: Path, counts: SplitCounts, splits: Iterable[str]) -> str:
 
 
 def overlap(ids: dict[str, set[str]]) -> str:
-    """Which validation images are among the training ones, in words."""
+    """The validation images that are also training images, in words; empty if there are none."""
     for split in set(ids) - {'val'}:
         if both := sorted(ids[split] & ids.get('val', set())):
             return f'{len(both):,} images of val are in {split}, too: {", ".join(both[:SHOWN])}'

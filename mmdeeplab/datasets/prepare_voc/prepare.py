@@ -1,4 +1,4 @@
-"""The steps, each of which leaves alone what is there already."""
+"""Prepare PASCAL VOC 2012 with SBD's masks. Existing files are kept."""
 
 import shutil
 import sys
@@ -42,24 +42,24 @@ def prepare(
     sbd_source: Source = SBD,
     counts: SplitCounts = SplitCounts(),
 ) -> Prepared:
-    """Make ``root/VOCdevkit/VOC2012`` what the VOC configs read.
+    """Fill ``root/VOCdevkit/VOC2012`` with what the VOC configs read.
 
-    Nothing that is there is overwritten, a broken run is gone on with, and a complete folder is
-    left as it is. ``SegmentationClassAug`` gets the masks of trainaug: VOC's own, with their void
-    borders, for the images of train, and SBD's for the others.
+    Existing files are not overwritten, so an interrupted run can be repeated, and a complete folder
+    is left as it is. ``SegmentationClassAug`` gets the masks of trainaug: VOC's own, with their
+    void borders, for the images of train, and SBD's for the others.
 
     Args:
-        root: Folder above ``VOCdevkit``.
-        archives: Folder of the archives; missing ones are fetched into it.
-        unverified: Take archives that are there whatever their checksum.
+        root: Folder in which ``VOCdevkit`` lies.
+        archives: Folder of the archives; missing ones are downloaded into it.
+        unverified: Accept existing archives whatever their checksum.
         quiet: Show no progress.
-        voc_source: Tests use another.
-        sbd_source: Tests use another.
-        counts: Images that the lists must name; tests use fewer.
+        voc_source: VOC's archive; tests use another one.
+        sbd_source: SBD's archive; tests use another one.
+        counts: Number of images in each list; tests use fewer.
 
     Raises:
-        UserError: An archive is missing, broken or another one; files of the user stand in the
-            way; or the lists are not what they should be.
+        UserError: An archive is missing, broken or not the published one; files of the user are in
+            the way; or the lists are not complete.
     """
     voc = root / VOC_FOLDER
     if not fault(voc, counts, ALL):
@@ -92,17 +92,21 @@ def _is_used(name: PurePosixPath) -> bool:
 
 
 def require(voc: Path, counts: SplitCounts, splits: tuple[str, ...]) -> None:
-    """Fail when the splits are not complete.
+    """Refuse splits that are not complete.
 
     Raises:
-        UserError: With what is missing.
+        UserError: It says what is missing.
     """
     if text := fault(voc, counts, splits):
         raise UserError(f'{voc} is not complete: {text}')
 
 
 def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> set[str]:
-    """Give VOC's masks of ``ids`` to ``SegmentationClassAug``; return which it has otherwise."""
+    """Copy VOC's masks of ``ids`` to ``SegmentationClassAug``.
+
+    Returns:
+        The ids for which another mask was there already, which is kept.
+    """
     present = stems(voc / AUG_MASKS, '.png')
     other = set()
     for i in sorted(ids):
@@ -119,10 +123,10 @@ def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> set[str]:
 def convert_masks(
     voc: Path, archive: Path, without: set[str], bar: tqdm
 ) -> tuple[set[str], set[str]]:
-    """Write SBD's masks of all images but those ``without``.
+    """Write SBD's masks to ``SegmentationClassAug``, except those of the ids in ``without``.
 
     Returns:
-        Whose masks they are, and of which images another mask is there already.
+        The ids of these masks, and those for which another mask was there already, which is kept.
 
     Raises:
         UserError: A mask does not fit its image.
@@ -149,7 +153,7 @@ def convert_masks(
 
 
 def holds(path: Path, mask: np.ndarray) -> bool:
-    """Whether a file is a picture of the ids of ``mask`` (H, W)."""
+    """Whether a file is a picture whose pixels are the ids of ``mask`` (H, W)."""
     try:
         with Image.open(path) as opened:
             return np.array_equal(np.asarray(opened), mask)

@@ -1,4 +1,4 @@
-"""SBD's masks: `benchmark_RELEASE/dataset/cls/ID.mat` to palette PNGs as VOC's."""
+"""Convert SBD's masks, `benchmark_RELEASE/dataset/cls/ID.mat`, to palette PNGs like VOC's."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ TAG, COMPRESSED = 8, 15  # bytes before each part, and the data type of a compre
 
 
 def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Every mask of the archive: id and content of its ``.mat``.
+    """Yield the id and the ``.mat`` bytes of every mask in the archive.
 
     Raises:
         UserError: The archive is broken, or its masks are not those that its lists name.
@@ -52,7 +52,7 @@ def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def labels(body: bytes, name: str) -> np.ndarray:
-    """The class ids (H, W), 0 to 20, of a ``.mat``; SBD has no void.
+    """Read the class ids (H, W), 0 to 20, from the bytes of a ``.mat``; SBD has no void.
 
     Raises:
         UserError: It is not a mask of SBD.
@@ -74,10 +74,10 @@ def labels(body: bytes, name: str) -> np.ndarray:
 
 
 def check_inflation(body: bytes, name: str) -> None:
-    """Refuse a ``.mat`` (level 5) whose compressed parts unpack to more than a mask has.
+    """Refuse a ``.mat`` (level 5) whose compressed parts unpack to more bytes than a mask has.
 
     Raises:
-        UserError: Naming the file; one that is broken is left to the reader.
+        UserError: It names the file. Broken files are left to the reader.
     """
     order = '<' if body[ENDIAN] == b'IM' else '>'
     place, left = ENDIAN.stop, LARGEST

@@ -1,4 +1,4 @@
-"""The two archives: where they are, what they are known by, and how many images they hold.
+"""The archives of VOC and SBD: addresses, checksums, and numbers of images.
 
 Addresses and checksums as in torchvision (`datasets/{voc,sbd}.py`, and sha256 in
 `prototype/datasets/_builtin/{voc,sbd}.py`); VOC's old address redirects from http to this one.
@@ -39,7 +39,7 @@ SBD = Source(
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """Images of each list; those of VOC 2012 (arXiv 1706.05587, section 4)."""
+    """Number of images in each list; by default VOC 2012's (arXiv 1706.05587, section 4)."""
 
     train: int = 1_464
     val: int = 1_449
@@ -47,16 +47,16 @@ class SplitCounts:
 
 
 def obtain(source: Source, archives: Path, unverified: bool = False, quiet: bool = False) -> Path:
-    """The archive in ``archives``, fetched when it is not there.
+    """Find an archive in a folder and verify it; download it if it is missing.
 
     Args:
-        source: Which one.
-        archives: The folder of archives.
-        unverified: Take the file that is there whatever its checksum.
+        source: The archive.
+        archives: The folder.
+        unverified: Accept an existing file whatever its checksum.
         quiet: Show no progress.
 
     Raises:
-        UserError: The file that is there is another one, or it cannot be fetched.
+        UserError: The existing file has another checksum, or the download fails.
     """
     path = archives / source.name
     if path.is_file():
