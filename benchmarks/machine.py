@@ -48,9 +48,9 @@ def version(name: str) -> str:
 
 
 def _runtimes() -> dict[str, str]:
-    installed = (next(metadata.distributions(name=name), None) for name in RUNTIMES)
-    found = zip(RUNTIMES, installed, strict=True)
-    return {name: package.version for name, package in found if package is not None}
+    return {
+        name: package.version for name in RUNTIMES for package in metadata.distributions(name=name)
+    }
 
 
 def _line(path: str, key: str) -> str:
