@@ -1,4 +1,4 @@
-"""Batches of training are whole, and epochs end."""
+"""Checks and defaults of data loaders: whole training batches, and epochs that end."""
 
 from itertools import islice
 from typing import Any
@@ -20,15 +20,15 @@ WAY_OUT = (
 
 
 def whole_batches(loader: dict) -> dict:
-    """``drop_last`` for a training loader that does not choose itself.
+    """Set ``drop_last`` of a training loader's config, unless it chooses itself.
 
-    A last batch of one image has no variance to normalise by.
+    In a last batch of one image, BatchNorm may have no variance to normalise by.
     """
     return loader if 'batch_sampler' in loader else dict(dict(drop_last=True), **loader)
 
 
 def training_loader(loader: Any, loop: BaseLoop | dict) -> Any:
-    """``train_dataloader`` with whole batches, and one epoch long where the loop counts epochs.
+    """``train_dataloader`` with whole batches, one epoch long if the loop counts epochs.
 
     Raises:
         UserError: It has no sampler.
@@ -41,7 +41,7 @@ def training_loader(loader: Any, loop: BaseLoop | dict) -> Any:
 
 
 def evaluation_loader(loader: Any, key: str) -> Any:
-    """A loader ``key`` of the config, one epoch long.
+    """The evaluation loader ``key`` of the config, one epoch long.
 
     Raises:
         UserError: It has no sampler.
@@ -51,10 +51,10 @@ def evaluation_loader(loader: Any, key: str) -> Any:
 
 
 def require_batches(loader: DataLoader) -> None:
-    """Refuse a loader that would give nothing.
+    """Refuse a loader that would give no batch.
 
     Raises:
-        UserError: Fewer images than a batch has, and a sampler that ends.
+        UserError: There are fewer images than in a batch, and the sampler ends.
     """
     images: Any = loader.dataset
     if len(loader) == 0 and not is_infinite(loader.sampler):
@@ -66,12 +66,12 @@ def require_batches(loader: DataLoader) -> None:
 
 
 def is_infinite(sampler: object) -> bool:
-    """Whether a sampler of MMEngine's or ours never ends."""
+    """Whether a sampler, MMEngine's or ours, never ends."""
     return isinstance(sampler, InfiniteSampler) or getattr(sampler, 'infinite', False) is True
 
 
 def one_epoch(loader: Any) -> Any:
-    """A loader whose :class:`ResumableSampler`, if it has one, ends with the epoch."""
+    """A loader's config whose :class:`ResumableSampler`, if it has one, ends with the epoch."""
     sampler = loader.get('sampler') if isinstance(loader, dict) else None
     if not isinstance(sampler, dict):
         return loader
@@ -82,7 +82,7 @@ def one_epoch(loader: Any) -> Any:
 
 
 def require_sampler(loader: dict | DataLoader, key: str) -> None:
-    """Refuse a loader ``key`` of the config that does not say in which order.
+    """Refuse a loader ``key`` of the config that has no sampler and so no order.
 
     Raises:
         UserError: It has no sampler.
@@ -92,10 +92,10 @@ def require_sampler(loader: dict | DataLoader, key: str) -> None:
 
 
 def require_shares(loader: DataLoader, key: str) -> None:
-    """Refuse a sampler of torch's that does not know of other processes.
+    """Refuse PyTorch's samplers in a run of several processes: each would get all samples.
 
     Raises:
-        UserError: It names ``key``, the loader's in the config.
+        UserError: It names ``key``, the loader's key in the config.
     """
     plain = loader.batch_size is not None  # no batch sampler of the config's
     local = isinstance(loader.sampler, (SequentialSampler, RandomSampler))
@@ -107,10 +107,10 @@ def require_shares(loader: DataLoader, key: str) -> None:
 
 
 def require_end(loop: BaseLoop, key: str) -> None:
-    """Refuse a sampler that gives more than one epoch.
+    """Refuse a sampler that does not end, in a loop that goes through a loader once.
 
     Raises:
-        UserError: It names ``key``, the loader's in the config.
+        UserError: It names ``key``, the loader's key in the config.
     """
     loader, name = loop.dataloader, type(loop).__name__
     require_shares(loader, key)

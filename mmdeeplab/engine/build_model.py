@@ -1,4 +1,4 @@
-"""What becomes of a network before it trains: its norms, its memory, its wrapper for processes."""
+"""Prepare a built network for training: norms, memory options, wrapper for several processes."""
 
 import logging
 
@@ -13,11 +13,11 @@ from mmdeeplab.models.norms.sync_batch_norm import synchronised
 
 
 def wrapper_config(given: dict | None, cfg: Config, distributed: bool) -> dict | None:
-    """``model_wrapper_cfg`` for MMEngine: by default DistributedDataParallel, on gloo without GPU.
+    """``model_wrapper_cfg`` for MMEngine; by default DistributedDataParallel, without GPU on gloo.
 
     Args:
-        given: The config's own.
-        cfg: Its ``find_unused_parameters`` is taken.
+        given: The config's own ``model_wrapper_cfg``.
+        cfg: The config, of which ``find_unused_parameters`` is used.
         distributed: Whether the run has a process group.
     """
     if not distributed:
@@ -38,10 +38,10 @@ def wrapper_config(given: dict | None, cfg: Config, distributed: bool) -> dict |
 def prepare_model(
     model: nn.Module, cfg: Config, processes: int, logger: logging.Logger
 ) -> Plan | None:
-    """Norms as ``bn_policy`` says, then memory format and recomputation, in place.
+    """Apply ``bn_policy``, the memory format and recomputation to a model, in place.
 
     Returns:
-        What was decided about the norms; None where nothing was to be.
+        The decision about BatchNorm; None if ``bn_policy`` is None.
     """
     plan = apply_policy(model, cfg, processes, torch.cuda.is_available())
     if plan:
@@ -54,7 +54,7 @@ def prepare_model(
 
 
 def processes_notice(distributed: bool, world_size: int) -> str:
-    """How many processes train, and by which backend; empty where one trains alone."""
+    """A notice of how many processes train and by which backend; empty for a single process."""
     if distributed and not torch.cuda.is_available():
         return f'processes: {world_size} on CPUs (gloo)'
     if distributed and world_size > 1:

@@ -1,4 +1,4 @@
-"""What cannot be built from a config is told in a sentence."""
+"""Turn errors of MMEngine's builders into sentences."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ ERRORS = (ValueError, TypeError, KeyError, AttributeError, AssertionError, Impor
 
 @contextmanager
 def building(what: str) -> Iterator[None]:
-    """Say what part of a config cannot be built."""
+    """Raise a UserError in place of an error while ``what``, a part of the config, is built."""
     try:
         yield
     except UserError:

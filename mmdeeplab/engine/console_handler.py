@@ -1,4 +1,4 @@
-"""What of the log a person sees on the console."""
+"""Choose which lines of the log are printed on the console."""
 
 import inspect
 import logging
@@ -18,10 +18,10 @@ NOISE = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:')  # MMEngin
 
 
 class ConsoleHandler(logging.StreamHandler):
-    """Print notices of the run above any progress bar, in one short line each.
+    """Print our notices in one short line each, above any progress bar.
 
     MMEngine's own notices (environment, the whole config, the order of hooks) go to the log file
-    only; warnings are shown whoever gives them.
+    only; all warnings are printed.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class ConsoleHandler(logging.StreamHandler):
 
 
 def to_console(logger: MMLogger) -> MMLogger:
-    """The logger, whose lines for the console go through a :class:`ConsoleHandler` from now on."""
+    """Let the logger print through a :class:`ConsoleHandler` from now on, and return it."""
     for i, handler in enumerate(logger.handlers):
         if type(handler) is logging.StreamHandler:
             logger.handlers[i] = console = ConsoleHandler()

@@ -1,4 +1,4 @@
-"""Data loaders of a run: samples seeded by position, workers that live and die with the run."""
+"""Complete the config of a run's data loader: seeding, worker processes, pinned memory."""
 
 import copy
 
@@ -12,17 +12,19 @@ from mmdeeplab.registry import is_ours
 
 
 def seeded(dataloader: dict, seed: int | None) -> dict:
-    """The config of a loader with its data set built, for MMEngine to build the loader.
+    """Complete the config of a data loader and build its data set; MMEngine builds the loader.
+
+    With a :class:`~mmdeeplab.datasets.samplers.ResumableSampler`, the random transforms of a sample
+    are seeded by its position. If there is a GPU, the images are pinned by a thread beside the
+    training, unless ``pin_memory`` says otherwise. Without workers, ``persistent_workers`` and
+    ``prefetch_factor`` have no effect.
 
     Args:
-        dataloader: A config, e.g. ``train_dataloader``; it is not changed.
-        seed: Of the run; None leaves what workers draw to MMEngine.
+        dataloader: A config such as ``train_dataloader``; it is not changed.
+        seed: Seed of the run; with None MMEngine seeds the workers.
 
     Returns:
-        Under a :class:`~mmdeeplab.datasets.samplers.ResumableSampler` the data set's samples are
-        seeded by their position. Where there is a GPU, a thread beside the training takes batches
-        from the workers and pins their images, unless ``pin_memory`` says otherwise. Without
-        workers, ``persistent_workers`` and ``prefetch_factor`` have no effect.
+        The new config.
     """
     cfg = copy.deepcopy(dataloader)
     cfg.setdefault('pin_memory', torch.cuda.is_available())

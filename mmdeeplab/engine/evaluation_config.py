@@ -1,4 +1,4 @@
-"""The config of an evaluation: what its options change before anything is built."""
+"""The options of an evaluation, and how they change its config before anything is built."""
 
 import copy
 from collections.abc import Sequence
@@ -22,16 +22,17 @@ from mmdeeplab.report.run import with_report
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What a person may ask of an evaluation besides the options of every config.
+    """Options of an evaluation, besides those of every config.
 
     Attributes:
-        name: Of the config; the work dir is called so where nobody names one.
+        name: Name of the config, which is also the default name of the work dir.
         checkpoint: The file of the weights.
-        inference: How the network is used.
-        work_dir: The place of logs.
-        trimap: Widths in pixels of the bands around borders in which is scored, too.
-        boundary: Boundary IoU: True, or its width as a part of the diagonal.
-        save_masks: ``'plain'``, ``'voc'``, or None.
+        inference: How the network is run.
+        work_dir: Folder of the logs.
+        trimap: Widths in pixels of bands around borders that are scored in addition.
+        boundary: Whether Boundary IoU is measured: True, or its width as a fraction of the image's
+            diagonal.
+        save_masks: ``'plain'``, ``'voc'``, or None for no masks.
     """
 
     name: str
@@ -43,10 +44,10 @@ class EvaluationOptions:
     save_masks: str | None = None
 
     def transforms(self, protocol: str, out: Path | None = None) -> list[Transform]:
-        """What the options do to a config, in this order.
+        """The changes that the options make to a config, in order.
 
         Args:
-            protocol: One of the config's, or ``custom`` for what is configured.
+            protocol: One of the config's protocols, or ``custom`` for its own test settings.
             out: The folder of the report.
         """
         # The policy of BatchNorm is about training: here the layers are the checkpoint's.
@@ -69,7 +70,7 @@ class EvaluationOptions:
 
 
 def with_fast_engine(cfg: Config, options: InferenceOptions) -> Config:
-    """``cfg`` with the hook that evaluates by the fastest engine."""
+    """``cfg`` with the hook that evaluates by the fast engine."""
     hook = dict(type='mmdeeplab.FastHook', fast=options.fast, keep_logits=options.crf)
     return with_hooks(cfg, hook)
 
@@ -77,10 +78,10 @@ def with_fast_engine(cfg: Config, options: InferenceOptions) -> Config:
 def with_measures(
     cfg: Config, trimap: Sequence[int] | None, boundary: bool | float | None
 ) -> Config:
-    """``cfg``, whose metric also scores bands around borders and Boundary IoU.
+    """``cfg`` with a metric that also scores bands around borders and Boundary IoU.
 
     Raises:
-        UserError: None of the config's metrics is ours, or a width is impossible.
+        UserError: None of the config's metrics is ours, or a width is not possible.
     """
     asked = dict(trimap=trimap, boundary=boundary)
     given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}

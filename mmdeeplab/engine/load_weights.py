@@ -1,4 +1,4 @@
-"""Weights of a file in a run: whole to evaluate or resume, what can be used to train anew."""
+"""Load weights into a run: all of them to evaluate or resume, what fits to train on new data."""
 
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
@@ -15,13 +15,14 @@ def load_whole(runner: Runner, checkpoint: dict, path: str, resume: bool) -> Non
 
     Args:
         runner: The run.
-        checkpoint: Of :func:`mmdeeplab.models.load.read_weights`; hooks may change it, and it ends
-            as what was loaded.
-        path: The file.
-        resume: Training goes on: no class may move, and averaged weights go where none are kept.
+        checkpoint: The result of :func:`mmdeeplab.models.load.read_weights`. Hooks may change it;
+            afterwards it holds what was loaded.
+        path: The checkpoint's file.
+        resume: Whether training goes on. Then the order of the classes may not differ, and averaged
+            weights are dropped if the run does not average.
 
     Raises:
-        UserError: It is not this network's.
+        UserError: The checkpoint does not fit the network.
     """
     averaging = any(isinstance(hook, EMAHook) for hook in runner.hooks)
     if resume and 'ema_state_dict' in checkpoint and not averaging:
@@ -36,10 +37,10 @@ def load_whole(runner: Runner, checkpoint: dict, path: str, resume: bool) -> Non
 
 
 def _by_class_name(runner: Runner, checkpoint: dict, path: str, resume: bool) -> dict:
-    """The weights for the classes of the data that is evaluated, or trained on further.
+    """The weights, with the classifiers' rows in the order of the data set's classes.
 
     Raises:
-        UserError: Its classes are not the checkpoint's; in another order on resume.
+        UserError: The checkpoint has other classes, or on resume another order.
     """
     state, source = checkpoint['state_dict'], class_names(checkpoint)
     own, root = data_classes(runner)
@@ -57,18 +58,18 @@ def _by_class_name(runner: Runner, checkpoint: dict, path: str, resume: bool) ->
 
 
 def load_to_train(runner: Runner, checkpoint: dict, path: str) -> None:
-    """Load what can be used of a checkpoint, to train anew on other data.
+    """Load the weights of a checkpoint that fit, to train on other data.
 
-    What lies behind the backbone may differ: see :mod:`mmdeeplab.checkpoint.fine_tune`.
+    Only the backbone must fit; see :mod:`mmdeeplab.checkpoint.fine_tune`.
 
     Args:
         runner: The run, whose training loop is built.
-        checkpoint: Of :func:`mmdeeplab.models.load.read_weights`; it ends with the network's
-            weights.
-        path: The file.
+        checkpoint: The result of :func:`mmdeeplab.models.load.read_weights`; afterwards it holds
+            the network's weights.
+        path: The checkpoint's file.
 
     Raises:
-        UserError: Its backbone is another.
+        UserError: The checkpoint has another backbone.
     """
     model = unwrap(runner.model)
     say = runner.logger.warning
@@ -97,9 +98,9 @@ def load_to_train(runner: Runner, checkpoint: dict, path: str) -> None:
 
 
 def take_own_weights(checkpoint: dict) -> None:
-    """In place: the weights that were trained, where a checkpoint has averaged ones in their place.
+    """Replace averaged weights of a checkpoint by the trained ones, in place; drop the average.
 
-    For a run that averages no more; the average is dropped.
+    This is for a run that no longer averages.
     """
     state, average = checkpoint['state_dict'], checkpoint.pop('ema_state_dict')
     for key, value in average.items():

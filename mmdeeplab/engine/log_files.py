@@ -1,4 +1,4 @@
-"""Log files that a full disk cannot turn into the end of a run."""
+"""Write log files so that a full disk does not end the run."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from mmdeeplab.registry import VISBACKENDS
 
 @VISBACKENDS.register_module()
 class LocalVisBackend(MMEngineLocalVisBackend):
-    """MMEngine's ``scalars.json``, which loses a line rather than the run."""
+    """MMEngine's backend for ``scalars.json``; if a line cannot be written, it is lost."""
 
     warned = False
 

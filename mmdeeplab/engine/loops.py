@@ -1,4 +1,4 @@
-"""How long a run is, by iterations or by epochs; an epoch that is entered where it was left."""
+"""Training by iterations or epochs, also from the middle of an epoch."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -14,14 +14,14 @@ from mmdeeplab.registry import LOOPS
 
 @LOOPS.register_module()
 class EpochBasedTrainLoop(MMEngineEpochBasedTrainLoop):
-    """MMEngine's, which a run that was interrupted within an epoch enters where it left.
+    """MMEngine's loop; a run that was interrupted within an epoch resumes there.
 
-    With :class:`~mmdeeplab.datasets.samplers.ResumableSampler` the batches are then bit for bit
-    those of the run that was never interrupted; other samplers give the same images.
+    With a :class:`~mmdeeplab.datasets.samplers.ResumableSampler` the batches are bit for bit those
+    of a run without interruption; with other samplers they have the same images.
     """
 
     def run_epoch(self) -> None:
-        """Train on what is left of the epoch."""
+        """Train on the batches that are left of the epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         done = self._iter - self._epoch * len(self.dataloader)
@@ -31,7 +31,7 @@ class EpochBasedTrainLoop(MMEngineEpochBasedTrainLoop):
         self._epoch += 1
 
     def _batches(self, done: int) -> Iterable[Any]:
-        """The batches of this epoch behind the first ``done``."""
+        """The batches of this epoch, without the first ``done``."""
         sampler = self.dataloader.sampler
         if isinstance(sampler, ResumableSampler) and self.dataloader.batch_size:
             sampler.set_epoch(self._epoch)
@@ -64,13 +64,13 @@ def is_complete(loop: BaseLoop) -> bool:
 
 
 def position(loop: BaseLoop, meta: Mapping[str, Any]) -> dict[str, int]:
-    """Where a run goes on from the ``meta`` of a checkpoint.
+    """The position from which a run resumes, from the ``meta`` of its checkpoint.
 
-    Where epochs have another length now (batch size, processes, data), the same share of the epoch
-    is done. A run by iterations may go on by epochs and the other way round.
+    If epochs have another length now (batch size, number of processes, data), the same share of the
+    epoch counts as done. A run by iterations may resume by epochs, and the other way round.
 
     Returns:
-        ``epoch`` and ``iter``.
+        The numbers ``epoch`` and ``iter``.
     """
     if not counts_epochs(loop):
         return dict(epoch=0, iter=meta['iter'])

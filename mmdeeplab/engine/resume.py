@@ -1,4 +1,4 @@
-"""Going on with an interrupted run as if nothing had happened: which checkpoint, and from where."""
+"""Resume an interrupted run: choose the checkpoint, and restore the state of the run."""
 
 from math import inf
 from pathlib import Path
@@ -16,15 +16,15 @@ from mmdeeplab.errors import UserError
 
 
 def checkpoint_out_dir(runner: Runner) -> str | None:
-    """``out_dir`` of the hook that saves checkpoints; None for the work dir, or without a hook."""
+    """``out_dir`` of the hook that saves checkpoints; None for the work dir or without a hook."""
     hooks = (hook for hook in runner.hooks if isinstance(hook, CheckpointHook))
     return next((hook.out_dir for hook in hooks), None)
 
 
 def count_attempts(runner: Runner, resume: bool) -> int:
-    """The number of this start of training; what it saves is newer than what earlier ones saved.
+    """The number of this start of training in its work dir; later starts save newer checkpoints.
 
-    Warns where checkpoints of an earlier training are there and it does not ``resume``.
+    Warns if there are checkpoints of an earlier training and this one does not ``resume``.
     """
     there = candidates(Path(runner.work_dir), checkpoint_out_dir(runner))
     if there and not resume:
@@ -37,7 +37,7 @@ def count_attempts(runner: Runner, resume: bool) -> int:
 
 
 def newest_checkpoint(runner: Runner) -> str:
-    """The newest checkpoint of the work dir that is whole.
+    """The newest intact checkpoint of the work dir.
 
     Raises:
         UserError: There is none.
@@ -53,7 +53,7 @@ def newest_checkpoint(runner: Runner) -> str:
 
 
 def take_seed(runner: Runner, path: str) -> None:
-    """The seed of the checkpoint, which rules the order of the data, where the config has none."""
+    """Take the seed of a checkpoint if the config has none; it determines the order of the data."""
     if runner._randomness_cfg.get('seed') is not None:
         return
     try:
@@ -71,17 +71,17 @@ def restore(
     optimizer: bool = True,
     schedulers: bool = True,
 ) -> None:
-    """Go on from a checkpoint; what changed in the settings is printed and applies.
+    """Restore the state of a run from a checkpoint; changed settings are printed and apply.
 
     Args:
-        runner: With the checkpoint's weights.
-        checkpoint: What the file holds.
+        runner: The runner, into which the weights are loaded already.
+        checkpoint: The contents of the file.
         path: The file.
-        optimizer: Restore the optimiser's state.
-        schedulers: Restore the schedules' state.
+        optimizer: Whether to restore the optimiser's state.
+        schedulers: Whether to restore the schedules' state.
 
     Raises:
-        UserError: It holds weights only, or the optimiser is another.
+        UserError: The checkpoint holds weights only, or is of another optimiser.
     """
     wanted = ['meta', 'message_hub'] + ['optimizer'] * optimizer
     if missing := [key for key in wanted if key not in checkpoint]:
@@ -106,7 +106,7 @@ def restore(
 
 
 def tell_position(runner: Runner, path: str) -> None:
-    """Log where a resumed run is, that it is complete, and what it cannot go on with."""
+    """Log the position of a resumed run, or that it is complete, and what could not be restored."""
     runner.logger.info(f'resumed at iteration {runner.iter} of {runner.max_iters}')
     if is_complete(runner.train_loop):
         runner.logger.warning(

@@ -1,6 +1,6 @@
-"""MMEngine's Runner: resumes bit for bit, speaks to people, trains on CPUs too, strict on weights.
+"""MMEngine's Runner with exact resuming, strict loading of weights and training on CPUs.
 
-Each method says when something happens; what happens stands in the modules beside, by subject.
+The methods here only call, at the right time, what the other modules of this folder implement.
 """
 
 import copy
@@ -61,18 +61,18 @@ from mmdeeplab.weights.hub import local_weights
 
 @RUNNERS.register_module()
 class DeepLabRunner(Runner):
-    """A Runner that a config names by ``runner_type = 'mmdeeplab.DeepLabRunner'``.
+    """The Runner of our configs (``runner_type = 'mmdeeplab.DeepLabRunner'``).
 
-    Differs from MMEngine's: ``launcher='pytorch'`` without a GPU runs on gloo; BatchNorm follows
-    ``bn_policy`` (:mod:`mmdeeplab.models.norms.policy`); the console stays readable; weights are
-    loaded without executing anything and must fit. A run saves by :mod:`mmdeeplab.checkpoint`, and
-    a resumed one goes on as if nothing had happened. Its own hooks are in
-    :mod:`mmdeeplab.engine.hooks.table`.
+    It differs from MMEngine's in this: ``launcher='pytorch'`` works without a GPU, on gloo.
+    BatchNorm follows ``bn_policy`` (:mod:`mmdeeplab.models.norms.policy`). The console shows short
+    notices. Weights must fit, and loading them executes no code. Checkpoints are written by
+    :mod:`mmdeeplab.checkpoint`, and a resumed run goes on bit for bit. The hooks that it installs
+    are listed in :mod:`mmdeeplab.engine.hooks.table`.
 
     Attributes:
-        attempt: How often training was started in this work dir, this time included.
-        started: When this run began first, in seconds since 1970.
-        batch_norm: What was decided about BatchNorm, once the model is wrapped.
+        attempt: Number of starts of training in this work dir, this one included.
+        started: Time at which this run was first started, in seconds since 1970.
+        batch_norm: The decision about BatchNorm, once the model is wrapped.
         disk: Writes files.
     """
 
@@ -120,9 +120,9 @@ class DeepLabRunner(Runner):
         return super().build_log_processor(log_processor)
 
     def dump_config(self) -> None:
-        """Into the work dir when training begins; evaluation leaves what is there as it is.
+        """Write the config to the work dir, in training only.
 
-        How the run was started is left out: a resumed one does not make a config that resumes.
+        ``resume`` and ``load_from`` of this start are left out, so that the config does not resume.
         """
         if not self.trains:
             return
@@ -146,7 +146,7 @@ class DeepLabRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As MMEngine's, with samples seeded by position under a ``ResumableSampler``."""
+        """As MMEngine's method; with a ``ResumableSampler``, samples are seeded by position."""
         if isinstance(dataloader, DataLoader):
             return dataloader
         return Runner.build_dataloader(seeded(dataloader, seed), seed, diff_rank_seed)
@@ -223,7 +223,7 @@ class DeepLabRunner(Runner):
     # Runs
 
     def train(self) -> nn.Module:
-        """Train; a checkpoint to resume is chosen first, since its seed rules the data's order.
+        """Train; if a checkpoint is resumed it is chosen first, since its seed is needed.
 
         Raises:
             UserError: There is nothing to resume, or another process trains in the work dir.
@@ -263,13 +263,13 @@ class DeepLabRunner(Runner):
         strict: bool = True,
         revise_keys: object = None,
     ) -> dict:
-        """Load weights: to evaluate or resume, every tensor must be there and fit.
+        """Load weights from a file.
 
-        To train anew (``load_from``), what lies behind the backbone may differ: see
-        :mod:`mmdeeplab.checkpoint.fine_tune`.
+        To evaluate or resume, every tensor must be in the file and fit. To train on other data
+        (``load_from``), only the backbone must (:mod:`mmdeeplab.checkpoint.fine_tune`).
 
         Raises:
-            UserError: The file is missing, broken, unsafe, or not this model's.
+            UserError: The file is missing, broken, unsafe, or does not fit the model.
         """
         checkpoint, count = read_weights(unwrap(self.model), filename, self.logger.warning)
         if count:
@@ -284,11 +284,11 @@ class DeepLabRunner(Runner):
     def training_state(
         self, meta: dict | None = None, optimizer: bool = True, schedulers: bool = True
     ) -> dict:
-        """What a checkpoint holds: :func:`mmdeeplab.engine.training_state.training_state`."""
+        """The contents of a checkpoint: :func:`mmdeeplab.engine.training_state.training_state`."""
         return training_state.training_state(self, meta, optimizer, schedulers)
 
     def write_state(self, path: Path, state: dict) -> int:
-        """Write it: :func:`mmdeeplab.engine.training_state.write_state`."""
+        """Write a checkpoint: :func:`mmdeeplab.engine.training_state.write_state`."""
         return training_state.write_state(self, path, state)
 
     @dist.master_only
@@ -303,7 +303,7 @@ class DeepLabRunner(Runner):
         by_epoch: bool = True,
         backend_args: dict | None = None,
     ) -> None:
-        """As MMEngine's; ``.safetensors`` is our own format, MMEngine pickles any other."""
+        """As MMEngine's method; ``.safetensors`` files are ours, MMEngine pickles all others."""
         if Path(filename).suffix != '.safetensors':
             super().save_checkpoint(
                 out_dir,
@@ -328,7 +328,7 @@ class DeepLabRunner(Runner):
         resume_param_scheduler: bool = True,
         map_location: Any = 'cpu',
     ) -> None:
-        """Go on from a checkpoint: :func:`mmdeeplab.engine.resume.restore`."""
+        """Resume from a checkpoint: :func:`mmdeeplab.engine.resume.restore`."""
         checkpoint = self.load_checkpoint(filename)
         resume.restore(self, checkpoint, filename, resume_optimizer, resume_param_scheduler)
         resume.tell_position(self, filename)

@@ -1,4 +1,4 @@
-"""Where numbers of training go besides the log: ``vis_backends`` of a config."""
+"""Experiment trackers (``vis_backends`` of a config): TensorBoard, Weights & Biases, ..."""
 
 import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +24,10 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 
 
 def with_backends(visualizer: Mapping, backends: Sequence[dict] | dict | None) -> dict:
-    """The visualizer's config with the config's own ``vis_backends`` added to its backends.
+    """The visualizer's config, with the config's own ``vis_backends`` added to its backends.
 
-    A config that sets ``vis_backends`` does not reach the visualizer of its base, which was built
-    from the base's list. What both lists have is taken once, from the visualizer.
+    A config that sets ``vis_backends`` would otherwise not change the visualizer of its base, which
+    has the base's list. A backend in both lists is taken once, from the visualizer.
 
     Raises:
         UserError: The package of a backend is missing, or two backends share a name.
@@ -46,10 +46,10 @@ def with_backends(visualizer: Mapping, backends: Sequence[dict] | dict | None) -
 
 
 def require_trackers(cfg: Config) -> None:
-    """Refuse a config whose backends cannot start, before anything is computed.
+    """Refuse a config whose trackers lack a package, before anything is computed.
 
     Raises:
-        UserError: The package of a backend is missing.
+        UserError: The package of a tracker is missing.
     """
     with_backends(cfg.get('visualizer') or {}, cfg.get('vis_backends'))
 
@@ -62,7 +62,7 @@ def require_packages(backends: Sequence[dict]) -> None:
     """Look for the packages of backends without importing them.
 
     Raises:
-        UserError: Some are missing; with one line that installs them all.
+        UserError: Some are missing; it has one command that installs them all.
     """
     missing = list(_missing(backends))
     if missing:
@@ -84,10 +84,10 @@ def _missing(backends: Sequence[dict]) -> Iterator[tuple[str, str]]:
 
 
 def start_backends(visualizer: Visualizer) -> None:
-    """Start every backend now: one that needs a key, a project or a server says so at once.
+    """Start every tracker now, so that one that lacks a key, a project or a server fails at once.
 
     Raises:
-        UserError: One does not start.
+        UserError: A tracker does not start.
     """
     if not dist.is_main_process():
         return

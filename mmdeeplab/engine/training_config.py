@@ -1,4 +1,4 @@
-"""The config of a training: what its options change before anything is built."""
+"""The options of a training, and how they change its config before anything is built."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +13,14 @@ PREFLIGHT = dict(type='mmdeeplab.PreflightHook')
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What a person may ask of a training besides the options of every config.
+    """Options of a training, besides those of every config.
 
     Attributes:
-        name: Of the config; the work dir is called so where nobody names one.
-        work_dir: The place of logs and checkpoints.
-        amp: Mixed precision.
-        check: Look at the data first.
-        preflight: Try one batch of everything first.
+        name: Name of the config, which is also the default name of the work dir.
+        work_dir: Folder of logs and checkpoints.
+        amp: Whether to train in mixed precision.
+        check: Whether to check the data first.
+        preflight: Whether to try one batch of everything first.
     """
 
     name: str
@@ -30,7 +30,7 @@ class TrainingOptions:
     preflight: bool = True
 
     def transforms(self) -> list[Transform]:
-        """What the options do to a config, in this order."""
+        """The changes that the options make to a config, in order."""
         settings: dict[str, object] = {}
         if self.amp:
             settings['optim_wrapper.type'] = 'mmdeeplab.AutocastOptimWrapper'
@@ -45,13 +45,13 @@ class TrainingOptions:
 
 
 def with_preflight(cfg: Config, preflight: bool = True) -> Config:
-    """``cfg`` with the preflight as its last hook, or without; a dumped config has it already."""
+    """``cfg`` with the preflight as its last hook, or without it; a dumped config may have one."""
     hooks = [hook for hook in cfg.get('custom_hooks') or [] if hook != PREFLIGHT]
     return replaced(cfg, 'custom_hooks', [*hooks, PREFLIGHT] if preflight else hooks)
 
 
 def with_resume(cfg: Config, checkpoint: str | None) -> Config:
-    """``cfg`` going on from a checkpoint; as it is without one."""
+    """``cfg`` resuming from a checkpoint; unchanged if there is none."""
     if checkpoint is None:
         return cfg
     return with_settings(cfg, dict(resume=True, load_from=checkpoint))

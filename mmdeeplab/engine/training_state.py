@@ -1,4 +1,4 @@
-"""Everything that a checkpoint of a run holds, and its way into a file."""
+"""Collect everything that a checkpoint of a run holds, and write it to a file."""
 
 import time
 from pathlib import Path
@@ -23,17 +23,18 @@ def training_state(
     optimizer: bool = True,
     schedulers: bool = True,
 ) -> dict:
-    """Everything a checkpoint holds; tensors are referred to, not copied.
+    """The contents of a checkpoint; its tensors are those of the run, not copies.
 
     Args:
         runner: A run that trains.
-        meta: ``epoch`` and ``iter`` that are complete; by default those of the runner.
-        optimizer: With the optimiser's state.
-        schedulers: With the schedules' state.
+        meta: The numbers ``epoch`` and ``iter`` of completed epochs and iterations; by default the
+            runner's.
+        optimizer: Whether to include the optimiser's state.
+        schedulers: Whether to include the schedules' state.
 
     Returns:
-        ``meta``, ``state_dict``, ``message_hub`` and, where there are such, ``optimizer``,
-        ``gradients``, ``param_schedulers``, and what hooks add.
+        ``meta``, ``state_dict``, ``message_hub``, and if present ``optimizer``, ``gradients``,
+        ``param_schedulers``, and what hooks add.
     """
     state = dict(
         meta=dict(epoch=runner.epoch, iter=runner.iter) | (meta or {}) | _origin(runner),
@@ -51,7 +52,7 @@ def training_state(
 
 
 def _origin(runner: Runner) -> dict:
-    """What of ``meta`` tells where a checkpoint comes from."""
+    """The part of ``meta`` that tells which run a checkpoint comes from."""
     return dict(
         seed=runner.seed,
         started=runner.started,
@@ -69,10 +70,10 @@ def _origin(runner: Runner) -> dict:
 
 
 def write_state(runner: Runner, path: Path, state: dict) -> int:
-    """Write what :func:`training_state` gave; return the bytes.
+    """Write the result of :func:`training_state` to a file; return the number of bytes.
 
     Raises:
-        NotSaved: The file system refused; an older file of that name is intact.
+        NotSaved: It cannot be written; an older file of that name is intact.
     """
     summary = {key: state['meta'][key] for key in SUMMARY}
     return store.save(path, state, runner.disk, summary)

@@ -1,1 +1,1 @@
-"""What a run is set to, looked at before its first step."""
+"""Checks of a run's settings before its first step."""

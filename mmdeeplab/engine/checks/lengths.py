@@ -1,4 +1,4 @@
-"""What a run is set to, looked at before its first step."""
+"""Check the lengths of a run and its epochs, and ``custom_keys`` of the optimiser."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mmdeeplab.errors import UserError, did_you_mean
 
 
 def check_lengths(runner: Runner) -> None:
-    """Refuse runs and epochs of no iteration.
+    """Refuse runs and epochs without an iteration.
 
     Raises:
         UserError: Nothing would be trained, or evaluated.
@@ -40,10 +40,10 @@ def loaders(runner: Runner) -> dict[str, Any]:
 
 
 def check_custom_keys(runner: Runner) -> None:
-    """Every custom key of the optimiser must be part of a parameter's name, or it does nothing.
+    """Refuse ``custom_keys`` of the optimiser that match no parameter and so have no effect.
 
     Raises:
-        UserError: One is not.
+        UserError: A key is not part of any parameter's name.
     """
     paramwise = (runner.cfg.get('optim_wrapper') or {}).get('paramwise_cfg') or {}
     names = [name for name, _ in unwrap(runner.model).named_parameters()]

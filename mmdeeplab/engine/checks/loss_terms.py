@@ -1,4 +1,4 @@
-"""Whether every term of the loss that is logged is trained on."""
+"""Check that training uses every loss term that is logged."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,18 +10,18 @@ from mmdeeplab.errors import UserError
 
 
 def check_terms(losses: Mapping[str, object], parameters: Iterable[Parameter]) -> list[str]:
-    """Compare what a network logs with what MMEngine adds up: terms with "loss" in their name.
+    """Check that the terms of a loss have an effect; MMEngine sums those with "loss" in their name.
 
     Args:
-        losses: What its ``forward(mode='loss')`` gave: scalars or lists of them, with graphs.
-        parameters: What learns.
+        losses: The result of the network's ``forward(mode='loss')``: scalars or lists of them, with
+            their autograd graphs.
+        parameters: The parameters that are trained.
 
     Returns:
-        A sentence for each term that is 0 and sends no gradient, as under ``loss_weight=0``.
+        A sentence for each term that is 0 and has no gradient, as with ``loss_weight=0``.
 
     Raises:
-        UserError: A term that learns nothing: it is not added up, or nothing that it depends on
-            learns.
+        UserError: A term has no effect: it is not summed, or depends on no trained parameter.
     """
     learning = [p for p in parameters if p.requires_grad]
     idle = []

@@ -1,4 +1,4 @@
-"""Whether what a run watches is measured."""
+"""Check that the scores that a run depends on are measured."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,14 +11,14 @@ from mmdeeplab.errors import UserError, did_you_mean
 
 
 def check_scores(runner: Runner, scores: Mapping[str, object]) -> None:
-    """Every score that something waits for must be one of the evaluation.
+    """Refuse hooks and schedules that depend on a score which the evaluation does not give.
 
     Args:
-        runner: With its hooks and schedules.
-        scores: What an evaluation gives, by name.
+        runner: The runner with its hooks and schedules.
+        scores: The scores of an evaluation, by name.
 
     Raises:
-        UserError: One is not.
+        UserError: A score is missing.
     """
     for where, key in watched(runner):
         if key not in scores:
@@ -29,7 +29,8 @@ def check_scores(runner: Runner, scores: Mapping[str, object]) -> None:
 
 
 def watched(runner: Runner) -> Iterator[tuple[str, str]]:
-    """Key of the config and name of the score, for each that chooses, stops or changes a rate."""
+    """Yield (config key, score) for each score that chooses the best checkpoint, stops the run, or
+    changes the learning rate."""
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):
             keys = getattr(hook, 'key_indicators', None) or []
@@ -45,10 +46,10 @@ def watched(runner: Runner) -> Iterator[tuple[str, str]]:
 
 
 def check_has_validation(runner: Runner) -> None:
-    """What stops a run or changes a rate by a score needs validation; the best may just not come.
+    """Refuse a run without validation if a score stops it or changes its learning rate.
 
     Raises:
-        UserError: There is none.
+        UserError: There is no validation.
     """
     waiting = [f'{where}={key}' for where, key in watched(runner) if 'save_best' not in where]
     if waiting and runner.val_loop is None:

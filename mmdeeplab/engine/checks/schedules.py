@@ -1,4 +1,4 @@
-"""Whether the schedules of a run fit its length."""
+"""Check that learning rate schedules fit the length of the run."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,13 +29,14 @@ TO_AN_END = (
 def misfits(runner: Runner) -> list[str]:
     """One sentence, with both numbers, for each schedule that does not fit the length of the run.
 
-    Parts of one schedule that follow each other count as one; a warm-up alone may end early.
+    Parts that follow each other count as one schedule. A schedule that is only a warm-up may end
+    before the run does.
     """
     return [text for group in schedules(runner) for text in _of_group(group, runner.train_loop)]
 
 
 def schedules(runner: Runner) -> list[list[_ParamScheduler]]:
-    """The schedules of each optimiser."""
+    """The schedulers of the run, one list for each optimiser."""
     built: Any = runner.param_schedulers or []
     return list(built.values()) if isinstance(built, dict) else [built]
 
@@ -55,7 +56,7 @@ def _of_group(schedulers: list[_ParamScheduler], loop: BaseLoop) -> Iterator[str
 
 
 def _of_part(scheduler: _ParamScheduler, loop: BaseLoop) -> str:
-    """What is wrong with one part, by itself."""
+    """Sentences about what is wrong with a single scheduler."""
     if scheduler.by_epoch and not counts_epochs(loop):
         return (
             f'counts epochs, and the run counts iterations ({loop.max_iters}): '
@@ -79,12 +80,12 @@ def _of_part(scheduler: _ParamScheduler, loop: BaseLoop) -> str:
 
 
 def _length(scheduler: _ParamScheduler, loop: BaseLoop) -> int:
-    """Of the run, as the schedule counts."""
+    """Length of the run in the scheduler's unit, iterations or epochs."""
     return loop.max_epochs if scheduler.by_epoch else loop.max_iters
 
 
 def _end(scheduler: _ParamScheduler) -> int:
-    """Where it comes to its last value."""
+    """The iteration or epoch at which a scheduler reaches its last value."""
     if isinstance(scheduler, CosineAnnealingParamScheduler):
         return scheduler.begin + scheduler.T_max
     return scheduler.end
@@ -95,6 +96,6 @@ def _unit(scheduler: _ParamScheduler) -> str:
 
 
 def _is_warm_up(scheduler: _ParamScheduler) -> bool:
-    """Whether it ends at the value that the optimiser was given."""
+    """Whether a scheduler is a warm-up: it ends at the value that the optimiser was given."""
     linear = isinstance(scheduler, LinearParamScheduler) and scheduler.end_factor == 1
     return linear or isinstance(scheduler, ConstantParamScheduler)

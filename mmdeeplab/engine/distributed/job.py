@@ -1,4 +1,4 @@
-"""Which start of the launcher a process belongs to, over all restarts of its processes."""
+"""Identify the job that a process belongs to, over all restarts by its launcher."""
 
 import os
 
@@ -7,15 +7,19 @@ JOB = 'MMDEEPLAB_JOB'
 
 
 def job_name() -> str:
-    """Name of this start of the launcher, the same on all machines; empty without a launcher."""
+    """Name of the launcher's job, the same on all machines and after restarts of its processes.
+
+    Empty without a launcher.
+    """
     return os.environ.get(JOB) or os.environ.get('TORCHELASTIC_RUN_ID', '')
 
 
 def may_have_saved() -> bool:
-    """Whether checkpoints of this very job may be there: its processes may have been restarted.
+    """Whether this job may have saved checkpoints already, before its processes were restarted.
 
-    torchrun counts the restarts of each machine apart, and a process on a machine that was
-    restarted for the sake of another one has a count of 0. So a name that is new at each start
-    tells; torchrun's own may be an old one, given by a person, and there the count does.
+    torchrun's count of restarts does not tell: each machine has its own, and it stays 0 on a
+    machine that restarts because of another one. So our launcher gives each start a new name, and
+    a job with such a name may have saved. torchrun's own name may be an old one that a person
+    chose; with it the count is used.
     """
     return JOB in os.environ or int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)) > 0

@@ -1,4 +1,4 @@
-"""The end of a rank whose partner is gone, in a sentence."""
+"""End a process in one sentence if another process of the run is gone."""
 
 import os
 import sys
@@ -16,7 +16,10 @@ SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', '
 
 @contextmanager
 def explained(runner: Runner) -> Iterator[None]:
-    """Turn a failed exchange between ranks into one line; end at once, for the launcher to act."""
+    """Turn a failed communication between ranks into one line, and end the process at once.
+
+    The launcher then restarts the job or ends it.
+    """
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""A process that loads data died or gave nothing: save what can be saved, say it in a sentence."""
+"""If a data loading process dies or hangs, save the training and explain it in a sentence."""
 
 import multiprocessing.connection
 import re
@@ -58,11 +58,11 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
 
 
 class FetchDeathsHook(Hook):
-    """Let the death of a data loading process be noticed where its batch is fetched.
+    """Let the death of a data loading process be noticed when its next batch is fetched.
 
-    PyTorch's handler of SIGCHLD raises wherever the main process happens to be, also in the middle
-    of an optimiser's step, after which nothing whole is left to save. Without it the fetch notices,
-    within five seconds.
+    PyTorch's SIGCHLD handler raises an error wherever the main process is, even in the middle of an
+    optimiser's step, whose state cannot be saved. This hook removes the handler; fetching a batch
+    notices the death within five seconds.
     """
 
     def before_train_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
@@ -73,10 +73,10 @@ class FetchDeathsHook(Hook):
 
 @contextmanager
 def loader_explained(runner: Runner) -> Iterator[None]:
-    """Tell what became of the processes that load data; save the training that they fed.
+    """Explain errors of data loading processes, and save the training first.
 
     Raises:
-        UserError: In the place of an error of a data loader for want of memory, files or time.
+        UserError: A data loader failed for lack of memory, open files or time.
     """
     try:
         yield
@@ -97,11 +97,11 @@ def loader_explained(runner: Runner) -> Iterator[None]:
 
 
 def explain(text: str, key: str, loader: Any) -> str:
-    """The sentence about a data loader's error, empty where it is about something else.
+    """The sentence about a data loader's error; empty if the error has another cause.
 
     Args:
-        text: The error, and the exit codes of processes.
-        key: The loader in the config, such as ``train_dataloader``.
+        text: The text of the error, with the exit codes of processes.
+        key: The loader's key in the config, such as ``train_dataloader``.
         loader: The data loader.
     """
     found = [row for row in CAUSES if re.search(row[0], text.lower(), re.DOTALL)]
@@ -133,11 +133,11 @@ def _frames(error: BaseException) -> Iterator[FrameType]:
 
 
 def _exit_codes(frames: list[FrameType], patience: float) -> str:
-    """Of the processes of the loader that failed; minus the signal that ended one.
+    """Exit codes of the failed loader's processes; -N for one that was ended by signal N.
 
     Args:
-        frames: Where the error passed.
-        patience: Seconds in which a process that cut its connection comes to its end.
+        frames: The stack frames of the error, in which the loader's iterator is found.
+        patience: Seconds to wait for a process that has closed its connection to end.
     """
     workers = {w for f in frames for w in getattr(f.f_locals.get('self'), '_workers', [])}
     if patience and workers:
@@ -150,7 +150,7 @@ def _exit_codes(frames: list[FrameType], patience: float) -> str:
 
 
 def _save(runner: Runner, split: str) -> str:
-    """Save as for a signal; between two iterations the state is whole. What to tell of it."""
+    """Save a checkpoint if the state is that between two iterations; return a sentence about it."""
     if not runner.iter:
         return ''
     for hook in runner.hooks if split == 'val' else ():

@@ -1,4 +1,4 @@
-"""The network interface by which the processes of several machines reach each other."""
+"""Choose the network interface by which processes on several machines communicate."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ class Interface(NamedTuple):
 
 
 def interfaces() -> list[Interface]:
-    """Those that have an IPv4 address, the loopback included."""
+    """All network interfaces with an IPv4 address, the loopback included."""
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         for _, name in socket.if_nameindex():
@@ -33,21 +33,21 @@ def interfaces() -> list[Interface]:
 
 
 def choose_interface(master: str) -> Interface | None:
-    """The interface for gloo and NCCL, which is set in the environment where it names none.
+    """Choose the interface for gloo and NCCL, and set it in the environment unless it is set.
 
-    What ``GLOO_SOCKET_IFNAME`` names; else the one that leads to ``master``; on the machine that
-    ``master`` names, where the name may mean the loopback, the one of the default route or the
-    only one. gloo by itself would take whatever the machine's own name means, often the loopback.
+    It is the one that ``GLOO_SOCKET_IFNAME`` names. Without it, the one that leads to ``master``;
+    on ``master`` itself, whose name may mean the loopback, the one of the default route or the only
+    one. By itself, gloo would use the address that the machine's own name has, often the loopback.
 
     Args:
         master: Name or address of the machine of rank 0.
 
     Returns:
-        None where ``master`` has no IPv4 address; then nothing is chosen.
+        The interface; None if ``master`` has no IPv4 address, and none is chosen.
 
     Raises:
-        UserError: The variable names none, ``master`` is not known or not reached, or there are
-            several and nothing tells which.
+        UserError: The variable names no interface, ``master`` is unknown or not reached, or it is
+            not clear which of several interfaces to use.
     """
     named = os.environ.get(VARIABLES[0], '').split(',')[0]
     found = _named(named) if named else _towards(master)
@@ -96,7 +96,7 @@ def _towards(master: str) -> Interface | None:
 
 
 def _source(destination: str) -> str | None:
-    """This machine's own address on the way to another one; nothing is sent."""
+    """This machine's own address for connections to another one; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((destination, 9))
@@ -106,5 +106,5 @@ def _source(destination: str) -> str | None:
 
 
 def listed() -> str:
-    """The interfaces of this machine, for a sentence."""
+    """The names and addresses of this machine's interfaces, for messages."""
     return ', '.join(f'{each.name} ({each.address})' for each in interfaces()) or 'none'

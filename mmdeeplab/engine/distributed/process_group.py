@@ -1,4 +1,4 @@
-"""The group of processes that a launcher started, on GPUs and CPUs, also after a restart."""
+"""Join the process group of a run, with NCCL or gloo, also after a restart of its processes."""
 
 import os
 from datetime import timedelta
@@ -15,17 +15,18 @@ PATIENCE = timedelta(minutes=5)  # for the others to start, however short an exc
 
 
 def join(timeout: float) -> None:
-    """Make this process a member of its group: NCCL with GPUs, gloo without.
+    """Initialise ``torch.distributed`` for this process: NCCL with GPUs, gloo without.
 
-    On one machine the launcher keeps its store over restarts, with the addresses of processes
-    that are gone; torch would connect to those. Each life has its own keys here. On several
-    machines, each with its count of restarts, rank 0 has a new store in each life.
+    On one machine the launcher keeps its store when it restarts the processes, and with it the
+    addresses of processes that are gone, to which PyTorch would connect. So each restart uses its
+    own keys in the store. On several machines, which count their restarts separately, rank 0 makes
+    a new store after each restart.
 
     Args:
-        timeout: Seconds after which an exchange is given up.
+        timeout: Seconds after which a communication fails.
 
     Raises:
-        UserError: Processes on other machines did not come, or are not reached.
+        UserError: Processes on other machines did not come, or cannot be reached.
     """
     limit = timedelta(seconds=timeout)
     backend = 'nccl' if torch.cuda.is_available() else 'gloo'
@@ -60,7 +61,7 @@ def join(timeout: float) -> None:
 
 
 def _meet(rank: int, world_size: int, patience: timedelta) -> TCPStore:
-    """The store of the launcher or, where it has none to share, of rank 0."""
+    """The store through which the processes meet: the launcher's, or a new one of rank 0."""
     shared = os.environ.get('TORCHELASTIC_USE_AGENT_STORE') == 'True'
     address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
     return TCPStore(address, port, world_size, rank == 0 and not shared, patience)

@@ -1,4 +1,4 @@
-"""Several processes: how they meet, and how one works while the others wait."""
+"""Form a process group, and let one process work while the others wait."""
 
 import os
 import socket
@@ -20,10 +20,10 @@ TIMEOUT = 300.0
 
 
 def join_ranks(launcher: str, env_cfg: dict) -> float:
-    """Form the process group that the launcher made ready, unless that was done.
+    """Form the process group of the launcher's processes, unless it exists already.
 
     Returns:
-        Seconds after which an exchange between processes is given up.
+        Seconds after which a communication between processes fails.
 
     Raises:
         UserError: The command was not started by torchrun or srun, or processes did not meet.
@@ -41,14 +41,14 @@ def join_ranks(launcher: str, env_cfg: dict) -> float:
 
 
 def require_agreement(what: str, value: str) -> None:
-    """See that all processes found the same.
+    """Check that all processes have the same value of something.
 
     Args:
-        what: What they looked for, for the sentence.
-        value: What this one found.
+        what: What the value is, for the message.
+        value: The value of this process.
 
     Raises:
-        UserError: On every process, when one found something else than the first.
+        UserError: On every process, if one has another value than the first.
     """
     if dist.get_world_size() == 1:
         return
@@ -63,12 +63,12 @@ def require_agreement(what: str, value: str) -> None:
 
 
 def on_first_rank(action: Callable[[Callable[[], None]], Any]) -> Any:
-    """Run ``action(beat)`` on rank 0 and hand its result to all ranks, however long it takes.
+    """Run ``action(beat)`` on rank 0 and return its result on all ranks, however long it takes.
 
-    The action calls ``beat`` now and then; while it does, no rank runs into a timeout.
+    As long as the action calls ``beat`` now and then, the waiting ranks do not time out.
 
     Raises:
-        UserError: On every rank, when the action raised it on the first one.
+        UserError: On every rank, if the action raised it on rank 0.
     """
     if dist.get_world_size() == 1:
         return action(lambda: None)
@@ -106,7 +106,7 @@ def _follow() -> Any:
 
 
 def _share(word: str = '', content: Any = None) -> tuple[str, Any]:
-    """Send a word and what belongs to it from rank 0; on the others, receive them."""
+    """Send a message, a word with some content, from rank 0; on other ranks receive it."""
     box = [(word, content)]
     dist.broadcast_object_list(box)
     return box[0]

@@ -1,4 +1,4 @@
-"""Whether machines reach each other, tried before gloo or NCCL would wait without a word."""
+"""Check that machines reach each other, since gloo and NCCL would wait silently if not."""
 
 import json
 import socket
@@ -14,16 +14,16 @@ PATIENCE = 10.0  # seconds for a connection in one network
 
 
 def require_reachable(store: Store, rank: int, world_size: int, interface: Interface) -> None:
-    """Connect the first process of every machine with that of every other, at random ports.
+    """Connect the first process of every machine with the first of every other, at random ports.
 
     Args:
-        store: Where all processes meet.
-        rank: Of this process.
+        store: The store that all processes share.
+        rank: Rank of this process.
         world_size: Number of processes.
-        interface: By which this machine's processes will talk.
+        interface: The interface that this machine's processes use.
 
     Raises:
-        UserError: On every process, when one machine does not reach another.
+        UserError: On every process, if one machine does not reach another.
     """
     store = PrefixStore('reachability', store)
     with closing(socket.create_server((interface.address, 0), backlog=1024)) as server:
@@ -46,7 +46,7 @@ def require_reachable(store: Store, rank: int, world_size: int, interface: Inter
 
 
 def _try(own: list, other: list) -> str:
-    """Why a connection between two machines failed, as a sentence; empty where it did not."""
+    """Try a connection to another machine; a sentence if it fails, otherwise empty."""
     try:
         socket.create_connection((other[2], other[3]), PATIENCE, (own[2], 0)).close()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How the launchers of several machines meet: one name for the job, one network."""
+"""Let the launchers of several machines meet: one name for the job, one network interface."""
 
 from __future__ import annotations
 
@@ -27,20 +27,18 @@ GRACE = 30.0  # seconds in which the launcher notices an end by itself
 
 
 def prepare(args: argparse.Namespace) -> TCPStore | None:
-    """Find the first of several machines, and the network; name the job in the environment.
-
-    Processes of several machines are given a store of rank 0 for each life of theirs, since the
-    launcher's keeps addresses of processes that are gone.
+    """Connect the launchers of several machines, and write the job's name into the environment.
 
     Args:
-        args: torchrun's; ``local_addr`` is set. Several machines name the one with the store by
-            ``--rdzv-conf is_host=1``, as ``tools/dist_train.sh`` does.
+        args: torchrun's arguments; ``local_addr`` is set. If there are several machines, the one
+            with the store has ``--rdzv-conf is_host=1``, as from ``tools/dist_train.sh``.
 
     Returns:
-        The store where the launchers meet, to be kept; None for other ways to meet.
+        The store where the launchers meet, which must be kept alive; None if they meet in another
+        way.
 
     Raises:
-        UserError: The first machine does not come, or no network interface leads to it.
+        UserError: The first machine does not answer, or no network interface leads to it.
     """
     if args.rdzv_backend != 'c10d' or 'is_host=' not in args.rdzv_conf:
         return None
@@ -69,7 +67,7 @@ def prepare(args: argparse.Namespace) -> TCPStore | None:
 
 
 def _store(host: str, port: int, first: bool) -> TCPStore:
-    """The store on the first machine: started there, waited for on the others."""
+    """The store on the first machine: start it there, wait for it on the others."""
     if first:
         try:
             return TCPStore(host, port, None, True, PATIENCE, False, True)
@@ -95,9 +93,10 @@ def _store(host: str, port: int, first: bool) -> TCPStore:
 
 
 def _watch(host: str, port: int) -> None:
-    """End this machine's part when the first one is gone, for which torchrun can wait for ever.
+    """End the job on this machine if the first machine is gone; torchrun may wait for ever.
 
-    Its store's own limits do not hold where a cable is cut: past them it tells the other side.
+    The timeouts of its store have no effect if a cable is cut: when they expire, the store tries to
+    tell the other side.
     """
     answered, limit = time.monotonic(), SILENCE
     while time.monotonic() - answered < limit:

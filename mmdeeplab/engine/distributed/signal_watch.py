@@ -1,7 +1,8 @@
-"""Answer signals in a thread, also while the main one waits in C and runs no handler of Python.
+"""Answer signals in a thread, even while the main thread waits in C code.
 
-A rank whose partner is gone waits within CUDA, and Python calls a signal's handler only between two
-of its own instructions. The interpreter writes the number of each signal to a socket at once.
+Python runs a signal's handler only between two of its own instructions. A rank whose partner is
+gone waits inside CUDA and never gets there. But the interpreter writes the number of each signal to
+a socket at once, and the thread here reads it.
 """
 
 import os
@@ -20,13 +21,14 @@ ECHO = 2.0  # seconds in which a second signal is the first one, sent on by a la
 
 
 class SignalWatch(threading.Thread):
-    """End the process on a second signal, or when the first one is not answered in time.
+    """End the process on a second signal, or if the first one is not answered in time.
 
-    It ends with 128 + the signal, and saves nothing: in the middle of a step there is no state that
-    a run could go on from. To be made in the main thread, where Python handles ``LIMITS``' signals.
+    The exit status is 128 + the signal. Nothing is saved: in the middle of a step there is no state
+    that a run could resume from. Must be created in the main thread, where Python handles the
+    signals of ``LIMITS``.
 
     Args:
-        answered: Whether the main thread has noticed the signal and will leave by itself.
+        answered: Tells whether the main thread has noticed the signal and will end by itself.
     """
 
     open = 0
@@ -79,7 +81,7 @@ class SignalWatch(threading.Thread):
 
 
 def _forget() -> None:
-    """In a forked process, whose own signals would be told to its parent."""
+    """Forget the socket in a forked process, whose signals would otherwise reach the parent."""
     if SignalWatch.open:
         with suppress(ValueError):
             signal.set_wakeup_fd(-1)

@@ -1,4 +1,4 @@
-"""What Slurm says about the tasks of ``srun``, in the words of torchrun."""
+"""Translate Slurm's environment of a task of ``srun`` into torchrun's variables."""
 
 import os
 import re
@@ -11,25 +11,25 @@ PORTS = range(20000, 30000)  # below those that Linux hands out by itself
 
 
 def set_environment() -> None:
-    """Set ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR`` and the like of this task of Slurm.
+    """Set ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR`` and so on for this task of Slurm.
 
-    ``MASTER_ADDR`` and ``MASTER_PORT`` that are set stay; the port is otherwise made of the job's
-    number, so that two jobs on one machine do not meet.
+    ``MASTER_ADDR`` and ``MASTER_PORT`` stay if they are set. Otherwise the port is derived from the
+    job's number, so that two jobs on one machine do not collide.
 
     Raises:
-        UserError: This is no task of ``srun``, or its machines cannot be listed.
+        UserError: This is not a task of ``srun``, or its machines cannot be listed.
     """
     os.environ.update(as_torchrun(os.environ))
 
 
 def as_torchrun(slurm: Mapping[str, str]) -> dict[str, str]:
-    """The variables of torchrun for a task.
+    """torchrun's variables for a task of Slurm.
 
     Args:
-        slurm: Environment of the task.
+        slurm: The environment of the task.
 
     Raises:
-        UserError: See :func:`set_environment`.
+        UserError: This is not a task of ``srun``, or its machines cannot be listed.
     """
     if 'SLURM_PROCID' not in slurm or 'SLURM_NTASKS' not in slurm:
         raise UserError(
@@ -50,13 +50,13 @@ def as_torchrun(slurm: Mapping[str, str]) -> dict[str, str]:
 
 
 def tasks_per_node(text: str) -> list[int]:
-    """Numbers from Slurm's short form: ``8(x2),4`` means 8, 8 and 4 tasks."""
+    """Numbers of tasks from Slurm's short form: ``8(x2),4`` means 8, 8 and 4."""
     parts = re.findall(r'(\d+)(?:\(x(\d+)\))?', text)
     return [int(number) for number, times in parts for _ in range(int(times or 1))]
 
 
 def first_node(slurm: Mapping[str, str]) -> str:
-    """Name of the first machine, as ``scontrol`` reads it from Slurm's short form of the list."""
+    """Name of the first machine of a job; ``scontrol`` expands Slurm's short form of the list."""
     names = slurm.get('SLURM_STEP_NODELIST') or slurm.get('SLURM_JOB_NODELIST')
     names = names or slurm.get('SLURM_NODELIST', '')
     if re.fullmatch(r'[\w.-]+', names):

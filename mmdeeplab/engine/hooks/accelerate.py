@@ -1,4 +1,4 @@
-"""``tools/test.py --fast``: the fast network in the plain one's place once the weights are read."""
+"""``tools/test.py --fast``: replace the network by a fast one once its weights are loaded."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -19,13 +19,13 @@ PICTURES = 16  # of the training split, by which int8 is calibrated and both are
 
 @HOOKS.register_module()
 class FastHook(Hook):
-    """Evaluate by :func:`mmdeeplab.inference.accelerate.accelerate`.
+    """Evaluate with the fast network of :func:`mmdeeplab.inference.accelerate.accelerate`.
 
-    Predictions have no logits then, so that the loss is not measured.
+    Its predictions have no logits, so the loss is not measured.
 
     Args:
-        fast: The lowest precision allowed: True, ``'bf16'`` or ``'int8'``.
-        keep_logits: Predictions have logits all the same, for a CRF.
+        fast: The lowest precision allowed: True (float32), ``'bf16'`` or ``'int8'``.
+        keep_logits: Whether predictions have logits all the same, as a CRF needs them.
     """
 
     def __init__(self, fast: bool | str = True, keep_logits: bool = False) -> None:
@@ -38,7 +38,7 @@ class FastHook(Hook):
         runner.model = accelerate(runner.model.eval(), self.fast, self.keep_logits, pictures)
 
     def _calibration(self, runner: Runner) -> Iterator[CalibrationPicture]:
-        """Read only where the device has engines that are checked."""
+        """Yield training pictures, if the device has engines that are checked by them."""
         from mmdeeplab.inference.predictor import prepared
 
         if self.fast in LOWER:
@@ -49,11 +49,11 @@ class FastHook(Hook):
 
 
 def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
-    """A few pictures of a config's training split with their masks, evenly over it.
+    """A few pictures with their masks, evenly spread over a config's training split.
 
     Returns:
-        (H, W, 3) uint8 RGB, or as stored where LoadImage names bands and depth; and (H, W)
-        uint8 class ids, void 255, as training reads them.
+        Pairs of a picture, (H, W, 3) uint8 RGB (or as stored, if LoadImage names bands and depth),
+        and class ids (H, W) uint8 with 255 for void, as training reads them.
     """
     from mmdeeplab.datasets.stored_images import read_stored
     from mmdeeplab.datasets.transforms.load import LoadMask, read_image

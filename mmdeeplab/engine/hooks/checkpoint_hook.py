@@ -1,4 +1,4 @@
-"""Save so that nothing is ever lost but the time since the last save."""
+"""Save checkpoints safely: a crash loses only what was trained since the last one."""
 
 import os
 import re
@@ -33,20 +33,22 @@ LAST = 'the last checkpoint'
 
 @HOOKS.register_module()
 class CheckpointHook(MMEngineCheckpointHook):
-    """MMEngine's hook with its arguments, whose saves a kill or a full disk cannot spoil.
+    """MMEngine's hook, with its arguments, whose checkpoints survive a kill or a full disk.
 
-    A file is written beside, flushed to the disk and renamed; then ``last_checkpoint`` (a name
-    relative to the work dir) follows; the oldest file goes last. The file of an iteration is
-    written again after its validation, with the scores, the best one and what early stopping
-    counts. A save that fails is reported with path and space; training goes on and the next save
-    tries again. Only when the last one of a run failed does the run end with an error.
+    A checkpoint is written to a temporary file, flushed to the disk and renamed. Then
+    ``last_checkpoint`` (a name relative to the work dir) is updated, and at last the oldest file is
+    deleted. After the validation of an iteration its file is written again, with the scores, the
+    best checkpoint so far and the state of early stopping. If saving fails, path and free space are
+    reported, training goes on, and the next save tries again. Only if the last save of a run fails
+    does the run end with an error.
 
     Args:
-        interval: Between two saves; that of validation when None, never when negative.
-        by_epoch: Whether ``interval`` counts epochs; as the training loop does when None. Then
-            files are ``epoch_N``; one that is saved within an epoch, on a signal, is ``iter_N``.
-        async_save: Copy the state and write it in the background. Takes the state's size in
-            memory once more, and the time of a copy instead of the time of the disk.
+        interval: Iterations or epochs between two saves; None: as often as validation; negative:
+            never.
+        by_epoch: Whether ``interval`` counts epochs; None: as the training loop does. Files are
+            then called ``epoch_N``; one that is saved within an epoch, on a signal, ``iter_N``.
+        async_save: Copy the state and write it in the background. This needs the state's size in
+            memory once more; training waits for the copy instead of the disk.
         kwargs: :class:`mmengine.hooks.CheckpointHook`; ``filename_tmpl`` must end in
             ``.safetensors``.
     """
@@ -76,10 +78,10 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.failures: dict[str, str] = {}  # LAST or a score's name -> what went wrong last
 
     def before_run(self, runner: Runner) -> None:
-        """Refuse MMEngine's own Runner, which saves and resumes otherwise.
+        """Refuse MMEngine's own Runner, which saves and resumes in another way.
 
         Raises:
-            UserError: With what to write instead.
+            UserError: It says what to write into the config.
         """
         training = isinstance(runner._train_loop, BaseLoop)  # built, not only configured
         if training and not hasattr(runner, 'training_state'):
@@ -90,10 +92,10 @@ class CheckpointHook(MMEngineCheckpointHook):
             )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Refuse classes in another order under MMEngine's own Runner; ours compares them itself.
+        """Under MMEngine's own Runner, refuse classes in another order; ours compares them itself.
 
         Raises:
-            UserError: With the first that differ.
+            UserError: It names the first classes that differ.
         """
         if not hasattr(runner, 'training_state'):
             own, root = data_classes(runner)
@@ -125,9 +127,9 @@ class CheckpointHook(MMEngineCheckpointHook):
             self._prune(runner)
 
     def _follow(self, runner: Runner) -> None:
-        """Count as the training loop does where the config does not say.
+        """Take unit and interval from the training loop where the config does not give them.
 
-        An interval that a base wrote for another length or way to count is told.
+        Logs a notice if an interval in the config was meant for another length or unit.
         """
         loop: Any = runner.train_loop
         interval, by_epoch, template = self.given
@@ -149,18 +151,18 @@ class CheckpointHook(MMEngineCheckpointHook):
             return {}
 
     def _is_own(self, runner: Runner, name: str) -> bool:
-        """Whether a file is here and of this run, not of another that used the folder."""
+        """Whether a file exists and belongs to this run, not to another in the same folder."""
         return bool(self._summary(name).get('started') == runner.started)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         self._save(runner, self.filename_tmpl.format(step), meta)
 
     def save_now(self, runner: Runner, meta: dict) -> None:
-        """Save after any iteration.
+        """Save a checkpoint now, after any iteration.
 
         Args:
-            runner: Whose state.
-            meta: ``iter`` and ``epoch`` that are complete.
+            runner: The runner whose state is saved.
+            meta: The numbers ``iter`` and ``epoch`` of completed iterations and epochs.
         """
         template = ITER if self.by_epoch else self.filename_tmpl
         self._save(runner, template.format(meta['iter']), meta)
@@ -196,7 +198,7 @@ class CheckpointHook(MMEngineCheckpointHook):
     def _state(
         self, runner: Runner, meta: dict, optimizer: bool = True, schedulers: bool = True
     ) -> dict | None:
-        """What to save, None on ranks that save nothing."""
+        """The state to save; None on ranks that do not save."""
         if not dist.is_main_process():
             return None
         self.finish(runner)
@@ -204,14 +206,14 @@ class CheckpointHook(MMEngineCheckpointHook):
         return cast(dict, snapshot(state)) if self.async_save else state
 
     def _start(self, runner: Runner, key: str, name: str, save: Callable[[], None]) -> None:
-        """Save ``name`` now or in the background; failures are noted under ``key``."""
+        """Call ``save`` for the file ``name``, maybe in the background; note failures by ``key``."""
         self.saving = key, name
         error = self.writer.run(save)
         if not self.writer.busy:
             self._report(runner, error)
 
     def _report(self, runner: Runner, error: Exception | None) -> None:
-        """Tell what became of the latest save; ``None`` when it worked."""
+        """Log the failure of the latest save; ``error`` is None if it worked."""
         key, name = self.saving
         if error is None:
             self.failures.pop(key, None)
@@ -238,7 +240,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             runner.disk.write(file, relative.encode())
 
     def _prune(self, runner: Runner) -> None:
-        """Delete all but the newest ``max_keep_ckpts`` files of this run."""
+        """Delete all checkpoints of this run but the newest ``max_keep_ckpts``."""
         while len(self.kept) > self.max_keep_ckpts > 0:
             runner.disk.remove(self.folder / self.kept[0])
             self.kept.pop(0)
@@ -267,9 +269,9 @@ class CheckpointHook(MMEngineCheckpointHook):
             self._prune_best(runner, key, suffix)
 
     def _save_best(self, runner: Runner, key: str, suffix: str, record: dict) -> None:
-        """Save the best checkpoint of one score; where that fails, the one before stays the best.
+        """Save the best checkpoint by one score; if that fails, the previous one stays the best.
 
-        It holds everything, to be resumed, too.
+        It holds the whole state, so that a run can resume from it as well.
         """
         hub = runner.message_hub
         self.finish(runner)
@@ -300,9 +302,9 @@ class CheckpointHook(MMEngineCheckpointHook):
         self._start(runner, key, name, save)
 
     def _prune_best(self, runner: Runner, key: str, suffix: str) -> None:
-        """Delete best files that this run judged otherwise when it came by their iteration again.
+        """Delete best checkpoints of iterations that this run has repeated with another result.
 
-        A run that was resumed under other settings leaves such files of what it did before.
+        Such files remain from before a run was resumed with other settings.
         """
         if not dist.is_main_process():
             return
@@ -335,6 +337,6 @@ class CheckpointHook(MMEngineCheckpointHook):
             )
 
     def finish(self, runner: Runner) -> None:
-        """Wait for a save in the background and report it."""
+        """Wait for a save in the background and report its result."""
         if self.writer.busy:
             self._report(runner, self.writer.wait())

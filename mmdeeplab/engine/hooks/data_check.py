@@ -1,4 +1,4 @@
-"""The check of the data before a run: on the first rank, remembered, one sentence for all."""
+"""Check the data before a run: on the first rank, with one sentence for all ranks."""
 
 import shlex
 import time
@@ -25,12 +25,12 @@ from mmdeeplab.registry import HOOKS, is_ours
 
 
 class CheckedData(NamedTuple):
-    """What is known of the data of a training.
+    """The result of the check of training data.
 
     Attributes:
-        notice: What to tell the user.
-        weights: By method of :data:`mmdeeplab.config.class_weight.METHODS`, one number a class;
-            those that the config's losses want.
+        notice: A sentence for the user.
+        weights: Class weights for the losses of the config, one number for each class, by the
+            method of :data:`mmdeeplab.config.class_weight.METHODS`.
     """
 
     notice: str
@@ -41,9 +41,10 @@ def check_training_data(cfg: Config, options: Sequence[str] = ()) -> CheckedData
     """Check the data that a training reads, and count its classes for ``class_weight='auto'``.
 
     Args:
-        cfg: The config. ``check_data=False`` in it skips the check, ``check_data.allow`` names
-            kinds of error to let pass.
-        options: ``--cfg-options`` of the command, to be repeated in the one that lists all.
+        cfg: The config. Its ``check_data=False`` skips the check; ``check_data.allow`` names kinds
+            of error that are let pass.
+        options: ``--cfg-options`` of the command; a message repeats them in the command that lists
+            all problems.
 
     Raises:
         UserError: The data has an error; the same sentence on every rank.
@@ -68,7 +69,7 @@ def check_training_data(cfg: Config, options: Sequence[str] = ()) -> CheckedData
 
 
 def with_data_check(cfg: Config) -> Config:
-    """``cfg`` with the check of the data, also where ``custom_hooks`` has other hooks than ours."""
+    """``cfg`` with the hook that checks the data, even if ``custom_hooks`` replaced our hooks."""
     hooks = list(cfg.get('custom_hooks') or [])
     name = DataCheckHook.__name__
     if any(is_ours(hook.get('type'), name) for hook in hooks if isinstance(hook, dict)):
@@ -77,7 +78,11 @@ def with_data_check(cfg: Config) -> Config:
 
 
 def require_sound(cfg: Config, splits: tuple[str, ...]) -> str:
-    """Check the data of some splits, as :func:`check_training_data` does for training."""
+    """Check the data of some splits.
+
+    Raises:
+        UserError: The data has an error; the same sentence on every rank.
+    """
     if cfg.get('check_data', True) is False:
         return 'data: not checked'
     return str(on_first_rank(lambda beat: _examine(cfg, splits, (), beat, True)[1]))
@@ -100,7 +105,7 @@ def _examine(
 
 
 def listing_command(cfg: Config, options: Sequence[str] = ()) -> str:
-    """The command that prints the whole table for the data of ``cfg``."""
+    """The command that lists all problems of the data of ``cfg``."""
     words = [*tool('check_dataset').split(), cfg.filename or 'CONFIG']
     roots = {str(source.root) for source in sources(cfg, SPLITS)[0]}
     if len(roots) == 1:
@@ -116,8 +121,8 @@ def listing_command(cfg: Config, options: Sequence[str] = ()) -> str:
 class DataCheckHook(Hook):
     """Check the data before the first step (:mod:`mmdeeplab.datasets.check`).
 
-    What ``tools/train.py`` has looked at already is remembered. Also refuses a data set whose
-    number of classes is not the network's.
+    Files that ``tools/train.py`` has checked are not read again. A data set whose number of classes
+    is not the network's is refused.
     """
 
     priority = 'VERY_HIGH'
@@ -144,7 +149,7 @@ class DataCheckHook(Hook):
 
 
 def check_classes(dataset: BaseDataset, num_classes: int) -> None:
-    """The network must have one output a class."""
+    """Refuse a data set whose number of classes is not the network's."""
     found = len(dataset.metainfo['classes'])
     if found != num_classes:
         raise UserError(
@@ -155,7 +160,7 @@ def check_classes(dataset: BaseDataset, num_classes: int) -> None:
 
 
 def root_of(dataset: BaseDataset) -> str:
-    """The data root of a data set, or of the first one that it wraps."""
+    """The data root of a data set, or of the first data set inside a wrapper."""
     while not getattr(dataset, 'data_root', None):
         inner = getattr(dataset, 'dataset', None) or next(iter(getattr(dataset, 'datasets', [])), 0)
         if not inner:

@@ -1,4 +1,4 @@
-"""The share of the time that training waits for data."""
+"""Measure the share of time that training waits for data."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -8,14 +8,14 @@ from mmdeeplab.registry import HOOKS
 
 @HOOKS.register_module()
 class DataTimeHook(Hook):
-    """Log ``data_share``, waiting for a batch over the time of the iteration, and warn once.
+    """Log ``data_share``, the time of waiting for batches divided by the time of the iterations.
 
-    The share is that of the iterations since the last log line. The first line does not count:
-    workers start and caches are cold.
+    Each value is about the iterations since the last log line. One above ``limit`` causes a
+    warning, once per run. The first value does not count: workers start, and caches are cold.
 
     Args:
-        limit: Share above which it is worth a warning.
-        interval: Iterations of one share; the logger's by default.
+        limit: Share, 0 to 1, above which there is a warning.
+        interval: Number of iterations of one value; by default the interval of the log.
     """
 
     priority = 'NORMAL'  # after the timer, before the logger
@@ -54,7 +54,7 @@ class DataTimeHook(Hook):
 
 
 def advice(share: float, runner: Runner) -> str:
-    """The warning that training waits for data, and what to do."""
+    """The warning that training waits for data, with what can be done about it."""
     workers = getattr(runner.train_dataloader, 'num_workers', 0)
     return (
         f'training waits for data {share:.0%} of the time: raise train_dataloader.num_workers '

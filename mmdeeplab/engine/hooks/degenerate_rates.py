@@ -1,4 +1,4 @@
-"""Say before training when an atrous rate is larger than its map."""
+"""Warn before training if an atrous rate is larger than the map that the convolution reads."""
 
 from mmengine import dist
 from mmengine.hooks import Hook
@@ -12,7 +12,7 @@ from mmdeeplab.registry import HOOKS
 
 @HOOKS.register_module()
 class DegenerateRateHook(Hook):
-    """Warn of 3x3 convolutions whose outer taps all lie in the padding: they became 1x1."""
+    """Warn about 3x3 convolutions that have become 1x1, as their outer taps read padding only."""
 
     priority = 'VERY_HIGH'
 

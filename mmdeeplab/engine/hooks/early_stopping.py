@@ -15,18 +15,18 @@ KEY = 'early_stopping'  # in the message hub, and so in checkpoints
 class EarlyStopping(Hook):
     """End training after ``patience`` validations in a row without an improvement.
 
-    A config asks for it in one line: ``early_stopping = dict(monitor='mIoU', patience=5)``. The
-    count is kept in checkpoints, so a resumed run goes on counting. (MMEngine's hook forgets it,
-    and passes over a ``monitor`` that does not exist.)
+    A config asks for it by ``early_stopping = dict(monitor='mIoU', patience=5)``. The count is
+    stored in checkpoints, so a resumed run goes on counting. MMEngine's hook forgets it, and
+    ignores a ``monitor`` that does not exist.
 
     Args:
-        monitor: A number of the evaluation as the log names it: ``mIoU``, ``val/loss``, ...; one
-            with "loss" in its name improves downwards.
-        patience: Validations.
-        min_delta: How much better than the best so far counts as an improvement.
+        monitor: Name of a score in the log, such as ``mIoU`` or ``val/loss``. Smaller is better if
+            the name contains "loss", otherwise larger.
+        patience: Number of validations.
+        min_delta: Least difference from the best score so far that counts as an improvement.
 
     Raises:
-        ValueError: A patience below 1 or a negative ``min_delta``.
+        ValueError: The patience is below 1, or ``min_delta`` is negative.
     """
 
     priority = 'LOW'  # after the best checkpoint is saved
@@ -76,7 +76,7 @@ def early_stopping(settings: dict) -> EarlyStopping:
     """The hook of a config's ``early_stopping``.
 
     Raises:
-        UserError: An unknown option or an impossible value.
+        UserError: An option is unknown or a value impossible.
     """
     try:
         return EarlyStopping(**settings)

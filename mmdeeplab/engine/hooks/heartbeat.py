@@ -1,4 +1,4 @@
-"""Notice a process that stopped answering, and say which."""
+"""Detect a process of a run that has frozen, and name it."""
 
 import os
 import signal
@@ -28,9 +28,9 @@ SHARE = 0.8
 
 
 def machine() -> str:
-    """Where a process number means the same process: one start of a system, one container.
+    """An id of this boot of this system or container, inside which process numbers are unique.
 
-    Two machines may have one name, and the number would mean a stranger on the other.
+    The host name does not suffice: two machines may have the same.
     """
     start, space = Path('/proc/sys/kernel/random/boot_id'), Path('/proc/self/ns/pid')
     try:
@@ -41,14 +41,14 @@ def machine() -> str:
 
 @HOOKS.register_module()
 class HeartbeatHook(Hook):
-    """Every rank gives a sign of life each second; a rank that gives none is named and ended.
+    """Every rank gives a sign of life each second; a rank that stops doing so is named and ended.
 
-    Rank 0 watches the others, rank 1 watches rank 0. A frozen process (a stopped node, a dead
-    disk) would hold the others in their next exchange, where each waits without a word.
+    Rank 0 watches the others, rank 1 watches rank 0. Otherwise a frozen process (a stopped node, a
+    dead disk) would make all others wait silently in their next communication.
 
     Args:
-        timeout: Seconds of silence; by default 0.8 of ``env_cfg.dist_cfg.timeout``, the limit of
-            exchanges, so that the frozen rank is found before those that wait for it are ended.
+        timeout: Seconds without a sign of life. The default is 0.8 of ``env_cfg.dist_cfg.timeout``,
+            so that the frozen rank is found before the communication of the others times out.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
@@ -92,7 +92,7 @@ class HeartbeatHook(Hook):
         self.store.set(str(self.rank), where)
 
     def blame(self) -> None:
-        """End the job for a rank that is silent, when an exchange failed before the watch did."""
+        """If a communication has failed and some rank is silent, name it and end the job."""
         self.timeout = min(self.timeout, SILENT * PERIOD)
         self.stop.wait((SILENT + 1) * PERIOD)
 

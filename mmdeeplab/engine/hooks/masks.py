@@ -1,4 +1,4 @@
-"""Every predicted mask of a test as a palette PNG."""
+"""Write the predicted masks of a test as palette PNGs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,12 @@ from mmdeeplab.visualization.colorize import palette_picture
 
 @HOOKS.register_module()
 class MaskHook(Hook):
-    """During a test, write ``OUT/ID.png`` for every image; sub-folders of the images are mirrored.
+    """During a test, write the predicted mask of every image to ``OUT/ID.png``.
+
+    Sub-folders of the images are kept.
 
     Args:
-        out: Folder for the masks; made when missing.
+        out: Folder for the masks, which is made if it is missing.
     """
 
     def __init__(self, out: str) -> None:
@@ -43,7 +45,9 @@ class MaskHook(Hook):
 
 
 def image_names(dataset: BaseDataset) -> dict[str, str]:
-    """Name of every image of a data set by its path: from the folder that all share, so that
-    images of one name in two folders are told apart."""
+    """Names of the images of a data set, by path: relative to their common folder.
+
+    So images of the same name in two folders get different names.
+    """
     paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
     return dict(zip(paths, short_names(paths), strict=True))

@@ -1,4 +1,4 @@
-"""NaN and Inf: report skipped steps, stop when they stay, save and evaluate none of them."""
+"""NaN and Inf in training: report skipped steps, stop if they persist, never save such weights."""
 
 from math import isfinite
 from typing import Any
@@ -23,15 +23,15 @@ SKIPPED = 'skipped_steps'  # in the message hub, and so in checkpoints: what the
 
 
 class NonFiniteHook(Hook):
-    """Report skipped steps, stop a run that cannot go on, refuse non-finite logits.
+    """Report skipped steps, stop a run that cannot go on, and refuse non-finite logits.
 
     Args:
-        patience: Skipped steps in a row after which the run stops. Under float16, where the scale
-            of the gradients is found by skipping, it warns then, and stops once no smaller scale
-            is left (1, or a fixed one).
+        patience: Number of skipped steps in a row after which the run stops. Under float16, where
+            skipped steps are how the gradient scaler finds its scale, there is only a warning then;
+            the run stops if the scale cannot become smaller (it is 1, or fixed).
 
     Raises:
-        ValueError: It is below 1.
+        ValueError: ``patience`` is below 1.
     """
 
     priority = 'HIGHEST'  # values that are not finite are dropped before others note them
@@ -85,7 +85,7 @@ class NonFiniteHook(Hook):
             )
 
     def _report_overflow(self, runner: Runner, steps: int) -> None:
-        """Stop, or warn, where float16 gradients overflow in too many steps in a row."""
+        """Stop or warn if float16 gradients have overflowed in too many steps in a row."""
         scale = runner.optim_wrapper.loss_scaler.get_scale()
         where = f'gradients are not finite in {steps} steps in a row (scale of float16: {scale:g})'
         require_finite_weights(runner, where)
@@ -109,7 +109,7 @@ class NonFiniteHook(Hook):
 
 
 def require_finite_weights(runner: Runner, where: str) -> None:
-    """Stop a run whose weights no step can mend; ``where`` tells what was noticed."""
+    """Stop a run whose weights are NaN or Inf; ``where`` is for the message."""
     if weights := broken(dict(runner.model.named_parameters())):
         raise UserError(
             f'stopped in step {runner.iter + 1}: {len(weights)} weights are not finite '
@@ -118,7 +118,7 @@ def require_finite_weights(runner: Runner, where: str) -> None:
 
 
 def number(value: Any) -> float:
-    """A tensor of one value, also one with a graph, or a number, as a number."""
+    """A number, or a tensor with a single value, as a float."""
     return value.item() if isinstance(value, Tensor) else value
 
 
@@ -129,7 +129,7 @@ WAY_OUT = (
 
 
 class FiniteCheckpointHook(Hook):
-    """Save no checkpoint whose weights, statistics or optimiser state are not finite."""
+    """Refuse to save a checkpoint with NaN or Inf in weights, statistics or optimiser state."""
 
     priority = 'LOWEST'  # after hooks that put averaged weights in
 

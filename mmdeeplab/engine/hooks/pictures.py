@@ -1,4 +1,4 @@
-"""Pictures of what a model sees: image, truth and prediction side by side."""
+"""Draw image, ground truth and prediction side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ from mmdeeplab.visualization.colorize import colour, seen, side_by_side
 
 @HOOKS.register_module()
 class PictureHook(Hook):
-    """During a test, write ``OUT/ID.png`` for a few images spread over the data set.
+    """During a test, draw a few images with ground truth and prediction into ``OUT/ID.png``.
 
     Args:
-        out: Folder for the pictures; made when missing.
-        count: How many images to draw, over all ranks.
+        out: Folder for the pictures, which is made if it is missing.
+        count: Number of images, over all ranks.
     """
 
     def __init__(self, out: str, count: int = 8) -> None:

@@ -1,4 +1,4 @@
-"""The history of logged values as plain data."""
+"""Keep the history of logged values short, and store it in checkpoints as tensors."""
 
 import torch
 from mmengine.hooks import Hook
@@ -7,13 +7,13 @@ from mmengine.runner import Runner
 
 
 class PlainHistoryHook(Hook):
-    """Keep the history of logged values as tensors in checkpoints, and keep it short.
+    """Shorten the history of logged values, and store it in checkpoints as tensors.
 
-    MMEngine's own objects hold a million values of every scalar; the windows of the log need far
-    fewer.
+    MMEngine's own objects keep a million values of each scalar; the smoothing windows of the log
+    need far fewer.
 
     Args:
-        length: Values kept of every scalar.
+        length: Number of values that are kept of each scalar.
     """
 
     priority = 'VERY_LOW'

@@ -1,4 +1,4 @@
-"""Leave in good order when a scheduler, a terminal or torchrun says so."""
+"""Save and exit when a scheduler, a terminal or torchrun sends a signal."""
 
 import os
 import signal
@@ -23,10 +23,10 @@ SIGNALS = tuple(LIMITS)
 class PreemptionHook(Hook):
     """On SIGTERM, SIGINT or SIGUSR1 finish the step, save, and exit with 128 + the signal.
 
-    143, 130 and 138: "interrupted in good order, resume me". All ranks leave after the same step,
-    whichever of them got the signal. During validation the weights of the last step are saved; the
-    resumed run makes that validation anew. A second signal ends the process at once with its own
-    code, and a step that does not end for waiting is given up
+    The exit status 143, 130 or 138 means that the run was saved and can be resumed. All ranks leave
+    after the same step, no matter which of them got the signal. During validation, the weights of
+    the last step are saved, and the resumed run repeats that validation. A second signal ends the
+    process at once, and so does a step that never ends because it waits for another rank
     (:mod:`mmdeeplab.engine.distributed.signal_watch`).
     """
 
@@ -52,7 +52,7 @@ class PreemptionHook(Hook):
             self.signal = self.signal or number
 
     def _answered(self) -> bool:
-        """Whether this process saves, or, alone, has noticed that it is to: its step will end."""
+        """Whether this process is saving or, if it is the only one, has noticed the signal."""
         return self.leaving or (self.group is None and self.signal > 0)
 
     def after_train_iter(
@@ -91,7 +91,7 @@ class PreemptionHook(Hook):
         raise SystemExit(128 + number)
 
     def save(self, runner: Runner, done: int) -> str:
-        """Save the state after ``done`` iterations; why not, where it cannot be."""
+        """Save the state after ``done`` iterations; return why, if it cannot be saved."""
         from mmdeeplab.engine.hooks.checkpoint_hook import LAST, CheckpointHook
 
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]

@@ -1,4 +1,4 @@
-"""One batch of everything before the first step: what would fail after hours fails in seconds."""
+"""Try one batch of everything before the first step, so that errors show at once, not in hours."""
 
 import logging
 import random
@@ -35,10 +35,10 @@ FOLDER = 'preflight'
 
 @HOOKS.register_module()
 class PreflightHook(Hook):
-    """Train and evaluate one batch, save and load one checkpoint; leave everything as it was.
+    """Before training, train and evaluate one batch, and save and load one checkpoint.
 
-    Weights, statistics of norms, gradients and random generators are the same bits afterwards, so
-    a run gives the same result with it and without.
+    Weights, statistics of norms, gradients and random generators are afterwards bit for bit as
+    before, so the run gives the same result with and without this hook.
     """
 
     priority = 'HIGH'  # after the checks of the data
@@ -71,7 +71,7 @@ class PreflightHook(Hook):
 
 @contextmanager
 def unchanged(runner: Runner) -> Iterator[None]:
-    """Put back generators, buffers, gradients and modes of modules."""
+    """Restore random generators, buffers, gradients and modes of modules after the block."""
     model = unwrap(runner.model)
     buffers = [(b, b.detach().clone()) for b in model.buffers()]
     gradients = [(p, p.grad) for p in model.parameters()]
@@ -98,13 +98,13 @@ def unchanged(runner: Runner) -> Iterator[None]:
 
 
 def sample(loader: DataLoader, count: int) -> Any:
-    """The first ``count`` images as one batch, loaded in this process."""
+    """Load the first ``count`` images of a loader as one batch, in this process."""
     dataset: Any = loader.dataset
     return loader.collate_fn([dataset[i] for i in range(min(count, len(dataset)))])
 
 
 def train_batch(runner: Runner) -> str:
-    """Forward and backward of one batch; no gradient is kept."""
+    """Run the forward and backward pass of one training batch; the gradients are not kept."""
     loader, model = runner.train_loop.dataloader, unwrap(runner.model)
     size = min(loader.batch_size or 1, len(loader.dataset))
     last = len(loader.dataset) % size
@@ -148,7 +148,7 @@ def _check_gradients(runner: Runner, loss: Tensor, batch: Any) -> None:
 
 
 def val_batch(runner: Runner) -> str:
-    """Evaluate one batch; look for the score that chooses the best checkpoint."""
+    """Evaluate one batch, and check that the scores that the run depends on are measured."""
     loader, model = runner.val_loop.dataloader, unwrap(runner.model)
     model.eval()
     batch = sample(loader, loader.batch_size or 1)
@@ -167,7 +167,7 @@ def val_batch(runner: Runner) -> str:
 
 @contextmanager
 def silent(logger: logging.Logger) -> Iterator[None]:
-    """No notices."""
+    """Suppress all notices of a logger."""
 
     def refuse(record: logging.LogRecord) -> bool:
         return False
@@ -180,7 +180,7 @@ def silent(logger: logging.Logger) -> Iterator[None]:
 
 
 def checkpoint(runner: Runner) -> str:
-    """Save as training will, into a folder of its own; read it; compare; delete."""
+    """Save a checkpoint as training does, in a folder of its own, read it, compare, delete it."""
     if not dist.is_main_process():
         return ''
     folder = Path(runner.work_dir) / FOLDER

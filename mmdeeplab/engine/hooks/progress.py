@@ -1,4 +1,4 @@
-"""Progress with the time left: bars on a terminal, lines into a log file."""
+"""Show progress and the remaining time: bars on a terminal, otherwise lines in the log."""
 
 from time import monotonic
 
@@ -13,10 +13,10 @@ from mmdeeplab.registry import HOOKS
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """A bar a loop: training (all iterations), validation and test (all batches).
+    """Show a progress bar for each loop: training, validation and test.
 
-    Where standard error is no terminal a line of the log every 20 seconds; after some minutes
-    whenever a twentieth of the time so far has passed.
+    If standard error is not a terminal, a line is logged every 20 seconds instead, and after some
+    minutes whenever another twentieth of the time so far has passed.
     """
 
     priority = 'LOWEST'
@@ -57,7 +57,7 @@ class ProgressHook(Hook):
 
 
 class _Loop:
-    """Of the first rank; the others show nothing."""
+    """The progress of one loop; only the first rank shows it."""
 
     def __init__(self, runner: Runner, name: str, total: int, done: int = 0) -> None:
         self.logger, self.name, self.total = runner.logger, name, total

@@ -1,4 +1,4 @@
-"""What a run will really do, beside what the published number of its config was made with."""
+"""Compare the settings of a run with those of the published result of its config."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ ROWS = dict(
 
 
 class Row(NamedTuple):
-    """One line of the table; ``published`` is None where the source does not say."""
+    """One setting: its value in this run and in the publication, None if that does not tell."""
 
     name: str
     here: object
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether the two are known not to be the same; a file of weights may be anything."""
+        """Whether the values are known to differ; about a file of weights this is not known."""
         if self.published is None or str(self.here) == UNKNOWN:
             return False
         if self.name == ROWS['pretrained']:
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 @HOOKS.register_module()
 class RecipeHook(Hook):
-    """Before training, print :func:`compare` and warn where the recipes differ."""
+    """Before training, print the table of :func:`compare` and warn if settings differ."""
 
     priority = 'VERY_LOW'
 
@@ -66,13 +66,13 @@ class RecipeHook(Hook):
 
 
 def compare(here: Mapping[str, object], published: Mapping[str, object]) -> list[Row]:
-    """Rows of the table; without a published number only what is here."""
+    """Compare the settings of a run with the published ones, which may be empty."""
     known = published if published.get('mIoU') else {}
     return [Row(title, here.get(key, UNKNOWN), known.get(key)) for key, title in ROWS.items()]
 
 
 def table(rows: list[Row], published: Mapping[str, object]) -> str:
-    """Aligned columns, rows that differ marked; one line where there is no published number."""
+    """The rows as an aligned table that marks differences; one line if nothing is published."""
     if not published.get('mIoU'):
         words = ', '.join(f'{row.name} {row.here}' for row in rows if row.here != UNKNOWN)
         return f'recipe (no published number): {words}'
@@ -86,7 +86,7 @@ def table(rows: list[Row], published: Mapping[str, object]) -> str:
 
 
 def warning(different: list[Row], published: Mapping[str, object]) -> str:
-    """One sentence."""
+    """The warning about settings that differ from the published ones, in one sentence."""
     names = ', '.join(row.name for row in different)
     return (
         f'this is not the recipe of the published {published["mIoU"]} mIoU '
@@ -95,7 +95,7 @@ def warning(different: list[Row], published: Mapping[str, object]) -> str:
 
 
 def effective(runner: Runner) -> dict[str, object]:
-    """The values of ``ROWS`` for a runner whose loops are built."""
+    """The settings, one for each of ``ROWS``, of a runner whose loops are built."""
     cfg = runner.cfg
     loader: Any = runner.train_dataloader
     accumulated = cfg.optim_wrapper.get('accumulative_counts', 1)
@@ -118,7 +118,7 @@ def effective(runner: Runner) -> dict[str, object]:
 
 
 def learning_rate(runner: Runner) -> object:
-    """The optimiser's, its own default where the config gives none, times ``auto_scale_lr``'s."""
+    """The learning rate of the config, or the optimiser's default, scaled by ``auto_scale_lr``."""
     wrapper: Any = runner.optim_wrapper
     rate = wrapper.optimizer.defaults.get('lr', UNKNOWN)
     scale = runner.cfg.get('auto_scale_lr') or {}
@@ -130,7 +130,7 @@ def learning_rate(runner: Runner) -> object:
 
 
 def crop(cfg: Config) -> object:
-    """Side of the random crop, or (H, W); of the first pipeline that has one."""
+    """Side or (H, W) of the random crop in the first pipeline that has one."""
     for transform in pipeline_steps(cfg.train_dataloader.dataset):
         if size := transform.get('crop_size'):
             height, width = (size, size) if isinstance(size, int) else size
@@ -139,7 +139,7 @@ def crop(cfg: Config) -> object:
 
 
 def schedule(cfg: Config) -> str:
-    """How the learning rate falls, in words."""
+    """The learning rate schedule in words."""
     words = []
     schedulers: Any = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
@@ -156,7 +156,7 @@ def schedule(cfg: Config) -> str:
 
 
 def batch_norm(plan: Plan | None) -> str:
-    """'train', 'frozen', 'group', 'mixed' or 'none'; synchronised counts as trained."""
+    """How BatchNorm trains: 'train' (also synchronised), 'frozen', 'group', 'mixed' or 'none'."""
     if plan is None:
         return UNKNOWN
     return 'train' if plan.mode == 'sync' else plan.mode

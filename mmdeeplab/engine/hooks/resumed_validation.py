@@ -1,4 +1,4 @@
-"""The validation that an interrupted run still owes."""
+"""Make up for a validation during which a run was interrupted."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -11,10 +11,10 @@ VALIDATED = (
 
 
 class ResumedValidationHook(Hook):
-    """Validate before the first step where the checkpoint was saved before its validation was over.
+    """Validate before the first step if a resumed checkpoint has no result of its validation yet.
 
-    A checkpoint is saved before the validation of its iteration, and again with what came of it.
-    A run that ended in between would otherwise have no score there, or none at all.
+    A checkpoint is saved before the validation of its iteration, and again with the result. If the
+    run ended in between, the score of this iteration would otherwise be missing.
     """
 
     priority = 'LOWEST'  # when everything else is ready to train
@@ -29,7 +29,7 @@ class ResumedValidationHook(Hook):
 
 
 def validation_is_due(runner: Runner) -> bool:
-    """Whether the loop validates after the iterations that are complete."""
+    """Whether the loop validates after the last completed iteration."""
     loop = runner.train_loop
     if runner.val_loop is None or loop.iter == 0:
         return False

@@ -1,4 +1,4 @@
-"""One set of batch statistics for evaluation on several ranks."""
+"""Validate on all ranks with the same BatchNorm statistics."""
 
 from mmengine import dist
 from mmengine.hooks import Hook
@@ -8,10 +8,10 @@ from mmdeeplab.checkpoint.load import unwrap
 
 
 class SharedBuffersHook(Hook):
-    """Before validation every rank takes rank 0's buffers, those that a checkpoint holds.
+    """Before validation, copy rank 0's buffers to all ranks, since checkpoints hold rank 0's.
 
-    Plain BatchNorm keeps running statistics of its own rank's images. They play no part in
-    training; without this, validation would score a network that no checkpoint restores.
+    Plain BatchNorm has running statistics of the images of its own rank. Training does not use
+    them, but validation would score networks that are in no checkpoint.
     """
 
     def before_val(self, runner: Runner) -> None:

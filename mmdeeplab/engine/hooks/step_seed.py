@@ -1,4 +1,4 @@
-"""Dropout and its like, drawn for the iteration and the rank."""
+"""Make the random numbers of a step, such as dropout's, depend only on iteration and rank."""
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -7,7 +7,7 @@ from mmdeeplab.randomness import derive, seed_all
 
 
 class StepSeedHook(Hook):
-    """Seed every generator before each step, so that a resumed run need not replay the past."""
+    """Seed all random generators before each step; a resumed run then draws the same numbers."""
 
     priority = 'VERY_LOW'  # after hooks that may draw
 

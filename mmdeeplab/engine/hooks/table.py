@@ -1,4 +1,4 @@
-"""Every hook of ours: who installs it, when it runs, and why it is there."""
+"""The table of our hooks: who installs each, when it runs, and what it is for."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -33,15 +33,15 @@ TRAIN, TEST = 'mmdeeplab train', 'mmdeeplab test'
 
 
 class Row(NamedTuple):
-    """A hook of ours.
+    """One of our hooks.
 
     Attributes:
         hook: Its class; ``hook.priority`` is its place among the hooks of a run.
-        installed: :data:`RUNNER`, the file of configs or the name of the command that puts it into
-            ``custom_hooks`` or ``default_hooks``.
-        why: What it is for, in a line.
-        build: Makes it for a run from the config, or None where the config does not ask for it;
-            unused unless the runner installs it.
+        installed: Who installs it: :data:`RUNNER`, or the config file or the command that puts it
+            into ``custom_hooks`` or ``default_hooks``.
+        why: What it is for, in one line.
+        build: Makes it from the config of a run, or gives None if the config does not ask for it;
+            used only if the runner installs it.
     """
 
     hook: type[Hook]
@@ -85,14 +85,14 @@ TABLE = (
 
 
 def own_hooks(cfg: Config) -> Iterator[Hook]:
-    """The hooks that every run has, as its config sets them.
+    """The hooks that the runner installs in every run.
 
     Args:
-        cfg: Of the run: ``early_stopping`` and ``non_finite`` are read.
+        cfg: The config of the run, of which ``early_stopping`` and ``non_finite`` are read.
 
     Raises:
         UserError: ``early_stopping`` has an unknown option or an impossible value.
-        ValueError: ``non_finite`` has.
+        ValueError: ``non_finite`` has an impossible value.
     """
     for row in TABLE:
         if row.installed == RUNNER:

@@ -1,1 +1,1 @@
-"""The optimiser's side of a step: precision, memory, groups of parameters, NaN in gradients."""
+"""The optimiser and its step: precision, memory, parameter groups, NaN in gradients."""

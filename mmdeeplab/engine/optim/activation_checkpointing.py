@@ -1,4 +1,4 @@
-"""Activation checkpointing: parts of a network whose maps are computed again, not kept."""
+"""Activation checkpointing: compute the maps of some parts again instead of keeping them."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from mmdeeplab.models.norms.norm_layers import norm_layers, replace
 
 
 class CheckpointedForward(nn.Module):
-    """To be mixed with a module's class by :func:`checkpointed`."""
+    """Mix-in that :func:`checkpointed` combines with a module's class."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         if not (self.training and torch.is_grad_enabled()):
@@ -30,13 +30,13 @@ class CheckpointedForward(nn.Module):
 
 @cache
 def checkpointed(module_class: type[nn.Module]) -> type[nn.Module]:
-    """A subclass of ``module_class`` that computes its inner maps again in the backward pass."""
+    """A subclass of ``module_class`` that recomputes its inner maps in the backward pass."""
     bases = (CheckpointedForward, module_class)
     return type(f'Checkpointed{module_class.__name__}', bases, {})
 
 
 def checkpointed_twin(module: nn.Module) -> nn.Module:
-    """A :func:`checkpointed` module with the children, parameters and settings of ``module``."""
+    """A :func:`checkpointed` module that shares children, parameters and settings of ``module``."""
     twin_class = checkpointed(type(module))  # type: ignore[arg-type]
     twin = twin_class.__new__(twin_class)
     twin.__setstate__(copy.copy(module.__dict__))
@@ -44,13 +44,13 @@ def checkpointed_twin(module: nn.Module) -> nn.Module:
 
 
 def checkpoint_activations(model: nn.Module, names: Sequence[str]) -> None:
-    """Let the named parts be computed again in the backward pass.
+    """Recompute the maps of the named parts in the backward pass, instead of keeping them.
 
-    MMEngine's ``activation_checkpointing`` does so, too, but lets the second pass move the batch
-    norms' running statistics once more; here training is the same with and without.
+    Training is the same with and without it. With MMEngine's ``activation_checkpointing`` it is
+    not: the second pass updates the running statistics of BatchNorm once more.
 
     Raises:
-        UserError: There is no part of a name.
+        UserError: The model has no part of a name.
     """
     parts = [name for name, _ in model.named_modules() if name]
     for name in names:
@@ -62,7 +62,7 @@ def checkpoint_activations(model: nn.Module, names: Sequence[str]) -> None:
 
 @contextmanager
 def statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Normalise by the batch as before, without moving the running statistics again."""
+    """Let BatchNorm normalise by the batch, but not update its running statistics, in the block."""
     moving = [norm for norm in norm_layers(module).values() if norm.training]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in moving]
     spare: dict[torch.device, Tensor] = {}  # SyncBN insists on a counter: one that nobody reads

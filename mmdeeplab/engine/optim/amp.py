@@ -1,4 +1,4 @@
-"""Mixed precision that works on a CPU, too."""
+"""Mixed precision in bfloat16, on a GPU or a CPU."""
 
 import logging
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ from mmdeeplab.registry import OPTIM_WRAPPERS
 class AutocastOptimWrapper(OptimWrapper):
     """Run the forward pass under ``torch.autocast`` in bfloat16, on a CPU or a GPU.
 
-    bfloat16 has float32's range, so gradients need no scaling. Weights, gradients and optimiser
-    stay in float32. (MMEngine's ``AmpOptimWrapper``, for float16, refuses CPUs.) A CPU without
-    bfloat16 convolutions computes in float32, and a warning says so.
+    bfloat16 has the range of float32, so gradients are not scaled. Weights, gradients and optimiser
+    state stay in float32. A CPU without bfloat16 convolutions computes in float32, with a warning.
+    MMEngine's ``AmpOptimWrapper``, which is for float16, refuses CPUs.
 
     Args:
         args, kwargs: :class:`mmengine.optim.OptimWrapper`.

@@ -1,4 +1,4 @@
-"""Optimisers that update all weights in one pass, as PyTorch's own with ``fused=True`` do."""
+"""Use PyTorch's fused optimisers (``fused=True``) on GPUs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,13 @@ ANSWERS = ('fused', 'foreach', 'differentiable', 'capturable')
 
 
 def fused_on_gpu(optimizer: Any) -> Any:
-    """The config of an optimiser, fused where there is a GPU and the config does not choose.
+    """The config of an optimiser, with ``fused=True`` if there is a GPU and it does not choose.
 
-    A fused step reads whether it may be made from the GPU, so the host need not wait for the end of
-    the backward pass.
+    A fused step decides on the GPU whether it is skipped, so the host does not have to wait for the
+    end of the backward pass.
 
     Args:
-        optimizer: A config; anything else comes back as it is.
+        optimizer: A config; anything else is returned as it is.
     """
     if not isinstance(optimizer, Mapping) or not torch.cuda.is_available():
         return optimizer
@@ -29,6 +29,6 @@ def fused_on_gpu(optimizer: Any) -> Any:
 
 
 def is_fused(optimizer: Optimizer) -> bool:
-    """Whether a step takes ``found_inf``, a tensor that tells it on the GPU to change nothing."""
+    """Whether a step takes ``found_inf``, a GPU tensor that tells it to change nothing."""
     able = getattr(optimizer, '_step_supports_amp_scaling', False)
     return able and all(group.get('fused') for group in optimizer.param_groups)

@@ -1,4 +1,4 @@
-"""Layout and memory of a training step, by config: ``channels_last`` and ``recompute``."""
+"""The config keys ``channels_last`` and ``recompute``: layout and memory of a training step."""
 
 import torch
 from mmengine.config import Config
@@ -10,12 +10,15 @@ from mmdeeplab.models.norms.fused import fuse_norms
 
 
 def apply_memory_options(model: nn.Module, cfg: Config) -> list[str]:
-    """Carry out what the config asks for, before the model is wrapped; say it in sentences.
+    """Apply the memory options of the config to a model, before it is wrapped.
 
-    ``channels_last=True`` stores weights, and with them every map, as (N, H, W, C), and lets norm
-    and ReLU be one operation.
-    ``recompute=['backbone.entry_flow.0', ...]`` forgets what these parts computed and computes it
-    again in the backward pass. The memory of a step is kept for the next, whatever is asked for.
+    ``channels_last=True`` stores weights, and so every map, as (N, H, W, C), and computes norm and
+    ReLU as one operation. ``recompute=['backbone.entry_flow.0', ...]`` does not keep the maps of
+    these parts but computes them again in the backward pass. In any case, memory that a step frees
+    is kept for the next one.
+
+    Returns:
+        Sentences for the log.
 
     Raises:
         UserError: ``recompute`` names a part that the model does not have.

@@ -1,4 +1,4 @@
-"""No step is made from a loss or a gradient that is NaN or Inf."""
+"""Skip optimiser steps whose loss or gradients are NaN or Inf."""
 
 from contextlib import AbstractContextManager
 from functools import cache
@@ -16,7 +16,7 @@ from mmdeeplab.finite import all_finite, finite_there
 
 
 class Guard:
-    """Watch over the steps of an optimiser wrapper; see :func:`guarded`."""
+    """Decides whether the steps of an optimiser wrapper are made; see :func:`guarded`."""
 
     def __init__(self) -> None:
         self.non_finite = False  # a batch of the step in the making was not finite
@@ -30,7 +30,7 @@ class Guard:
         self._loss = torch.zeros(())  # of the last batch
 
     def remember(self, model: nn.Module) -> None:
-        """Copy the statistics of norms before a forward pass changes them."""
+        """Copy the running statistics of norms before a forward pass changes them."""
         self.settle()
         if self._saved is None:
             by_dtype: dict[torch.dtype, list[Tensor]] = {}
@@ -44,7 +44,7 @@ class Guard:
                 torch._foreach_copy_(saved, buffers)
 
     def look(self, loss: Tensor, gradients: list[Tensor]) -> None:
-        """Test a loss and its gradients; where one is not finite on any rank, no rank steps.
+        """Test a loss and its gradients; if one is not finite on any rank, no rank makes the step.
 
         On a GPU the answer stays there until :meth:`settle` asks for it.
         """
@@ -68,14 +68,14 @@ class Guard:
             self.settle()
 
     def settle(self) -> None:
-        """Wait for the answer about the last batch, if there is one to wait for."""
+        """Wait for the answer about the last batch, if it is still on the GPU."""
         if self.answers is not None:
             answers = self.answers.tolist()
             self.answers = None
             self._judge(bool(answers[0]), bool(answers[-1]))
 
     def _judge(self, on_this_rank: bool, anywhere: bool) -> None:
-        """Note a batch that was not finite, and undo what it did to norms."""
+        """Note a batch that was not finite, and restore the statistics of norms that it changed."""
         if not anywhere:
             return
         self.non_finite = True
@@ -87,21 +87,21 @@ class Guard:
                 torch._foreach_copy_(buffers, saved)
 
     def may_step(self) -> bool:
-        """Whether the step may be made, as far as its batches were looked at."""
+        """Whether the step may be made, as far as is known on the host."""
         self.settle()
         good, self.non_finite = not self.non_finite, False
         self.overflow = False
         return good
 
     def note_step(self, made: bool, overflow: bool = False) -> None:
-        """Count a step that was made, or skipped: by the scaler of float16 gradients?"""
+        """Count a step that was made or skipped; ``overflow``: skipped by the gradient scaler."""
         self.overflow = overflow and not made
         self.in_a_row = 0 if made else self.in_a_row + 1
         self.skipped += not made
 
 
 class GuardedOptimWrapper(OptimWrapper):
-    """To be mixed with an optimiser wrapper by :func:`guarded`."""
+    """Mix-in that :func:`guarded` combines with an optimiser wrapper's class."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,7 +114,7 @@ class GuardedOptimWrapper(OptimWrapper):
             self.optimizer.register_step_post_hook(self._note_step)
 
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
-        """As MMEngine's, which warns of gradients that a resumed run has restored."""
+        """As MMEngine's method, without its warning about gradients of a resumed run."""
         part = init_counts % self._accumulative_counts if dist.get_world_size() == 1 else 0
         super().initialize_count_status(model, init_counts - part, max_counts)
         self._inner_count = init_counts
@@ -155,7 +155,7 @@ class GuardedOptimWrapper(OptimWrapper):
             self._note(self._stepped)
 
     def _settle(self) -> None:
-        """Ask whether the step was made whose answer was still on the GPU."""
+        """Find out whether the last step was made, if the answer is still on the GPU."""
         if self._deferred:
             self._deferred = False
             self._note(self.guard.may_step())
@@ -173,17 +173,17 @@ class GuardedOptimWrapper(OptimWrapper):
 
     @property
     def can_scale_down(self) -> bool:
-        """Whether the scaler may still find a scale at which float16 gradients do not overflow."""
+        """Whether the gradient scaler can still try a smaller scale."""
         fixed = getattr(self, '_scale_update_param', None) is not None
         return self.scaled and not fixed and self.loss_scaler.get_scale() > 1
 
 
 @cache
 def guarded(wrapper: type[OptimWrapper]) -> type[OptimWrapper]:
-    """A subclass of ``wrapper`` that makes no step from a loss or gradient that is not finite.
+    """A subclass of ``wrapper`` that skips steps whose loss or gradients are not finite.
 
-    One test a batch, over the loss and all gradients at once. A skipped step leaves weights,
-    optimiser and the running statistics of norms as they were; under gradient accumulation the
-    whole step is skipped. On several ranks all skip.
+    There is one test per batch, over the loss and all gradients at once. A skipped step leaves
+    weights, optimiser state and the running statistics of norms as they were. Under gradient
+    accumulation the whole step is skipped; on several ranks all ranks skip it.
     """
     return type(f'Guarded{wrapper.__name__}', (GuardedOptimWrapper, wrapper), {})

@@ -1,4 +1,4 @@
-"""Few groups of parameters: an optimiser updates each group in a few launches on a GPU."""
+"""Merge parameter groups: an optimiser needs a few kernel launches for each group on a GPU."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -10,9 +10,10 @@ from torch.optim import Optimizer
 
 
 class MergingOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """MMEngine's, which makes a group of every parameter, with groups of equal settings merged.
+    """MMEngine's constructor, which makes one group per parameter; groups of equal settings merge.
 
-    Groups stand in the order of their first parameter, and parameters in the order of the network.
+    Groups are in the order of their first parameter, the parameters of a group in the order of the
+    network.
     """
 
     def add_params(
@@ -24,7 +25,7 @@ class MergingOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
 
 def merged(groups: Iterable[Mapping[str, Any]]) -> list[dict]:
-    """Groups of parameters with those of equal settings joined."""
+    """Parameter groups, with those of equal settings merged."""
     by_settings: dict[str, dict] = {}
     for group in groups:
         settings = {key: value for key, value in group.items() if key != 'params'}
@@ -34,22 +35,23 @@ def merged(groups: Iterable[Mapping[str, Any]]) -> list[dict]:
 
 
 def parameter_order(optimizer: Optimizer, model: nn.Module) -> list[int]:
-    """Places in the network, among the trained parameters, of those that an optimiser numbers."""
+    """For each parameter of an optimiser, its index among the network's trained parameters."""
     place = {id(p): i for i, p in enumerate(p for p in model.parameters() if p.requires_grad)}
     return [place.get(id(p), -1) for group in optimizer.param_groups for p in group['params']]
 
 
 def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[int]) -> dict:
-    """The state of an optimiser for one that groups the same parameters in another way.
+    """Convert an optimiser's state to another grouping of the same parameters.
 
-    A group whose parameters had several settings gets those of the first.
+    A group whose parameters had different settings gets those of its first parameter.
 
     Args:
-        saved: ``state_dict()`` of an optimiser over ``model``; one over other parameters comes back
-            as it is.
-        optimizer: Over ``model``.
-        model: Without wrappers.
-        order: :func:`parameter_order` then; empty where each parameter had a group of its own.
+        saved: ``state_dict()`` of an optimiser of ``model``. If it has other parameters it is
+            returned as it is.
+        optimizer: The optimiser with the grouping that is wanted.
+        model: The network, without wrappers.
+        order: :func:`parameter_order` of the saved optimiser; empty if each parameter had its own
+            group.
     """
     current = parameter_order(optimizer, model)
     numbers = [(number, group) for group in saved['param_groups'] for number in group['params']]

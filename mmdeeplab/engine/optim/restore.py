@@ -1,4 +1,4 @@
-"""The optimiser and its schedules after a resume: the same bits, or the new settings."""
+"""Restore the optimiser and its schedules on resume, under the same or under new settings."""
 
 import copy
 import warnings
@@ -20,13 +20,13 @@ PROGRESS = ('last_step', '_global_step', '_last_value')
 def restore_schedule(
     runner: 'Runner', checkpoint: dict, filename: str, with_schedulers: bool = True
 ) -> None:
-    """Restore momentum and its like, and the learning rate as the settings of this run want it.
+    """Restore the optimiser's state (momentum, ...) and its schedules.
 
-    With unchanged settings everything is as saved, bit for bit. Changed ones (learning rate,
-    decay, schedule, length) apply as if they had held since iteration 0.
+    With unchanged settings everything is as saved, bit for bit. Settings that have changed
+    (learning rate, weight decay, schedule, length) apply as if they had been so since iteration 0.
 
     Raises:
-        UserError: The optimiser is of another kind or has other parameters.
+        UserError: The optimiser is of another class or has other parameters.
     """
     wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     schedulers = []
@@ -61,7 +61,7 @@ def restore_schedule(
 
 
 def kinds(runner: 'Runner') -> dict:
-    """What the optimiser and its schedules are, for ``meta`` of a checkpoint."""
+    """The classes of the optimiser and its schedules, for ``meta`` of a checkpoint."""
     schedulers = runner.param_schedulers or []
     optimizer: Any = getattr(runner.optim_wrapper, 'optimizer', None)
     known = optimizer is not None
@@ -77,9 +77,9 @@ def _class(thing: object) -> str:
 
 
 def unfinished_gradients(runner: 'Runner') -> dict:
-    """The gradients of a step in the making under gradient accumulation, by parameter; else {}.
+    """Gradients by parameter of an unfinished step under gradient accumulation; otherwise {}.
 
-    On several ranks each has its own, which no checkpoint holds.
+    On several ranks it is {} as well: each rank has its own, but a checkpoint holds one rank's.
     """
     wrapper: Any = runner.optim_wrapper
     if getattr(wrapper, '_accumulative_counts', 1) == 1 or runner.world_size > 1:
@@ -91,7 +91,7 @@ def unfinished_gradients(runner: 'Runner') -> dict:
 
 
 def restore_gradients(runner: 'Runner', checkpoint: dict) -> None:
-    """Put back what :func:`unfinished_gradients` gave."""
+    """Restore the gradients that :func:`unfinished_gradients` gave."""
     gradients = checkpoint.get('gradients', {})
     for name, parameter in unwrap(runner.model).named_parameters():
         if name in gradients:
@@ -99,7 +99,7 @@ def restore_gradients(runner: 'Runner', checkpoint: dict) -> None:
 
 
 def scale_changed(meta: dict, runner: 'Runner') -> bool:
-    """Whether ``loss_scale`` is set to another value than the checkpoint's."""
+    """Whether the config's ``loss_scale`` differs from the checkpoint's."""
     old = meta.get('settings', {}).get('optim_wrapper') or {}
     new = settings(runner).get('optim_wrapper') or {}
     return bool(old.get('loss_scale') != new.get('loss_scale'))
@@ -127,7 +127,7 @@ def _check_same_optimizer(saved: dict, fresh: dict, meta: dict, here: dict, file
 
 
 def _constants(state: dict, scheduled: set[str]) -> list[dict]:
-    """What the settings fix in every group; of a scheduled value its start."""
+    """The settings of each group of an optimiser's state; of scheduled ones the initial values."""
     return [
         {key: value for key, value in group.items() if key not in {'params', *scheduled}}
         for group in state['param_groups']
@@ -142,7 +142,7 @@ def _same_plan(schedulers: list, states: list[dict]) -> bool:
 
 
 def _replay(schedulers: list, meta: dict) -> None:
-    """Step fresh schedules to where the run is."""
+    """Advance new schedules to the iteration or epoch where the run resumes."""
     if len({scheduler.by_epoch for scheduler in schedulers}) > 1:
         raise UserError(
             'changed settings cannot be applied on resume where schedules by epoch and by '
