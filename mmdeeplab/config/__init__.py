@@ -1,1 +1,1 @@
-"""What a config may say: every key and every class name must exist."""
+"""Read, complete and validate configs: every key and every class name must exist."""

@@ -1,4 +1,4 @@
-"""The files of a config: itself and what it inherits from, each checked before it is used."""
+"""Find the files of a config, itself and its bases, and check each before it is used."""
 
 import ast
 import json
@@ -20,7 +20,7 @@ OWN_IMPORTS = {'mmdeeplab', 'mmdeeplab.checkpoint.mmengine_loader'}
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML's own kinds of values, and the tuples that ``Config.dump`` writes."""
+    """A YAML loader for plain values, and for the tuples that ``Config.dump`` writes."""
 
 
 PlainLoader.add_constructor(
@@ -30,7 +30,7 @@ PlainLoader.add_constructor(
 
 
 def chain(path: Path, seen: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """``path`` and the files it inherits from, each checked before anything of it is used."""
+    """The config file ``path`` and the files that it inherits from; each has been checked."""
     text = read_text(path, 'config')
     if path.resolve() in seen:
         raise UserError(f'the config {path} inherits from itself')
@@ -49,7 +49,7 @@ def chain(path: Path, seen: tuple[Path, ...] = ()) -> Iterator[Path]:
 
 
 def _data_bases(path: Path, text: str) -> list[str]:
-    """Parse a data format by its safe reader; return its bases."""
+    """Parse a YAML or JSON file with a safe reader; return its bases."""
     text = BASE_VALUE.sub('"base value"', text)
     try:
         content = json.loads(text) if path.suffix == '.json' else yaml.load(text, PlainLoader)
@@ -67,7 +67,7 @@ def _data_bases(path: Path, text: str) -> list[str]:
 
 
 def _count(node: object, known: dict[int, int]) -> int:
-    """Values below ``node``, those that stand there several times counted as often."""
+    """Number of values below ``node``; a YAML anchor counts each time it is used."""
     if not isinstance(node, (dict, list)):
         return 1
     if id(node) not in known:

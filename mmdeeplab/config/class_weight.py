@@ -1,4 +1,4 @@
-"""``class_weight='auto'`` in a config: noted when it is read, filled in before training."""
+"""``class_weight='auto'`` in a config: noted when it is read, replaced by numbers in training."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +14,12 @@ AUTO_METHODS = 'auto_class_weight'
 
 
 def note_auto_weights(cfg: 'Config') -> 'Config':
-    """``cfg`` with a note of the losses of ``class_weight='auto'``, which are without weights.
+    """``cfg`` with ``class_weight='auto'`` taken out of its losses and noted in another key.
 
-    So every command can build the model; training fills them in (:func:`with_class_weights`).
+    So every command can build the model; training sets the numbers (:func:`with_class_weights`).
 
     Raises:
-        UserError: The word is none of :data:`METHODS`.
+        UserError: ``class_weight`` is a word, but none of :data:`METHODS`.
     """
     changed, methods = copy.deepcopy(cfg), {}
     for path, loss in _losses(changed.get('model'), 'model'):
@@ -40,10 +40,10 @@ def note_auto_weights(cfg: 'Config') -> 'Config':
 
 
 def _same_number(cfg: 'Config', path: str, weights: object) -> None:
-    """Refuse weights that are not one a class.
+    """Refuse a ``class_weight`` that does not have one number for each class.
 
     Raises:
-        UserError: They are more or fewer than the classes of the head above the loss.
+        UserError: It has more or fewer than the classes of the loss's decode head.
     """
     if isinstance(weights, str) or not isinstance(weights, Sequence):
         return  # a file of weights
@@ -62,16 +62,16 @@ def _same_number(cfg: 'Config', path: str, weights: object) -> None:
 
 
 def auto_methods(cfg: 'Config') -> dict[str, str]:
-    """Path of a loss in the config to the method of its weights."""
+    """The methods of ``class_weight='auto'``, by the dotted path of the loss in the config."""
     return dict(cfg.get(AUTO_METHODS, {}))
 
 
 def with_class_weights(cfg: 'Config', weights: Mapping[str, list[float]]) -> 'Config':
-    """``cfg``, whose losses of ``class_weight='auto'`` have numbers.
+    """``cfg`` with numbers for the losses that had ``class_weight='auto'``.
 
     Args:
-        cfg: A config of :func:`note_auto_weights`.
-        weights: One number a class, by method of :data:`METHODS`.
+        cfg: A config from :func:`note_auto_weights`.
+        weights: Class weights by method of :data:`METHODS`, one number for each class.
     """
     changed, methods = copy.deepcopy(cfg), auto_methods(cfg)
     for path, loss in _losses(changed.get('model'), 'model'):
@@ -82,17 +82,17 @@ def with_class_weights(cfg: 'Config', weights: Mapping[str, list[float]]) -> 'Co
 
 
 def _weigh(loss: dict, weights: object) -> None:
-    """Set the weights of a loss.
+    """Set ``class_weight`` in the config of a loss, and drop ``avg_non_ignore``.
 
-    With weights, mmseg's cross entropy divides by those of the labelled pixels in any case; asked
-    for that by ``avg_non_ignore`` it stops with an IndexError.
+    With class weights, mmseg's cross entropy always averages over the labelled pixels; with
+    ``avg_non_ignore`` in addition it fails with an IndexError.
     """
     loss['class_weight'] = weights
     loss.pop('avg_non_ignore', None)
 
 
 def _losses(node: object, path: str) -> Iterator[tuple[str, dict]]:
-    """Every dict with a ``class_weight`` below a node, and its dotted path."""
+    """All dicts below a node that have a ``class_weight``, each with its dotted path."""
     if isinstance(node, dict):
         if 'class_weight' in node:
             yield path, node

@@ -1,4 +1,4 @@
-"""The data sets that a config names."""
+"""Find data sets, pipelines and crop sizes in a config."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 def datasets(cfg: Config, *splits: str) -> Iterator[ConfigDict]:
-    """Every data set of the splits, also inside wrappers."""
+    """The configs of all data sets of some splits, also inside wrappers."""
 
     def walk(node: object) -> Iterator[ConfigDict]:
         if isinstance(node, dict):
@@ -32,7 +32,7 @@ def datasets(cfg: Config, *splits: str) -> Iterator[ConfigDict]:
 
 
 def pipeline_steps(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The transforms of a data set's config, also inside wrappers."""
+    """All transforms in a data set's config, also inside wrappers."""
     yield from dataset.get('pipeline') or ()
     inside = dataset.get('dataset') or dataset.get('datasets') or ()
     for inner in [inside] if isinstance(inside, Mapping) else inside:
@@ -40,10 +40,10 @@ def pipeline_steps(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def training_size(cfg: Config) -> tuple[int, int]:
-    """(H, W) of the batches a config trains on: its crop, or what batches are padded to if larger.
+    """(H, W) of a config's training batches: the crop, or the preprocessor's size if larger.
 
     Raises:
-        ValueError: The config names neither.
+        ValueError: The config has neither.
     """
     dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
     sizes = [step['crop_size'] for step in pipeline_steps(dataset) if 'crop_size' in step]
@@ -56,26 +56,26 @@ def training_size(cfg: Config) -> tuple[int, int]:
 
 
 def type_name(kind: object) -> str:
-    """The name of a class in a config: of the class itself, or of its name with or without a scope.
+    """The name of a class without its scope.
 
     Args:
-        kind: The ``type`` of a config's dict.
+        kind: The ``type`` of a dict in a config: a class, or a name with or without scope.
     """
     return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
 
 
 def is_voc_folder(node: Mapping[str, Any]) -> bool:
-    """Whether a data set's config names our VOCFolderDataset, by its name or the class."""
+    """Whether a data set's config names our VOCFolderDataset, by name or by class."""
     from mmdeeplab.registry import is_ours
 
     return is_ours(node.get('type'), 'VOCFolderDataset')
 
 
 def with_data_root(cfg: Config, root: str) -> Config:
-    """``cfg`` with every data set at the folder ``root``.
+    """``cfg`` with ``data_root=root`` in every data set.
 
     Raises:
-        UserError: No data set has a folder.
+        UserError: No data set has a ``data_root``.
     """
     changed = copy.deepcopy(cfg)
     found = list(datasets(changed, *SPLITS))

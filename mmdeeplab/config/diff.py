@@ -1,4 +1,4 @@
-"""What a run was set to, and what changed since."""
+"""Compare the settings of a run with earlier ones."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ def settings(runner: 'Runner') -> dict:
 
 
 def plain(node: object) -> object:
-    """``node`` with everything that is not plain data (classes, functions) as its text."""
+    """``node`` with everything that is not plain data (classes, functions) converted to text."""
     if isinstance(node, dict):
         return {str(key): plain(value) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
@@ -26,7 +26,7 @@ def plain(node: object) -> object:
 
 
 def differences(old: dict, new: dict) -> list[str]:
-    """One line a setting: ``KEY: OLD -> NEW``; "-" where there is none."""
+    """A line ``KEY: OLD -> NEW`` for each setting that differs; "-" stands for a missing value."""
     before, after = dict(leaves(old)), dict(leaves(new))
     keys = [*before, *(key for key in after if key not in before)]
     return [
@@ -38,7 +38,7 @@ def differences(old: dict, new: dict) -> list[str]:
 
 
 def leaves(node: object, path: str = '') -> Iterator[tuple[str, object]]:
-    """Every value below ``node`` with its dotted key."""
+    """All values below ``node``, by dotted key."""
     children = (
         node.items()
         if isinstance(node, dict)

@@ -1,8 +1,8 @@
-"""One meaning of void in a config: what is said of it in one place holds everywhere.
+"""Make ``ignore_index`` and ``reduce_zero_label`` agree in all parts of a config.
 
-Masks become class ids with 255 for void as they are loaded
-(:class:`mmdeeplab.datasets.label_ids.LabelIds`), so losses, padding and scores ignore 255, and
-what they are told to ignore instead is a setting of the data sets.
+When masks are loaded, their ids become class ids with 255 for void
+(:class:`mmdeeplab.datasets.label_ids.LabelIds`). So losses, padding and scores ignore 255, and
+another ``ignore_index`` that a config gives them is meant for the data sets.
 """
 
 import copy
@@ -23,14 +23,15 @@ Found = list[tuple[str, MutableMapping[str, Any], str]]
 
 
 def unify_ignore_index(cfg: 'Config') -> 'Config':
-    """``cfg``, every part of which follows the ``ignore_index`` and ``reduce_zero_label`` it names.
+    """``cfg`` with the ``ignore_index`` and ``reduce_zero_label`` that it names in all its parts.
 
-    Named once, in a data set, head, loss, transform or metric, they hold for all; a data set that
-    names its own keeps it. Behind the loading 255 is written, which is what void is there. Doing it
-    twice changes nothing. Data sets of other classes load as mmsegmentation's do: nothing changes.
+    A value that one data set, head, loss, transform or metric names holds for all data sets; one
+    that has its own value keeps it. Heads, losses and metrics get 255, which is void once masks are
+    loaded. A second call changes nothing. If the config has data sets of other classes, which load
+    masks as mmsegmentation does, nothing changes.
 
     Raises:
-        UserError: Two places name two values.
+        UserError: Two places name different values.
     """
     changed = copy.deepcopy(cfg)
     data = [node for node in datasets(changed, *SPLITS) if is_voc_folder(node)]
@@ -50,10 +51,10 @@ def unify_ignore_index(cfg: 'Config') -> 'Config':
 
 
 def _one_value(entries: Found, usual: object) -> Any:
-    """What data sets that do not name a value take; None where nothing is to be told.
+    """The value for data sets that name none; None unless exactly one value is named.
 
     Raises:
-        UserError: Another value than that of the data sets is named elsewhere.
+        UserError: Different values are named.
     """
     of_data = {path: node[key] for path, node, key in entries if is_voc_folder(node)}
     others = {path: node[key] for path, node, key in entries if not is_voc_folder(node)}
@@ -70,7 +71,7 @@ def _one_value(entries: Found, usual: object) -> Any:
 
 
 def _settings(path: tuple[str, ...], node: object, keys: tuple[str, ...]) -> Iterator[tuple]:
-    """Every setting of one of ``keys`` below a node."""
+    """All settings below a node that have one of ``keys``."""
     if isinstance(node, MutableMapping):
         for key, value in node.items():
             if key in keys and not isinstance(value, MutableMapping):

@@ -1,4 +1,4 @@
-"""Who wrote an argument that its class does not take: the user, or a base of the config."""
+"""Find out whether the user or a base of the config wrote an argument."""
 
 import ast
 import json
@@ -11,10 +11,11 @@ DELETE = '_delete_'
 
 
 class Sources:
-    """The files of a config, the last to have a say first, and the options of the command line.
+    """The files of a config and the options of the command line.
 
     Args:
-        files: As :func:`mmdeeplab.config.bases.chain` gives them.
+        files: The config file and its bases, from :func:`mmdeeplab.config.bases.chain`; the first
+            overrides the others.
         options: Values of ``--cfg-options`` by dotted path.
     """
 
@@ -23,7 +24,10 @@ class Sources:
         self.options = options
 
     def inherited(self, path: Sequence[str], key: str, kind: str) -> bool:
-        """Whether who named the class ``kind`` at ``path`` did not write its argument ``key``."""
+        """Whether the file that names the class ``kind`` at ``path`` does not contain ``key``.
+
+        The argument then comes from a base, where it was meant for another class.
+        """
         where = '.'.join(path)
         if f'{where}.type' in self.options:
             return not any(f'{o}.'.startswith(f'{where}.{key}.') for o in self.options)
@@ -39,7 +43,7 @@ class Sources:
         return False
 
     def way_out(self, path: Sequence[str]) -> str:
-        """What drops the inherited arguments of the dict at ``path``."""
+        """The advice how to drop the inherited arguments of the dict at ``path``."""
         where = '.'.join(path)
         if f'{where}.type' in self.options:
             return f'it was inherited; {where}.{DELETE}=True beside the type drops what was'
@@ -47,7 +51,7 @@ class Sources:
 
 
 def _written(file: Path) -> set[str]:
-    """Every name and every text in a file: keys, arguments, classes."""
+    """All names and strings in a config file: keys, arguments, classes."""
     try:
         text = file.read_text('utf-8')
         if file.suffix == '.py':

@@ -1,4 +1,4 @@
-"""Which keys the dicts of a config take: by their class, or by their place."""
+"""The keys that the dicts of a config may have, by their class or by their place."""
 
 import inspect
 import re
@@ -102,7 +102,7 @@ RUNNER = _of(Runner.__init__) - {'cfg'}
 
 
 def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | None:
-    """The keys that the dict ``node`` at ``path`` takes; None where any are right.
+    """The keys that the dict ``node`` at ``path`` may have; None if it may have any.
 
     Raises:
         UserError: Its ``type`` names no class.
@@ -118,7 +118,10 @@ def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | No
 
 
 def default_of(path: Sequence[str], node: Mapping[str, Any], key: str) -> inspect.Parameter | None:
-    """The argument ``key`` of what reads the dict ``node`` at ``path``; None where unknown."""
+    """The parameter ``key`` of the class or function that takes the dict ``node`` at ``path``.
+
+    None if it is not known.
+    """
     if node.get('type') is not None and path[-1] != 'clip_grad':
         return parameter(find_class(node['type'], path, node.get('_scope_')), key)
     where = '.'.join(path)

@@ -1,4 +1,4 @@
-"""From a config file and typed options to a config: read, merged, transformed, checked last."""
+"""Load the config of a command: read the file, merge options, apply changes, validate."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 def load_config(
     path: str, options: ConfigOptions = ConfigOptions(), transforms: Iterable[Transform] = ()
 ) -> Config:
-    """Make the config of a command.
+    """Load the config of a command.
 
-    In this order: the file is read with its bases; ``options.cfg_options`` are merged; a training
-    gets one loop and one length; what people wrote so far is checked, so that nothing below meets a
-    slip; ``options`` and then ``transforms`` are carried out; one ``ignore_index`` holds everywhere
-    and ``class_weight='auto'`` is noted; the result is checked (:func:`transformed`).
+    The steps are: read the file and its bases; merge ``options.cfg_options``; settle the loop and
+    length of training; validate what the user wrote, so that later steps need not expect slips;
+    apply the other ``options``, then ``transforms``; make ``ignore_index`` agree everywhere and
+    note ``class_weight='auto'``; validate the result (:func:`transformed`).
 
     Args:
         path: A file, or the name of a shipped config.
-        options: What was asked for.
+        options: The user's options.
         transforms: Further changes.
 
     Raises:
-        UserError: No such file, a file that does not parse, a key or an option without effect.
+        UserError: There is no such file, it does not parse, or a key or an option has no effect.
     """
     file = find_config(path)
     quiet_imports()
@@ -55,15 +55,15 @@ def load_config(
 def transformed(
     cfg: Config, transforms: Iterable[Transform], sources: Sources | None = None
 ) -> Config:
-    """What the transforms make of a config, checked; nothing may change it afterwards.
+    """Apply changes to a config and validate the result, which must not be changed afterwards.
 
     Args:
-        cfg: A config of :func:`load_config`; it stays as it is.
-        transforms: Changes that depend on the config or its data, so that they come later.
+        cfg: A config from :func:`load_config`; it is not changed.
+        transforms: Changes, such as those that depend on the config or its data.
         sources: Files and options of the config.
 
     Raises:
-        UserError: One of them cannot be carried out, or made a key without effect.
+        UserError: A change cannot be made, or leads to a key without effect.
     """
     from mmdeeplab.config import validate
     from mmdeeplab.config.transforms import apply
@@ -74,7 +74,7 @@ def transformed(
 
 
 def _with_one_loop(cfg: Config, sources: Sources) -> Config:
-    """``cfg`` with one loop and one length, by who wrote them."""
+    """``cfg`` with one loop and one length; ``sources`` tells which of them a base wrote."""
     from mmdeeplab.config.loops import choose_loop
     from mmdeeplab.config.transforms import replaced
 
@@ -87,7 +87,7 @@ def _with_one_loop(cfg: Config, sources: Sources) -> Config:
 
 
 def quiet_imports() -> None:
-    """Import the stack without its notices about parts that we do not use."""
+    """Import mmengine, mmcv and mmseg without their notices about parts that are not used here."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         from mmdeeplab.registry import DATASETS, MODELS

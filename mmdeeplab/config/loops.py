@@ -1,4 +1,4 @@
-"""How long a run is by its config: one loop and one length, iterations or epochs."""
+"""Settle the loop and the length of training in a config: iterations or epochs."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,12 +22,12 @@ def choose_loop(
 ) -> dict[str, Any]:
     """``train_cfg`` with one loop and one length.
 
-    ``by_epoch`` chooses where there are both lengths, as in a child that adds ``by_epoch=True,
-    max_epochs=3`` to the iterations of its base; so does ``type`` where the other length is
-    ``inherited``. An interval of validation longer than such a run was the base's.
+    It may have two lengths, as when a config adds ``by_epoch=True, max_epochs=3`` to the iterations
+    of its base. Then ``by_epoch`` chooses, or ``type`` if the other length is ``inherited``. A
+    validation interval longer than the run was the base's and is dropped.
 
     Raises:
-        UserError: Two lengths and no choice, none, or one that is not at least 1.
+        UserError: There are two lengths and nothing that chooses, no length, or one below 1.
     """
     loop = dict(train_cfg)
     chosen = loop.pop('by_epoch', None)
@@ -58,12 +58,12 @@ def choose_loop(
 
 
 def _kind(cls: Any, lengths: list[str]) -> bool | None:
-    """Whether a loop counts epochs, by its class or else its length; None where neither tells."""
+    """Whether a loop counts epochs, by its class or its length; None if neither tells."""
     if cls is None:
         return 'max_epochs' in lengths
     return next((by_epoch for by_epoch, base in LOOPS.items() if issubclass(cls, base)), None)
 
 
 def by_epoch(loop: Mapping[str, Any]) -> bool:
-    """Whether what :func:`choose_loop` gave counts epochs."""
+    """Whether a ``train_cfg`` from :func:`choose_loop` counts epochs."""
     return bool(_kind(find_class(loop['type'], ('train_cfg',)), []))

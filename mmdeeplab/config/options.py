@@ -1,4 +1,4 @@
-"""What a person may ask of any config, besides the file that says the rest."""
+"""The options that every command with a config has."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConfigOptions:
-    """Options of every command that reads a config.
+    """Options of every command that reads a config; None leaves what the config says.
 
     Attributes:
         cfg_options: ``KEY=VALUE`` texts, which override settings of the file.
-        data_root: The folder of every data set; the config's own without it.
-        output_stride: 8, 16 or 32, of the backbone and the rates of neck and head; the config's
-            own without it.
-        launcher: ``none``, ``pytorch`` or ``slurm``; the config's own without it.
+        data_root: The folder of every data set.
+        output_stride: 8, 16 or 32; for the backbone, and for the rates of neck and head.
+        launcher: ``none``, ``pytorch`` or ``slurm``.
     """
 
     cfg_options: Sequence[str] = ()
@@ -29,7 +28,7 @@ class ConfigOptions:
     launcher: str | None = None
 
     def transforms(self) -> list[Transform]:
-        """What the options do to a config into which ``cfg_options`` are merged, in this order."""
+        """The changes that the options make to a config, in order; ``cfg_options`` come before."""
         from mmdeeplab.config.data import with_data_root
         from mmdeeplab.config.output_stride import with_output_stride
         from mmdeeplab.config.transforms import with_settings

@@ -1,4 +1,4 @@
-"""Another output stride for any config."""
+"""Change the output stride of a config."""
 
 import copy
 
@@ -9,10 +9,10 @@ from mmdeeplab.models.atrous import check_output_stride, scale_rates
 
 
 def with_output_stride(cfg: Config, output_stride: int) -> Config:
-    """``cfg`` with another output stride of the backbone and the rates of neck and head.
+    """``cfg`` with another output stride: of the backbone, and in the rates of neck and head.
 
     Raises:
-        UserError: Not 8, 16 or 32, or the backbone has no output stride.
+        UserError: It is not 8, 16 or 32, or the backbone has no output stride.
     """
     changed = copy.deepcopy(cfg)
     model = changed.model

@@ -1,4 +1,4 @@
-"""``--cfg-options``: values that are data, never code, merged into a config."""
+"""Merge ``--cfg-options`` into a config; their values are data, never code."""
 
 import ast
 import copy
@@ -15,15 +15,15 @@ LENGTHS = ('max_iters', 'max_epochs')
 def merge_options(
     cfg: Config, options: Sequence[str], helpers: Mapping[str, object] | None = None
 ) -> Config:
-    """``cfg`` with ``KEY=VALUE`` options; schedules follow a changed length of ``train_cfg``.
+    """``cfg`` with ``KEY=VALUE`` options merged; schedules follow a changed length of training.
 
     Args:
-        cfg: A config as its files have it.
+        cfg: The config as its files have it.
         options: ``KEY=VALUE`` texts.
-        helpers: Variables of the files that are no keys.
+        helpers: Variables of the config files that are not keys.
 
     Raises:
-        UserError: A key that does not exist, or a value that cannot be merged.
+        UserError: A key does not exist, or a value cannot be merged.
     """
     values = parse_options(options)
     check_options(cfg, values, helpers or {})
@@ -42,12 +42,12 @@ def merge_options(
 
 
 def _choose_length(cfg: Config, values: dict) -> dict:
-    """Options with ``train_cfg.by_epoch`` where they give the length that ``cfg`` does not have.
+    """Add ``train_cfg.by_epoch`` to the options if they change iterations to epochs or back.
 
-    Intervals of ``cfg`` that count the other length are taken out.
+    Intervals of ``cfg`` in the other unit are removed.
 
     Raises:
-        UserError: They give two lengths.
+        UserError: The options give two lengths.
     """
     given = [key for key in LENGTHS if f'train_cfg.{key}' in values]
     if len(given) == 2:
@@ -63,10 +63,10 @@ def _choose_length(cfg: Config, values: dict) -> dict:
 
 
 def _follow(cfg: Config, before: int | None, after: int, given: dict) -> None:
-    """Let what was tied to the old length of a run follow the new one.
+    """Adapt schedules and intervals to a new length of the run.
 
-    A schedule's ``end`` that was the run's stays the run's. Intervals of validation and
-    checkpoints are shortened to the run, so that every run is evaluated and saved.
+    A schedule that ended with the run still does. Intervals of validation and checkpoints become at
+    most the length of the run, so that every run is evaluated and saved.
     """
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
@@ -81,10 +81,10 @@ def _follow(cfg: Config, before: int | None, after: int, given: dict) -> None:
 
 
 def parse_options(options: Sequence[str]) -> dict[str, object]:
-    """``KEY=VALUE`` texts -> values by key.
+    """Parse ``KEY=VALUE`` texts; return the values by key.
 
     Raises:
-        UserError: One that is not ``KEY=VALUE``, or a value that cannot be read.
+        UserError: A text is not ``KEY=VALUE``, or its value cannot be parsed.
     """
     values = {}
     for option in options:
@@ -102,7 +102,7 @@ def parse_options(options: Sequence[str]) -> dict[str, object]:
 
 
 def parse_value(text: str) -> object:
-    """Read a value as MMEngine does, and dicts as Python's literals."""
+    """Parse a value as MMEngine does; dicts are Python literals."""
     if 'dict(' in text:
         raise ValueError(text)
     return ast.literal_eval(text) if '{' in text else DictAction._parse_iterable(text)

@@ -1,4 +1,4 @@
-"""What a config says of its images' pixels: bands and depth, in the step that loads them."""
+"""Bands and depth of a config's images, as its LoadImage names them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ COLOUR_STEPS = (
 
 @dataclass(frozen=True)
 class Pixels:
-    """How images are stored, where they are read as they are.
+    """Bands and depth of images that are read as they are stored.
 
     Attributes:
-        bands: Of every image, 1 to 16.
-        depth: ``uint8``, ``uint16`` or ``float32``.
+        bands: Number of bands of every image, 1 to 16.
+        depth: Type of the values: ``uint8``, ``uint16`` or ``float32``.
 
     Raises:
-        UserError: Other bands or another depth.
+        UserError: The number of bands or the type is another.
     """
 
     bands: int
@@ -48,15 +48,15 @@ class Pixels:
 
     @property
     def step(self) -> str:
-        """The loading step that reads them."""
+        """The config of the LoadImage step that reads such images."""
         return f"LoadImage(bands={self.bands}, depth='{self.depth}')"
 
 
 def given_pixels(bands: int | None, depth: str) -> Pixels | None:
-    """What the arguments of LoadImage mean; None for RGB of 8 bits, to which all is converted.
+    """Bands and depth from the arguments of LoadImage; None if images are read as RGB of 8 bits.
 
     Raises:
-        UserError: A depth without bands, or values that there are not.
+        UserError: There is a depth without bands, or a value is not possible.
     """
     if bands is None and depth != 'uint8':
         raise UserError(f"LoadImage: depth='{depth}' needs the number of bands, e.g. bands=3")
@@ -64,10 +64,10 @@ def given_pixels(bands: int | None, depth: str) -> Pixels | None:
 
 
 def pixels_of(steps: Iterable[Any]) -> Pixels | None:
-    """The pixels that a pipeline's LoadImage reads as they are, by its config.
+    """Bands and depth that a pipeline's LoadImage names; None for RGB of 8 bits.
 
     Raises:
-        UserError: It takes no such bands or depth.
+        UserError: Its bands or its depth are not possible.
     """
     for step in steps:
         if _name(step) in LOADERS and step.get('bands') is not None:
@@ -76,10 +76,12 @@ def pixels_of(steps: Iterable[Any]) -> Pixels | None:
 
 
 def evaluated_pixels(cfg: Mapping[str, Any]) -> Pixels | None:
-    """The pixels that the evaluation of a config reads as they are, and so its predictions.
+    """Bands and depth of the images that a config's evaluation reads; None for RGB of 8 bits.
+
+    Predictions read their images in the same way.
 
     Raises:
-        UserError: LoadImage takes no such bands or depth.
+        UserError: Bands or depth in LoadImage are not possible.
     """
     for split in ('test', 'val'):
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset')
@@ -89,7 +91,7 @@ def evaluated_pixels(cfg: Mapping[str, Any]) -> Pixels | None:
 
 
 def pixel_faults(cfg: Mapping[str, Any]) -> Iterator[str]:
-    """Sentences about parts of a config that do not suit the pixels that its pipelines read."""
+    """Sentences about parts of a config that do not go with the bands and depth of its images."""
     read: dict[str, Pixels] = {}
     for split in SPLITS:
         steps = list(pipeline_steps((cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}))

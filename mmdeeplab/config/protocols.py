@@ -1,4 +1,4 @@
-"""Named ways to evaluate: how images are loaded and padded (``protocols`` of a config)."""
+"""The ``protocols`` of a config: named ways to load and pad images for an evaluation."""
 
 import copy
 
@@ -10,7 +10,11 @@ CUSTOM = 'custom'
 
 
 def find_protocols(cfg: Config, name: str | None) -> list[str]:
-    """Names to evaluate under: the configured one, the named one, or all.
+    """The protocols to evaluate under.
+
+    Args:
+        cfg: The config.
+        name: A protocol, or ``all``; None for the configured one.
 
     Raises:
         UserError: The config has no protocol of this name.
@@ -27,7 +31,7 @@ def find_protocols(cfg: Config, name: str | None) -> list[str]:
 
 
 def configured_protocol(cfg: Config) -> str:
-    """The name of what the test settings of ``cfg`` are; "custom" when no protocol is like them."""
+    """The protocol that the test settings of ``cfg`` are equal to; "custom" if to none."""
     pipeline = cfg.test_dataloader.dataset.get('pipeline')
     size = preprocessor(cfg).get('test_size') or preprocessor(cfg).get('size')
     for name, protocol in (cfg.get('protocols') or {}).items():
@@ -37,7 +41,7 @@ def configured_protocol(cfg: Config) -> str:
 
 
 def with_protocol(cfg: Config, name: str) -> Config:
-    """``cfg``, evaluated under one of its protocols; under "custom" as it is."""
+    """``cfg`` with the test settings of one of its protocols; unchanged for "custom"."""
     changed = copy.deepcopy(cfg)
     if name != CUSTOM:
         protocol = changed.protocols[name]
@@ -47,12 +51,12 @@ def with_protocol(cfg: Config, name: str) -> Config:
 
 
 def preprocessor(cfg: Config) -> ConfigDict:
-    """The network's preprocessor, which its wrappers hold inside."""
+    """The config of the network's data preprocessor, also inside wrappers."""
     return network_of(cfg).data_preprocessor
 
 
 def network_of(cfg: Config) -> ConfigDict:
-    """The network itself, inside the wrappers of several scales, windows and a CRF."""
+    """The config of the network inside its wrappers for several scales, windows or a CRF."""
     model = cfg.model
     while 'module' in model:
         model = model.module

@@ -1,4 +1,4 @@
-"""Read config files: data formats run nothing, and every top-level name has a purpose."""
+"""Read config files: YAML and JSON execute nothing, and every top-level name must be used."""
 
 import ast
 import re
@@ -20,15 +20,15 @@ SLIP = 2  # letters by which a mistyped key differs
 def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:
     """Read a config file and its bases.
 
-    A ``.py`` is code by design and is executed. ``.yaml`` and ``.json`` are data: tags, modules to
-    import and Python bases are refused. Nothing is substituted into the text of a file, neither
-    environment variables nor names of files (``{{ _base_.key }}`` stays: it is looked up).
+    A ``.py`` file is code and is executed. ``.yaml`` and ``.json`` are data: tags, modules to
+    import and Python bases are refused. Neither environment variables nor file names are
+    substituted into the text of a file; only ``{{ _base_.key }}`` is looked up.
 
     Returns:
-        The config, and the helper variables of its files, which the config no longer has.
+        The config, and the helper variables of its files, which are removed from the config.
 
     Raises:
-        UserError: A file that cannot be read, or a top-level name without a purpose.
+        UserError: A file cannot be read, or a top-level name has no use.
     """
     files = list(chain(Path(path)))
     try:
@@ -56,10 +56,10 @@ def _parse(path: str | Path) -> Config:
 
 
 def import_modules(imports: dict[str, Any]) -> None:
-    """Import what a config's ``custom_imports`` names.
+    """Import the modules in a config's ``custom_imports``.
 
     Raises:
-        UserError: A key that is not known.
+        UserError: It has an unknown key.
     """
     known = keys_of(('custom_imports',), imports) or frozenset()
     for key in imports.keys() - known:
@@ -69,10 +69,12 @@ def import_modules(imports: dict[str, Any]) -> None:
 
 
 def _check_helpers(helpers: dict[str, Any], files: list[Path], known: frozenset[str]) -> None:
-    """A name that is no key must be used: in its own file, or as ``_base_.name`` in another.
+    """Refuse helper variables, names that are not keys, that have no effect.
+
+    One has an effect if its own file uses it, or another file as ``_base_.name``.
 
     Raises:
-        UserError: It is used nowhere, or a base made its values before the name was assigned again.
+        UserError: A name is used nowhere, or it is assigned again after a base has used it.
     """
     code = [(path, ast.parse(path.read_text('utf-8'))) for path in files if path.suffix == '.py']
     if any(isinstance(node, ast.With) for _, tree in code for node in tree.body):
@@ -100,7 +102,7 @@ def _check_helpers(helpers: dict[str, Any], files: list[Path], known: frozenset[
 
 
 def instead(name: str) -> str:
-    """What to write in the place of a variable that a base has read already."""
+    """The advice what to write instead of a variable that a base has used already."""
     if name == 'data_root':
         keys = ', '.join(f'{split}_dataloader.dataset.data_root' for split in SPLITS)
         return f'give --data-root DIR, or set {keys}'
@@ -108,10 +110,11 @@ def instead(name: str) -> str:
 
 
 def written_out(path: Path, known: frozenset[str]) -> set[str]:
-    """Names in a file that are no keys, but whose values stand in its keys, too.
+    """Names in a file that are not keys, but whose values are found below its keys.
 
-    ``Config.dump`` writes such files: a config with all its bases, variables included. One whose
-    value stands nowhere was changed by hand, and one that is nearly a key is a slip.
+    ``Config.dump`` writes such files: a config with all its bases, helper variables included. If
+    the value of a name is found nowhere it was changed by hand; a name that is nearly a key is a
+    slip.
     """
     cfg = _parse(path)._cfg_dict
     keys = {key: value for key, value in cfg.items() if key in known}
@@ -125,7 +128,7 @@ def written_out(path: Path, known: frozenset[str]) -> set[str]:
 
 
 def _stands(node: object, value: Any) -> bool:
-    """Whether a value, or a dict with all of its items, is below ``node``."""
+    """Whether a value, or a dict that contains all of its items, is found below ``node``."""
     children = list(node.values()) if isinstance(node, dict) else node
     if not isinstance(children, (list, tuple)):
         return False
@@ -142,7 +145,7 @@ def _loads(tree: ast.AST, name: str) -> bool:
 
 
 def _base_values(path: Path) -> set[str]:
-    """Names that a file takes from its bases by ``{{ _base_.name }}`` or ``_base_.name``."""
+    """Names that a file uses from its bases, by ``{{ _base_.name }}`` or ``_base_.name``."""
     text = path.read_text('utf-8')
     found = BASE_VALUE.findall(text) + re.findall(r'\b_base_\.([\w.]+)', text)
     return {name.split('.')[0] for name in found}

@@ -1,4 +1,4 @@
-"""Which class a ``type`` names, and what arguments it takes."""
+"""Find the class that a ``type`` names, and the arguments that it takes."""
 
 import ast
 import inspect
@@ -53,7 +53,7 @@ TRACED = {vars(cls)['__init__'] for cls in FORWARDS if '__init__' in vars(cls)}
 
 
 def place(path: Sequence[str]) -> str:
-    """The key that tells what stands at ``path``: the last one that is no number."""
+    """The key that tells what is at ``path``: the last one that is not an index of a list."""
     names = [name for name in path if not name.isdigit()]
     if len(names) == 2 and names[0] == 'default_hooks':  # whose keys are names
         return 'custom_hooks'
@@ -61,7 +61,7 @@ def place(path: Sequence[str]) -> str:
 
 
 def roots(path: Sequence[str]) -> tuple[Registry, ...]:
-    """The registries for the ``type`` of the dict at ``path``."""
+    """The registries in which the ``type`` of the dict at ``path`` is looked up."""
     if len(path) == 1 and path[0] in LOOPS:
         return (registry.LOOPS,)
     if place(path) in ROOTS:
@@ -71,12 +71,12 @@ def roots(path: Sequence[str]) -> tuple[Registry, ...]:
 
 
 def find_class(name: object, path: Sequence[str], scope: object = None) -> Callable:
-    """The class that ``type=name`` means at ``path`` in a config, first in the ``_scope_`` given.
+    """The class that ``type=name`` means at ``path`` in a config; a ``scope`` is tried first.
 
-    Only registered classes are found: a name is never imported.
+    Only registered classes are found; a name is never imported.
 
     Raises:
-        UserError: There is none of that name.
+        UserError: There is no such class.
     """
     if not isinstance(name, str):
         if callable(name):  # a Python config may give the class itself
@@ -93,7 +93,7 @@ def find_class(name: object, path: Sequence[str], scope: object = None) -> Calla
 
 @cache
 def names(among: tuple[Registry, ...]) -> dict[str, Callable]:
-    """Every name that a config can use -> its class: bare, and with its scope in front."""
+    """All classes of some registries, by every name for them, with and without scope."""
     classes: dict[str, Callable] = {}
     for root in among:
         for node in (root, *root.children.values()):
@@ -108,7 +108,10 @@ def names(among: tuple[Registry, ...]) -> dict[str, Callable]:
 
 @cache
 def arguments(cls: Callable) -> frozenset[str] | None:
-    """Names of the keyword arguments of ``cls``, also those it hands on; None when it takes any."""
+    """Names of the arguments of ``cls`` and of the bases to which it passes ``**kwargs``.
+
+    None if it takes any.
+    """
     taken: set[str] = set()
     hands_on = False
     for function in _constructors(cls):
@@ -127,7 +130,7 @@ def arguments(cls: Callable) -> frozenset[str] | None:
 
 
 def parameter(cls: Callable, name: str) -> inspect.Parameter | None:
-    """The argument ``name`` of ``cls`` or of the base that it hands its keywords to, if any."""
+    """The parameter ``name`` of ``cls`` or of a base to which it passes ``**kwargs``, or None."""
     for function in _constructors(cls):
         try:
             argument = inspect.signature(function).parameters.get(name)
@@ -139,10 +142,9 @@ def parameter(cls: Callable, name: str) -> inspect.Parameter | None:
 
 
 def passes_on(function: Callable) -> bool:
-    """Whether a constructor gives its ``**kwargs`` to others than its base class.
+    """Whether a constructor passes its ``**kwargs`` to something other than its base class.
 
-    Then any are right: what they are for is not to be seen (mmseg's ``TIMMBackbone`` hands them to
-    timm).
+    Then any argument may be right, as in mmseg's ``TIMMBackbone``, which passes them to timm.
     """
     code = getattr(function, '__code__', None)
     if code is None or not code.co_flags & inspect.CO_VARKEYWORDS:
@@ -168,7 +170,7 @@ def passes_on(function: Callable) -> bool:
 
 
 def _constructors(cls: Callable) -> Iterator[Callable]:
-    """The functions through which keyword arguments travel."""
+    """The constructors through which ``**kwargs`` are passed on, from ``cls`` to its bases."""
     if not inspect.isclass(cls):
         yield cls
         return

@@ -1,4 +1,4 @@
-"""Configs and tools that come with the package, in a checkout and in an installed wheel."""
+"""Find the configs that come with the package, in a checkout or an installed wheel."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ CONFIGS = HOME / 'configs'
 
 
 def config_names() -> list[str]:
-    """Names of the shipped configs: ``deeplabv3plus_xception_voc``, ``ablation/...``."""
+    """Names of the shipped configs, such as ``deeplabv3plus_xception_voc``."""
     paths = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablation/*.py')])
     return [path.relative_to(CONFIGS).with_suffix('').as_posix() for path in paths]
 
@@ -42,10 +42,10 @@ def config_path(name: str) -> str:
 
 
 def find_config(request: str) -> Path:
-    """The file that is meant: a path, or ``NAME``, ``NAME.py``, ``configs/NAME.py`` of ours.
+    """Find a config by its path, or a shipped one by ``NAME``, ``NAME.py`` or ``configs/NAME.py``.
 
     Raises:
-        UserError: There is none; the nearest name is told.
+        UserError: There is none; it suggests the most similar name.
     """
     file = Path(request)
     if file.is_file():

@@ -1,4 +1,4 @@
-"""Changes to a config. Each gives a new one; the one that it is given stays as it is."""
+"""Functions that change a config; each returns a new one and leaves the given one as it is."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Transform = Callable[['Config'], 'Config']
 
 
 def apply(cfg: Config, transforms: Iterable[Transform]) -> Config:
-    """The config that the transforms make of ``cfg``, one after the other."""
+    """Apply changes to a config, one after the other."""
     for transform in transforms:
         cfg = transform(cfg)
     return cfg
 
 
 def with_settings(cfg: Config, values: Mapping[str, object]) -> Config:
-    """``cfg`` with the values of some settings.
+    """``cfg`` with other values for some settings.
 
     Args:
         cfg: A config.
-        values: Values by dotted path; a dict is merged into the one that is there.
+        values: Values by dotted path; a dict is merged into an existing one.
     """
     changed = copy.deepcopy(cfg)
     changed.merge_from_dict(dict(values))
@@ -32,26 +32,26 @@ def with_settings(cfg: Config, values: Mapping[str, object]) -> Config:
 
 
 def replaced(cfg: Config, key: str, value: object) -> Config:
-    """``cfg`` with another value of a top-level key; nothing of the old one stays."""
+    """``cfg`` with another value of a top-level key, which is not merged with the old one."""
     changed = copy.deepcopy(cfg)
     changed[key] = value
     return changed
 
 
 def with_hooks(cfg: Config, *hooks: Mapping[str, object]) -> Config:
-    """``cfg`` with hooks behind those of its ``custom_hooks``."""
+    """``cfg`` with hooks appended to its ``custom_hooks``."""
     changed = copy.deepcopy(cfg)
     changed.custom_hooks = [*(changed.get('custom_hooks') or []), *map(dict, hooks)]
     return changed
 
 
 def with_work_dir(cfg: Config, work_dir: str | None, name: str) -> Config:
-    """``cfg`` with a place for logs and checkpoints.
+    """``cfg`` with a work dir for logs and checkpoints.
 
     Args:
         cfg: A config.
-        work_dir: The place; without it the one that ``cfg`` names, or ``work_dirs/NAME``.
-        name: Of the config.
+        work_dir: The folder; by default the one that ``cfg`` names, or ``work_dirs/NAME``.
+        name: Name of the config.
     """
     place = work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
     return with_settings(cfg, dict(work_dir=place))

@@ -20,14 +20,14 @@ Path = tuple[str, ...]
 
 
 def check_config(cfg: Config, sources: Sources | None = None) -> None:
-    """Every key of ``cfg`` must be known to what reads it, every ``type`` a registered class.
+    """Refuse keys that nothing reads, and a ``type`` that is not a registered class.
 
     Args:
         cfg: The config.
-        sources: Its files and options, by which an inherited argument is told from a written one.
+        sources: Its files and options, to tell inherited arguments from those that the user wrote.
 
     Raises:
-        UserError: With every fault and what was probably meant.
+        UserError: It names every fault and what was probably meant.
     """
     faults = list(_faults((), cfg._cfg_dict, sources or Sources()))
     faults = faults or list(pixel_faults(cfg._cfg_dict))
@@ -58,13 +58,13 @@ def _faults(path: Path, node: object, sources: Sources) -> Iterator[str]:
 
 
 def _is_own_hook(path: Path, key: str, value: object, keys: frozenset[str]) -> bool:
-    """Whether this is a hook under a name of the user's, and not a slip in a known name."""
+    """Whether a key is the user's own name for a hook, and not a misspelt known name."""
     typed = isinstance(value, Mapping) and 'type' in value
     return path == ('default_hooks',) and typed and nearest(key, keys) is None
 
 
 def _check_names(path: Path, node: Mapping[str, Any]) -> None:
-    """Names of classes that stand under another key than ``type``, and of a few choices."""
+    """Check names of classes under other keys than ``type``, and a few choices."""
     if not path:
         choose('default_scope', node.get('default_scope', SCOPES[0]), SCOPES)
         if node.get('runner_type'):
@@ -84,7 +84,7 @@ def unknown(
     keys: frozenset[str] | set,
     sources: Sources | None = None,
 ) -> str:
-    """The sentence about a key that is not among ``keys``, and the way out of an inherited one."""
+    """The sentence about a key that is not among ``keys``, with advice if it is inherited."""
     where = '.'.join([*path, key])
     owner = node.get('type')
     name = owner if isinstance(owner, str) else getattr(owner, '__name__', '')
@@ -99,15 +99,15 @@ def unknown(
 def check_options(
     cfg: Config, options: Mapping[str, object], helpers: Mapping[str, object]
 ) -> None:
-    """Every ``--cfg-options`` path must exist in ``cfg``, or be one that its class takes.
+    """Refuse ``--cfg-options`` whose path is neither in ``cfg`` nor an argument of its class.
 
     Args:
         cfg: The config before the options.
         options: Values by dotted path.
-        helpers: Variables of the config files that are no keys: changing them has no effect.
+        helpers: Variables of the config files that are not keys; changing them has no effect.
 
     Raises:
-        UserError: At the first path that does not; with what was probably meant.
+        UserError: It names the first such path and what was probably meant.
     """
     for option, value in options.items():
         path = tuple(option.split('.'))
@@ -160,13 +160,13 @@ def _deleted(path: Path, options: Mapping[str, object]) -> bool:
 
 
 def _foreign(path: Path, node: Mapping[str, Any], key: str) -> bool:
-    """Whether the class of ``node`` does not take an argument that stands there."""
+    """Whether ``node`` has an argument ``key`` that its class does not take."""
     keys = keys_of(path, node)
     return keys is not None and key not in keys
 
 
 def _check_kind(option: str, before: object, after: object) -> None:
-    """A number, a switch or a dict may not become a word."""
+    """Refuse a string for a setting that was a number, a bool or a dict."""
     kinds = {bool: 'True or False', int: 'a number', float: 'a number', dict: 'a dict'}
     kind = next((kinds[k] for k in kinds if isinstance(before, k)), None)
     if kind and isinstance(after, str):
@@ -175,7 +175,7 @@ def _check_kind(option: str, before: object, after: object) -> None:
 
 
 def _check_default(option: str, argument: Parameter | None, rest: Path, value: object) -> None:
-    """As :func:`_check_kind`, for an argument whose default is a switch and that takes no words."""
+    """Refuse a string for an argument whose default is a bool, if it takes no strings."""
     if argument is None or len(rest) > 1 or 'str' in str(argument.annotation):
         return
     if isinstance(argument.default, bool):
@@ -189,7 +189,7 @@ def _without_effect(name: str, helpers: Mapping[str, object], cfg: Mapping[str, 
 
 
 def _places(path: Path, node: object, value: object) -> Iterator[str]:
-    """Where ``value`` stands in a config."""
+    """The dotted paths below ``node`` where ``value`` is found."""
     if path and node == value and type(node) is type(value):
         yield '.'.join(path)
         return

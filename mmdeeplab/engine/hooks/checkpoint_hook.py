@@ -206,7 +206,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         return cast(dict, snapshot(state)) if self.async_save else state
 
     def _start(self, runner: Runner, key: str, name: str, save: Callable[[], None]) -> None:
-        """Call ``save`` for the file ``name``, maybe in the background; note failures by ``key``."""
+        """Save the file ``name``, maybe in the background; failures are kept under ``key``."""
         self.saving = key, name
         error = self.writer.run(save)
         if not self.writer.busy:
