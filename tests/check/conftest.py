@@ -1,5 +1,5 @@
 """Fixtures of the check's tests."""
 
-from tools_conftest import data, tool
+from tools_conftest import data, forked, tool
 
-__all__ = ['data', 'tool']
+__all__ = ['data', 'forked', 'tool']

@@ -162,12 +162,12 @@ def test_unequal_sizes_and_one_pixel_train_and_evaluate(root: Path, tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.parametrize(('name', 'split'), [('truncated JPEG', 'val'), ('0/255 masks', 'train')])
 def test_the_training_command_stops_before_the_first_step(
-    tool: Tool, root: Path, tmp_path: Path, name: str, split: str
+    forked: Tool, root: Path, tmp_path: Path, name: str, split: str
 ) -> None:
     row = next(row for row in ROWS if row.name == name)
     folder = Folder(root, split)
     row.damage(folder)
-    done = tool(
+    done = forked(
         'train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path / 'w', '--cfg-options',
         *SMALL, 'train_cfg.max_iters=2',
     )  # fmt: skip

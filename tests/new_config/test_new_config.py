@@ -292,14 +292,14 @@ def test_versions_and_backbones_are_those_of_the_configs() -> None:
 
 @pytest.mark.slow
 def test_the_config_trains(
-    tmp_path: Path, tool: Callable[..., subprocess.CompletedProcess]
+    tmp_path: Path, forked: Callable[..., subprocess.CompletedProcess]
 ) -> None:
     make(tmp_path / 'own')
-    done = tool('new_config.py', '--data', 'own', '--out', 'mine.py', cwd=tmp_path)
+    done = forked('new_config.py', '--data', 'own', '--out', 'mine.py', cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     steps = ['train_cfg.max_iters=2', *(f'{s}_dataloader.num_workers=0' for s in ('train', 'val')),
              *(f'{s}_dataloader.persistent_workers=False' for s in ('train', 'val'))]  # fmt: skip
-    done = tool('train.py', 'mine.py', '--cfg-options', *steps, cwd=tmp_path)
+    done = forked('train.py', 'mine.py', '--cfg-options', *steps, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'class_1' in done.stdout
     assert list((tmp_path / 'work_dirs' / 'mine').glob('iter_2.*'))

@@ -1,5 +1,5 @@
 """Fixtures of the commands' tests."""
 
-from tools_conftest import data, tool, trained
+from tools_conftest import data, forked, tool, trained
 
-__all__ = ['data', 'tool', 'trained']
+__all__ = ['data', 'forked', 'tool', 'trained']

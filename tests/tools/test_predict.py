@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_masks_are_what_evaluation_predicts(
-    tool: Tool, trained: dict, data: Path, tmp_path: Path
+    forked: Tool, trained: dict, data: Path, tmp_path: Path
 ) -> None:
     """Also: an unreadable file is named at the end, and the others are done."""
     from mmengine.config import Config
@@ -25,7 +25,7 @@ def test_masks_are_what_evaluation_predicts(
     for name in names:
         (folder / f'{name}.jpg').write_bytes((data / f'JPEGImages/{name}.jpg').read_bytes())
     (folder / 'page.jpg').write_text('<html>')
-    done = tool(
+    done = forked(
         'predict.py', folder, '--model', CONFIG, '--checkpoint', trained['work'], '--out',
         tmp_path / 'out', '--save', 'masks,color,overlay', '--cfg-options', *SMALL,
     )  # fmt: skip
@@ -66,8 +66,8 @@ def labels(model: object, x: np.ndarray) -> np.ndarray:
         (['docs/images', '--checkpoint', 'x.pth', '--save', 'masks,art'], 'got art'),
     ],
 )
-def test_mistakes(tool: Tool, tmp_path: Path, args: list, words: str) -> None:
-    done = tool('predict.py', *args, '--model', CONFIG, '--out', tmp_path)
+def test_mistakes(forked: Tool, tmp_path: Path, args: list, words: str) -> None:
+    done = forked('predict.py', *args, '--model', CONFIG, '--out', tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
     assert 'Traceback' not in done.stderr

@@ -18,8 +18,8 @@ def test_training_says_its_recipe_and_draws_its_curves(trained: dict) -> None:
         assert picture.width > picture.height
 
 
-def test_report_tables_and_masks(tool: Tool, trained: dict, data: Path, tmp_path: Path) -> None:
-    done = tool(
+def test_report_tables_and_masks(forked: Tool, trained: dict, data: Path, tmp_path: Path) -> None:
+    done = forked(
         'test.py', CONFIG, trained['work'], '--data-root', data, '--out', tmp_path, '--work-dir',
         tmp_path / 'w', '--save-masks', 'voc', '--cfg-options', *SMALL,
     )  # fmt: skip
@@ -42,7 +42,7 @@ def test_report_tables_and_masks(tool: Tool, trained: dict, data: Path, tmp_path
     assert matrix.tolist() == metrics['confusion']
 
 
-def test_masks_need_a_folder(tool: Tool, trained: dict, data: Path) -> None:
-    done = tool('test.py', CONFIG, trained['work'], '--data-root', data, '--save-masks')
+def test_masks_need_a_folder(forked: Tool, trained: dict, data: Path) -> None:
+    done = forked('test.py', CONFIG, trained['work'], '--data-root', data, '--save-masks')
     assert done.returncode == 2
     assert '--save-masks needs --out' in done.stderr

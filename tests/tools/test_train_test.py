@@ -76,10 +76,10 @@ def test_pictures(report: dict) -> None:
         assert picture.width > 2 * picture.height
 
 
-def test_resume_goes_on(tool: Tool, trained: dict, data: Path) -> None:
+def test_resume_goes_on(forked: Tool, trained: dict, data: Path) -> None:
     options = ['--data-root', data, '--work-dir', trained['work']]
     small = ['--cfg-options', *SMALL, 'train_cfg.max_iters=5']
-    done = tool('train.py', CONFIG, *options, '--resume', *small)
+    done = forked('train.py', CONFIG, *options, '--resume', *small)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'resuming from' in done.stdout
     steps = re.findall(r'Iter\(train\) \[(\d+)/5\]', done.stdout)
@@ -94,9 +94,9 @@ def test_resume_goes_on(tool: Tool, trained: dict, data: Path) -> None:
     ],
 )
 def test_resume_without_a_checkpoint_is_an_error(
-    tool: Tool, data: Path, tmp_path: Path, options: list, words: str
+    forked: Tool, data: Path, tmp_path: Path, options: list, words: str
 ) -> None:
-    done = tool('train.py', CONFIG, '--data-root', data, '--work-dir', tmp_path, *options)
+    done = forked('train.py', CONFIG, '--data-root', data, '--work-dir', tmp_path, *options)
     assert done.returncode == 2
     assert re.search(words, done.stderr)
     assert 'Traceback' not in done.stderr
@@ -117,9 +117,9 @@ def test_resume_without_a_checkpoint_is_an_error(
     ],
 )
 def test_mistakes_are_answered_in_a_sentence(
-    tool: Tool, tmp_path: Path, name: str, args: list, words: list
+    forked: Tool, tmp_path: Path, name: str, args: list, words: list
 ) -> None:
-    done = tool(name, *args)
+    done = forked(name, *args)
     assert done.returncode == 2
     assert done.stderr.startswith('error: ')
     assert all(word in done.stderr for word in words), done.stderr
@@ -128,7 +128,7 @@ def test_mistakes_are_answered_in_a_sentence(
 
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_a_label_outside_the_classes_stops_the_run_before_it_starts(
-    tool: Tool, tmp_path: Path, split: str
+    forked: Tool, tmp_path: Path, split: str
 ) -> None:
     root = tmp_path / 'mini'
     generate(root, MiniVoc(train=3, val=3, size=64), quiet=True)
@@ -140,7 +140,7 @@ def test_a_label_outside_the_classes_stops_the_run_before_it_starts(
     bad = Image.fromarray(ids, 'P')
     bad.putpalette(mask.getpalette())
     bad.save(path)
-    done = tool(
+    done = forked(
         'train.py', CONFIG, '--data-root', root, '--work-dir', tmp_path / 'w', '--cfg-options',
         *SMALL, 'train_cfg.max_iters=2',
     )  # fmt: skip
@@ -151,9 +151,9 @@ def test_a_label_outside_the_classes_stops_the_run_before_it_starts(
 
 
 def test_another_number_of_classes_is_refused_with_the_option(
-    tool: Tool, tmp_path: Path, data: Path
+    forked: Tool, tmp_path: Path, data: Path
 ) -> None:
-    done = tool(
+    done = forked(
         'train.py', CONFIG, '--data-root', data, '--work-dir', tmp_path, '--cfg-options', *SMALL,
         'model.decode_head.num_classes=19', 'train_cfg.max_iters=2',
     )  # fmt: skip
@@ -162,10 +162,10 @@ def test_another_number_of_classes_is_refused_with_the_option(
 
 
 def test_a_checkpoint_of_another_model_is_refused(
-    tool: Tool, trained: dict, data: Path, tmp_path: Path
+    forked: Tool, trained: dict, data: Path, tmp_path: Path
 ) -> None:
     small = [option for option in SMALL if 'depth' not in option]
-    done = tool(
+    done = forked(
         'test.py', CONFIG, trained['work'] / 'iter_4.safetensors', '--data-root', data,
         '--work-dir', tmp_path, '--cfg-options', *small,
     )  # fmt: skip
@@ -176,9 +176,9 @@ def test_a_checkpoint_of_another_model_is_refused(
 
 @pytest.mark.parametrize('extra', [['--tta'], ['--output-stride', '8']])
 def test_other_ways_to_evaluate(
-    tool: Tool, trained: dict, data: Path, tmp_path: Path, extra: list
+    forked: Tool, trained: dict, data: Path, tmp_path: Path, extra: list
 ) -> None:
-    done = tool(
+    done = forked(
         'test.py', CONFIG, trained['work'], '--data-root', data, '--out', tmp_path, '--work-dir',
         tmp_path, *extra, '--cfg-options', *SMALL, 'tta_model.type=mmdeeplab.MultiScaleFlip',
         'tta_model.scales=(0.75,1.0)',
@@ -189,8 +189,8 @@ def test_other_ways_to_evaluate(
     assert metrics['tta'] == ('--tta' in extra)
 
 
-def test_amp(tool: Tool, data: Path, tmp_path: Path) -> None:
-    done = tool(
+def test_amp(forked: Tool, data: Path, tmp_path: Path) -> None:
+    done = forked(
         'train.py', 'configs/deeplabv3plus_xception_voc.py', '--amp', '--data-root', data,
         '--work-dir', tmp_path, '--cfg-options', *SMALL, 'train_cfg.max_iters=1',
         'train_dataloader.dataset.split=train',
@@ -208,9 +208,9 @@ def test_amp(tool: Tool, data: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_crf_without_parameters_is_refused(
-    tool: Tool, trained: dict, data: Path, tmp_path: Path, options: list, words: list
+    forked: Tool, trained: dict, data: Path, tmp_path: Path, options: list, words: list
 ) -> None:
-    done = tool(
+    done = forked(
         'test.py', CONFIG, trained['work'], '--data-root', data, '--work-dir', tmp_path, '--crf',
         '--cfg-options', *SMALL, *options,
     )  # fmt: skip
@@ -218,9 +218,9 @@ def test_a_crf_without_parameters_is_refused(
     assert all(word in done.stderr for word in words), done.stderr
 
 
-def test_crf(tool: Tool, trained: dict, data: Path, tmp_path: Path) -> None:
+def test_crf(forked: Tool, trained: dict, data: Path, tmp_path: Path) -> None:
     pytest.importorskip('pydensecrf.densecrf', reason='needs the extra crf: pydensecrf2')
-    done = tool(
+    done = forked(
         'test.py', CONFIG, trained['work'], '--data-root', data, '--out', tmp_path, '--work-dir',
         tmp_path, '--crf', '--cfg-options', *SMALL, 'crf.published=v2-r101',
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """A tiny data set, a tiny run, and the tools as commands."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,34 @@ def tool() -> Tool:
         )
 
     return call
+
+
+@pytest.fixture(scope='session')
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
+    """``tool`` without its start: what is imported says nothing. For ``tools/NAME.py``."""
+    folder = tmp_path_factory.mktemp('forked')
+    server = subprocess.Popen(
+        [sys.executable, str(ROOT / 'tests/tools/forks.py')],
+        env=os.environ | dict(PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1'),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+
+    def call(name: str, *args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+        script, files = str(ROOT / 'tools' / name), [folder / 'out', folder / 'err']
+        for file in files:
+            file.write_text('')
+        request = dict(script=script, arguments=[*map(str, args)], cwd=str(cwd))
+        request |= dict(out=str(files[0]), err=str(files[1]))
+        print(json.dumps(request), file=server.stdin, flush=True)
+        status = int(server.stdout.readline())
+        return subprocess.CompletedProcess(script, status, *(file.read_text() for file in files))
+
+    yield call
+    server.communicate(timeout=60)
 
 
 @pytest.fixture(scope='session')
