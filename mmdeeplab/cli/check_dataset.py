@@ -89,16 +89,17 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
     from mmdeeplab.datasets.check.fix import write_masks
 
     mended, failed = write_masks(report, out, colours, renamed)
-    folders = sorted({str(out / each.source.masks.name) for each in report.checked})
+    labelled = [each.source for each in report.checked if each.source.labelled]
+    folders = sorted({str(out / source.masks.name) for source in labelled})
     print(f'--fix: {mended} masks mended, the others copied, into ' + ' and '.join(folders))
     print('\n'.join(f'not mended: {words}' for words in failed), end='\n' if failed else '')
     print(
         'to use them: --cfg-options '
         + shlex.join(
             f'{role}_dataloader.dataset.{key}={value}'
-            for each in report.checked
-            for role in each.source.roles
-            for key, value in _keys(each.source, out).items()
+            for source in labelled
+            for role in source.roles
+            for key, value in _keys(source, out).items()
         )
     )
 

@@ -9,7 +9,7 @@ from functools import cache
 from mmcv.transforms import RandomChoiceResize, RandomResize, Resize
 from mmengine import registry
 from mmengine.hooks import CheckpointHook, EMAHook
-from mmengine.model import ExponentialMovingAverage, MomentumAnnealingEMA
+from mmengine.model import MomentumAnnealingEMA
 from mmengine.registry import Registry
 from mmengine.runner import Runner
 from mmseg import registry as _  # noqa: F401  its registries, and below ours, join MMEngine's
@@ -45,7 +45,7 @@ LOOPS = ('train_cfg', 'val_cfg', 'test_cfg')
 # What a class hands its keyword arguments to, where that is not its base class.
 FORWARDS: dict[type, tuple[Callable, ...]] = {
     CheckpointHook: (Runner.save_checkpoint,),
-    EMAHook: (ExponentialMovingAverage.__init__, MomentumAnnealingEMA.__init__),
+    EMAHook: (MomentumAnnealingEMA.__init__,),  # takes what ExponentialMovingAverage does, too
     RandomResize: (Resize.__init__,),
     RandomChoiceResize: (Resize.__init__,),
 }

@@ -3,14 +3,15 @@
 Both depend only on the seed and on the position of a sample in the stream of training samples.
 """
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Dataset, Sampler
 
+from mmdeeplab.errors import UserError
 from mmdeeplab.randomness import derive, seed_all
 from mmdeeplab.registry import DATA_SAMPLERS
 
@@ -30,6 +31,27 @@ class SampleIndex(int):
         return SampleIndex, (int(self), self.position, self.seed)
 
 
+class Part(NamedTuple):
+    """A data set inside a ``ConcatDataset``: its first index, its size, and its share."""
+
+    start: int
+    size: int
+    share: int
+
+
+def _parts(dataset: Sized, shares: Sequence[int]) -> list[Part]:
+    if not shares:
+        return [Part(0, len(dataset), 1)]
+    ends = getattr(dataset, 'cumulative_sizes', [])
+    if len(ends) != len(shares) or not all(isinstance(n, int) and n > 0 for n in shares):
+        raise UserError(
+            f'sampler.shares={shares} must be one whole number above 0 for each data set of a '
+            f'ConcatDataset; there are {len(ends)}'
+        )
+    starts = [0, *ends[:-1]]
+    return [Part(a, b - a, n) for a, b, n in zip(starts, ends, shares, strict=True)]
+
+
 @DATA_SAMPLERS.register_module()
 class ResumableSampler(Sampler):
     """A sampler whose order depends only on the seed, so that a resumed run can jump into it.
@@ -43,6 +65,10 @@ class ResumableSampler(Sampler):
     The stream does not end, as training by iterations needs it. Training by epochs and evaluation
     get one epoch at a time; for them the runner sets ``infinite=False``.
 
+    ``shares`` mixes the data sets of a ``ConcatDataset`` evenly: with ``(1, 1)`` samples of each
+    rank are of the first and of the second in turn, so a batch of 8 has 4 of each, however many
+    images each has. Every data set then has permutations of its own.
+
     Args:
         dataset: The data set to sample from.
         shuffle: Whether each epoch has a new random order.
@@ -50,6 +76,10 @@ class ResumableSampler(Sampler):
         infinite: Whether the next epoch follows where one ends.
         drop_last: If an epoch ends, leave out the last samples that do not suffice for every rank;
             otherwise the ranks that lack a sample take one of the next epoch.
+        shares: For each data set of a ``ConcatDataset``, how many of its samples follow each other.
+
+    Raises:
+        UserError: ``shares`` is not a number above 0 for each data set.
     """
 
     def __init__(
@@ -59,7 +89,9 @@ class ResumableSampler(Sampler):
         seed: int | None = None,
         infinite: bool = True,
         drop_last: bool = False,
+        shares: Sequence[int] = (),
     ) -> None:
+        self.parts = _parts(dataset, shares)
         self.rank, self.world_size = get_dist_info()
         self.size, self.shuffle = len(dataset), shuffle
         self.seed = sync_random_seed() if seed is None else seed
@@ -71,20 +103,26 @@ class ResumableSampler(Sampler):
         return stream if self.infinite else islice(stream, len(self) - self.start)
 
     def _stream(self, position: int) -> Iterator[SampleIndex]:
-        epoch, order = -1, [0]
+        turns = [(part, turn) for part in self.parts for turn in range(part.share)]
+        orders = {part: (-1, [0]) for part in self.parts}
         while True:
-            if position // self.size != epoch:
-                epoch = position // self.size
-                order = self.order(epoch).tolist()
-            yield SampleIndex(order[position % self.size], position, self.seed)
+            count, rank = divmod(position, self.world_size)
+            part, turn = turns[count % len(turns)]
+            place = (count // len(turns) * part.share + turn) * self.world_size + rank
+            epoch, index = divmod(place, part.size)
+            if orders[part][0] != epoch:
+                orders[part] = epoch, self.order(epoch, part).tolist()
+            yield SampleIndex(part.start + orders[part][1][index], position, self.seed)
             position += self.world_size
 
-    def order(self, epoch: int) -> torch.Tensor:
-        """Indices (N,) into the data set, in the order of one epoch."""
+    def order(self, epoch: int, part: Part | None = None) -> torch.Tensor:
+        """Indices (N,) into the data set, or into a part of it, in the order of one epoch."""
+        part = part or self.parts[0]
         if not self.shuffle:
-            return torch.arange(self.size)
-        generator = torch.Generator().manual_seed(derive('epoch', self.seed, epoch))
-        return torch.randperm(self.size, generator=generator)
+            return torch.arange(part.size)
+        words = [part.start] if part.start else []
+        generator = torch.Generator().manual_seed(derive('epoch', self.seed, epoch, *words))
+        return torch.randperm(part.size, generator=generator)
 
     def skip(self, num_samples: int) -> None:
         """Skip samples of this rank, counted from the start of the run, or of a single epoch.

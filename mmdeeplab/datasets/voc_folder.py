@@ -25,6 +25,7 @@ with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
     from mmseg.datasets import BaseSegDataset
 
 SHOWN = 5  # offenders that an error spells out
+PATH_KEYS = dict(image='img_path', mask='seg_map_path')  # of a sample
 
 
 @DATASETS.register_module()
@@ -41,7 +42,8 @@ class VOCFolderDataset(BaseSegDataset):
     Args:
         data_root: The folder.
         split: Name of the list of ids.
-        mask_dir: Folder of the masks (``SegmentationClassAug`` for VOC's trainaug).
+        mask_dir: Folder of the masks (``SegmentationClassAug`` for VOC's trainaug); None for images
+            without masks (:class:`mmdeeplab.engine.few_labels.mean_teacher.MeanTeacherHook`).
         image_dir: Folder of the images.
         img_suffix: Suffix that an id and the name of its image differ by, or several, such as
             ``('.jpg', '.JPG', '.png')``.
@@ -74,7 +76,7 @@ class VOCFolderDataset(BaseSegDataset):
         self,
         data_root: str,
         split: str,
-        mask_dir: str = 'SegmentationClass',
+        mask_dir: str | None = 'SegmentationClass',
         image_dir: str = 'JPEGImages',
         img_suffix: str | Sequence[str] = '.jpg',
         seg_map_suffix: str | Sequence[str] = '.png',
@@ -92,6 +94,10 @@ class VOCFolderDataset(BaseSegDataset):
     ) -> None:
         self.label_ids = LabelIds(ignore_index, reduce_zero_label)
         check_backend(backend_args)
+        if mask_dir is None and test_mode:
+            raise UserError(
+                f'{data_root}, {split}: mask_dir=None, so there are no masks to evaluate by'
+            )
         root = Path(data_root)
         if message := missing_root(root, split):
             raise UserError(message)
@@ -104,7 +110,8 @@ class VOCFolderDataset(BaseSegDataset):
         super().__init__(
             ann_file=f'ImageSets/Segmentation/{split}.txt',
             data_root=str(root),
-            data_prefix=dict(img_path=image_dir, seg_map_path=mask_dir),
+            data_prefix=dict(img_path=image_dir)
+            | (dict(seg_map_path=mask_dir) if mask_dir else {}),
             metainfo={**(metainfo or {}), 'classes': classes, 'palette': palette},
             pipeline=list(pipeline),
             test_mode=test_mode,
@@ -119,27 +126,27 @@ class VOCFolderDataset(BaseSegDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Read the list of the split and find the image and the mask of every id."""
+        """Read the list of the split and find the image and the mask, if any, of every id."""
         lists = Path(self.ann_file)
         if not self.follow_links and os.path.lexists(lists):
             refuse_links_out(lists.parent, [lists.name], Path(self.data_root))
         source = self.source()
-        image_files, mask_files = source.image_files, source.mask_files
-        ids = read_split(lists, image_files)
+        ids = read_split(lists, source.image_files)
         check_indices(self._indices, len(ids), lists)
-        images = self._find(image_files, ids, 'image')
-        masks = self._find(mask_files, ids, 'mask')
+        paths = {
+            PATH_KEYS[what]: map(str, self._find(files, ids, what))
+            for what, files in source.files.items()
+        }
         return [
             dict(
                 id=name,
-                img_path=str(image),
-                seg_map_path=str(mask),
+                **dict(zip(paths, files, strict=True)),
                 num_classes=len(self._metainfo['classes']),
                 label_map=self.label_ids.label_map,
                 reduce_zero_label=self.reduce_zero_label,
                 seg_fields=[],
             )
-            for name, image, mask in zip(ids, images, masks, strict=True)
+            for name, *files in zip(ids, *paths.values(), strict=True)
         ]
 
     def get_cat_ids(self, idx: int) -> list[int]:
@@ -162,12 +169,13 @@ class VOCFolderDataset(BaseSegDataset):
             root=Path(self.data_root),
             split=self.split,
             images=Path(self.data_prefix['img_path']),
-            masks=Path(self.data_prefix['seg_map_path']),
+            masks=Path(self.data_prefix.get('seg_map_path', self.data_root)),
             image_suffixes=as_suffixes(self.img_suffix, 'img_suffix'),
             mask_suffixes=as_suffixes(self.seg_map_suffix, 'seg_map_suffix'),
             classes=tuple(self.metainfo['classes']),
             follow_links=self.follow_links,
             label_ids=self.label_ids,
+            labelled='seg_map_path' in self.data_prefix,
         )
 
     def _find(self, files: FilesById, ids: Sequence[str], what: str) -> list[Path]:

@@ -41,6 +41,7 @@ from mmdeeplab.engine.console_handler import to_console
 from mmdeeplab.engine.dataloader import seeded
 from mmdeeplab.engine.distributed.lost_worker import loader_explained
 from mmdeeplab.engine.distributed.ranks import join_ranks
+from mmdeeplab.engine.few_labels.mean_teacher import require_teacher
 from mmdeeplab.engine.hooks.table import own_hooks
 from mmdeeplab.engine.load_weights import load_to_train, load_whole
 from mmdeeplab.engine.loops import counts_epochs, own_loop
@@ -157,6 +158,7 @@ class DeepLabRunner(Runner):
         self._train_dataloader = training_loader(self._train_dataloader, loop)
         with building('train_cfg or train_dataloader'):
             built = super().build_train_loop(loop)
+        require_teacher(self.cfg, self.hooks)
         require_batches(built.dataloader)
         require_shares(built.dataloader, 'train_dataloader')
         for notice in self.loss_notices:

@@ -94,9 +94,10 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             padding = [left, width - w - left, 0, height - h]
             sample.set_field((height, width), 'pad_shape', field_type='metainfo')
             sample.set_field(padding, 'img_padding_size', field_type='metainfo')
-        if training and samples:
-            labels = self._padded_labels([sample.gt_sem_seg.data for sample in samples], samples)
-            for sample, label in zip(samples, labels, strict=True):
+        labelled = [sample for sample in samples if training and 'gt_sem_seg' in sample]
+        if labelled:
+            labels = self._padded_labels([sample.gt_sem_seg.data for sample in labelled], labelled)
+            for sample, label in zip(labelled, labels, strict=True):
                 sample.gt_sem_seg = PixelData(data=label)
         return dict(inputs=batch, data_samples=samples or None)
 

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from robustness.tiny import tiny_runner
 
 import mmdeeplab
 from mmdeeplab.cli.main import COMMANDS
-from mmdeeplab.engine.hooks.table import CONFIG, RUNNER, TABLE, TEST, TRAIN, Row
+from mmdeeplab.engine.hooks.table import CONFIG, RUNNER, TABLE, TEST, TRAIN, USER, Row
 from mmdeeplab.errors import UserError
 
 
@@ -33,7 +34,7 @@ def test_every_hook_has_one_row() -> None:
     assert {row.hook for row in TABLE} == hooks_of_the_package()
     assert len({row.hook for row in TABLE}) == len(TABLE)
     places = {row.installed.partition(' --')[0] for row in TABLE}
-    assert places == {RUNNER, CONFIG, TRAIN, TEST}
+    assert places == {RUNNER, CONFIG, TRAIN, TEST, USER}
     assert all(row.why for row in TABLE)
 
 
@@ -69,6 +70,12 @@ def test_commands_name_their_rows(row: Row) -> None:
     assert any(f"type='mmdeeplab.{row.hook.__name__}'" in text for text in texts)
     assert command in COMMANDS
     assert all(any(f"'{option}'" in text for text in texts) for option in options)
+
+
+def test_a_page_names_those_that_users_install() -> None:
+    page = (ROOT / USER).read_text(encoding='utf-8')
+    named = set(re.findall(r"type='mmdeeplab\.(\w+Hook)'", page))
+    assert named == {row.hook.__name__ for row in TABLE if row.installed == USER}
 
 
 def test_the_reference_shows_the_table() -> None:

@@ -111,6 +111,7 @@ def test_options_of_the_tests_and_of_the_documents_pass() -> None:
         'randomness.deterministic=True',
         'crf.published=v2-r101',
         "custom_hooks=[{'type':'EMAHook','momentum':0.01}]",
+        "custom_hooks=[{'type':'EMAHook','ema_type':'MomentumAnnealingEMA','gamma':9}]",
     ],
 )
 def test_legal_options_pass(option: str) -> None:

@@ -55,11 +55,12 @@ def write_masks(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f'--fix {out}: not an empty folder; nothing is overwritten')
-    folders = {Path(os.path.realpath(each.source.masks)) for each in report.checked}
+    labelled = [each for each in report.checked if each.source.labelled]
+    folders = {Path(os.path.realpath(each.source.masks)) for each in labelled}
     if len({folder.name for folder in folders}) < len(folders):
         raise UserError(f'--fix {out}: {" and ".join(map(str, folders))} have one name')
     mended, failed, done = 0, [], set()
-    for each in report.checked:
+    for each in labelled:
         ids = dict(renamed or _binary(each))
         for name, sample in each.samples.items():
             path = each.source.mask(name)

@@ -33,15 +33,16 @@ def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
                 fault, source.role, id=name, path=str(source.list), words=f'{name} is listed again'
             )
         seen.add(name)
-    for folder in (source.images, source.masks):
-        if message := missing_folder(folder, source.split):
-            yield Problem('missing-folder', source.role, id='', path=str(folder), words=message)
+    for files in source.files.values():
+        if message := missing_folder(files.folder, source.split):
+            path = str(files.folder)
+            yield Problem('missing-folder', source.role, id='', path=path, words=message)
 
 
 def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
     """Ids with more than one image or mask, by id: it is not clear which one is meant."""
     problems = {}
-    for files, what in ((source.image_files, 'image'), (source.mask_files, 'mask')):
+    for what, files in source.files.items():
         for name in ids:
             if len(names := files.names(name)) > 1:
                 words = several_files(name, names, what)
@@ -57,12 +58,11 @@ def judge_sample(
 ) -> Iterator[Problem]:
     """Faults of one image and its mask, given what :func:`look_at` found."""
     paths = dict(image=source.image(name), mask=source.mask(name))
-    files = dict(image=source.image_files, mask=source.mask_files)
     told = set()
     for fault, what, words in sample.faults:
         fix = ''
         if fault.startswith('missing'):
-            fault, words = why_missing(files[what], name, what)
+            fault, words = why_missing(source.files[what], name, what)
             if fault in told:
                 continue
         elif fault == 'colour-mask':

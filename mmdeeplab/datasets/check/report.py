@@ -140,10 +140,10 @@ def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
     Their files are not opened.
     """
     problems = {}
-    sides = ((source.images, source.image), (source.masks, source.mask))
-    for folder, file in sides:
+    for files in source.files.values():
+        folder = files.folder
         shown = progress(ids, f'looking for links of {source.split}', len(ids), 'images')
-        names = {str(file(name).relative_to(folder)): name for name in shown}
+        names = {str(files.path(name).relative_to(folder)): name for name in shown}
         for link, target in links_out(folder, names, source.root).items():
             words = f'a link to {target}'
             path = str(folder / link)

@@ -48,12 +48,12 @@ class CheckedSample:
         return asdict(self)
 
 
-def look_at(image: Path, mask: Path, pixels: Pixels | None = None) -> CheckedSample:
+def look_at(image: Path, mask: Path | None, pixels: Pixels | None = None) -> CheckedSample:
     """Read an image and its mask as training does, and note what is wrong with them.
 
     Args:
         image: The image's file.
-        mask: The mask's file.
+        mask: The mask's file; None for an image without one.
         pixels: Bands and depth if images are read as they are stored; None: RGB of 8 bits.
     """
     sample = CheckedSample()
@@ -63,7 +63,8 @@ def look_at(image: Path, mask: Path, pixels: Pixels | None = None) -> CheckedSam
     except UserError as error:
         _add(sample, error, 'image')
     try:
-        _look_at_mask(sample, mask, image, size)
+        if mask is not None:
+            _look_at_mask(sample, mask, image, size)
     except UserError as error:
         _add(sample, error, 'mask')
     return sample

@@ -53,13 +53,13 @@ def scan(
     told = f'comparing {source.split} with before'
     for name in names if quiet else progress(names, told, len(names), 'images'):
         beat()
-        stamps = [stamp(source.image(name)), stamp(source.mask(name))]
+        stamps = [stamp(files.path(name)) for files in source.files.values()]
         cached = cache.get(name, stamps)
         if cached is None:
             fresh[name] = stamps
         else:
             samples[name] = cached
-    pairs = [(source.image(name), source.mask(name)) for name in fresh]
+    pairs = [(source.image(name), source.mask(name) if source.labelled else None) for name in fresh]
     checked = _looks(pairs, source.pixels, usable_cores() if workers is None else workers)
     title = f'checking {source.role or source.split}'
     bar = checked if quiet else progress(checked, title, len(pairs), 'images')
@@ -73,7 +73,7 @@ def scan(
 
 
 def _looks(
-    pairs: list[tuple[Path, Path]], pixels: Pixels | None, workers: int
+    pairs: list[tuple[Path, Path | None]], pixels: Pixels | None, workers: int
 ) -> Iterator[CheckedSample]:
     look = partial(look_at, pixels=pixels) if pixels else look_at
     if workers <= 1 or len(pairs) < FEW:

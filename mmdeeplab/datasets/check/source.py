@@ -26,6 +26,7 @@ class Source:
         label_ids: What the ids of the masks mean.
         indices: The samples of the list that are used, as in MMEngine's data sets; None: all.
         pixels: Bands and depth if images are read as they are stored; None: RGB of 8 bits.
+        labelled: Whether there are masks; otherwise their folder is not looked at.
         roles: The splits of the config that use it: train, val, test.
     """
 
@@ -40,6 +41,7 @@ class Source:
     label_ids: LabelIds = PLAIN
     indices: int | tuple[int, ...] | None = None
     pixels: Pixels | None = None
+    labelled: bool = True
     roles: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -53,9 +55,15 @@ class Source:
     @property
     def key(self) -> str:
         """What the check of a file depends on besides the file itself, for the cache."""
-        folders = map(os.path.realpath, (self.images, self.masks))
-        suffixes = '|'.join(self.image_suffixes), '|'.join(self.mask_suffixes)
+        folders = [os.path.realpath(files.folder) for files in self.files.values()]
+        suffixes = ['|'.join(files.suffixes) for files in self.files.values()]
         return '\n'.join((*folders, *suffixes, *([str(self.pixels)] if self.pixels else [])))
+
+    @cached_property
+    def files(self) -> dict[str, FilesById]:
+        """``image`` and, unless the list is unlabelled, ``mask``: the files, found by id."""
+        both = dict(image=self.image_files, mask=self.mask_files)
+        return both if self.labelled else dict(image=self.image_files)
 
     @cached_property
     def image_files(self) -> FilesById:

@@ -76,7 +76,7 @@ def _source(node: 'ConfigDict', role: str) -> Source:
         root=root,
         split=split,
         images=root / node.get('image_dir', 'JPEGImages'),
-        masks=root / node.get('mask_dir', 'SegmentationClass'),
+        masks=root / (node.get('mask_dir', 'SegmentationClass') or ''),
         image_suffixes=as_suffixes(node.get('img_suffix', '.jpg'), 'img_suffix'),
         mask_suffixes=as_suffixes(node.get('seg_map_suffix', '.png'), 'seg_map_suffix'),
         classes=classes_of(node.get('metainfo'), root).classes,
@@ -86,4 +86,5 @@ def _source(node: 'ConfigDict', role: str) -> Source:
         ),
         indices=tuple(indices) if isinstance(indices, Sequence) else indices,
         pixels=pixels_of(pipeline_steps(node)),
+        labelled=node.get('mask_dir', '') is not None,
     )

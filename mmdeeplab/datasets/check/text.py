@@ -54,6 +54,8 @@ def _relative(path: str, root: Path | None) -> str:
 def summary(report: Report) -> str:
     """One line with the numbers of images, errors and warnings."""
     images = ', '.join(f'{counts.images} {role}' for role, counts in report.counts.items())
+    extra = sum(len(each.ids) for each in report.checked if not each.source.labelled)
+    images += f' and {extra} unlabelled' if extra else ''
     if not report.problems:
         return f'{images} images, nothing wrong'
     counts = Counter(problem.fault for problem in report.problems)

@@ -2,7 +2,7 @@
 
 from mmdeeplab.datasets.transforms.crop import RandomScaleCrop
 from mmdeeplab.datasets.transforms.load import LoadImage, LoadMask
-from mmdeeplab.datasets.transforms.pack import PackTraining, RandomFlip
+from mmdeeplab.datasets.transforms.pack import PackTraining, PackTwoViews, RandomFlip
 from mmdeeplab.datasets.transforms.scale import CentreCrop, RandomScale
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     'LoadImage',
     'LoadMask',
     'PackTraining',
+    'PackTwoViews',
     'RandomFlip',
     'RandomScale',
     'RandomScaleCrop',

@@ -23,7 +23,7 @@ class RandomScaleCrop(RandomScale):
         maximum: Largest factor.
         step: Difference between one factor and the next; 0 for any factor in between.
         cat_max_ratio: While one class fills at least this share of the crop's labels, another
-            window is drawn, up to ten times.
+            window is drawn, up to ten times; images without a mask take the first window.
 
     Raises:
         ValueError: The factors are not 0 < minimum <= maximum, or the step is negative.
@@ -49,7 +49,8 @@ class RandomScaleCrop(RandomScale):
             mask = results['gt_seg_map']
             return mask[window] if size == old else resize_nearest(mask, size, window)
 
-        window = draw_window(size, self.crop_size, self.cat_max_ratio, labels)
+        ratio = self.cat_max_ratio if 'gt_seg_map' in results else 1.0
+        window = draw_window(size, self.crop_size, ratio, labels)
         if size == old:
             cut(results, window)
         else:

@@ -1,17 +1,21 @@
 """The last steps of a training pipeline: flip, and pack the sample with its labels as bytes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from mmcv.transforms import RandomFlip as MMCVRandomFlip
+from mmengine.dataset import Compose
 from mmengine.structures import PixelData
 from mmseg.datasets import PackSegInputs
 from mmseg.structures import SegDataSample
 
+from mmdeeplab.errors import UserError
 from mmdeeplab.registry import TRANSFORMS
 
+DISTORTION = dict(type='PhotoMetricDistortion', _scope_='mmseg')
 CODES = dict(horizontal=1, vertical=0, diagonal=-1)
 
 
@@ -54,10 +58,6 @@ class PackTraining(PackSegInputs):
     """
 
     def transform(self, results: dict) -> dict:
-        image = results['img']
-        height, width, channels = image.shape
-        planes = np.empty((channels, height, width), image.dtype)
-        cv2.split(image, list(planes))  # writes into the planes
         sample = SegDataSample()
         if 'gt_seg_map' in results:
             label = torch.from_numpy(np.ascontiguousarray(results['gt_seg_map']))[None]
@@ -65,4 +65,42 @@ class PackTraining(PackSegInputs):
         for key in self.meta_keys:
             if key in results:
                 sample.set_field(results[key], key, field_type='metainfo')
-        return dict(inputs=torch.from_numpy(planes), data_samples=sample)
+        return dict(inputs=as_planes(results['img']), data_samples=sample)
+
+
+@TRANSFORMS.register_module()
+class PackTwoViews(PackTraining):
+    """The end of a pipeline without masks: the image as it is, and changed further.
+
+    ``inputs`` is the strong view, after ``transforms``; ``data_samples.weak_view`` (C, H, W) is the
+    image before them, by which a teacher labels it
+    (:class:`mmdeeplab.engine.few_labels.mean_teacher.MeanTeacherHook`).
+
+    Args:
+        transforms: Change the image's values, not its geometry; by default mmseg's
+            ``PhotoMetricDistortion``: brightness, contrast, saturation, hue, each by chance.
+        kwargs: mmseg's ``PackSegInputs``.
+
+    Raises:
+        UserError: A transform has changed the size.
+    """
+
+    def __init__(self, transforms: Sequence[dict] = (DISTORTION,), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.strong = Compose(list(transforms))
+
+    def transform(self, results: dict) -> dict:
+        weak = as_planes(results['img'])
+        packed = super().transform(self.strong(dict(results)))
+        if packed['inputs'].shape != weak.shape:
+            raise UserError('PackTwoViews: a transform of the strong view has changed the size')
+        packed['data_samples'].weak_view = PixelData(data=weak)
+        return packed
+
+
+def as_planes(image: np.ndarray) -> torch.Tensor:
+    """(H, W, C) -> (C, H, W), copied."""
+    height, width, channels = image.shape
+    planes = np.empty((channels, height, width), image.dtype)
+    cv2.split(image, list(planes))  # writes into the planes
+    return torch.from_numpy(planes)

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mmdeeplab.engine.checks.lengths import check_custom_keys, check_lengths
 from mmdeeplab.engine.checks.loss_terms import check_terms
 from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.checks.schedules import misfits
+from mmdeeplab.engine.few_labels.teacher import Teacher
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.evaluator import collision
 from mmdeeplab.finite import all_finite, ids, listed, require_finite_predictions
@@ -98,9 +100,11 @@ def unchanged(runner: Runner) -> Iterator[None]:
 
 
 def sample(loader: DataLoader, count: int) -> Any:
-    """Load the first ``count`` images of a loader as one batch, in this process."""
+    """Load the first ``count`` images, of each data set its share, as one batch; here."""
     dataset: Any = loader.dataset
-    return loader.collate_fn([dataset[i] for i in range(min(count, len(dataset)))])
+    parts = getattr(loader.sampler, 'parts', ())
+    order = islice(loader.sampler, count) if len(parts) > 1 else range(min(count, len(dataset)))
+    return loader.collate_fn([dataset[int(i)] for i in order])
 
 
 def train_batch(runner: Runner) -> str:
@@ -112,6 +116,9 @@ def train_batch(runner: Runner) -> str:
     model.train()
     for count in (size, *([1] if last == 1 and finite_stream and not loader.drop_last else [])):
         batch = sample(loader, count)
+        for hook in runner.hooks:
+            if isinstance(hook, Teacher):
+                hook.teach(runner, batch)
         try:
             with runner.optim_wrapper.optim_context(model):
                 data = model.data_preprocessor(batch, True)

@@ -7,6 +7,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from mmdeeplab.engine.distributed.lost_worker import FetchDeathsHook
+from mmdeeplab.engine.few_labels.distillation import DistillationHook
+from mmdeeplab.engine.few_labels.mean_teacher import MeanTeacherHook
 from mmdeeplab.engine.hooks.accelerate import FastHook
 from mmdeeplab.engine.hooks.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.hooks.data_check import DataCheckHook
@@ -30,6 +32,7 @@ from mmdeeplab.models.norms.policy import BatchNormRecordHook
 RUNNER = 'every run'  # by DeepLabRunner, in the order of the table
 CONFIG = 'configs/_base_/runtime.py'
 TRAIN, TEST = 'mmdeeplab train', 'mmdeeplab test'
+USER = 'docs/few_labels.md'
 
 
 class Row(NamedTuple):
@@ -38,7 +41,7 @@ class Row(NamedTuple):
     Attributes:
         hook: Its class; ``hook.priority`` is its place among the hooks of a run.
         installed: Who installs it: :data:`RUNNER`, or the config file or the command that puts it
-            into ``custom_hooks`` or ``default_hooks``.
+            into ``custom_hooks`` or ``default_hooks``, or the page by which users do.
         why: What it is for, in one line.
         build: Makes it from the config of a run, or gives None if the config does not ask for it;
             used only if the runner installs it.
@@ -81,6 +84,8 @@ TABLE = (
     Row(FastHook, f'{TEST} --fast', 'the network is replaced by its accelerated one'),
     Row(PictureHook, f'{TEST} --out', 'pictures of a few images'),
     Row(MaskHook, f'{TEST} --save-masks', 'every predicted mask as a PNG'),
+    Row(MeanTeacherHook, USER, 'an average of the network labels the images without masks'),
+    Row(DistillationHook, USER, 'a trained network teaches a smaller one'),
 )
 
 

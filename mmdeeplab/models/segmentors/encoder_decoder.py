@@ -7,7 +7,9 @@ from typing import Any
 from mmengine.structures import PixelData
 from mmseg import registry as mmseg_registry
 from mmseg.models import segmentors as mmseg
+from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
+from mmseg.utils import add_prefix
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,6 +18,7 @@ from mmdeeplab.checkpoint.key_prefixes import unwrapped
 from mmdeeplab.checkpoint.load import check_fit
 from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.models.losses import replace_losses
+from mmdeeplab.models.losses.distillation import TEACHER, distillation_loss
 from mmdeeplab.models.norms.norm_layers import match_norm
 from mmdeeplab.models.segmentors import channels
 from mmdeeplab.registry import MODELS
@@ -27,7 +30,7 @@ ASKED = 'load_state_dict'  # marks in the metadata that PyTorch's function was c
 class EncoderDecoder(mmseg.EncoderDecoder):
     """mmseg's EncoderDecoder: images (N, C, H, W) -> logits (N, num_classes, H, W).
 
-    Three things differ from mmseg's class:
+    Four things differ from mmseg's class:
 
     Weights must fit. MMEngine loads the tensors of a file that match, warns, and leaves the others
     random. Here every tensor must be in the file and fit (BatchNorm becomes group norm if the
@@ -40,6 +43,9 @@ class EncoderDecoder(mmseg.EncoderDecoder):
     ``in_channels`` may be left out of neck and heads; it is then found from the maps that the part
     before returns. If a neck's ``rates`` are left out as well, its default rates are scaled to the
     output stride of the backbone.
+
+    If a teacher has scored the samples, there is one more loss, ``decode.loss_distill``
+    (:func:`mmdeeplab.models.losses.distillation.distillation_loss`).
 
     Args:
         backbone: Config of the backbone.
@@ -91,6 +97,18 @@ class EncoderDecoder(mmseg.EncoderDecoder):
             return head
         neck = self.neck if self.with_neck else None
         return channels.head_with_channels(head, channels.behind(neck, self._maps()))
+
+    def _decode_head_forward_train(
+        self, inputs: list[Tensor], data_samples: list[SegDataSample]
+    ) -> dict:
+        if TEACHER not in data_samples[0]:
+            return super()._decode_head_forward_train(inputs, data_samples)
+        logits = self.decode_head(inputs)
+        losses = self.decode_head.loss_by_feat(logits, data_samples)
+        size = data_samples[0].pad_shape
+        logits = resize(logits, size, mode='bilinear', align_corners=self.align_corners)
+        losses['loss_distill'] = distillation_loss(logits.float(), data_samples)
+        return add_prefix(losses, 'decode')
 
     def postprocess_result(
         self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None

@@ -1,0 +1,1 @@
+"""Training with few labels: teachers that label images, or show a smaller network the way."""
