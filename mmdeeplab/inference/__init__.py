@@ -1,1 +1,1 @@
-"""Using a trained model: several scales, windows over large images, the CRF."""
+"""Use a trained network: the predictor, several scales, windows over large images, the CRF."""

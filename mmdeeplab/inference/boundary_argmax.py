@@ -1,4 +1,4 @@
-"""Labels from coarse logits by looking at the boundaries between classes alone."""
+"""Compute labels from coarse logits, interpolating only at the borders between classes."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -14,7 +14,7 @@ EXACT = (torch.float32, torch.float64)  # narrower numbers lose more than ROUNDI
 
 
 class Resize(NamedTuple):
-    """One step along one side: bilinear to ``size``, then the cells ``start`` to ``stop``."""
+    """Resize one side bilinearly to ``size`` pixels and keep those from ``start`` to ``stop``."""
 
     size: int
     start: int
@@ -22,11 +22,11 @@ class Resize(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """Which coarse points make the fine ones of a side.
+    """From which coarse pixels each of N fine pixels along a side is interpolated.
 
     Attributes:
-        first: (N) the first of the points.
-        weights: (n, N) of the n points from there on.
+        first: (N,) index of the first of n neighbouring coarse pixels.
+        weights: (n, N) weights of these pixels.
     """
 
     first: Tensor
@@ -36,7 +36,7 @@ class Reach(NamedTuple):
 def operator(
     length: int, steps: Sequence[Resize], align_corners: bool, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """The steps along one side of ``length`` as a matrix (N, length)."""
+    """All steps along a side of ``length`` pixels as one matrix (N, length)."""
     x = torch.eye(length, dtype=dtype)[None, :, :, None]  # (1, unit vectors, length, 1)
     for size, start, stop in steps:
         if size != x.shape[2]:
@@ -47,7 +47,7 @@ def operator(
 
 @lru_cache(maxsize=32)
 def reach(length: int, steps: tuple[Resize, ...], align_corners: bool, dtype: torch.dtype) -> Reach:
-    """The entries of the resizing steps' matrix that are not 0."""
+    """The non-zero entries of the matrix of the resizing steps."""
     matrix = operator(length, steps, align_corners, dtype)
     places = torch.arange(length).expand_as(matrix)
     first = places.masked_fill(matrix == 0, length).amin(1)
@@ -64,22 +64,24 @@ def boundary_labels(
     align_corners: bool,
     exact: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor | None:
-    """Class of the largest score of every pixel, with no class resized.
+    """The class with the largest score at every pixel of the resized logits.
 
-    Where one class has the largest score, by more than rounding, at all the coarse points that a
-    pixel is interpolated from, it has it at the pixel. Only the other pixels, at borders, are
-    computed, from those points; of two classes nearer than rounding ``exact`` decides.
+    If a class has the largest score, by more than rounding errors, at all coarse pixels from which
+    a fine pixel is interpolated, it also has it at the fine pixel. Only the other pixels, at
+    borders between classes, are interpolated. Between classes whose scores differ by less than
+    rounding errors, ``exact`` decides.
 
     Args:
         logits: (C, h, w).
-        rows: Steps of the height, one after another.
-        columns: Steps of the width.
-        align_corners: Where the grids meet.
-        exact: Resizes the classes of these ids (k): (k, H, W); without it rounding decides.
+        rows: Resizing steps of the height, in order.
+        columns: Resizing steps of the width, in order.
+        align_corners: Whether corner pixels stay corner pixels.
+        exact: Resizes the logits of the classes (k,) to (k, H, W); without it, rounding errors
+            decide.
 
     Returns:
-        (H, W) uint8, int64 where there are more than 256 classes; None where borders are so many,
-        or the numbers so narrow, that resizing all is the better way.
+        (H, W) uint8, int64 if there are more than 256 classes. None if there are so many borders,
+        or logits of so short a type, that resizing all logits is better.
     """
     if logits.dtype not in EXACT:
         return None
@@ -105,12 +107,12 @@ def boundary_labels(
 
 
 def label_dtype(classes: int) -> torch.dtype:
-    """The smallest type that holds the ids of so many classes."""
+    """The type of labels: uint8 for up to 256 classes, otherwise int64."""
     return torch.uint8 if classes <= 256 else torch.int64
 
 
 def _cut(logits: Tensor, down: Reach, across: Reach) -> tuple[Tensor, Reach, Reach]:
-    """What is reached of the coarse logits, and the reaches counted from there."""
+    """Cut the coarse logits to the pixels that are used; adapt the indices of both sides."""
     windows, moved = [], []
     for side in (down, across):
         start = int(side.first[0])
@@ -121,12 +123,12 @@ def _cut(logits: Tensor, down: Reach, across: Reach) -> tuple[Tensor, Reach, Rea
 
 
 def _spread(coarse: Tensor, down: Reach, across: Reach) -> Tensor:
-    """(h, w) -> (H, W): every pixel's value at the first point it is made from."""
+    """(h, w) -> (H, W): for each fine pixel the value at its first coarse pixel."""
     return coarse.index_select(1, across.first).index_select(0, down.first)
 
 
 def _corners(maps: Tensor, shape: tuple[int, int]) -> list[Tensor]:
-    """Views (..., h - n + 1, w - m + 1): each place's n x m points, one after another."""
+    """Views (..., h - n + 1, w - m + 1) of each of the n x m coarse pixels of every window."""
     height, width = (a - b + 1 for a, b in zip(maps.shape[-2:], shape, strict=True))
     return [
         maps[..., i : i + height, j : j + width] for i in range(shape[0]) for j in range(shape[1])
@@ -134,7 +136,11 @@ def _corners(maps: Tensor, shape: tuple[int, int]) -> list[Tensor]:
 
 
 def _mixed(ids: Tensor, sure: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Where n x m points do not all surely have one class: (h - n + 1, w - m + 1) bool."""
+    """Which windows of n x m coarse pixels do not surely have one class in common.
+
+    Returns:
+        (h - n + 1, w - m + 1) bool.
+    """
     marked = ids.masked_fill(~sure, -1)
     first, *others = _corners(marked, shape)
     mixed = first < 0
@@ -146,10 +152,11 @@ def _mixed(ids: Tensor, sure: Tensor, shape: tuple[int, int]) -> Tensor:
 def contenders(
     logits: Tensor, ids: Tensor, border: Tensor, shape: tuple[int, int], margin: Tensor
 ) -> Tensor:
-    """Classes, in order, that may have the largest score somewhere at the borders.
+    """The classes, in order, that may have the largest score at some border pixel.
 
-    Where a class is below the mean of the points' winners at all the points it loses:
-    interpolation keeps that order, and the mean is never above the largest of what it is made of.
+    A class cannot win where at all coarse pixels its score is below the mean score of the classes
+    that are largest at these pixels: that holds for the interpolated scores as well, and a mean is
+    never above the largest of its terms.
     """
     scores = torch.stack([corner[:, border] for corner in _corners(logits, shape)], 1)
     mean = torch.zeros_like(scores[0])  # (points, borders)
@@ -160,7 +167,7 @@ def contenders(
 
 
 def _interpolate(logits: Tensor, down: Reach, across: Reach, places: tuple[Tensor, ...]) -> Tensor:
-    """(k, h, w) at pixels (P) of the fine grid: (k, P)."""
+    """Interpolate logits (k, h, w) at P pixels of the fine grid: (k, P)."""
     y, x = places
     start = down.first[y] * logits.shape[2] + across.first[x]
     flat = logits.flatten(1)
@@ -179,7 +186,7 @@ def _winners(
     places: tuple[Tensor, ...],
     exact: Callable[[Tensor], Tensor] | None,
 ) -> Tensor:
-    """Ids (P) of the largest of scores (k, P)."""
+    """Ids (P,) of the classes with the largest of the scores (k, P)."""
     best, number = scores.max(0)
     won = kept[number]
     if exact is None:

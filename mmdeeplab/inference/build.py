@@ -1,4 +1,4 @@
-"""The config of a network in use, and the network with its weights."""
+"""Build a network for inference: its config, and the network with its weights."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,16 +25,17 @@ def make_config(
     options: ConfigOptions,
     transforms: Iterable[Transform],
 ) -> tuple[Config, Path]:
-    """The config of a network with what is put around it, and the file of its weights.
+    """Make the config of a network with its wrappers, and find the file of its weights.
 
     Args:
-        model: As :class:`DeepLabPredictor` takes it.
-        checkpoint: Its weights.
-        options: Settings of a config that is read here. One that is given is the caller's to check.
-        transforms: What is put around the network.
+        model: The argument of :class:`DeepLabPredictor`.
+        checkpoint: The weights.
+        options: Options for a config that is given by its path or name.
+        transforms: Changes to the config that put wrappers around the network.
 
     Raises:
-        UserError: No such config or weights, or options for a config that is read already.
+        UserError: The config or the weights are missing, or there are options for a config that is
+            given as such.
     """
     name = None if checkpoint is None else str(checkpoint)
     if not isinstance(model, Config):
@@ -52,7 +53,7 @@ def make_config(
 def load_segmentor(
     cfg: Config, checkpoint: str | Path, device: str | None = None
 ) -> tuple[BaseModel, dict]:
-    """Build the network of ``cfg`` (also a wrapped one), fill it, set it to eval.
+    """Build the network of ``cfg``, with its wrappers; load its weights; set it to evaluation.
 
     Returns:
         The network and the checkpoint.

@@ -1,4 +1,4 @@
-"""Dense CRF behind DeepLab v1 and v2 (Kraehenbuehl and Koltun, arXiv 1210.5644)."""
+"""The dense CRF that DeepLab v1 and v2 apply to scores (Kraehenbuehl, Koltun; arXiv 1210.5644)."""
 
 from dataclasses import asdict, dataclass
 from types import ModuleType
@@ -83,7 +83,7 @@ class DenseCRF:
 
 
 def require_pydensecrf() -> ModuleType:
-    """The package that infers, or a UserError with the command that installs it."""
+    """Import pydensecrf2, or raise a UserError with the command that installs it."""
     try:
         from pydensecrf import densecrf
     except ImportError as error:
@@ -95,10 +95,14 @@ def require_pydensecrf() -> ModuleType:
 
 
 def build_crf(published: str | None = None, **options: float) -> DenseCRF:
-    """Make a CRF from a config's ``crf``: a published set by name, single values overridden.
+    """Make a CRF from a config's ``crf``.
+
+    Args:
+        published: Name of a published set of parameters, if any.
+        options: Single parameters, which override those of the set.
 
     Raises:
-        UserError: An unknown name or option, or values are missing.
+        UserError: The name or an option is unknown, or parameters are missing.
     """
     if published is not None and published not in PUBLISHED:
         raise UserError(f'crf.published must be one of {", ".join(PUBLISHED)}, got {published!r}')
@@ -114,11 +118,11 @@ def build_crf(published: str | None = None, **options: float) -> DenseCRF:
 
 
 def refine(sample: 'SegDataSample', image: np.ndarray, crf: DenseCRF) -> 'SegDataSample':
-    """Replace a prediction by the CRF's: ``seg_logits`` -> softmax -> CRF -> ``pred_sem_seg``.
+    """Refine a prediction: softmax of ``seg_logits``, CRF, labels into ``pred_sem_seg``.
 
     Args:
-        sample: A prediction with ``seg_logits`` (C, H, W), which stay as they are; a single
-            channel makes two classes, the likelier one wins.
+        sample: A prediction with ``seg_logits`` (C, H, W), which do not change; a single channel
+            stands for two classes.
         image: The image at the logits' size, (H, W, 3), uint8, RGB.
         crf: The CRF.
 

@@ -1,4 +1,4 @@
-"""A network with a dense CRF behind it, for evaluation."""
+"""Wrap a network so that a dense CRF refines its predictions in evaluation."""
 
 from mmdeeplab.datasets.transforms.load import read_image
 from mmdeeplab.errors import UserError
@@ -9,11 +9,11 @@ from mmdeeplab.registry import MODELS
 
 @MODELS.register_module()
 class CRFRefined(SegmentorWrapper):
-    """Refine every prediction of a network (also a multi-scale one) by its image.
+    """Refine every prediction of a network, possibly a wrapped one, by a dense CRF.
 
     Args:
         module: The segmentor, or a wrapper around one.
-        crf: Parameters for :func:`mmdeeplab.inference.crf.build_crf`.
+        crf: Arguments of :func:`mmdeeplab.inference.crf.build_crf`.
     """
 
     def __init__(self, module: dict, crf: dict, **kwargs: object) -> None:

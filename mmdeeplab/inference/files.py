@@ -1,4 +1,4 @@
-"""Many files segmented: what is there stays, what cannot be read is told at the end."""
+"""Segment many files: existing results are kept, and unreadable files are reported at the end."""
 
 import errno
 from collections.abc import Callable, Iterable, Iterator
@@ -33,20 +33,20 @@ def segment_files(
     batch_size: int,
     passed: str = '',
 ) -> list[str]:
-    """Segment what is not there yet, and say how much that was.
+    """Segment the inputs that have no results yet, and print how many there were.
 
     Args:
         predictor: The network.
         inputs: Images and films.
         outputs: Where the results go.
-        batch_size: Images at a time.
-        passed: What to say of files that were passed over.
+        batch_size: Number of images in one pass of the network.
+        passed: Text about files that were skipped.
 
     Returns:
         A sentence for every input that could not be segmented.
 
     Raises:
-        UserError: Nothing can be written any more: a full disk, no right.
+        UserError: Results cannot be written: the disk is full, or there is no permission.
     """
     start = perf_counter()
     failed: list[str] = []
@@ -62,11 +62,11 @@ def segment_files(
 
 
 class Left:
-    """The inputs whose results are not there, found as they are asked for.
+    """The inputs that have no results yet, found while iterating.
 
     Attributes:
-        done: How many of those looked at are there.
-        cut: Of the images looked at those with coordinates that are read by windows.
+        done: Number of inputs, of those seen so far, that have results.
+        cut: The images with coordinates, of those seen so far, that are read by windows.
     """
 
     def __init__(self, inputs: Inputs, outputs: Outputs, predictor: DeepLabPredictor) -> None:
@@ -76,7 +76,7 @@ class Left:
         self._told = False
 
     def images(self) -> Iterator[Input]:
-        """The images, with a sign of life."""
+        """The images without results, with progress."""
         shown = progress(self.inputs, 'segmenting', len(self.inputs), 'inputs')
         for one in self._left(one for one in shown if not one.is_video):
             if self._is_cut(one):
@@ -85,7 +85,7 @@ class Left:
                 yield one
 
     def films(self) -> Iterator[Input]:
-        """The films."""
+        """The films without results."""
         return self._left(one for one in self.inputs if one.is_video)
 
     def _is_cut(self, one: Input) -> bool:
@@ -116,7 +116,7 @@ def segment_images(
     batch_size: int,
     failed: list[str],
 ) -> int:
-    """Segment images; returns how many were written."""
+    """Segment images; return the number of those whose results were written."""
     made = 0
     answers = in_order(
         partial(segment_batch, predictor, outputs),
@@ -140,9 +140,9 @@ def segment_images(
 def segment_batch(
     predictor: DeepLabPredictor, outputs: Outputs, inputs: list[Input]
 ) -> list[tuple[Input, Source, list[bytes] | UserError]]:
-    """The contents of the files of every image, or why it cannot be read.
+    """For each image the contents of its result files, or the reason why it cannot be read.
 
-    Images that are padded to one size go through the network together.
+    Images that are padded to the same size go through the network together.
     """
     sources = [source_of(one.path) for one in inputs]
     pictures: dict[int, np.ndarray] = {}
@@ -168,15 +168,15 @@ def segment_batch(
 
 
 def pixels_of(inputs: list[Input]) -> int:
-    """Pixels of all images, by what their files say; 0 for those that cannot be read."""
+    """Number of pixels of all images together, by their headers; unreadable ones count as 0."""
     return sum(picture_pixels(one.path) for one in inputs)
 
 
 def grid_for(one: Input, outputs: Outputs) -> Grid | None:
-    """Where a picture with coordinates lies; None without.
+    """The grid of a picture with coordinates; None for others.
 
     Raises:
-        UserError: Polygons on the earth are wanted of what lies nowhere.
+        UserError: GeoJSON polygons are wanted of a picture without coordinates.
     """
     polygons = 'geojson' in outputs.wanted
     if one.has_coordinates:
@@ -196,7 +196,7 @@ def grid_for(one: Input, outputs: Outputs) -> Grid | None:
 def segment_rasters(
     predictor: DeepLabPredictor, rasters: Iterable[Input], outputs: Outputs, failed: list[str]
 ) -> int:
-    """Segment pictures with coordinates by windows; returns how many were written."""
+    """Segment pictures with coordinates by windows; return the number that were written."""
     made = 0
     for one in rasters:
         source = source_of(one.path)
@@ -219,7 +219,7 @@ def segment_films(
     batch_size: int,
     failed: list[str],
 ) -> int:
-    """Segment films; returns how many frames were written."""
+    """Segment films; return the number of frames that were written."""
     made = 0
     for one in films:
         try:
@@ -234,7 +234,7 @@ def segment_films(
 
 
 def done(one: Input, outputs: Outputs) -> bool:
-    """Whether all that is wanted of an input is there, and of what it is now."""
+    """Whether all results of an input exist and were made from its present content."""
     if one.is_video:
         return outputs.done(video.last_files(one.name, outputs), one.path)
     on_grid = one.has_coordinates
@@ -243,7 +243,7 @@ def done(one: Input, outputs: Outputs) -> bool:
 
 
 def without_stale(one: Input, outputs: Outputs) -> str:
-    """Remove what an earlier content of an input that cannot be segmented left; tell of it."""
+    """Remove results of an earlier content of an input that cannot be segmented; report it."""
     source = source_of(one.path)
     if one.is_video:
         stale = video.remove_stale(one.name, outputs, source)
@@ -256,7 +256,7 @@ def about_its_name(one: Input, error: UserError) -> str:
     """The sentence for an input whose results cannot be written because of its name.
 
     Raises:
-        UserError: ``error``, where the others could not be written either: a full disk, no right.
+        UserError: ``error``, if other results cannot be written either, as on a full disk.
     """
     cause = error.__cause__
     if not isinstance(cause, OSError) or cause.errno not in OF_NAMES:
@@ -265,12 +265,12 @@ def about_its_name(one: Input, error: UserError) -> str:
 
 
 def readable(inputs: Inputs, count: int, read: Callable[[Path], np.ndarray]) -> list[np.ndarray]:
-    """A few of the pictures, evenly over all.
+    """Read a few of the pictures, evenly spread over all inputs.
 
     Args:
         inputs: Images and films.
-        count: At most so many.
-        read: How the network's pictures are read.
+        count: The largest number of pictures.
+        read: Reads a picture for the network.
     """
     pictures: list[np.ndarray] = []
     step = max(sum(not one.is_video for one in inputs) // count, 1)

@@ -1,17 +1,19 @@
-"""Networks with a single channel of scores, a foreground's, beside those with one a class."""
+"""Treat networks with a single channel, a foreground's score, like those with two classes."""
 
 import torch
 from torch import Tensor
 
 
 def two_classes(scores: Tensor) -> Tensor:
-    """``seg_logits`` of a prediction as scores of at least two classes, whose softmax they are.
+    """Scores of at least two classes, whose softmax gives the probabilities.
 
     Args:
-        scores: (C, H, W); as mmseg keeps them, a single channel holds probabilities.
+        scores: ``seg_logits`` (C, H, W) of a prediction; for a single channel mmseg stores the
+            foreground's probability.
 
     Returns:
-        The same; for a single channel the logarithms of both probabilities, (2, H, W).
+        ``scores``; for a single channel the logarithms of the probabilities of background and
+        foreground, (2, H, W).
     """
     if len(scores) > 1:
         return scores

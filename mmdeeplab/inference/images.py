@@ -1,4 +1,4 @@
-"""Pictures of any format, type and number of channels as one (H, W, C) uint8 array."""
+"""Read pictures of any source, format and type as arrays (H, W, C)."""
 
 import io
 import tempfile
@@ -33,7 +33,7 @@ DOWNLOAD_LIMIT = 64 << 20  # bytes
 
 
 def reader(cfg: Mapping) -> Callable[[Picture], np.ndarray]:
-    """What reads the pictures that the network of a config takes, as its predictions do."""
+    """The function that reads pictures for the network of a config, as its predictions do."""
     if (pixels := evaluated_pixels(cfg)) is not None:
         return partial(read_as_stored, pixels=pixels)
     return partial(read_picture, bands=network_of(cfg)['backbone'].get('in_channels', 3))
@@ -42,16 +42,16 @@ def reader(cfg: Mapping) -> Callable[[Picture], np.ndarray]:
 def read_picture(
     picture: Picture, bands: int = 3, tell: Callable[[Pixels, str], object] | None = None
 ) -> np.ndarray:
-    """(H, W, bands) uint8 of a path, an https URL, the bytes of a file, a PIL image, or an array.
+    """Read a picture as (H, W, bands) uint8.
 
     Args:
-        picture: The picture.
-        bands: What the network takes: 3 for RGB; with others the file must have as many, of which
-            the first three, if there are so many, are RGB.
-        tell: Takes what a file has of which RGB of 8 bits keeps a part, and a sentence about it.
+        picture: A path, an https URL, the bytes of a file, a PIL image, or an array.
+        bands: Number of bands that the network takes: 3 for RGB. For another number, the file must
+            have as many; the first three of them are RGB.
+        tell: Called with bands and depth, and a sentence, if RGB of 8 bits loses a part of them.
 
     Raises:
-        UserError: Not an image, or of a shape or type that could mean several things.
+        UserError: It is not an image, or its shape or type could mean several things.
     """
     if isinstance(picture, str) and '://' in picture:
         picture = download(picture)
@@ -93,14 +93,14 @@ def _read_bands(picture: Picture, bands: int) -> np.ndarray:
 
 
 def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
-    """(H, W, bands) as a path's file, the bytes of one, or an array has them, every value kept.
+    """Read a picture as (H, W, bands) as it is stored, with every value kept.
 
     Args:
-        picture: The picture.
+        picture: A path, the bytes of a file, or an array.
         pixels: The bands and the depth that the network takes.
 
     Raises:
-        UserError: Not an image, or one of other bands or another depth.
+        UserError: It is not an image, or has other bands or another depth.
     """
     name: object = 'of these bytes'
     if isinstance(picture, str) and '://' in picture:
@@ -117,7 +117,7 @@ def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
 
 
 def swapped(picture: np.ndarray) -> np.ndarray:
-    """(H, W, C) with the first three of its bands the other way round, where there are so many."""
+    """Swap RGB and BGR of a picture (H, W, C), if it has at least three bands."""
     if picture.shape[2] == 3:  # OpenCV takes a tenth of NumPy's time
         return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     order = [2, 1, 0, *range(3, picture.shape[2])] if picture.shape[2] >= 3 else slice(None)
@@ -125,7 +125,7 @@ def swapped(picture: np.ndarray) -> np.ndarray:
 
 
 def picture_pixels(path: str | Path) -> int:
-    """Pixels of a picture by its header; 0 where it has none that can be read."""
+    """Number of pixels of a picture by its header; 0 if that cannot be read."""
     try:
         with warnings.catch_warnings(), open_regular(path, 'image') as file:
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
@@ -136,10 +136,10 @@ def picture_pixels(path: str | Path) -> int:
 
 
 def from_pil(picture: Image.Image) -> np.ndarray:
-    """A picture (H, W, 3) uint8 RGB from one of Pillow; of 16 bits of grey the upper eight.
+    """Convert a PIL image to (H, W, 3) uint8 RGB; of 16-bit grey values the upper 8 bits.
 
     Raises:
-        UserError: It holds float numbers, of which nobody knows what is white.
+        UserError: It holds floats, for which it is not known what is white.
     """
     picture = ImageOps.exif_transpose(picture)
     if picture.mode == 'F':
@@ -150,7 +150,7 @@ def from_pil(picture: Image.Image) -> np.ndarray:
 
 
 def from_array(array: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) uint8 RGB from an array (H, W, 3) or (H, W) of uint8."""
+    """Convert an array (H, W, 3) or (H, W) of uint8 to (H, W, 3) RGB."""
     if array.dtype != np.uint8:
         raise UserError(f'an array of a picture is uint8 in 0..255, got {array.dtype}')
     if array.ndim == 2:
@@ -161,7 +161,7 @@ def from_array(array: np.ndarray) -> np.ndarray:
 
 
 def from_tensor(tensor: Tensor) -> np.ndarray:
-    """A picture (H, W, 3) uint8 RGB from a tensor (3, H, W), uint8 or float in 0..1."""
+    """Convert a tensor (3, H, W), uint8 or float in 0..1, to (H, W, 3) uint8 RGB."""
     if tensor.ndim != 3 or tensor.shape[0] != 3:
         raise UserError(f'a tensor of a picture is (3, H, W), got {tuple(tensor.shape)}')
     tensor = tensor.detach().cpu()
@@ -173,7 +173,7 @@ def from_tensor(tensor: Tensor) -> np.ndarray:
 
 
 def decode(data: bytes, name: str = 'these bytes') -> Image.Image:
-    """A picture out of the bytes of a file."""
+    """Decode a picture from the bytes of a file, as (H, W, 3) uint8 RGB."""
     try:
         picture = Image.open(io.BytesIO(data))
         picture.load()
@@ -183,7 +183,7 @@ def decode(data: bytes, name: str = 'these bytes') -> Image.Image:
 
 
 def download(url: str) -> bytes:
-    """The file at an https address, up to :data:`DOWNLOAD_LIMIT`."""
+    """Download the file at an https address, of at most :data:`DOWNLOAD_LIMIT` bytes."""
     from mmdeeplab.fileio.download import fetch
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What a person names to be segmented: files, folders with all that lies below, and patterns."""
+"""Find the pictures and films to segment: files, folders with all files below, and patterns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Input(NamedTuple):
 
     Attributes:
         path: The file.
-        name: What is made from it is called so: a path without suffix, relative to the output.
+        name: Name of its results: a path without suffix, relative to the output folder.
     """
 
     path: Path
@@ -37,12 +37,12 @@ class Input(NamedTuple):
 
     @property
     def has_coordinates(self) -> bool:
-        """Whether its results lie on its grid: a GeoTIFF, and rasterio to write others."""
+        """Whether its results get coordinates: it is a GeoTIFF, and rasterio is installed."""
         return has_coordinates(self.path) and installed()
 
 
 class Inputs(Protocol):
-    """Inputs that can be counted, and gone through more than once."""
+    """Inputs that can be counted and iterated over several times."""
 
     def __len__(self) -> int: ...
 
@@ -50,12 +50,12 @@ class Inputs(Protocol):
 
 
 class Folder:
-    """The inputs below one folder, made when they are asked for: of 100,000 only names are held.
+    """The inputs below one folder; only their names are kept in memory, even of 100,000 files.
 
     Args:
         folder: The folder.
-        names: The files in it, as paths from it.
-        prefix: What stands before their names in the output.
+        names: Paths of the files, relative to the folder.
+        prefix: Prefix of the names of their results.
     """
 
     def __init__(self, folder: Path, names: Sequence[str], prefix: str = '') -> None:
@@ -69,7 +69,7 @@ class Folder:
             yield Input(Path(self.folder, name), self.prefix + _stem(name))
 
     def clashes(self) -> bool:
-        """Whether two results would be one file."""
+        """Whether two inputs would have the same result file."""
         stems = set(map(_stem, self.names))
         if len(stems) < len(self.names):
             return True
@@ -78,17 +78,17 @@ class Folder:
 
 
 def find_inputs(inputs: list[str]) -> tuple[Inputs, Counter[str]]:
-    """Files as they are, the images and videos below folders, and what patterns match.
+    """Find all inputs: files, images and videos below folders, and what patterns match.
 
-    A file below a folder is named by its path in it. Where two would then be one, all are named by
-    their paths in the folder that they share. Predictions (in ``masks`` and the like beside a
-    ``predict.json``) are passed over.
+    The results of a file below a folder are named by its path in the folder. If two files would
+    then have the same name, all are named by their paths in their common folder. Predictions (in
+    ``masks`` and so on, beside a ``predict.json``) are skipped.
 
     Returns:
-        The inputs, each file once, and how many files were passed over, by suffix.
+        The inputs, each file once, and numbers of skipped files by suffix.
 
     Raises:
-        UserError: An input that names nothing, or two whose results would be one file.
+        UserError: An input matches nothing, or two inputs would have the same result file.
     """
     passed: Counter[str] = Counter()
     if len(inputs) == 1 and (folder := Path(inputs[0])).is_dir():
@@ -107,7 +107,7 @@ def find_inputs(inputs: list[str]) -> tuple[Inputs, Counter[str]]:
 
 
 def passed_over(passed: Counter[str]) -> str:
-    """``; passed over: 3 .txt``, or nothing."""
+    """Text about skipped files, such as ``; passed over: 3 .txt``; empty if there are none."""
     listed = ', '.join(f'{count} {suffix}' for suffix, count in passed.most_common() if count)
     return f'; passed over: {listed}' if listed else ''
 
@@ -173,7 +173,7 @@ def _named_apart(found: dict[str, Input]) -> list[Input]:
 
 
 def _clashes(inputs: list[Input]) -> list[tuple[Input, Input]]:
-    """Pairs of one name; also a film whose folder of frames would hold another's results."""
+    """Pairs of inputs with the same results, or whose results would lie in a film's folder."""
     first: dict[str, Input] = {}
     folders: dict[str, Input] = {}
     pairs = []

@@ -1,4 +1,4 @@
-"""From coarse logits to labels, without the large logits."""
+"""Compute labels from coarse logits without resizing all logits to the image."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from mmdeeplab.inference.boundary_argmax import Resize, boundary_labels, label_d
 
 
 def makes_labels(model: object) -> bool:
-    """Whether :func:`predict_labels` does for this network what its ``test_step`` does."""
+    """Whether :func:`predict_labels` gives the labels of this network's ``test_step``."""
     return (
         isinstance(model, EncoderDecoder)
         and model.out_channels > 1
@@ -24,7 +24,7 @@ def makes_labels(model: object) -> bool:
 
 @torch.no_grad()
 def predict_labels(model: EncoderDecoder, data: dict) -> list[SegDataSample]:
-    """``model.test_step(data)`` without ``seg_logits``: the same labels, none of the large logits.
+    """``model.test_step(data)`` without ``seg_logits``: the same labels in less memory and time.
 
     Raises:
         UserError: The logits of an image are not finite.
@@ -51,17 +51,18 @@ def label_map(
     size: Sequence[int],
     align_corners: bool,
 ) -> Tensor:
-    """Class of the largest logit after resizing bilinearly to ``padded``, cutting, and to ``size``.
+    """The labels of an image: resize logits to the padded image, cut, resize, take the largest.
 
-    Identical to resizing every class. Where classes have areas, only the borders between them are
-    computed (:func:`mmdeeplab.inference.boundary_argmax.boundary_labels`).
+    The result is exactly that of resizing the logits of all classes bilinearly, but usually only
+    pixels near the borders between classes are computed
+    (:func:`mmdeeplab.inference.boundary_argmax.boundary_labels`).
 
     Args:
         logits: (C, h, w).
         padded: (H, W) of the image with its padding.
-        padding: Left, right, top and bottom pixels of it that are not the image's.
+        padding: Width of the padding at the left, right, top and bottom, in pixels.
         size: (H, W) of the labels.
-        align_corners: As the network resizes.
+        align_corners: Whether the network resizes with aligned corners.
 
     Returns:
         (H, W) uint8, int64 where there are more than 256 classes.

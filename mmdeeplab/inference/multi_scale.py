@@ -13,22 +13,22 @@ from mmdeeplab.registry import MODELS
 
 @MODELS.register_module()
 class MultiScaleFlip(SegmentorWrapper):
-    """Average the probabilities of one network over scales of the *padded* image and their mirrors.
+    """Average a network's probabilities over scales of the *padded* image and their mirrors.
 
-    As `deeplab/model.py`, ``predict_labels_multi_scale``: an image padded to side n is resized to
-    ``int((n - 1) * scale + 1)`` with aligned corners; logits of a shrunken image first go to the
-    grid they have at scale 1, then to n; softmax; mean; argmax. One running sum is kept, so memory
-    does not grow with the number of views.
+    As ``predict_labels_multi_scale`` in `deeplab/model.py`: an image padded to side n is resized to
+    ``int((n - 1) * scale + 1)`` with aligned corners. The logits of a smaller image are resized to
+    the grid of scale 1, then to n. Their softmax is averaged, and the largest probability gives the
+    label. Only a running sum is kept, so memory does not grow with the number of scales.
 
-    Takes the same data as the network alone: no test-time pipeline is needed.
+    Takes the same data as the network alone, without a test-time pipeline.
 
     Args:
         module: The segmentor.
         scales: Scales of the padded image.
-        flip: Also mirror every scale.
+        flip: Whether to use the mirror image of each scale as well.
 
     Raises:
-        ValueError: No scale, or one that is not positive.
+        ValueError: There is no scale, or one is not positive.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class MultiScaleFlip(SegmentorWrapper):
         )
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: object = None) -> Tensor:
-        """(N, 3, H, W) -> logarithms of the mean probabilities (N, C, H, W).
+        """(N, 3, H, W) -> logarithms of the mean probabilities, (N, C, H, W).
 
-        Their softmax are the probabilities; of a single channel, a foreground's, the sigmoid.
-        Called as segmentors are; the metas are not used.
+        So that their softmax, or the sigmoid of a single channel, gives the mean probabilities.
+        ``batch_img_metas`` is not used.
         """
         probabilities = self.probabilities(inputs)
         if probabilities.shape[1] == 1:
@@ -65,7 +65,7 @@ class MultiScaleFlip(SegmentorWrapper):
     def probabilities(self, inputs: Tensor) -> Tensor:
         """(N, 3, H, W) -> mean class probabilities (N, C, H, W).
 
-        The largest scale comes first, before there is a sum to keep beside it.
+        The largest scale is run first, while there is no sum in memory yet.
         """
         total: Tensor | None = None
         for scale in sorted(self.scales, reverse=True):
@@ -79,7 +79,7 @@ class MultiScaleFlip(SegmentorWrapper):
         return total.div_(len(self.scales) * (1 + self.flip))
 
     def logits(self, image: Tensor, scale: float, mirrored: bool, size: tuple[int, ...]) -> Tensor:
-        """Logits (N, C, *size) of one view, mirrored back."""
+        """Logits (N, C, *size) of one scale; those of a mirror image are mirrored back."""
         logits = self.module(image, mode='tensor')
         logits = logits.flip(3) if mirrored else logits
         if scale < 1:

@@ -1,4 +1,4 @@
-"""How a trained network is used: at several scales, over windows, with a CRF, by a fast engine."""
+"""The options of inference: several scales, windows, a CRF, a fast engine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class InferenceOptions:
     """Options of every command that segments, and of the predictor.
 
     Attributes:
-        tta: Six scales and their mirrors.
-        crf: The config's dense CRF behind the network.
+        tta: Whether to average over six scales and their mirror images.
+        crf: Whether the config's dense CRF refines the results.
         mode: How large images are cut: ``auto``, ``whole``, ``slide`` or ``bands``.
-        window: Side of a window in pixels; what the config pads to without it.
-        stride: Pixels from one window to the next; two thirds of a window without it.
-        blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
-        fast: By OpenVINO on a CPU: True for float32, ``'bf16'`` or ``'int8'`` to allow less.
+        window: Side of a window in pixels; by default the size that the config pads to.
+        stride: Pixels from one window to the next; by default two thirds of a window.
+        blend: How overlapping windows are weighted: ``hann``, ``gaussian`` or ``uniform``.
+        fast: On a CPU run by OpenVINO, in float32 (True) or at least ``'bf16'`` or ``'int8'``.
     """
 
     tta: bool = False
@@ -33,13 +33,14 @@ class InferenceOptions:
     fast: bool | str = False
 
     def transforms(self, labels_only: bool = False) -> list[Transform]:
-        """What puts scales and windows around the network of a config, from the inside out.
+        """The changes to a config that put scales and windows around its network, in order.
 
-        The CRF (:func:`mmdeeplab.inference.wrap.with_crf`) follows where a Runner evaluates; the
-        predictor runs it on the pictures that it reads. The engine is chosen for a built network.
+        The CRF is not among them: an evaluation adds it by
+        :func:`mmdeeplab.inference.wrap.with_crf`, the predictor runs it itself. The fast engine
+        replaces a network that is built.
 
         Args:
-            labels_only: Whether images that are not cut may do without their logits.
+            labels_only: Whether results of images that are not cut may lack their logits.
         """
         from mmdeeplab.inference.wrap import with_tta, with_windows
 

@@ -1,4 +1,4 @@
-"""Where predictions go: complete files, each known to be of its input, never of two models."""
+"""Write predictions as complete files, and know which input and which model each is of."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KEYS = ('file', 'bytes', 'settings', 'source', 'stamp', 'sha256')
 
 
 class Source(NamedTuple):
-    """Which file it was, to be known again: path, stamp, SHA-256.
+    """Identifies the content of an input file: path, stamp, SHA-256.
 
     The stamp is that of :mod:`mmdeeplab.fileio.file_stamp`.
     """
@@ -44,7 +44,7 @@ class Source(NamedTuple):
 
 
 def source_of(path: Path) -> Source:
-    """To be asked for before the file is read, so that a change in between is noticed later."""
+    """The :class:`Source` of a file; take it before reading, so that later changes are noticed."""
     seen, content = stamp(path), ''
     with suppress(OSError):  # told when it is read
         content = digest(path) if path.is_file() else ''
@@ -52,22 +52,22 @@ def source_of(path: Path) -> Source:
 
 
 class Outputs:
-    """``FOLDER/OUTPUT/NAME.png`` for every image, ``predict.json`` saying of which model, and
-    ``predict.jsonl`` saying of which input each file is.
+    """A folder of predictions: ``FOLDER/OUTPUT/NAME.png`` for every image.
 
-    A file appears complete or not at all. It need not be made again while it is as long as it was,
-    and its input and the settings are those that it was made from: by the input's path, size, times
-    and inode, or else by its content.
+    ``predict.json`` says which model they are of, ``predict.jsonl`` from which input each file was
+    made. A file appears complete or not at all. It is not made again as long as it has the same
+    length, the settings are the same, and its input is: by path, size, times and inode, or else by
+    its content.
 
     Args:
-        folder: Made when missing.
-        wanted: What to write, of :data:`mmdeeplab.inference.save_formats.SAVED`.
+        folder: The folder, made if it is missing.
+        wanted: What to write, some of :data:`mmdeeplab.inference.save_formats.SAVED`.
         settings: What the predictions depend on: model, weights, options.
-        overwrite: Make everything anew.
-        overlay_format: Of :data:`mmdeeplab.inference.save_formats.OVERLAY_FORMATS`.
+        overwrite: Whether to make existing files again.
+        overlay_format: One of :data:`mmdeeplab.inference.save_formats.OVERLAY_FORMATS`.
 
     Raises:
-        UserError: The folder holds predictions with other settings.
+        UserError: The folder has predictions with other settings.
     """
 
     def __init__(
@@ -97,11 +97,14 @@ class Outputs:
         self._lines = _read_lines(self.made_from)
 
     def path(self, output: str, name: str, on_grid: bool = False) -> Path:
-        """The file of one output (``masks``, ...) of an image; ``on_grid``: with coordinates."""
+        """The file of one output (``masks``, ...) of an image.
+
+        ``on_grid`` says that the image has coordinates.
+        """
         return self.folder / output / f'{name}{suffix(output, self.overlay_format, on_grid)}'
 
     def every_path(self, name: str) -> list[Path]:
-        """The files of all outputs of an image in all formats, those not wanted included."""
+        """The files of all outputs of an image in all formats, wanted or not."""
         ends = {
             (output, suffix(output, form, on_grid))
             for output in SAVED
@@ -111,7 +114,7 @@ class Outputs:
         return [self.folder / output / f'{name}{end}' for output, end in sorted(ends)]
 
     def done(self, files: Sequence[Path], source: Path) -> bool:
-        """Whether all files are there, whole, and made from what ``source`` is now."""
+        """Whether all files exist, are complete, and were made from the present ``source``."""
         made: list[dict] = []
         for file in files:
             one = None if self.overwrite else self._made(file)
@@ -128,11 +131,11 @@ class Outputs:
         return True
 
     def remove_stale(self, files: Sequence[Path], source: Source) -> list[Path]:
-        """Remove results of another content, or of other settings, than go by their name now.
+        """Remove results that were made from another content of the input, or by other settings.
 
         Args:
-            files: Results under the name of the input, those that are not wanted included.
-            source: The input; where its content could not be read, its results stay.
+            files: All results with the input's name, wanted or not.
+            source: The input; if its content could not be read, its results are kept.
 
         Returns:
             The files that were removed.
@@ -150,7 +153,7 @@ class Outputs:
         return stale
 
     def keep(self, files: Sequence[Path], source: Source) -> None:
-        """Write down that the files, which are complete, were made from ``source``."""
+        """Record that the complete ``files`` were made from ``source``."""
         with writing(self.made_from), self.made_from.open('ab') as record:
             for file in files:
                 one = dict(file=self._key(file), bytes=_size(file), settings=self.settings)
@@ -162,7 +165,7 @@ class Outputs:
     def encode(
         self, name: str, result: Segmentation, source: Source, grid: Grid | None = None
     ) -> list[bytes]:
-        """The contents of the files of every wanted output of one image, on its ``grid``."""
+        """The contents of the files of every wanted output of one image, on its ``grid`` if any."""
         jpeg = self.overlay_format == 'jpeg'
         contents = []
         for output in self.wanted:
@@ -178,7 +181,7 @@ class Outputs:
     def write(
         self, name: str, contents: Sequence[bytes], source: Source, on_grid: bool = False
     ) -> None:
-        """Write what :meth:`encode` gave for one image."""
+        """Write the contents from :meth:`encode` for one image."""
         files = [self.path(output, name, on_grid) for output in self.wanted]
         for file, content in zip(files, contents, strict=True):
             with placing(file) as partial:
@@ -187,7 +190,7 @@ class Outputs:
         self.remove_stale(self.every_path(name), source)
 
     def _picture(self, output: str, name: str, source: str) -> str:
-        """How an annotation tool finds it: labelme from its own file's folder, others by name."""
+        """The picture's path for an annotation tool: labelme's is relative to its own file."""
         if output == 'labelme':
             folder = self.path(output, name).parent
             return Path(os.path.relpath(source, folder)).as_posix()
@@ -197,7 +200,7 @@ class Outputs:
         return file.relative_to(self.folder).as_posix()
 
     def _made(self, file: Path) -> dict | None:
-        """What a file was made from, by its line in the record."""
+        """The record of what a file was made from; None if there is none."""
         start = self._lines.get(hash(self._key(file)))
         if start is None:
             return None
@@ -208,7 +211,7 @@ class Outputs:
 
 
 def _size(file: Path) -> int:
-    """Bytes of a file; -1 where there is none."""
+    """Size of a file in bytes; -1 if it does not exist."""
     return (stamp(file) or [-1])[0]
 
 
@@ -224,9 +227,9 @@ def _read(record: Path) -> dict:
 
 
 def _read_lines(path: Path) -> dict[int, int]:
-    """Where the last whole line of each file begins, by the hash of its name.
+    """Position of the last complete line about each file, by the hash of its name.
 
-    Numbers, as a record of 100,000 files would fill the memory.
+    Only numbers are kept, as the lines of 100,000 files would fill the memory.
     """
     lines: dict[int, int] = {}
     if not is_regular(path):
@@ -241,7 +244,7 @@ def _read_lines(path: Path) -> dict[int, int]:
 
 
 def _line(text: bytes) -> dict | None:
-    """What a line of the record says; None where it was cut."""
+    """Parse a line of the record; None if it is incomplete."""
     try:
         one = json.loads(text)
         return {key: one[key] for key in _KEYS}

@@ -1,4 +1,4 @@
-"""Masks of any images in three lines of Python."""
+"""The predictor: segment images with a trained network in three lines of Python."""
 
 from __future__ import annotations
 
@@ -50,40 +50,42 @@ class DeepLabPredictor:
         result.areas                        # {'background': 0.79, 'bird': 0.21}
         result.overlay().save('bird.png')
 
-    As in evaluation under the protocol "paper-513": native size, padded by the preprocessor.
+    Images keep their size and are padded by the preprocessor, as in an evaluation under the
+    protocol "paper-513".
 
     Args:
         model: A config, the path of one, or the name of a published model
-            (``tools/weights.py list``), which is fetched with its weights.
-        checkpoint: A config's weights: .safetensors, .pth, or a work dir (its newest).
-        device: ``cpu``, ``cuda``, ``cuda:1``; the best there is without it.
-        tta: Six scales and their mirrors, as in the papers.
-        crf: The config's dense CRF behind the network.
+            (``tools/weights.py list``), which is downloaded with its weights.
+        checkpoint: The weights for a config: a .safetensors or .pth file, or a work dir, whose
+            newest checkpoint is taken.
+        device: ``cpu``, ``cuda``, ``cuda:1``; by default the best one that there is.
+        tta: Whether to average over six scales and their mirror images, as in the papers.
+        crf: Whether the config's dense CRF refines the results.
         mode: How large images are cut: ``auto``, ``whole``, ``slide`` or ``bands``.
-        window: Side of a window; what the config pads to without it.
-        stride: From one window to the next, two thirds of a window without it.
-        blend: How windows are weighed: ``hann``, ``gaussian`` or ``uniform``.
-        keep_logits: Keep the scores of every result, so that ``result.probabilities`` can be asked
-            for; C x H x W x 4 bytes a result. By default unless ``fast``.
-        fast: On a CPU, run the network by OpenVINO (docs/speed.md): True for float32, with the same
-            labels but for ties in the last bits, ``'bf16'`` or ``'int8'`` to allow less. On a GPU
-            True or ``'bf16'``.
-        calibration: Pictures by which ``'int8'`` sets ranges, and on which the fast network is
-            compared with the plain one; without any, the first one that is segmented.
-        tolerance: What the fast network may differ by there
-            (:class:`mmdeeplab.inference.accelerate.Tolerance`); by default export's.
+        window: Side of a window in pixels; by default the size that the config pads to.
+        stride: Pixels from one window to the next; by default two thirds of a window.
+        blend: How overlapping windows are weighted: ``hann``, ``gaussian`` or ``uniform``.
+        keep_logits: Whether results keep their scores, which ``result.probabilities`` needs; they
+            take C x H x W x 4 bytes per result. By default unless ``fast``.
+        fast: On a CPU, run the network by OpenVINO (docs/speed.md). True: in float32, with the same
+            labels except for ties in the last bits; ``'bf16'`` or ``'int8'`` allow a lower
+            precision. On a GPU: True or ``'bf16'``.
+        calibration: Pictures by which ``'int8'`` sets its ranges, and on which the fast network is
+            compared with the plain one; by default the first picture that is segmented.
+        tolerance: By how much the fast network may differ there
+            (:class:`mmdeeplab.inference.accelerate.Tolerance`); by default as in export.
         allow_tf32: Whether NVIDIA's GPUs may round the factors of float32 products to TF32, in the
-            whole process; without it the config's ``env_cfg.allow_tf32``, else PyTorch's default.
-        options: Settings of a config that is read here.
+            whole process; by default the config's ``env_cfg.allow_tf32``, else PyTorch's default.
+        options: Options for a config that is given by its path or name.
 
     Attributes:
-        pixels: Bands and depth of pictures that are read as they are stored; None: 8 bits.
-        cfg: The config of the network that was built, scales and windows around it.
-        shares_cores: Whether several threads' pictures go through the network at once. All others
-            may be called from several threads, too, and wait for their turn.
+        pixels: Bands and depth if pictures are read as they are stored; None: RGB of 8 bits.
+        cfg: The config of the network, with the wrappers for scales and windows around it.
+        shares_cores: Whether pictures of several threads go through the network at the same time.
+            If not, the predictor may still be called from several threads, which take turns.
 
     Raises:
-        UserError: No such file, weights that do not fit, no such device.
+        UserError: A file is missing, the weights do not fit, or there is no such device.
     """
 
     def __init__(
@@ -147,17 +149,17 @@ class DeepLabPredictor:
 
     @classmethod
     def from_pretrained(cls, name: str | Path, **options: Any) -> DeepLabPredictor:
-        """The network of a folder of :meth:`save_pretrained`, or of one on the Hugging Face hub.
+        """Load a network that :meth:`save_pretrained` wrote, from a folder or the Hugging Face hub.
 
-        A config of such a folder is data: nothing of it is executed, and it may name a network
+        The config in such a folder is data: nothing in it is executed, and it describes a network
         only.
 
         Args:
             name: A folder, or ``OWNER/NAME`` on the hub, which is downloaded once and verified.
-            options: As for the class (``device``, ``fast``, ...).
+            options: Arguments of the class (``device``, ``fast``, ...).
 
         Raises:
-            UserError: There is none, or it is not whole.
+            UserError: There is no such folder or repository, or it is not complete.
         """
         config, weights = shared_files(name)
         return cls(config, weights, **options)
@@ -165,18 +167,19 @@ class DeepLabPredictor:
     def save_pretrained(
         self, folder: str | Path, *, licence: str | None = None, report: str | Path | None = None
     ) -> None:
-        """Write the network into a folder from which :meth:`from_pretrained` makes it again.
+        """Write the network into a folder, from which :meth:`from_pretrained` loads it.
 
-        ``model.safetensors`` with classes, palette and licence in its metadata, ``config.json``
-        without bases, and a model card ``README.md``. No checkout is needed to load it.
+        The folder gets ``model.safetensors``, with classes, palette and licence in its metadata,
+        ``config.json`` without bases, and a model card ``README.md``. No checkout is needed to load
+        them.
 
         Args:
-            folder: Made where it is not there; files of these names are replaced.
-            licence: Of the weights, as an SPDX identifier; what the checkpoint says without it.
+            folder: The folder, made if it is missing; existing files of these names are replaced.
+            licence: Licence of the weights, as an SPDX identifier; by default the checkpoint's.
             report: The folder of ``tools/test.py --out``, whose scores go into the card.
 
         Raises:
-            UserError: A fast engine runs in the network's place, or there is no such report.
+            UserError: The network has been replaced by a fast engine, or there is no such report.
         """
         network = unwrap(self.model)
         if self.fast:
@@ -193,11 +196,11 @@ class DeepLabPredictor:
         ).save(folder, metrics)
 
     def push_to_hub(self, repository: str, **options: Any) -> str:
-        """Upload what :meth:`save_pretrained` writes, by huggingface_hub; return the address.
+        """Upload the files of :meth:`save_pretrained` by huggingface_hub; return the address.
 
         Args:
-            repository: ``OWNER/NAME``; made where it is not there.
-            options: As for :meth:`save_pretrained`.
+            repository: ``OWNER/NAME``, made if it is missing.
+            options: Arguments of :meth:`save_pretrained`.
 
         Raises:
             UserError: huggingface_hub is not installed.
@@ -210,12 +213,12 @@ class DeepLabPredictor:
         """Segment one image.
 
         Args:
-            image: A path or https URL, a PIL image, an array (H, W, 3) or (H, W) uint8 RGB, or a
-                tensor (3, H, W), uint8 or float in 0..1; with :attr:`pixels` a path, the bytes of a
-                file, or an array (H, W, bands) of that depth.
+            image: A path or https URL, a PIL image, an RGB array (H, W, 3) or a grey one (H, W) of
+                uint8, or a tensor (3, H, W) of uint8 or of floats in 0..1. If :attr:`pixels` is
+                not None: a path, the bytes of a file, or an array (H, W, bands) of that depth.
 
         Raises:
-            UserError: Not an image; the message names it.
+            UserError: It is not an image; the message names it.
         """
         (result,) = self.batch([image])
         return result
@@ -223,8 +226,9 @@ class DeepLabPredictor:
     def batch(self, images: Iterable[Picture]) -> list[Segmentation]:
         """Segment several images in one pass of the network.
 
-        Images are padded to one size, so give images that the preprocessor pads to the same size:
-        the pooled branch of ASPP sees the padding.
+        All are padded to the size of the largest. Images that the preprocessor would pad to another
+        size give slightly different results than alone, since ASPP's image pooling sees the
+        padding.
         """
         pictures = [self.read(image) for image in images]
         with self._turn:
@@ -232,14 +236,13 @@ class DeepLabPredictor:
         return [self._result(*pair) for pair in zip(pictures, results, strict=True)]
 
     def read(self, image: Picture) -> np.ndarray:
-        """A picture (H, W, bands) with the bands that the network takes: uint8, or as it is stored
-        where the config's LoadImage names bands and depth."""
+        """Read a picture as (H, W, bands) uint8, or as stored if the config's LoadImage says so."""
         if self.pixels is not None:
             return read_as_stored(image, self.pixels)
         return read_picture(image, self.bands, self._tell_once)
 
     def _tell_once(self, lost: Pixels, words: str) -> None:
-        """On standard error, of the first picture of each kind."""
+        """Warn on standard error about lost bands or bits, once for each kind of picture."""
         if lost not in self._told:
             self._told.add(lost)
             say(f'{words}; what 8 bits keep is segmented, of others like it, too')
@@ -268,13 +271,13 @@ def segment(
     stored: bool = False,
     test_size: tuple[int, int] | None = None,
 ) -> list[SegDataSample]:
-    """One pass over pictures (H, W, bands), as in evaluation.
+    """Run the network once on pictures (H, W, bands), as in evaluation.
 
     Args:
         model: The network.
-        pictures: Of 8 bits with RGB first, or as they are stored.
+        pictures: Pictures of 8 bits with RGB first, or as they are stored.
         stored: Whether the network takes the bands in the order of the files.
-        test_size: (H, W) to which they are padded at least; the preprocessor's own without it.
+        test_size: (H, W) to which pictures are padded at least; by default the preprocessor's.
 
     Raises:
         UserError: The logits are not finite.
@@ -295,15 +298,17 @@ def prepared(
     stored: bool = False,
     test_size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """A picture (H, W, 3) as the network sees it: (1, 3, H, W), normalised and padded."""
+    """Normalise and pad a picture (H, W, bands) to the network's input (1, bands, H, W)."""
     data: dict[str, Any] = dict(inputs=[as_input(picture, stored)], test_size=test_size)
     data['data_samples'] = [SegDataSample()]
     return unwrap(model).data_preprocessor(data, False)['inputs']
 
 
 def as_input(picture: np.ndarray, stored: bool = False) -> Tensor:
-    """A picture (H, W, C) as the pipelines give it, (C, H, W): RGB first becomes BGR first, the
-    bands of a ``stored`` one keep their order."""
+    """Convert a picture (H, W, C) to a tensor (C, H, W) as the pipelines give it.
+
+    RGB becomes BGR; the bands of a ``stored`` picture keep their order.
+    """
     bands = picture.shape[2]
     order = [2, 1, 0, *range(3, bands)] if bands >= 3 and not stored else range(bands)
     planes = np.empty((bands, *picture.shape[:2]), picture.dtype)

@@ -1,4 +1,4 @@
-"""What a prediction can be written as."""
+"""The file formats of predictions."""
 
 ANNOTATIONS = ('coco', 'labelme', 'cvat', 'yolo')
 """For the tool of that name, to be corrected there."""
@@ -20,7 +20,7 @@ _SUFFIXES = dict(
 
 
 def suffix(output: str, overlay_format: str = 'png', on_grid: bool = False) -> str:
-    """The suffix of files of one output; ``on_grid``: of a picture with coordinates."""
+    """The suffix of the files of one output; ``on_grid``: the picture has coordinates."""
     if on_grid and output in GEODATA and output not in _SUFFIXES:
         return '.tif'
     if output == 'overlay':

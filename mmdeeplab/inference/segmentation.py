@@ -1,4 +1,4 @@
-"""What a prediction is: labels, names, areas, and pictures of it."""
+"""The result of a prediction: labels, class names, areas, and pictures of them."""
 
 import io
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from mmdeeplab.visualization.encode import encode_picture, mask_png
 
 
 def blend(image: np.ndarray, colours: np.ndarray, opacity: float = 0.5) -> np.ndarray:
-    """Colours over an image, both (H, W, 3) uint8."""
+    """Blend colours over an image, both (H, W, 3) uint8."""
     return cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)
 
 
@@ -32,8 +32,8 @@ class Segmentation:
         labels: (H, W) uint8 class ids.
         classes: Names in id order.
         palette: RGB of each class.
-        logits: (C, H, W) float32 scores, from which :attr:`probabilities` are made when asked for;
-            None where they were not kept.
+        logits: (C, H, W) float32 scores, from which :attr:`probabilities` are computed; None if
+            they were not kept.
     """
 
     image: np.ndarray
@@ -61,7 +61,7 @@ class Segmentation:
 
     @cached_property
     def areas(self) -> dict[str, float]:
-        """Share of the image, 0 to 1, of every class found, the largest first."""
+        """The share of the image, 0 to 1, of every class in it, the largest first."""
         counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
         order = sorted(np.flatnonzero(counts).tolist(), key=lambda i: -counts[i])
         return {self.classes[i]: float(counts[i] / self.labels.size) for i in order}
@@ -72,21 +72,21 @@ class Segmentation:
         return f'Segmentation({width}x{height}: {found})'
 
     def mask(self) -> Image.Image:
-        """A palette image of class ids, as VOC stores its masks."""
+        """The labels as a palette image, as VOC stores its masks."""
         return palette_picture(self.labels)
 
     def color(self) -> Image.Image:
-        """Every class in its colour."""
+        """The labels as an RGB image, every class in its colour."""
         return Image.fromarray(colour(self.labels, self.palette))
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
-        """The classes' colours over the image.
+        """The image with the colours of the classes over it.
 
         Args:
             opacity: 0 shows the image alone, 1 the colours alone.
 
         Raises:
-            ValueError: Outside 0 to 1.
+            ValueError: ``opacity`` is not between 0 and 1.
         """
         if not 0 <= opacity <= 1:
             raise ValueError(f'opacity must lie in 0..1, got {opacity}')
@@ -100,11 +100,11 @@ class Segmentation:
 
         Args:
             output: One of :data:`OUTPUTS`.
-            jpeg: Whether an ``overlay`` becomes a JPEG instead of a PNG.
-            picture: The picture's file as an annotation tool will look for it.
+            jpeg: Whether an ``overlay`` is a JPEG instead of a PNG.
+            picture: Path of the picture as an annotation tool will look for it.
 
         Raises:
-            ValueError: An unknown output.
+            ValueError: The output is unknown.
         """
         choose('output', output, OUTPUTS)
         if output in TEXT:
@@ -133,14 +133,14 @@ class Segmentation:
         Args:
             path: The file.
             output: What to write.
-            picture: The picture's file as an annotation tool will look for it; ``NAME.png`` for
-                ``NAME.json`` if it is not named.
+            picture: Path of the picture as an annotation tool will look for it; by default
+                ``NAME.png`` for ``NAME.json``.
 
         Returns:
-            The path, with its suffix where it had none.
+            The path, with a suffix if it had none.
 
         Raises:
-            ValueError: An unknown output.
+            ValueError: The output is unknown.
             UserError: The file cannot be written.
         """
         choose('output', output, OUTPUTS)

@@ -1,4 +1,4 @@
-"""A network over overlapping windows of an image, also of one too large for memory."""
+"""Run a network over overlapping windows of an image, even one whose logits exceed the memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ MODES = ('auto', 'slide', 'bands')
 
 
 class Windowed(Protocol):
-    """An image (C, H, W) that is read by windows ``image[:, a:b, c:d]``: a tensor, or a file."""
+    """An image (C, H, W), a tensor or a file, of which windows ``image[:, a:b, c:d]`` are read."""
 
     shape: Any
 
@@ -30,30 +30,30 @@ class Windowed(Protocol):
 
 @MODELS.register_module()
 class SlidingWindows(SegmentorWrapper):
-    """Blend a network's logits over windows that are cut from the image one row at a time.
+    """Cut images into overlapping windows, and average the logits of a network over them.
 
-    The image stays uint8; a window becomes float when it is its turn. As soon as no later window
-    reaches a row of pixels, its blended logits are final. ``slide`` keeps them all and gives what
-    the network alone gives; ``bands`` takes the largest and keeps the labels, so that its memory is
-    one row of windows' logits, C x window x width. With uniform weights the blend is the plain
-    average of mmsegmentation's ``slide_inference``.
+    The windows are cut row by row. The image stays uint8; only the windows of one pass are float.
+    Once no later window reaches a row of pixels, the averaged logits of this row are final. The
+    mode ``slide`` keeps all of them and gives the same results as the network alone. ``bands``
+    keeps only the labels, so that it needs memory for the logits of one row of windows: C x window
+    x width. With uniform weights the average is that of mmsegmentation's ``slide_inference``.
 
     Takes the same data as the network alone. A window that is smaller than the preprocessor's
-    ``test_size`` is padded to it and cut again.
+    ``test_size`` is padded to it, and the padding is cut off again.
 
     Args:
         module: The segmentor, or one wrapped for several scales.
-        mode: ``slide``, ``bands``, or ``auto``: the network as it is, and ``bands`` for images
-            whose logits would take more than ``limit`` bytes.
+        mode: ``slide``, ``bands``, or ``auto``: images go through the network as a whole; ``bands``
+            for those whose logits would take more than ``limit`` bytes.
         window: (H, W) of a window.
         stride: (H, W) from one window to the next.
-        blend: Weights; see :func:`mmdeeplab.inference.windows.blend_profile`.
-        batch: Windows in one forward pass.
-        limit: Bytes.
-        labels_only: Whether images that are not cut may do without ``seg_logits``, too.
+        blend: Weights of a window's pixels (:func:`mmdeeplab.inference.windows.blend_profile`).
+        batch: Number of windows in one forward pass.
+        limit: Bytes of logits up to which ``auto`` does not cut an image.
+        labels_only: Whether results of images that are not cut may lack ``seg_logits``, too.
 
     Raises:
-        ValueError: Unknown mode or blend, or a stride that leaves gaps.
+        ValueError: The mode or the blend is unknown, or the stride leaves gaps.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class SlidingWindows(SegmentorWrapper):
         return self.mode != 'auto' or 4 * self.network.out_channels * height * width > self.limit
 
     def _slide(self, image: Tensor, sample: SegDataSample) -> SegDataSample:
-        """Keep all logits (C, H, W)."""
+        """Predict an image by windows, keeping all logits (C, H, W)."""
         logits: Tensor | None = None
         for top, rows in self.bands(image):
             if logits is None:
@@ -113,7 +113,9 @@ class SlidingWindows(SegmentorWrapper):
         return result
 
     def _label_bands(self, image: Tensor, sample: SegDataSample) -> SegDataSample:
-        """Keep the labels alone, (1, H, W): uint8, or int32 where there are more classes."""
+        """Predict an image by windows, keeping only the labels (1, H, W): uint8, or int32 if there
+        are more than 256 classes.
+        """
         if tuple(sample.ori_shape) != tuple(image.shape[1:]):
             raise UserError(
                 f'{sample.get("img_path", "an image")}: --mode bands works at the size of the '
@@ -129,11 +131,11 @@ class SlidingWindows(SegmentorWrapper):
     def label_bands(
         self, image: Windowed, sample: SegDataSample | dict
     ) -> Iterator[tuple[int, Tensor]]:
-        """Yield, from the top, a first row and the labels (rows, W) from there.
+        """Yield labels from the top: the first row of a band, and the band's labels (rows, W).
 
         Args:
-            image: (C, H, W).
-            sample: Whose ``img_path`` messages name.
+            image: The image (C, H, W).
+            sample: The sample, whose ``img_path`` is for messages.
 
         Raises:
             UserError: The logits are not finite.
@@ -144,16 +146,19 @@ class SlidingWindows(SegmentorWrapper):
             yield top, labels
 
     def largest(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """(C, h, W) -> scores and labels (h, W); a single channel is a foreground's."""
+        """The largest score and its label, (h, W) each, of logits (C, h, W).
+
+        A single channel is the score of the foreground.
+        """
         if len(logits) == 1:
             return logits[0], logits[0].sigmoid() > self.network.decode_head.threshold
         largest, labels = logits.max(0)  # several times as fast as argmax along a first axis
         return largest, labels
 
     def bands(self, image: Windowed) -> Iterator[tuple[int, Tensor]]:
-        """Yield, from the top, a first row and the final logits (C, rows, W) from there.
+        """Yield logits from the top: the first row of a band, and its final logits (C, rows, W).
 
-        They lie in a buffer that the next band overwrites.
+        They are in a buffer that the next band overwrites.
         """
         sides = tuple(image.shape[1:])
         size = tuple(map(min, self.window, sides))
@@ -180,18 +185,18 @@ class SlidingWindows(SegmentorWrapper):
     def _row(
         self, image: Windowed, top: int, lefts: list[int], size: tuple[int, ...]
     ) -> Iterator[tuple[int, Tensor]]:
-        """Logits (C, h, w) of one row of windows, several a forward pass."""
+        """Yield the logits (C, h, w) of the windows in one row, ``batch`` of them per pass."""
         for i in range(0, len(lefts), self.batch):
             some = lefts[i : i + self.batch]
             crops = [image[:, top : top + size[0], left : left + size[1]] for left in some]
             yield from zip(some, self.window_logits(crops), strict=True)
 
     def window_logits(self, crops: list[Tensor], least: tuple[int, int] | None = None) -> Tensor:
-        """n crops (3, h, w) of one size -> (n, C, h, w) float32.
+        """The logits (n, C, h, w) float32 of n crops (3, h, w) of the same size.
 
         Args:
-            crops: As the image has them.
-            least: (H, W) to which they are padded at least; the preprocessor's own without it.
+            crops: The crops with the image's values.
+            least: (H, W) to which they are padded at least; by default the preprocessor's.
         """
         height, width = crops[0].shape[1:]
         data = dict(inputs=crops, test_size=least)

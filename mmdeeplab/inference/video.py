@@ -1,4 +1,4 @@
-"""Videos: every frame segmented, pictures put together to videos again."""
+"""Segment every frame of a video, and write the results as videos or single files."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -25,11 +25,11 @@ FILMED = ('color', 'overlay')  # one video each; the other outputs are one file 
 
 
 class Film:
-    """Writes frames to a video that takes its name when it is complete.
+    """Writes frames to a video, which gets its name when it is complete.
 
     Args:
-        path: The .mp4 to make.
-        rate: Frames a second.
+        path: The .mp4 file.
+        rate: Frames per second.
     """
 
     def __init__(self, path: Path, rate: float) -> None:
@@ -42,7 +42,7 @@ class Film:
         return self
 
     def add(self, frame: np.ndarray) -> None:
-        """Append (H, W, 3) uint8 RGB."""
+        """Append a frame (H, W, 3) uint8 RGB."""
         if self.writer is None:
             code = cv2.VideoWriter.fourcc(*'mp4v')
             size = frame.shape[1], frame.shape[0]
@@ -63,10 +63,10 @@ class Film:
 
 
 def frames(path: Path) -> Iterator[np.ndarray]:
-    """The frames (H, W, 3) uint8 RGB of a video.
+    """Yield the frames (H, W, 3) uint8 RGB of a video.
 
     Raises:
-        UserError: Not a video, or one without frames.
+        UserError: It is not a video, or has no frames.
     """
     require_regular(path, 'video')
     capture = cv2.VideoCapture(str(path))
@@ -85,7 +85,7 @@ def frames(path: Path) -> Iterator[np.ndarray]:
 
 
 def frame_rate(path: Path) -> float:
-    """Frames a second; 25 where the file does not say."""
+    """Frames per second of a video; 25 if the file does not say."""
     require_regular(path, 'video')
     capture = cv2.VideoCapture(str(path))
     try:
@@ -95,7 +95,7 @@ def frame_rate(path: Path) -> float:
 
 
 def frame_count(path: Path) -> int | None:
-    """Frames by what the file says of itself; None where it does not."""
+    """Number of frames of a video by its header; None if that does not say."""
     capture = cv2.VideoCapture(str(path))
     try:
         return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0) or None
@@ -106,13 +106,15 @@ def frame_count(path: Path) -> int | None:
 def segment_video(
     predictor: DeepLabPredictor, film: Input, outputs: Outputs, batch_size: int = 1
 ) -> int:
-    """Write ``color`` and ``overlay`` as ``OUTPUT/NAME.mp4``, others as ``OUTPUT/NAME/000001.png``.
+    """Segment a film; ``color`` and ``overlay`` become ``OUTPUT/NAME.mp4``, others single files.
+
+    These are called ``OUTPUT/NAME/000001.png`` and so on.
 
     Returns:
         The number of frames.
 
     Raises:
-        UserError: Not a video, or a file that cannot be written.
+        UserError: It is not a video, or a file cannot be written.
     """
     number = 0
     source, rate = source_of(film.path), frame_rate(film.path)
@@ -152,11 +154,11 @@ def segment_frames(
     wanted: Sequence[str],
     batch: list[tuple[int, np.ndarray]],
 ) -> list[tuple[int, str, np.ndarray | bytes]]:
-    """Number and output of every frame, with its picture (H, W, 3) or the content of its file.
+    """Segment frames; yield the number, the output, and its picture (H, W, 3) or file content.
 
     Args:
         predictor: The network.
-        film: Its name, by which annotations know the frames apart from those of others.
+        film: Name of the film, which becomes a part of the frames' names in annotations.
         wanted: The outputs.
         batch: Numbered frames (H, W, 3) uint8 RGB.
     """
@@ -174,7 +176,7 @@ def segment_frames(
 
 
 def remove_stale(name: str, outputs: Outputs, source: Source) -> list[Path]:
-    """:meth:`Outputs.remove_stale` of a film, its frames included."""
+    """Remove outdated results of a film, frames included (:meth:`Outputs.remove_stale`)."""
     stale = outputs.remove_stale([last_file(name, outputs, output) for output in OUTPUTS], source)
     for file in stale:
         if file.suffix == '.json':  # beside its frames
@@ -183,19 +185,19 @@ def remove_stale(name: str, outputs: Outputs, source: Source) -> list[Path]:
 
 
 def remove_frames_after(number: int, folder: Path) -> None:
-    """Remove those of an earlier film of this name that was longer."""
+    """Remove the frames after ``number``, which are of an earlier, longer film of this name."""
     for path in folder.glob('[0-9]*.*'):
         if path.stem.isdecimal() and len(path.stem) >= 6 and int(path.stem) > number:
             path.unlink()
 
 
 def last_file(name: str, outputs: Outputs, output: str) -> Path:
-    """What is written last of one output, and so tells that the output is complete."""
+    """The file of an output that is written last; if it exists, the output is complete."""
     if output in FILMED:
         return outputs.folder / output / f'{name}.mp4'
     return outputs.folder / output / name / 'video.json'
 
 
 def last_files(name: str, outputs: Outputs) -> list[Path]:
-    """What is written last of every wanted output, in their order."""
+    """For each wanted output the file that is written last, in their order."""
     return [last_file(name, outputs, output) for output in outputs.wanted]

@@ -1,4 +1,4 @@
-"""Overlapping windows over an image: where they lie and how their scores are weighed."""
+"""Positions of overlapping windows over an image, and the weights of their pixels."""
 
 import math
 
@@ -11,9 +11,9 @@ BLENDS = ('hann', 'gaussian', 'uniform')
 
 
 def window_starts(side: int, window: int, stride: int) -> list[int]:
-    """First pixel of every window along one side; the last window ends with the side.
+    """First pixel of every window along one side; the last window ends at the end of the side.
 
-    As mmsegmentation's ``slide_inference``.
+    As in mmsegmentation's ``slide_inference``.
     """
     if side <= window:
         return [0]
@@ -22,12 +22,12 @@ def window_starts(side: int, window: int, stride: int) -> list[int]:
 
 
 def blend_profile(blend: str, length: int) -> Tensor:
-    """Weight of every pixel along one side of a window, (length,) float64, positive.
+    """Weights of the pixels along one side of a window, (length,) float64, all positive.
 
-    ``hann``: sin^2(pi (i + 1/2) / n), which falls to almost nothing at the ends, where a network
-    sees least around a pixel; windows half a window apart add up to a constant. ``gaussian``: a
-    standard deviation of n / 8, as nnU-Net's. ``uniform``: 1, the plain average. A window's weight
-    is the product of its two profiles.
+    ``hann``: sin^2(pi (i + 1/2) / n), almost 0 at the ends, where the network sees least of a
+    pixel's surroundings; the weights of windows half a window apart add up to a constant.
+    ``gaussian``: a Gaussian of standard deviation n / 8, as in nnU-Net. ``uniform``: 1, for the
+    plain average. The weight of a pixel is the product of the weights of its row and column.
     """
     choose('blend', blend, BLENDS)
     centres = torch.arange(length, dtype=torch.float64) + 0.5
@@ -39,7 +39,7 @@ def blend_profile(blend: str, length: int) -> Tensor:
 
 
 def total_weight(side: int, starts: list[int], profile: Tensor) -> Tensor:
-    """Sum of all windows' weights along one side: (side,)."""
+    """Sum of the weights of all windows at each pixel along one side, (side,)."""
     total = profile.new_zeros(side)
     for start in starts:
         total[start : start + len(profile)] += profile

@@ -1,4 +1,4 @@
-"""What stands around a network when it is used: several scales, windows, a CRF."""
+"""Wrap the network of a config for inference: several scales, windows, a CRF."""
 
 import copy
 
@@ -29,13 +29,13 @@ def with_windows(
         cfg: A config.
         mode: ``whole``, ``slide``, ``bands``, or ``auto``: see
             :class:`mmdeeplab.inference.sliding.SlidingWindows`.
-        window: Side in pixels; what the config pads to without it.
-        stride: Pixels between windows; two thirds of a window without it.
-        blend: How overlapping windows are weighed.
-        labels_only: Whether images that are not cut may do without their logits.
+        window: Side of a window in pixels; by default the size that the config pads to.
+        stride: Pixels from one window to the next; by default two thirds of a window.
+        blend: How overlapping windows are weighted.
+        labels_only: Whether results of images that are not cut may lack their logits.
 
     Raises:
-        UserError: Windows that leave gaps, or a size where none is used.
+        UserError: The windows leave gaps, or a window is given for a mode without windows.
     """
     if mode in ('auto', 'whole') and (window or stride):
         raise UserError(f'--window and --stride need --mode slide or bands, not {mode}')
@@ -58,10 +58,10 @@ def with_windows(
 
 
 def crf_of(cfg: Config) -> DenseCRF:
-    """The config's dense CRF, ready to run.
+    """The dense CRF of a config, ready to run.
 
     Raises:
-        UserError: The config has no parameters, or they are wrong, or the package is missing.
+        UserError: The config has no ``crf``, its parameters are wrong, or the package is missing.
     """
     if not cfg.get('crf'):
         raise UserError(
@@ -74,17 +74,17 @@ def crf_of(cfg: Config) -> DenseCRF:
 
 
 def with_crf(cfg: Config) -> Config:
-    """``cfg`` with its dense CRF behind the network.
+    """``cfg`` with its network wrapped so that the config's dense CRF refines predictions.
 
     Raises:
-        UserError: As :func:`crf_of`.
+        UserError: The config has no ``crf``, its parameters are wrong, or the package is missing.
     """
     crf_of(cfg)
     return _wrapped(cfg, type='mmdeeplab.CRFRefined', crf=cfg.crf)
 
 
 def _wrapped(cfg: Config, **wrapper: object) -> Config:
-    """``cfg`` with a wrapper's config around that of its network."""
+    """``cfg`` with its network inside a wrapper, which ``wrapper`` configures."""
     changed = copy.deepcopy(cfg)
     changed.model = dict(**wrapper, module=changed.model)
     # MMEngine hands a config's helper of this name to a wrapper, which replaces the network's own.

@@ -1,4 +1,4 @@
-"""What is converted for another runtime: a network as a graph with open or fixed sizes."""
+"""A network in the form that is converted for other runtimes, with open or fixed sizes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -15,9 +15,9 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 class ScoresGraph(nn.Module):
-    """A network from the padded image to the scores of its head.
+    """A network from the normalised, padded image to the scores of its head.
 
-    float (N, bands, H, W), normalised as the preprocessor does -> ``scores``, float (N, C, h, w).
+    Input: float (N, bands, H, W). Output: ``scores``, float (N, C, h, w).
 
     Args:
         model: An :class:`mmseg.models.segmentors.EncoderDecoder`, in evaluation.
@@ -34,22 +34,22 @@ class ScoresGraph(nn.Module):
         return self.model(image, mode='tensor').float()
 
     def example(self, size: Sequence[int] | None) -> Tensor:
-        """An input of one ``size`` (H, W), or two images of open sizes."""
+        """An example input: one image of ``size`` (H, W), or two images for open sizes."""
         return zeros(1 if size else 2, self.bands, *(size or EXAMPLE))
 
     def axes(self) -> tuple[int, ...]:
-        """Axes of the input that may be open."""
+        """The axes of the input whose sizes may be open, by index."""
         return (0, 2, 3)
 
 
 class ArtefactSpec(NamedTuple):
-    """What is to be converted.
+    """What is to be converted for another runtime.
 
     Attributes:
         graph: The network.
         size: (H, W) of its input; None leaves batch and size open.
         precision: ``float``, ``half`` or ``int8``.
-        metadata: What the artefact tells of itself.
+        metadata: The metadata that are stored in the file.
     """
 
     graph: ScoresGraph

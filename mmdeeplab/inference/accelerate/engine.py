@@ -1,4 +1,4 @@
-"""The engine that runs a network: OpenVINO where it gives what the plain network gives."""
+"""Choose what runs a network: OpenVINO, if it gives the results of the plain network."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -32,17 +32,21 @@ def choose_engine(
     pictures: Sequence[CalibrationPicture] = (),
     tolerance: Tolerance | None = None,
 ) -> tuple[str, Engine]:
-    """Name and engine for inputs (N, C, H, W) of any number and size.
+    """Choose the engine of a network, for inputs (N, C, H, W) of any number and size.
 
-    Converted and compared with the plain network once, then read from the cache
+    A network is converted and compared with the plain one only once, and then read from the cache
     (:class:`mmdeeplab.inference.accelerate.store.Store`).
 
     Args:
         network: The plain network, in evaluation.
         x: The first input.
-        fast: True, ``'bf16'`` or ``'int8'``.
-        pictures: That int8 is calibrated by, and all compared on; without any, ``x``.
-        tolerance: In the place of :data:`mmdeeplab.inference.accelerate.parity.TOLERANCES`.
+        fast: The lowest precision allowed: True (float32), ``'bf16'`` or ``'int8'``.
+        pictures: Pictures by which int8 is calibrated, and on which engines are compared; by
+            default ``x``.
+        tolerance: Replaces :data:`mmdeeplab.inference.accelerate.parity.TOLERANCES`.
+
+    Returns:
+        The name of the engine, and the function that computes logits.
     """
     if x.device.type != 'cpu':
         return AUTOCAST, autocast_bf16(network)
@@ -63,12 +67,12 @@ def choose_engine(
 
 
 def plain(network: EncoderDecoder) -> Engine:
-    """The engine that runs the network by PyTorch, as it is."""
+    """The engine that runs the network by PyTorch, unchanged."""
     return lambda x: network(x, mode='tensor')
 
 
 def autocast_bf16(network: EncoderDecoder) -> Engine:
-    """The network under autocast; its logits in float32."""
+    """The engine that runs the network by PyTorch under autocast to bfloat16; float32 logits."""
 
     def run(x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, torch.bfloat16):
@@ -78,12 +82,12 @@ def autocast_bf16(network: EncoderDecoder) -> Engine:
 
 
 class Conversion:
-    """A network as OpenVINO's model, in as low a precision as passes the check.
+    """Converts a network to an OpenVINO model of the lowest precision that passes the check.
 
     Args:
         network: The plain network.
-        pictures: To calibrate by and compare on.
-        tolerance: What labels and scores may differ by; None for the usual of each precision.
+        pictures: Pictures to calibrate by and to compare on.
+        tolerance: By how much labels and scores may differ; None for the default of each precision.
     """
 
     def __init__(
@@ -96,7 +100,7 @@ class Conversion:
         self.spec = ArtefactSpec(ScoresGraph(network), None, 'float', {})
 
     def lowest(self, fast: bool | str) -> tuple[str, Any] | None:
-        """The engine's name and its model; None where the plain network must run."""
+        """The engine's name and its model; None if only the plain network may run."""
         try:
             model = openvino.convert(self.spec)
         except UserError as error:
@@ -116,7 +120,7 @@ class Conversion:
         return F32, model
 
     def bf16(self, model: Any) -> bool:
-        """Whether the processor has bfloat16, and the model passes in it."""
+        """Whether the processor has bfloat16 and the model passes the check in it."""
         if not openvino.has_bf16():
             tell('OpenVINO finds no bfloat16 in this processor: float32 instead')
             return False
@@ -127,7 +131,7 @@ class Conversion:
         return not wrong
 
     def int8(self, model: Any) -> Any | None:
-        """The model with as many layers in bytes as pass; None where none may be."""
+        """The model with as many int8 layers as pass the check; None if none may be."""
         if not has_vnni():
             tell('this processor has no VNNI, without which int8 is not exact: float instead')
             return None
@@ -150,10 +154,10 @@ class Conversion:
 
 
 def require_precision(fast: bool | str, device: str) -> None:
-    """Refuse what is computed on CPUs alone, before anything is read for it.
+    """Refuse int8 on other devices than a CPU, before anything is read for it.
 
     Raises:
-        UserError: int8 on another device.
+        UserError: int8 is asked for on another device.
     """
     if fast == 'int8' and torch.device(device).type != 'cpu':
         raise UserError(
@@ -163,11 +167,11 @@ def require_precision(fast: bool | str, device: str) -> None:
 
 
 def precision(names: Iterable[str]) -> bool | str:
-    """The lowest precision among engines, as ``fast`` names it: True (float32), bf16 or int8."""
+    """The lowest precision among engines by name: True (float32), ``'bf16'`` or ``'int8'``."""
     endings = {name.rpartition('-')[2] for name in names}
     return next((level for level in ('int8', 'bf16') if level in endings), True)
 
 
 def tell(words: str) -> None:
-    """Say what the engine does, where it does not disturb a command's output."""
+    """Print a notice about the engine on standard error."""
     print(f'fast: {words}', file=sys.stderr)

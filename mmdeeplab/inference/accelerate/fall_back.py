@@ -1,4 +1,4 @@
-"""Which layers stay in float so that the parity check is passed."""
+"""Find the layers that must stay in float for a network to pass the parity check."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,17 @@ from mmdeeplab.inference.accelerate.parity import ParityReport
 def fall_back(
     attempt: Callable[[list[str]], ParityReport], by_harm: Callable[[], list[str]]
 ) -> tuple[ParityReport, list[str]]:
-    """Leave ever more layers in float until the parity check is passed; then as few as can be.
+    """Leave as few layers in float as possible so that the parity check is passed.
+
+    More and more layers are left in float until it passes, and then fewer again.
 
     Args:
-        attempt: Makes and compares an artefact with these layers in float.
-        by_harm: The layers, the most harmful first; asked for only where all in int8 fails.
+        attempt: Converts a network with the named layers in float, and compares it.
+        by_harm: Gives the layers, the most harmful in int8 first; called only if the check fails
+            with all of them in int8.
 
     Returns:
-        The last report, and the layers left in float. Where the report has faults, all were.
+        The last report, and the layers in float. If the report has faults, all of them are.
     """
     report = attempt([])
     if not report.faults:

@@ -1,4 +1,4 @@
-"""Whether an engine gives what the plain network gives."""
+"""Compare an engine with the plain network."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -16,9 +16,9 @@ COMPARED = 8  # pictures
 
 
 class CalibrationPicture(NamedTuple):
-    """A picture as the network sees it, (1, C, H, W), and its mask (h, w) of class ids, if any.
+    """A network's input (1, C, H, W), and the mask (h, w) of class ids, if there is one.
 
-    The mask begins in the same corner; what the picture was padded by has none.
+    Both have the same upper left corner; the mask does not cover the padding.
     """
 
     image: Tensor
@@ -26,11 +26,11 @@ class CalibrationPicture(NamedTuple):
 
 
 class Gate:
-    """The scores and labels of the plain network, with which an engine's are compared.
+    """Holds scores and labels of the plain network, and compares those of engines with them.
 
     Args:
         network: The plain network, in evaluation.
-        pictures: Up to 8 of them, evenly, are compared.
+        pictures: The pictures; up to 8 of them, evenly spread, are used.
     """
 
     @torch.no_grad()
@@ -40,7 +40,7 @@ class Gate:
         self.scores = [network(one.image, mode='tensor') for one in self.pictures]
 
     def report(self, engine: Engine, tolerance: Tolerance) -> ParityReport:
-        """What an engine differs by, and the faults where that is beyond the tolerance."""
+        """By how much an engine differs, and a fault for whatever exceeds the tolerance."""
         labels: list[tuple[Tensor, Tensor]] = []
         difference = largest = 0.0
         for (image, _), wanted in zip(self.pictures, self.scores, strict=True):
@@ -80,10 +80,11 @@ class Gate:
 
 
 def of_other_sizes(image: Tensor) -> list[CalibrationPicture]:
-    """A picture (1, C, H, W) at half its sides or less, of every parity, none square; a pair of it.
+    """Smaller versions of a picture (1, C, H, W), none square, with odd and even sides, and a batch
+    of two.
 
-    Strided layers treat odd and even sides differently, and a converted network must not have
-    learned the size that it was converted with.
+    Strided layers treat odd and even sides differently, and a converted network must work at other
+    sizes than the one that it was converted with.
     """
     height, width = (min(max(side // 2, 49), 257) for side in image.shape[2:])
     sizes = [(height + i, width + 8 + j) for i in (0, 1) for j in (0, 1)]

@@ -1,4 +1,4 @@
-"""Calibrated int8: convolutions in 8 bits, and in float those that cost too much."""
+"""Calibrated int8 quantisation: convolutions in 8 bits, except those that harm the result."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -19,15 +19,15 @@ CLIPS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
 class Quantiser:
-    """OpenVINO's model of a network in float, and the ranges from which models in int8 are made.
+    """Makes int8 models from an OpenVINO model in float.
 
-    What convolutions read takes 8 bits over a range whose ends are clipped where that lessens the
-    error, weights take 8 bits for each output channel. The first and the last convolution and those
-    of pooled values, which are the sensitive and the cheap ones, stay in float.
+    The inputs of convolutions get 8 bits over a range, whose ends are clipped if that reduces the
+    error; weights get 8 bits for each output channel. The first and the last convolution, which are
+    sensitive, and those of pooled values, which are cheap, stay in float.
 
     Args:
-        model: In float; it stays as it is.
-        inputs: What to calibrate on, (1, C, H, W) float32 or whatever the model takes.
+        model: The model in float; it is not changed.
+        inputs: Inputs for calibration, (1, C, H, W) float32 or whatever the model takes.
     """
 
     def __init__(self, model: Any, inputs: Sequence[np.ndarray]) -> None:
@@ -38,7 +38,7 @@ class Quantiser:
         self.ranges = ranges(model, self.inputs)
 
     def quantised(self, in_float: Sequence[str] = ()) -> Any:
-        """The model with all inner convolutions in int8, but those of ``in_float``."""
+        """The model with all inner convolutions in int8, except those named in ``in_float``."""
         from openvino import opset13
 
         copy = self.model.clone()
@@ -63,10 +63,10 @@ class Quantiser:
 
     @cached_property
     def by_harm(self) -> list[str]:
-        """The layers, first the one whose int8 alone changes the output most.
+        """The layers, sorted by how much the output changes if only this layer is in int8.
 
         The change is the share of changed labels, or the root mean square of changed scores, on the
-        first calibration picture.
+        first calibration input. The layer with the largest one comes first.
         """
         x = torch.from_numpy(self.inputs[0])
         wanted = Compiled(self.model, 'f32')(x)
@@ -82,19 +82,19 @@ class Quantiser:
 
 
 def inner_convolutions(model: Any) -> list[Any]:
-    """Nodes that may be bytes: not the first, not the last, none of pooled values."""
+    """The convolutions that may be in int8: not the first, not the last, none of pooled values."""
     nodes = [n for n in model.get_ordered_ops() if n.get_type_name() in CONVOLUTIONS]
     return [node for node in nodes[1:-1] if not pooled(node)]
 
 
 def pooled(node: Any) -> bool:
-    """Whether a convolution's output is one pixel, whatever the size of the input."""
+    """Whether a convolution's output has one pixel, whatever the size of the network's input."""
     sides = list(node.get_output_partial_shape(0))[2:]
     return all(side.is_static and side.get_length() == 1 for side in sides)
 
 
 def layer_name(node: Any) -> str:
-    """The module of the network that a convolution comes from, or of the norm folded into it."""
+    """Name of the network's module from which a convolution, or the norm folded into it, comes."""
     names = [node.get_friendly_name()]
     readers = node.output(0).get_target_inputs()
     names += [reader.get_node().get_friendly_name() for reader in readers]
@@ -103,13 +103,13 @@ def layer_name(node: Any) -> str:
 
 
 def source(node: Any) -> tuple[str, int]:
-    """Name of what a convolution reads."""
+    """Name of the tensor that a convolution reads."""
     output = node.input_value(0)
     return output.get_node().get_friendly_name(), output.get_index()
 
 
 def ranges(model: Any, inputs: Sequence[np.ndarray]) -> dict[tuple[str, int], tuple[float, float]]:
-    """Smallest and largest value that convolutions should tell apart in what they read."""
+    """For the input of each convolution the range of values that its 8 bits cover."""
     import openvino
 
     watched = model.clone()
@@ -125,13 +125,13 @@ def ranges(model: Any, inputs: Sequence[np.ndarray]) -> dict[tuple[str, int], tu
 
 
 def some(values: Tensor) -> Tensor:
-    """Values from all over a flat map, the smallest and the largest among them."""
+    """A sample of a flat tensor's values, its smallest and its largest among them."""
     few = values[:: max(len(values) // SAMPLE, 1) | 1]
     return torch.cat([few, *(end[None] for end in values.aminmax())])
 
 
 def best_range(values: Tensor) -> tuple[float, float]:
-    """The range, among several that clip the tails, whose bytes are nearest to the values."""
+    """The range, among several that clip the tails, with the least quantisation error."""
     low, high = (float(value) for value in values.aminmax())
     return min(
         ((low * clip, high * clip) for clip in CLIPS),
@@ -140,14 +140,14 @@ def best_range(values: Tensor) -> tuple[float, float]:
 
 
 def rounded_to(values: Tensor, low: float, high: float) -> Tensor:
-    """What bytes over a range stand for, the nearest to the values; the ends where they lie out."""
+    """Values rounded to the nearest of 256 levels over a range; values outside take its ends."""
     low, high = on_grid(low, high)
     step = (high - low) / BYTES
     return ((values - low) / step).round().clamp(0, BYTES) * step + low
 
 
 def on_grid(low: float, high: float) -> tuple[float, float]:
-    """The range of bytes about low..high in which one byte stands for 0."""
+    """The range near low..high of which one of the 256 levels is exactly 0."""
     low, high = min(low, 0.0), max(high, 1e-6)
     step = (high - low) / BYTES
     zero = round(-low / step)
@@ -155,14 +155,14 @@ def on_grid(low: float, high: float) -> tuple[float, float]:
 
 
 def largest_weights(weight: Any, leading: int) -> np.ndarray:
-    """The largest magnitude of each output channel, with the weight's number of axes."""
+    """The largest magnitude in each output channel of a weight, with as many axes as it has."""
     shape = list(weight.get_shape())
     values = np.abs(constant(weight).data.astype(np.float32).reshape(shape))
     return np.maximum(values.max(tuple(range(leading, len(shape))), keepdims=True), 1e-12)
 
 
 def constant(weight: Any) -> Any:
-    """The constant that a weight is reshaped or converted from."""
+    """The constant from which a weight comes through reshapes and conversions of type."""
     node = weight.get_node()
     while node.get_type_name() != 'Constant':
         node = node.input_value(0).get_node()

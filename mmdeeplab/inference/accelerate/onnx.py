@@ -1,4 +1,4 @@
-"""ONNX, run by ONNX Runtime."""
+"""Write ONNX files, and run them by ONNX Runtime."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ OPSET = 18
 
 
 def write(artefact: ArtefactSpec, path: Path) -> None:
-    """Write a graph into one file, BatchNorms folded into the convolutions before them.
+    """Write a graph as one ONNX file, with BatchNorm folded into the convolutions before it.
 
     Raises:
         UserError: It cannot be exported.
@@ -41,7 +41,7 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 
 def describe(path: Path, contents: dict) -> None:
-    """Put the metadata into a file, instead of those of the exporter."""
+    """Replace the exporter's metadata in a file by ours."""
     model = onnx.load(path)
     del model.metadata_props[:]
     for node in model.graph.node:
@@ -52,7 +52,7 @@ def describe(path: Path, contents: dict) -> None:
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load an ONNX file by ONNX Runtime, as another program would."""
+    """Load an ONNX file by ONNX Runtime; return the function that runs it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""The quantiser of :mod:`mmdeeplab.inference.accelerate.int8` for ONNX files, written as QDQ."""
+"""The quantiser of :mod:`mmdeeplab.inference.accelerate.int8` for ONNX files, in QDQ form."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -22,14 +22,14 @@ QUANTISED = ['Conv', *ACTIVATIONS]  # a ReLU is folded into the range of the con
 
 
 class OnnxQuantiser:
-    """An ONNX file in float and the ranges of its tensors, from which int8 files are made.
+    """Makes int8 files from an ONNX file in float.
 
-    Ranges and the layers that stay in float are those of
+    Ranges, and the layers that stay in float, are those of
     :class:`mmdeeplab.inference.accelerate.int8.Quantiser`.
 
     Args:
-        source: The file.
-        inputs: What to calibrate on, as the network takes them.
+        source: The file in float.
+        inputs: Inputs of the network for calibration.
     """
 
     def __init__(self, source: Path, inputs: Sequence[np.ndarray]) -> None:
@@ -43,7 +43,7 @@ class OnnxQuantiser:
             self.layers.setdefault(name, []).extend(nodes)
 
     def write(self, path: Path, metadata: dict, in_float: Sequence[str] = ()) -> None:
-        """Write the network with all layers in int8, but those of ``in_float``."""
+        """Write the network with all layers in int8, except those named in ``in_float``."""
         left = {node for layer in in_float for node in self.layers[layer]}
         nodes = [node for names in self.layers.values() for node in names if node not in left]
         copy = onnx.ModelProto()
@@ -67,10 +67,10 @@ class OnnxQuantiser:
 
     @cached_property
     def by_harm(self) -> list[str]:
-        """The layers, first the one whose int8 alone changes the output most.
+        """The layers, sorted by how much the output changes if only this layer is in int8.
 
         The change is the share of changed labels, or the root mean square of changed scores, on the
-        first calibration picture.
+        first calibration input. The layer with the largest one comes first.
         """
         path = self.source.with_name('one.onnx')
         wanted = open_run(self.source, 'float')(self.inputs[0])
@@ -86,7 +86,7 @@ class OnnxQuantiser:
 
 
 def watched(source: Path, tensors: Sequence[str], inputs: Sequence[np.ndarray]) -> Iterator[list]:
-    """The values of tensors within a file's graph for each input."""
+    """Run a file and yield the values of some of its inner tensors, for each input."""
     model = onnx.load(source)
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors)
@@ -101,14 +101,14 @@ def watched(source: Path, tensors: Sequence[str], inputs: Sequence[np.ndarray]) 
 
 
 class Seen(NamedTuple):
-    """What calibration has seen: ranges as ONNX Runtime wants them, names of maps of one pixel."""
+    """The result of calibration: ranges for ONNX Runtime, and names of maps of one pixel."""
 
     ranges: dict[str, tuple[np.ndarray, np.ndarray]]
     pooled: set[str]
 
 
 def look(model: onnx.ModelProto, source: Path, inputs: Sequence[np.ndarray]) -> Seen:
-    """Smallest and largest value to be told apart, of what quantised nodes read and write."""
+    """Find the ranges of values that quantised nodes read and write."""
     nodes = [node for node in model.graph.node if node.op_type in QUANTISED]
     tensors = list(dict.fromkeys(t for node in nodes for t in (node.input[0], node.output[0])))
     samples: dict[str, list[torch.Tensor]] = {name: [] for name in tensors}
@@ -125,7 +125,7 @@ def look(model: onnx.ModelProto, source: Path, inputs: Sequence[np.ndarray]) -> 
 
 
 def layer_nodes(model: onnx.ModelProto, pooled: set[str]) -> Iterator[tuple[str, list[str]]]:
-    """Names of convolutions that may be bytes as modules of the network, and their nodes."""
+    """The convolutions that may be in int8: names of their nodes, by the network's module."""
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:

@@ -1,4 +1,4 @@
-"""OpenVINO: conversion, and its representation on disk, NAME.xml and NAME.bin beside it."""
+"""Convert networks for OpenVINO, write and read its files (NAME.xml, NAME.bin), and run them."""
 
 import json
 import warnings
@@ -20,23 +20,23 @@ INSTALL = "pip install openvino (the extra 'export')"
 
 
 def installed() -> bool:
-    """Whether the package is there."""
+    """Whether OpenVINO is installed."""
     return find_spec('openvino') is not None
 
 
 @cache
 def has_bf16() -> bool:
-    """Whether OpenVINO has bfloat16 on this processor; where not, it computes in float32."""
+    """Whether OpenVINO computes in bfloat16 on this processor; otherwise it uses float32."""
     import openvino
 
     return 'BF16' in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
 
 
 def convert(artefact: ArtefactSpec) -> Any:
-    """The graph as OpenVINO's model, with batch and sizes open where no size is given.
+    """Convert a graph to an OpenVINO model; without a given size, batch and sizes stay open.
 
     Raises:
-        UserError: It cannot be traced, or has an operation that OpenVINO lacks.
+        UserError: The graph cannot be traced, or has an operation that OpenVINO lacks.
     """
     import openvino
 
@@ -53,7 +53,7 @@ def convert(artefact: ArtefactSpec) -> Any:
 
 
 def write(artefact: ArtefactSpec, path: Path) -> None:
-    """Write a graph; ``half`` stores its weights in float16.
+    """Convert and write a graph; the precision ``half`` stores its weights in float16.
 
     Raises:
         UserError: It cannot be exported.
@@ -62,14 +62,14 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 
 def read(path: Path) -> Any:
-    """A model from a file of OpenVINO or ONNX."""
+    """Read a model from an OpenVINO or ONNX file."""
     import openvino
 
     return openvino.Core().read_model(str(path))
 
 
 def save(model: Any, path: Path, contents: dict, half: bool = False) -> None:
-    """Write a model with its metadata."""
+    """Write a model with its metadata; ``half`` stores weights in float16."""
     import openvino
 
     model.set_rt_info(json.dumps(contents), [METADATA])
@@ -77,10 +77,10 @@ def save(model: Any, path: Path, contents: dict, half: bool = False) -> None:
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load a network by OpenVINO, as another program would.
+    """Load a file by OpenVINO; return the function that runs it.
 
-    OpenVINO computes in the shortest type that the processor is fast in, e.g. bfloat16, unless it
-    is told: only ``float`` is told to stay in float32.
+    By default OpenVINO computes in the shortest type in which the processor is fast, such as
+    bfloat16. Only for the precision ``float`` it is told to use float32.
     """
     import openvino
 
@@ -95,22 +95,22 @@ def open_run(path: Path, precision: str) -> Run:
 
 
 class _OfThread(local):
-    """Requests by cores, empty in every thread that begins."""
+    """The inference requests of one thread, by number of cores."""
 
     def __init__(self) -> None:
         self.requests: dict[int, Any] = {}
 
 
 class Compiled:
-    """A model's output for its input, both on the CPU; several threads may ask at once.
+    """A compiled model, which several threads may call at once with tensors on the CPU.
 
-    Each call computes with as many cores as PyTorch has in its thread. For threads that have a
-    share of them each, the network is compiled a second time: OpenVINO then gives every thread's
-    pass its own cores, where one after the other had all.
+    Each call computes with as many cores as PyTorch uses in its thread. If threads share the cores,
+    the network is compiled a second time, so that OpenVINO gives the pass of each thread its own
+    cores; otherwise passes would run one after the other on all of them.
 
     Args:
-        model: Of :func:`convert` or :func:`read`.
-        precision: ``f32``, or ``bf16`` for what is not in bytes.
+        model: A model from :func:`convert` or :func:`read`.
+        precision: ``f32`` or ``bf16``, for the layers that are not in int8.
     """
 
     def __init__(self, model: Any, precision: str) -> None:
@@ -125,7 +125,7 @@ class Compiled:
         return torch.from_numpy(np.array(found[0]))  # the request writes there again
 
     def _request(self, cores: int) -> Any:
-        """This thread's own."""
+        """The inference request of this thread for a number of cores."""
         requests = self._own.requests
         if cores not in requests:
             with self._compiling:
@@ -153,5 +153,5 @@ def metadata(path: Path) -> str:
 
 
 def told(model: Any) -> str:
-    """What a model tells of itself, as JSON; empty where nothing."""
+    """The metadata of a model, as JSON; empty if it has none."""
     return str(model.get_rt_info([METADATA]).value) if model.has_rt_info([METADATA]) else ''

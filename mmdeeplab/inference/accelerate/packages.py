@@ -1,4 +1,4 @@
-"""Packages of the extra ``export``, asked for where something needs them."""
+"""Check that the packages of the extra ``export`` are installed."""
 
 import importlib
 
@@ -8,10 +8,10 @@ ONNX = ('onnx', 'onnxscript', 'onnxruntime')
 
 
 def require(what: str, packages: tuple[str, ...]) -> None:
-    """Name what is missing and the command that brings it.
+    """Refuse to go on without some packages, which ``what`` needs.
 
     Raises:
-        UserError: One of the packages cannot be imported.
+        UserError: A package cannot be imported; it has the command that installs it.
     """
     missing = []
     for package in packages:

@@ -1,4 +1,4 @@
-"""What an artefact or an engine may differ by from the plain network, and by what it does."""
+"""The parity check: how far a converted network differs from the plain one, and may differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from mmdeeplab.evaluation.scores import scores
 
 
 class Tolerance(NamedTuple):
-    """What an artefact may differ by; None is no limit.
+    """By how much a converted network may differ from the plain one; None is no limit.
 
     Attributes:
-        drop: Points of mIoU.
-        agreement: Share of pixels with equal labels, at least.
-        difference: The largest difference of a score, as a part of the largest score.
+        drop: Largest loss of mIoU, in points.
+        agreement: Least share of pixels with equal labels, 0 to 1.
+        difference: Largest difference of a score, as a fraction of the largest score.
     """
 
     drop: float
@@ -34,10 +34,10 @@ TOLERANCES = {
 
 @dataclass
 class ParityReport:
-    """What the parity check found; ``faults`` is empty where it is passed.
+    """The result of the parity check; it is passed if ``faults`` is empty.
 
-    ``before`` and ``after`` are mIoU in percent, None without masks; ``difference`` is None where
-    the artefact gives labels only; times are medians in milliseconds a picture.
+    ``before`` and ``after`` are mIoU in percent, None without masks. ``difference`` is None if the
+    converted network gives labels only. Times are medians in milliseconds per picture.
     """
 
     images: int
@@ -53,10 +53,10 @@ class ParityReport:
 def miou(
     labels: Sequence[Tensor], masks: Sequence[Tensor | None], names: Sequence[str], classes: int
 ) -> float | None:
-    """In percent, of labels (H, W) by masks of the same sizes; None where a mask is missing.
+    """mIoU in percent of labels (H, W) against masks of the same sizes; None if a mask is missing.
 
     Raises:
-        UserError: A mask, of one of the ``names``, has other ids than those of the classes.
+        UserError: A mask, called by one of ``names``, has ids that are no class.
     """
     total = torch.zeros(classes, classes, dtype=torch.int64)
     for predicted, mask, name in zip(labels, masks, names, strict=True):
@@ -67,7 +67,7 @@ def miou(
 
 
 def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
-    """Sentences about what an artefact differs by, beyond the tolerance."""
+    """Sentences about the differences in a report that exceed the tolerance."""
     sentences = []
     if report.before is not None and report.after is not None:
         drop = report.before - report.after
@@ -89,7 +89,7 @@ def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
 
 
 def describe(report: ParityReport, runtime: str) -> str:
-    """The figures of a parity check, in lines to be printed."""
+    """The figures of a parity check as lines of text."""
 
     def points(value: float | None) -> str:
         return 'unknown, no masks' if value is None else f'{value:.2f}'

@@ -1,4 +1,4 @@
-"""A graph as torch.export and torch.jit have it, from which the other formats are made."""
+"""Export or trace a graph by torch.export or torch.jit, from which other formats are made."""
 
 import contextlib
 import warnings
@@ -12,10 +12,10 @@ from mmdeeplab.inference.accelerate.artefact import ArtefactSpec
 
 @contextlib.contextmanager
 def writing_graph(artefact: ArtefactSpec) -> Iterator[None]:
-    """Say what an exporter could not take.
+    """Turn any error of an exporter in the block into a sentence.
 
     Raises:
-        UserError: In the place of whatever the exporter raises.
+        UserError: In place of whatever the exporter raises.
     """
     try:
         yield
@@ -33,10 +33,10 @@ def writing_graph(artefact: ArtefactSpec) -> Iterator[None]:
 
 
 def exported(artefact: ArtefactSpec) -> torch.export.ExportedProgram:
-    """The graph, with batch and sizes open where no size is given.
+    """Export a graph by torch.export; without a given size, batch and sizes stay open.
 
     Raises:
-        UserError: An operation decides something by the size.
+        UserError: An operation depends on a size in a way that cannot be exported.
     """
     example = artefact.graph.example(artefact.size)
     axes = dict.fromkeys(artefact.graph.axes(), torch.export.Dim.DYNAMIC)
@@ -47,10 +47,10 @@ def exported(artefact: ArtefactSpec) -> torch.export.ExportedProgram:
 
 
 def traced(artefact: ArtefactSpec) -> torch.jit.ScriptModule:
-    """The graph as it was traced; sizes that are read in it stay open.
+    """Trace a graph by torch.jit; sizes that are read in it stay open.
 
     Raises:
-        UserError: It cannot be traced.
+        UserError: The graph cannot be traced.
     """
     with writing_graph(artefact), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # deprecation, and shapes compared with constants

@@ -1,4 +1,4 @@
-"""A segmentor whose network runs by a fast engine, in the place of the plain one."""
+"""Replace a segmentor by one whose network is run by a fast engine."""
 
 from collections.abc import Iterable, Sequence
 from threading import Lock
@@ -31,24 +31,25 @@ def accelerate(
     calibration: Iterable[CalibrationPicture] = (),
     tolerance: Tolerance | None = None,
 ) -> BaseModel:
-    """Put the fast network in the plain one's place, also inside wrappers.
+    """Replace a segmentor, also inside wrappers, by one that is run by a fast engine.
 
     Args:
-        model: A segmentor, or a wrapper around one, in evaluation. It is used up.
+        model: A segmentor, or a wrapper around one, in evaluation. Do not use it afterwards.
         fast: The lowest precision allowed: True (float32), ``'bf16'`` or ``'int8'``.
-        keep_logits: Results have ``seg_logits``, too, which costs time.
-        calibration: Pictures by which ``'int8'`` sets ranges, and on which the network is compared
-            with the plain one when it is converted; without any, the first input.
-        tolerance: What it may differ by there; without it the usual of each precision
-            (:data:`mmdeeplab.inference.accelerate.parity.TOLERANCES`).
+        keep_logits: Whether results have ``seg_logits``, too, which costs time.
+        calibration: Pictures by which ``'int8'`` sets its ranges, and on which the network is
+            compared with the plain one when it is converted; by default the first input.
+        tolerance: By how much it may differ; by default as in
+            :data:`mmdeeplab.inference.accelerate.parity.TOLERANCES`.
 
     Returns:
-        The model to use from now on. On another device than a CPU it is the same network with
-        its BN folded and its maps channels-last, under ``'bf16'`` by autocast.
+        The model to use from now on. On other devices than a CPU it is the same network with folded
+        BN and channels-last maps, under ``'bf16'`` with autocast.
 
     Raises:
-        ValueError: Another ``fast``.
-        UserError: The network is in training; int8 away from CPUs.
+        ValueError: ``fast`` is something else.
+        UserError: The network is in training mode, or int8 is asked for on another device than a
+            CPU.
     """
     choose('fast', fast, FAST)
     network = unwrap(model)
@@ -75,15 +76,15 @@ def accelerate(
 
 
 def engines_used(model: nn.Module) -> list[str]:
-    """Names of the engines that computed the network's logits, also within wrappers."""
+    """Names of the engines that have computed logits in a model, also inside wrappers."""
     network = unwrap(model)
     return sorted(network.used) if isinstance(network, FastSegmentor) else ['plain']
 
 
 class FastSegmentor(nn.Module):
-    """A segmentor of :mod:`mmengine`'s interface around a plain one, for inference alone.
+    """A segmentor with MMEngine's interface, for inference only, around a plain one.
 
-    What is not here (data_preprocessor, decode_head, classes, ...) is the plain network's.
+    Attributes that it lacks (data_preprocessor, decode_head, classes, ...) are the plain one's.
 
     Args:
         network: The plain segmentor.
@@ -116,7 +117,7 @@ class FastSegmentor(nn.Module):
     def forward(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None, mode: str = 'tensor'
     ) -> Any:
-        """As mmseg's EncoderDecoder, ``mode`` ``tensor`` or ``predict``."""
+        """As mmseg's EncoderDecoder in the modes ``tensor`` and ``predict``."""
         choose('mode', mode, ('tensor', 'predict'))
         return self._logits(inputs) if mode == 'tensor' else self.predict(inputs, data_samples)
 
@@ -141,14 +142,14 @@ class FastSegmentor(nn.Module):
         return self.network.decode_head.predict_by_feat(self._logits(inputs), batch_img_metas)
 
     def test_step(self, data: dict) -> list[SegDataSample]:
-        """Predict a batch as the data loader gives it."""
+        """Predict a batch from a data loader."""
         data = self.network.data_preprocessor(data, False)
         return self.predict(data['inputs'], data['data_samples'])
 
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
     ) -> list[SegDataSample]:
-        """Labels ``pred_sem_seg`` (1, H, W) of every sample, and the logits where they are kept."""
+        """Samples with ``pred_sem_seg`` (1, H, W), and with ``seg_logits`` if they are kept."""
         windows = self.network.test_cfg.get('mode', 'whole') == 'slide'
         whole = self.keep_logits or windows or self.network.out_channels == 1
         if whole or data_samples is None:
@@ -168,7 +169,7 @@ class FastSegmentor(nn.Module):
     def _predict_all(
         self, inputs: Tensor, samples: list[SegDataSample] | None, windows: bool
     ) -> list[SegDataSample]:
-        """By the plain network's own steps, with the fast one's logits."""
+        """Predict by the plain network's own methods, but with the logits of the engine."""
         metas = [sample.metainfo for sample in samples or []]
         size = tuple(inputs.shape[2:])
         metas = metas or [dict(ori_shape=size, img_shape=size, pad_shape=size)] * len(inputs)

@@ -1,4 +1,4 @@
-"""Converted networks, kept in the cache from one start to the next."""
+"""Keep converted networks in the cache."""
 
 import hashlib
 import inspect
@@ -28,13 +28,13 @@ KEPT = 16  # networks; those that were not used for longest go
 
 
 class Store:
-    """The place of one converted network, two files in ``engines`` of the cache.
+    """One converted network in the cache: two files in the folder ``engines``.
 
     Args:
-        network: With its weights.
-        fast: What was asked for.
-        pictures: That int8 was calibrated by.
-        tolerance: Of the check, None for the usual.
+        network: The plain network with its weights.
+        fast: The lowest precision that was allowed.
+        pictures: The pictures of the calibration.
+        tolerance: The tolerance of the check; None for the default.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Store:
         self.path = cache_folder() / 'engines' / f'{found.hexdigest()[:32]}.xml'
 
     def read(self) -> tuple[str, Any] | None:
-        """The engine's name and OpenVINO's model; None where they are not there, or not whole."""
+        """The engine's name and the OpenVINO model; None if the files are missing or damaged."""
         if not self.path.is_file():
             return None
         try:
@@ -67,7 +67,7 @@ class Store:
         return name, model
 
     def write(self, name: str, model: Any) -> None:
-        """Keep a converted network; a folder that cannot be written is no reason to stop."""
+        """Write a converted network; nothing happens if the folder cannot be written."""
         import openvino as runtime
 
         model.set_rt_info(json.dumps(dict(engine=name)), [METADATA])
@@ -91,7 +91,7 @@ class Store:
 
 
 def identity(network: nn.Module) -> bytes:
-    """SHA-256 of what decides a network's scores: weights, settings of its layers, their code."""
+    """SHA-256 of what a network's scores depend on: weights, settings and code of its layers."""
     found = hashlib.sha256()
     for name, layer in network.named_modules():
         settings = [(key, value) for key, value in sorted(vars(layer).items()) if simple(value)]
@@ -106,13 +106,13 @@ def identity(network: nn.Module) -> bytes:
 
 
 def simple(value: object) -> bool:
-    """Whether a setting says all of itself where it is printed."""
+    """Whether the text of a setting's value determines the value."""
     if isinstance(value, (tuple, list)):
         return all(simple(one) for one in value)
     return value is None or isinstance(value, (bool, int, float, str))
 
 
 def content(value: torch.Tensor) -> bytes:
-    """The bytes of a tensor."""
+    """The bytes of a tensor's values."""
     flat = value.detach().cpu().contiguous().flatten()
     return flat.view(torch.uint8).numpy().tobytes()

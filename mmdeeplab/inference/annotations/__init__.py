@@ -1,1 +1,1 @@
-"""Predictions as annotation tools read them, to be corrected there."""
+"""Write predictions in the formats of annotation tools, to be corrected there."""

@@ -1,4 +1,4 @@
-"""Predictions as COCO's JSON: regions as uncompressed RLE, which is exact."""
+"""Write predictions as COCO's JSON, with regions as uncompressed RLE, which is exact."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mmdeeplab.inference.annotations.objects import (
 
 
 def coco_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
-    """A COCO file of one image.
+    """The contents of a COCO file for one image.
 
     Args:
         labels: (H, W) uint8 class ids.
         classes: Names in id order.
-        image: The picture's file, as the annotation tool will look for it.
+        image: Path of the picture as the annotation tool will look for it.
     """
     height, width = labels.shape
     annotations = [
@@ -46,7 +46,7 @@ def coco_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
 
 
 def _counts(one: PredictedObject, height: int, width: int) -> list[int]:
-    """COCO's run lengths: down the columns of the whole image."""
+    """The run lengths of a region down the columns of the whole image, as COCO has them."""
     columns = np.zeros((height, one.mask.shape[1]), bool)
     columns[one.top : one.top + one.mask.shape[0]] = one.mask
     counts = run_lengths(columns.ravel(order='F'))
@@ -58,7 +58,7 @@ def _counts(one: PredictedObject, height: int, width: int) -> list[int]:
 
 
 def joined_coco(texts: Iterable[str]) -> str:
-    """One COCO file of many of :func:`coco_text`, images and annotations numbered anew."""
+    """Join files from :func:`coco_text` into one; images and annotations get new numbers."""
     images: list[dict] = []
     annotations: list[dict] = []
     categories: list[dict] = []

@@ -1,4 +1,4 @@
-"""Predictions as CVAT's XML for images, version 1.1: regions as masks, which are exact."""
+"""Write predictions as CVAT's XML for images, version 1.1, with regions as exact masks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmdeeplab.inference.annotations.objects import annotated_classes, objects_o
 
 
 def cvat_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
-    """A CVAT file of one image.
+    """The contents of a CVAT file for one image.
 
     Args:
         labels: (H, W) uint8 class ids.
@@ -40,7 +40,7 @@ def cvat_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
 
 
 def joined_cvat(texts: Iterable[str]) -> str:
-    """One CVAT file of many of :func:`cvat_text`, the images numbered anew."""
+    """Join files from :func:`cvat_text` into one; images get new numbers."""
     root: ElementTree.Element | None = None
     count = 0
     for text in texts:

@@ -1,4 +1,4 @@
-"""Which annotation tools a prediction can be written for, and the one file of all images."""
+"""The annotation tools that predictions can be written for, and joining the files of all images."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ JOINED: dict[str, Callable[[Iterable[str]], str]] = dict(coco=joined_coco, cvat=
 
 
 def join(folder: Path, outputs: Sequence[str], classes: Sequence[str]) -> list[Path]:
-    """Write what a tool takes at once: ``coco.json``, ``cvat.xml``, ``yolo/data.yaml``.
+    """Write one file for all images: ``coco.json``, ``cvat.xml``, ``yolo/data.yaml``.
 
     Args:
-        folder: Of the predictions, with ``coco/NAME.json`` and so on below it.
-        outputs: Those wanted; others than annotations are passed over.
+        folder: Folder of the predictions, with ``coco/NAME.json`` and so on below it.
+        outputs: The wanted outputs; those that are not annotations are skipped.
         classes: Names in id order.
 
     Returns:
-        The files, each of which appears complete.
+        The files that were written.
     """
     texts = {
         folder / f'{output}{suffix(output)}': JOINED[output](_texts(folder / output, output))
@@ -44,7 +44,7 @@ def join(folder: Path, outputs: Sequence[str], classes: Sequence[str]) -> list[P
 
 
 def _texts(folder: Path, output: str) -> Iterator[str]:
-    """Files of single images; not what says that a film is complete."""
+    """The contents of the files of single images, without those that mark a film as complete."""
     for path in sorted(folder.rglob(f'*{suffix(output)}')):
         if path.name != 'video.json' and not path.name.startswith('.tmp-'):
             yield path.read_text(encoding='utf-8')

@@ -1,4 +1,4 @@
-"""Predictions as labelme's JSON: regions as polygons."""
+"""Write predictions as labelme's JSON, with regions as polygons."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ VERSION = '5.5.0'
 
 
 def labelme_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
-    """The file that labelme keeps beside a picture.
+    """The contents of the file that labelme keeps beside a picture.
 
     Args:
         labels: (H, W) uint8 class ids.
         classes: Names in id order.
-        image: The picture's path from the folder of the file.
+        image: Path of the picture, relative to the folder of the file.
     """
     names = annotated_classes(classes)
     shapes = [

@@ -1,4 +1,4 @@
-"""The objects of a label map: its connected regions, as runs of pixels and as outlines."""
+"""Find the connected regions of a label map, and describe them by run lengths or outlines."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class PredictedObject:
 
     @property
     def area(self) -> int:
-        """Pixels of the region."""
+        """Number of pixels of the region."""
         return int(self.mask.sum())
 
     @property
     def polygon(self) -> np.ndarray:
-        """(N, 2) int32 of x and y in the image, see :func:`outline`."""
+        """Outline of the region: (N, 2) int32, x and y in the image, see :func:`outline`."""
         return outline(self.mask) + np.array([self.left, self.top], np.int32)
 
 
 def annotated_classes(classes: Sequence[str]) -> list[str]:
-    """Names without the background, which no tool draws, where class 0 is called so."""
+    """Names of the classes that are annotated: all but class 0 if it is the background."""
     return list(classes[1:] if is_background(classes[0]) else classes)
 
 
 def objects_of(labels: np.ndarray, classes: Sequence[str]) -> list[PredictedObject]:
-    """Regions of (H, W) uint8 labels, the largest boxes first, so that smaller ones lie on top."""
+    """Regions of labels (H, W) uint8, those with the largest boxes first: small ones lie on top."""
     first = len(classes) - len(annotated_classes(classes))
     found = []
     for label in np.unique(labels).tolist():
@@ -62,7 +62,7 @@ def objects_of(labels: np.ndarray, classes: Sequence[str]) -> list[PredictedObje
 
 
 def run_lengths(values: np.ndarray) -> list[int]:
-    """Lengths of the runs of (N,) bool: of False, which may be 0, of True, and so on in turn."""
+    """Lengths of the runs of False and True, in turn, in a bool array (N,); the first may be 0."""
     changes = np.flatnonzero(np.diff(values, prepend=False)).tolist()
     return np.diff([0, *changes, len(values)]).tolist()
 
@@ -70,14 +70,14 @@ def run_lengths(values: np.ndarray) -> list[int]:
 def outline(mask: np.ndarray) -> np.ndarray:
     """The border of a connected region as one polygon.
 
-    A hole is joined to what lies left of it by two edges on each other, so that filling the polygon
-    leaves it open. Points are pixels that belong to the region.
+    The border of a hole is connected to the outline left of it by two coinciding edges, so that the
+    hole stays open when the polygon is filled. The points are pixels of the region.
 
     Args:
         mask: (h, w) bool.
 
     Returns:
-        (N, 2) int32 of x and y, N at least 3. Filled by OpenCV or Pillow it covers exactly the
+        (N, 2) int32 of x and y, N at least 3. Filled by OpenCV or Pillow, it covers exactly the
         region.
     """
     filled = mask.astype(np.uint8)
@@ -91,7 +91,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
 
 
 def _joined(polygon: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """The polygon, which goes round a hole when it comes to the point next to it on its left."""
+    """A polygon with a detour round a hole, from the point next to the hole on its left."""
     start = int(hole[:, 0].argmin())
     x, y = hole[start]
     left = np.where((polygon[:, 1] == y) & (polygon[:, 0] <= x), polygon[:, 0], -1)

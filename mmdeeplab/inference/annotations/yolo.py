@@ -1,4 +1,4 @@
-"""Predictions as Ultralytics' YOLO labels for segmentation: regions as polygons."""
+"""Write predictions as Ultralytics' YOLO labels for segmentation, with regions as polygons."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mmdeeplab.inference.annotations.objects import annotated_classes, objects_o
 
 
 def yolo_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
-    """A label file: a line for every region, its class and the corners of its outline.
+    """The contents of a label file: for every region a line with its class and its outline.
 
-    Corners are shares of the image's width and height, a quarter of a pixel within each pixel:
-    tools that cut them to whole pixels and tools that round them fill the same.
+    Corners are fractions of the image's width and height. They lie a quarter of a pixel inside
+    their pixels, so that tools which truncate them and tools which round them fill the same pixels.
 
     Args:
         labels: (H, W) uint8 class ids.
         classes: Names in id order.
-        image: Not needed: a label file is called like its picture.
+        image: Not used: a label file has the name of its picture.
     """
     height, width = labels.shape
     lines = []
@@ -30,6 +30,6 @@ def yolo_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
 
 
 def data_yaml(classes: Sequence[str]) -> str:
-    """The names of the classes, as Ultralytics' ``data.yaml`` lists them."""
+    """The contents of Ultralytics' ``data.yaml``, which names the classes."""
     names = annotated_classes(classes)
     return 'names:\n' + ''.join(f'  {i}: {json.dumps(name)}\n' for i, name in enumerate(names))

@@ -1,1 +1,1 @@
-"""Pictures with coordinates: a GeoTIFF in, label maps and polygons on its grid out."""
+"""Segment pictures with coordinates (GeoTIFF) into label maps and polygons on the same grid."""

@@ -1,4 +1,4 @@
-"""Labels of a picture of any size: each pixel from the window in whose middle it lies."""
+"""Label a picture of any size by windows: each pixel gets the label of the most central window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALIGNED, FREE = 17, 2  # least sides to pad to: with samples on the corners, and
 
 
 class Cut(NamedTuple):
-    """One window along a side: pixels ``start`` to ``stop`` are seen, ``kept`` labelled."""
+    """A window along a side: pixels ``start`` to ``stop`` are read, those of ``kept`` labelled."""
 
     start: int
     stop: int
@@ -32,16 +32,16 @@ class Cut(NamedTuple):
 
     @property
     def inner(self) -> slice:
-        """The kept pixels, counted from the window's first."""
+        """The kept pixels, counted from the first pixel of the window."""
         return slice(self.kept.start - self.start, self.kept.stop - self.start)
 
 
 def cuts(side: int, window: int, stride: int) -> list[Cut]:
-    """The windows along a side, each kept to the middle of what it shares with its neighbours.
+    """The windows along a side; two neighbours each keep half of their overlap.
 
-    So a pixel is seen with at least ``(window - stride) // 2`` pixels on either side, unless the
-    picture ends. Where the window is longer than :data:`STEP`, windows begin at multiples of it;
-    the last one ends with the picture and may be up to that much shorter.
+    So a pixel is labelled with at least ``(window - stride) // 2`` pixels seen on either side,
+    unless the picture ends there. If the window is longer than :data:`STEP`, windows begin at
+    multiples of it; the last one ends with the picture and may be shorter by up to that much.
     """
     if side <= window:
         return [Cut(0, side, slice(0, side))]
@@ -55,7 +55,7 @@ def cuts(side: int, window: int, stride: int) -> list[Cut]:
 
 
 def count_rows(model: SlidingWindows, height: int) -> int:
-    """How many pieces :func:`label_rows` gives of a picture of this height."""
+    """Number of pieces that :func:`label_rows` gives for a picture of ``height`` pixels."""
     window, stride = model.window[0], model.stride[0]
     if model.mode == 'bands':
         return len(window_starts(height, min(window, height), stride))
@@ -64,14 +64,15 @@ def count_rows(model: SlidingWindows, height: int) -> int:
 
 @torch.no_grad()
 def label_rows(model: SlidingWindows, picture: Windowed, name: object) -> Iterator[np.ndarray]:
-    """Labels (rows, W) uint8, from the top; in memory are the windows of one pass, and labels.
+    """Yield the labels (rows, W) uint8 of a picture, from the top.
 
-    With the mode ``bands`` windows are blended instead, as of every picture.
+    Only the windows of one pass and the labels of one row of windows are in memory. In the mode
+    ``bands`` windows are averaged instead, as for pictures without coordinates.
 
     Args:
         model: The network with its windows.
-        picture: (C, H, W).
-        name: Of the picture, for messages.
+        picture: The picture (C, H, W).
+        name: Name of the picture, for messages.
 
     Raises:
         UserError: The logits are not finite.
@@ -97,7 +98,7 @@ def label_rows(model: SlidingWindows, picture: Windowed, name: object) -> Iterat
 
 
 def _least(model: SlidingWindows, size: tuple[int, ...]) -> tuple[int, int]:
-    """What crops are padded to at least: as the whole picture is, along a side that is cut."""
+    """(H, W) to which crops are padded at least, so that they look as in the whole picture."""
     own = tuple(getattr(model.network.data_preprocessor, 'test_size', model.window))
     free = ALIGNED if corners_aligned(own) else FREE
     height, width = (

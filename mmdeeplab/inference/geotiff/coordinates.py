@@ -1,4 +1,4 @@
-"""Which files have coordinates, by the tags of a TIFF; no library of geodata is needed for it."""
+"""Recognise files with coordinates by the tags of a TIFF, without a library for geodata."""
 
 import struct
 from importlib.util import find_spec
@@ -17,19 +17,19 @@ INSTALL = "pip install 'mmdeeplab[geo]'"
 
 
 def has_coordinates(path: str | Path) -> bool:
-    """Whether a file is a TIFF that says where on the earth its pixels lie."""
+    """Whether a file is a TIFF with the position of its pixels on the earth."""
     if Path(path).suffix.lower() not in SUFFIXES:
         return False
     try:
         with open_regular(path, 'image') as file:
             tags = _first_directory(file)
     except (UserError, OSError, SyntaxError, ValueError, struct.error):
-        return False  # told by who reads its pixels
+        return False  # whoever reads its pixels reports the error
     return any(tag in tags for tag in TAGS)
 
 
 def installed() -> bool:
-    """Whether rasterio is there, which reads and writes coordinates."""
+    """Whether rasterio is installed, which reads and writes coordinates."""
     return find_spec('rasterio') is not None
 
 

@@ -1,4 +1,4 @@
-"""The grid of a GeoTIFF: its size, and where its pixels lie; files that have the same."""
+"""The grid of a GeoTIFF (its size and the position of its pixels), and writing files on it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ VOID = 255
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Size and place of a raster.
+    """Size and position of a raster.
 
     Attributes:
-        height: In pixels.
-        width: In pixels.
+        height: Height in pixels.
+        width: Width in pixels.
         place: ``crs`` and ``transform``, or ``gcps``, and ``rpcs``, as rasterio takes them.
-        point: Whether a coordinate means the middle of a pixel (``AREA_OR_POINT``).
-        valid: (H, W) bool, where the file has values; None where it has them everywhere.
+        point: Whether coordinates are of the centres of pixels (``AREA_OR_POINT``).
+        valid: (H, W) bool, True where the file has values; None if it has them everywhere.
     """
 
     height: int
@@ -36,12 +36,12 @@ class Grid:
     valid: np.ndarray | None = None
 
     def create(self, create: Callable, bands: int, **profile: Any) -> Any:
-        """A raster of uint8 on this grid to write to: a GeoTIFF in packed tiles.
+        """Create a GeoTIFF of uint8 on this grid, in compressed tiles, to write to.
 
         Args:
-            create: ``rasterio.open`` of a path in mode ``w``, or the ``open`` of a file in memory.
-            bands: How many.
-            profile: More of what rasterio takes.
+            create: ``rasterio.open`` for a path in mode ``w``, or ``open`` of a file in memory.
+            bands: Number of bands.
+            profile: Further arguments for rasterio.
         """
         dataset = create(
             driver='GTiff', dtype='uint8', count=bands, height=self.height, width=self.width,
@@ -55,7 +55,7 @@ class Grid:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Any]:
-    """A raster by rasterio, whose memory for blocks is bounded.
+    """Open a raster by rasterio, with a bounded cache for blocks.
 
     Raises:
         UserError: It cannot be opened; the message names it.
@@ -68,10 +68,10 @@ def opened(path: str | Path) -> Iterator[Any]:
 
 @contextmanager
 def reading(path: object) -> Iterator[None]:
-    """An error of rasterio as a sentence about the file that is read.
+    """Turn errors of rasterio in the block into a sentence about the file that is read.
 
     Raises:
-        UserError: In its place.
+        UserError: In place of an error of rasterio.
     """
     from rasterio.errors import RasterioError
 
@@ -83,7 +83,7 @@ def reading(path: object) -> Iterator[None]:
 
 
 def read_grid(path: str | Path) -> Grid:
-    """The grid of a file, with the pixels that it declares to have no values.
+    """Read the grid of a file, and which of its pixels have values.
 
     Raises:
         UserError: It cannot be read.
@@ -93,10 +93,10 @@ def read_grid(path: str | Path) -> Grid:
 
 
 def require_size(grid: Grid, size: tuple[int, ...], path: object) -> None:
-    """Refuse a picture (H, W) that does not lie on its grid as the file stores it.
+    """Refuse a picture whose size (H, W) is not that of its grid, as when EXIF rotates it.
 
     Raises:
-        UserError: With the way out.
+        UserError: It names the way out.
     """
     if tuple(size) != (grid.height, grid.width):
         raise UserError(
@@ -106,10 +106,10 @@ def require_size(grid: Grid, size: tuple[int, ...], path: object) -> None:
 
 
 def require_transform(grid: Grid, path: object) -> None:
-    """Refuse a grid on which corners of pixels have no coordinates.
+    """Refuse a grid without an affine transformation from pixels to coordinates.
 
     Raises:
-        UserError: With the way out.
+        UserError: It names the way out.
     """
     if 'transform' not in grid.place:
         raise UserError(
@@ -131,7 +131,7 @@ def grid_of(dataset: Any, valid: np.ndarray | None = None) -> Grid:
 
 
 def valid_pixels(dataset: Any, top: int, rows: int) -> np.ndarray | None:
-    """(rows, W) bool: where some band is not the file's ``nodata``; None where it names none."""
+    """Where some band differs from the file's ``nodata``: (rows, W) bool; None without nodata."""
     if dataset.nodata is None:
         return None
     from rasterio.windows import Window

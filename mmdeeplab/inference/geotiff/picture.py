@@ -1,4 +1,4 @@
-"""A raster whose pixels are read where they are asked for, as the network's pictures are."""
+"""A raster whose pixels are read window by window, in the form of the network's pictures."""
 
 from functools import cached_property
 from typing import Any
@@ -16,18 +16,18 @@ SHOWN = 1000  # side of the reduced picture by which a deep one is stretched
 
 
 class RasterPicture:
-    """A raster as :func:`mmdeeplab.inference.predictor.as_input` gives a picture.
+    """A raster with the interface of a tensor from :func:`mmdeeplab.inference.predictor.as_input`.
 
-    ``shape`` is (bands, H, W), and ``picture[:, a:b, c:d]`` reads these rows and columns.
+    Its ``shape`` is (bands, H, W), and ``picture[:, a:b, c:d]`` reads these rows and columns.
 
     Args:
-        dataset: Of rasterio.
-        pixels: Bands and depth that the network takes as they are stored; None: 8 bits, the first
-            three bands of which become BGR.
-        bands: That the network takes.
+        dataset: A raster of rasterio.
+        pixels: Bands and depth if the network takes them as stored; None: 8 bits, the first three
+            bands become BGR.
+        bands: Number of bands that the network takes.
 
     Raises:
-        UserError: It has others; the message names it.
+        UserError: The raster has other bands or another depth; the message names it.
     """
 
     def __init__(self, dataset: Any, pixels: Pixels | None, bands: int) -> None:
@@ -47,7 +47,10 @@ class RasterPicture:
         return torch.from_numpy(values[cut[0]])
 
     def shown(self, top: int, rows: int) -> np.ndarray:
-        """(rows, W, 3) uint8 to be looked at, see :mod:`mmdeeplab.visualization.shown_bands`."""
+        """Some rows as an RGB picture (rows, W, 3) uint8 for people to look at.
+
+        See :mod:`mmdeeplab.visualization.shown_bands`.
+        """
         columns = slice(0, self.dataset.width)
         values = self._read(self._coloured, slice(top, top + rows), columns)
         if values.dtype != np.uint8:
@@ -56,12 +59,12 @@ class RasterPicture:
 
     @property
     def _coloured(self) -> list[int]:
-        """The bands that are shown as red, green and blue."""
+        """Indices of the bands that are shown as red, green and blue."""
         return [1, 2, 3] if self.dataset.count >= 3 else [1, 1, 1]
 
     @cached_property
     def _limits(self) -> tuple[float, float]:
-        """Between which values a deep picture is shown."""
+        """The values shown as black and white, for pictures of more than 8 bits."""
         size = (min(side, SHOWN) for side in self.shape[1:])
         return stretch(self.dataset.read(self._coloured, out_shape=(3, *size)))
 
@@ -74,13 +77,13 @@ class RasterPicture:
 
 
 def depth_of(dataset: Any) -> str:
-    """The type of the values of all bands, ``mixed`` where they differ."""
+    """The type of the values of all bands; ``mixed`` if they differ."""
     (depth, *others) = set(dataset.dtypes)
     return 'mixed' if others else depth
 
 
 def reads_by_windows(dataset: Any, pixels: Pixels | None, bands: int) -> bool:
-    """Whether :class:`RasterPicture` gives what reading the whole file gives."""
+    """Whether :class:`RasterPicture` gives the same values as reading the whole file."""
     if pixels is not None:
         return True  # or it is refused
     if depth_of(dataset) != 'uint8' or dataset.colorinterp[0].name == 'palette':

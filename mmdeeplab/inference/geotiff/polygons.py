@@ -1,4 +1,4 @@
-"""The regions of a label map as polygons on the earth, in GeoJSON."""
+"""Convert the regions of a label map to GeoJSON polygons."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ LONGITUDE_LATITUDE = 'EPSG:4326'
 
 
 def features(labels: Any, place: Mapping[str, Any], classes: Sequence[str]) -> Iterator[dict]:
-    """One polygon for every region of a class, its holes left open; void and background have none.
+    """Yield a polygon with holes for every region of a class; void and background have none.
 
-    Pixels that share a side belong to one region. Points are corners of pixels, in longitude and
-    latitude as RFC 7946 wants them; without a reference system in the raster's own coordinates.
+    Pixels that share a side belong to the same region. The points are corners of pixels, in
+    longitude and latitude as RFC 7946 demands; without a reference system they are in the raster's
+    own coordinates.
 
     Args:
-        labels: (H, W) uint8, or a band of rasterio, which is read by itself.
-        place: Of a :class:`mmdeeplab.inference.geotiff.grid.Grid` with a transformation.
+        labels: (H, W) uint8, or a band of rasterio.
+        place: ``place`` of a :class:`mmdeeplab.inference.geotiff.grid.Grid` with a transformation.
         classes: Names in id order.
     """
     from rasterio.features import shapes
@@ -36,7 +37,7 @@ def features(labels: Any, place: Mapping[str, Any], classes: Sequence[str]) -> I
 
 
 def write_features(file: TextIO, found: Iterator[dict]) -> None:
-    """A FeatureCollection, one feature a line, none of them kept in memory."""
+    """Write a FeatureCollection, one feature per line, without keeping them in memory."""
     file.write('{"type": "FeatureCollection", "features": [')
     for number, feature in enumerate(found):
         file.write((',\n' if number else '\n') + json.dumps(feature))

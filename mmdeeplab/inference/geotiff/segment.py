@@ -1,4 +1,4 @@
-"""A raster of any size segmented by windows, read and written piece by piece."""
+"""Segment a raster of any size by windows; it is read and written piece by piece."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mmdeeplab.inference.sliding import SlidingWindows
 
 
 def is_cut(predictor: DeepLabPredictor, path: str | Path) -> bool:
-    """Whether a raster is too large for one pass, and is read by windows.
+    """Whether a raster is too large for one pass and must be read by windows.
 
     Raises:
         UserError: It cannot be read.
@@ -48,20 +48,20 @@ def is_cut(predictor: DeepLabPredictor, path: str | Path) -> bool:
 def segment_raster(
     predictor: DeepLabPredictor, path: str | Path, files: Mapping[str, str | Path]
 ) -> None:
-    """Write a GeoTIFF's labels, colours, overlay or polygons; each file appears complete.
+    """Segment a GeoTIFF and write its labels, colours, overlay or polygons as complete files.
 
-    A picture that is too large for one pass is read and written piece by piece: in memory are the
-    windows of one pass of the network and a row of windows' labels, and for ``geojson`` the corners
-    of all polygons.
+    A picture that is too large for one pass is read and written piece by piece. In memory are the
+    windows of one pass of the network, the labels of a row of windows, and for ``geojson`` the
+    corners of all polygons.
 
     Args:
         predictor: The network; its mode says whether and how pictures are cut.
         path: A GeoTIFF with the bands and the depth that the network takes.
-        files: By output, of :data:`mmdeeplab.inference.save_formats.GEODATA`.
+        files: The files to write, by output (:data:`mmdeeplab.inference.save_formats.GEODATA`).
 
     Raises:
-        UserError: It cannot be read, or a file cannot be written, or an output needs the whole
-            picture.
+        UserError: The picture cannot be read, a file cannot be written, or an output needs the
+            whole picture.
     """
     targets = {output: Path(file) for output, file in files.items()}
     if not is_cut(predictor, path):

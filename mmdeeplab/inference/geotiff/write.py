@@ -1,4 +1,4 @@
-"""Label maps, colours and overlays as GeoTIFFs, block by block from the top."""
+"""Write label maps, colours and overlays as GeoTIFFs, block by block from the top."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rows = Callable[[int, int], Any]
 def create(
     output: str, make: Callable, grid: Grid, classes: Sequence[str], palette: Sequence
 ) -> Any:
-    """The raster of one output to write to; ``make`` as :meth:`Grid.create` takes it."""
+    """Create the raster of one output; ``make`` is the ``create`` of :meth:`Grid.create`."""
     if output != 'masks':
         return grid.create(make, 3, photometric='RGB')
     dataset = grid.create(make, 1, nodata=VOID)
@@ -30,7 +30,7 @@ def create(
 
 
 def blocks(rows: Iterable[np.ndarray], height: int = BLOCK) -> Iterator[np.ndarray]:
-    """The same rows (n, W), ``height`` at a time, so that no tile is written twice."""
+    """Regroup rows (n, W) into pieces of ``height`` rows, so that each tile is written once."""
     waiting: list[np.ndarray] = []
     for some in rows:
         waiting.append(some)
@@ -54,11 +54,12 @@ def write_rows(
     """Fill the rasters of some outputs.
 
     Args:
-        datasets: By output: ``masks``, ``color``, ``overlay``.
-        rows: Labels (n, W) uint8 from the top.
+        datasets: The rasters by output: ``masks``, ``color``, ``overlay``.
+        rows: Pieces of the labels (n, W) uint8 from the top.
         palette: RGB of each class.
-        shown: The picture (n, W, 3) uint8.
-        valid: Where the picture has values, (n, W) bool; None: everywhere. Elsewhere is void.
+        shown: Gives rows of the picture, (n, W, 3) uint8.
+        valid: Gives where rows of the picture have values, (n, W) bool; other pixels become void.
+            None stands for everywhere.
     """
     from rasterio.windows import Window
 
@@ -78,12 +79,12 @@ def write_rows(
 
 
 def encode(output: str, result: Segmentation, grid: Grid) -> bytes:
-    """The bytes of the file of one output of a whole picture on its grid.
+    """The contents of the file of one output of a whole picture.
 
     Args:
         output: ``masks``, ``color``, ``overlay`` or ``geojson``.
         result: The prediction.
-        grid: Of the picture's size.
+        grid: The picture's grid.
     """
     import rasterio
     from rasterio.io import MemoryFile
