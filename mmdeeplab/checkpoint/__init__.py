@@ -1,6 +1,6 @@
-"""Files of training: written whole or not at all, with a checksum, and nothing to execute.
+"""Checkpoints: safetensors files with a checksum, which contain no code.
 
-A checkpoint is a safetensors file. ``tree`` turns nested training state into tensors and JSON,
-``layout`` is the file's bytes, ``disk`` writes them so that a kill at any moment leaves the old or
-the new file, ``find`` chooses what to go on from.
+``pytree`` turns nested training state into tensors and JSON, ``safetensors_layout`` is the file
+format, ``store`` writes and reads it, ``find`` chooses the checkpoint to resume from, ``load`` reads
+weights of any origin.
 """

@@ -1,14 +1,14 @@
-"""Do one save at a time, here or in the background."""
+"""Run saves one at a time, in the calling thread or in the background."""
 
 import threading
 from collections.abc import Callable
 
 
 class Writer:
-    """Runs saves; in the background a failure is handed over at the next call.
+    """Runs saves; the failure of one in the background is returned by the next call.
 
     Args:
-        background: Return at once and work in a thread, which Python waits for at its end.
+        background: Whether to return at once and save in a thread; Python waits for it at exit.
     """
 
     def __init__(self, background: bool = False) -> None:
@@ -18,11 +18,11 @@ class Writer:
 
     @property
     def busy(self) -> bool:
-        """Whether a save was started whose end was not asked for."""
+        """Whether a save has been started whose result was not fetched yet."""
         return self._thread is not None
 
     def run(self, save: Callable[[], None]) -> Exception | None:
-        """Do ``save``; return its failure, in the background that of the save before."""
+        """Run ``save``; return its failure, or in the background that of the previous save."""
         error = self.wait()
         if not self.background:
             self._try(save)

@@ -1,6 +1,6 @@
-"""Classes of a checkpoint and of the data: the same names in the same order, or it is said.
+"""Compare the classes of a checkpoint with those of the data, by name and by order.
 
-A file that names no classes (imported weights may not) is taken as it is.
+A checkpoint that names no classes, as imported weights may do, is accepted.
 """
 
 import re
@@ -15,7 +15,7 @@ from mmdeeplab.finite import listed
 
 
 def in_order(source: Sequence[str] | None, target: Sequence[str] | None) -> bool:
-    """Whether two lists of names agree; spelling aside, and where one is not known."""
+    """Whether two lists of names agree, except for spelling; True if one is not known."""
     return source is None or target is None or _plain(source) == _plain(target)
 
 
@@ -25,13 +25,13 @@ def require_order(
     """Refuse classes that differ, by name or by order.
 
     Args:
-        source: Names of the checkpoint's classes in id order, None where unknown.
-        target: Names of the data's.
+        source: Names of the checkpoint's classes in id order, None if unknown.
+        target: Names of the data's classes, None if unknown.
         path: The checkpoint, for the message.
-        what: Whose names ``target`` are, for the message.
+        what: What ``target`` are the names of, for the message.
 
     Raises:
-        UserError: With the first ids that differ.
+        UserError: It names the first ids that differ.
     """
     if source is None or target is None or in_order(source, target):
         return
@@ -49,7 +49,7 @@ def require_order(
 
 
 def data_classes(runner: Runner) -> tuple[Sequence[str] | None, str]:
-    """Names of the classes of the data that a Runner has built loaders for, and where it lies."""
+    """Names of the classes of a Runner's data, from a loader that is built, and the data root."""
     for loop in (runner._train_loop, runner._test_loop, runner._val_loop):
         if isinstance(loop, BaseLoop):
             dataset = loop.dataloader.dataset
@@ -64,13 +64,13 @@ def by_name(
     source: Sequence[str],
     target: Sequence[str],
 ) -> dict[str, Tensor] | None:
-    """The weights with the classifier's rows in the order of ``target``; None where that cannot be.
+    """The weights with the classifiers' rows in the order of ``target``; None if impossible.
 
     Args:
         state: The checkpoint's state dict.
-        classifiers: Keys of the tensors with a row a class.
+        classifiers: Keys of the tensors that have one row for each class.
         source: Names of the checkpoint's classes in id order.
-        target: Names of the data's.
+        target: Names of the data's classes in id order.
     """
     source_names, target_names = _plain(source), _plain(target)
     if (
@@ -86,5 +86,5 @@ def by_name(
 
 
 def _plain(names: Sequence[str]) -> list[str]:
-    """Names without what people write in several ways: capitals, spaces, hyphens, underscores."""
+    """Names in lower case, without spaces, hyphens and underscores, which people write freely."""
     return [re.sub(r'[\s_-]+', '', str(name)).casefold() for name in names]

@@ -1,4 +1,4 @@
-"""Which checkpoint of a folder to go on from, and why: the newest that is whole."""
+"""Find the checkpoint to resume from: the newest intact one of a folder."""
 
 import json
 import os
@@ -13,12 +13,12 @@ NUMBERED = re.compile(r'(iter|epoch)_(\d+)\.(safetensors|pth)')
 
 
 class Found(NamedTuple):
-    """The newest whole checkpoint, if any, and what to say of the others.
+    """The newest intact checkpoint, if any, and what to tell about the others.
 
     Args:
-        path: What to go on from.
-        damaged: A sentence for each that would have come first and is not whole.
-        reason: Why this one, where there are others; else empty.
+        path: The checkpoint to resume from.
+        damaged: A sentence for each newer file that is damaged.
+        reason: Why this one was chosen, if there are others; otherwise empty.
     """
 
     path: Path | None
@@ -27,13 +27,13 @@ class Found(NamedTuple):
 
 
 class Age(NamedTuple):
-    """What orders checkpoints; larger is newer. Times of files play no part.
+    """What checkpoints are ordered by; larger is newer. The times of the files do not count.
 
     Args:
-        attempt: How many times training had begun in the folder, 0 where that is unknown.
-        started: When the run began, seconds since 1970; inf where the file cannot be read.
-        iter: Iterations that are complete.
-        agrees: Whether the name has the number of the content.
+        attempt: Number of times that training had been started in the folder; 0 if unknown.
+        started: Time at which the run began, in seconds since 1970; inf if the file is unreadable.
+        iter: Number of completed iterations.
+        agrees: Whether the number in the file's name is that of its content.
     """
 
     attempt: int
@@ -43,15 +43,15 @@ class Age(NamedTuple):
 
 
 def checkpoint_folder(work_dir: str | Path, out_dir: str | None = None) -> Path:
-    """Where checkpoints go: the work dir, or the folder of its name in the hook's ``out_dir``."""
+    """Folder of a run's checkpoints: the work dir, or the folder of its name in ``out_dir``."""
     return Path(work_dir) if out_dir is None else Path(out_dir) / Path(work_dir).name
 
 
 def read_summary(path: Path) -> dict:
-    """``attempt``, ``started`` (seconds since 1970), ``iter``, ``epoch``, ... of a checkpoint.
+    """Read ``attempt``, ``started`` (seconds since 1970), ``iter``, ``epoch``, ... of a checkpoint.
 
     Raises:
-        Damaged: It is no checkpoint of ours.
+        Damaged: The file is not a checkpoint of ours.
     """
     meta = read_header(path).get('__metadata__', {})
     try:
@@ -61,11 +61,11 @@ def read_summary(path: Path) -> dict:
 
 
 def candidates(folder: Path, out_dir: str | None = None) -> list[Path]:
-    """Every ``iter_N`` and ``epoch_N`` of a folder, and what ``last_checkpoint`` names.
+    """All ``iter_N`` and ``epoch_N`` files of a folder, and what ``last_checkpoint`` names.
 
-    That file holds a name relative to its folder; only the name counts where it is absolute, so
-    that a folder may move. It is a hint and may be missing or out of date. What lies neither in the
-    folder nor in that of ``out_dir`` (the checkpoint hook's) is not looked at.
+    ``last_checkpoint`` holds a path relative to its folder; of an absolute path only the name is
+    used, so that a folder may be moved. It is a hint, and may be missing or out of date. Files
+    outside the folder and ``out_dir`` (of the checkpoint hook) are ignored.
     """
     homes = {folder, checkpoint_folder(folder, out_dir)}
     found = {path for home in homes for path in home.glob('*') if NUMBERED.fullmatch(path.name)}
@@ -80,7 +80,7 @@ def candidates(folder: Path, out_dir: str | None = None) -> list[Path]:
 
 
 def age(path: Path) -> Age:
-    """Of a checkpoint, by its content: an older run's files never win by number."""
+    """The age of a checkpoint, by its content: a higher number of an older run does not count."""
     match = NUMBERED.fullmatch(path.name)
     number = int(match[2]) if match else 0
     if path.suffix == '.pth':
@@ -99,7 +99,7 @@ def age(path: Path) -> Age:
 
 
 def newest_valid(folder: str | Path, out_dir: str | None = None) -> Found:
-    """Look at the content of the files, the newest first, until one is whole."""
+    """Find the newest intact checkpoint by checking the files, the newest first."""
     damaged: list[str] = []
     ages = {path: age(path) for path in candidates(Path(folder), out_dir)}
     order = sorted(ages, key=lambda path: ages[path], reverse=True)
@@ -121,7 +121,10 @@ def best_of(folder: str | Path) -> list[Path]:
 
 
 def reason(path: Path, others: list[Path]) -> str:
-    """Why ``path`` and not the others, nor a best checkpoint that is further; '' without any."""
+    """Why ``path`` was chosen over others, and over a best checkpoint of a later iteration.
+
+    Empty if there are none.
+    """
     own = age(path)
     groups: dict[str, list[str]] = {}
     for other in others:

@@ -1,4 +1,4 @@
-"""Fine-tuning: bring the weights of one task into the network of another, and say what was done."""
+"""Fine-tuning: load the weights of one task into the network of another, and report it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -16,33 +16,33 @@ RGB = 3
 
 
 class ClassNames:
-    """The classes of a checkpoint and those of the network, in id order; None where unknown."""
+    """The names of a checkpoint's and of a network's classes, in id order; None if unknown."""
 
     def __init__(self, checkpoint: Sequence[str] | None, model: Sequence[str] | None) -> None:
         self.checkpoint = None if checkpoint is None else [name.casefold() for name in checkpoint]
         self.model = None if model is None else [name.casefold() for name in model]
 
     def differ(self, saved: Tensor, initial: Tensor) -> bool:
-        """Whether a classifier's tensor of the checkpoint cannot be taken as it is."""
+        """Whether a classifier's tensor in the checkpoint is for other classes."""
         if saved.shape[1:] != initial.shape[1:]:
             return False
         named = self.checkpoint is not None and self.model is not None
         return saved.shape != initial.shape or (named and self.checkpoint != self.model)
 
     def shared(self) -> dict[int, int]:
-        """Index of a class in the network -> its index in the checkpoint, where both have it."""
+        """For each class that both have: its id in the network -> its id in the checkpoint."""
         indices = {name: i for i, name in enumerate(self.checkpoint or ())}
         return {i: indices[name] for i, name in enumerate(self.model or ()) if name in indices}
 
     def copy_rows(self, saved: Tensor, initial: Tensor) -> Tensor:
-        """The network's tensor with the checkpoint's rows for the classes that both have."""
+        """The network's tensor, with the rows of the checkpoint for classes that both have."""
         rows = initial.clone()
         for to, source in self.shared().items():
             rows[to] = saved[source].to(rows)
         return rows
 
     def sentence(self, saved: Tensor, initial: Tensor) -> str:
-        """How a classifier was made of the checkpoint's, in words."""
+        """A sentence about how the classifier was made from the checkpoint's."""
         text = f'classifier re-made {len(saved)} -> {len(initial)}'
         if self.checkpoint is None or self.model is None:
             return f'{text}, no class copied (the file does not name its classes)'
@@ -62,7 +62,7 @@ class FineTuned(NamedTuple):
     notes: list[str]
 
     def sentence(self, path: object) -> str:
-        """How many tensors were loaded and what was not, in one line."""
+        """One line about how many tensors were loaded, and which were not."""
         return '; '.join([f'loaded {self.loaded} tensors from {path}', *self.notes])
 
 
@@ -75,24 +75,24 @@ def fine_tune(
     model_classes: Sequence[str] | None = None,
     min_backbone: float = MIN_BACKBONE,
 ) -> FineTuned:
-    """Fit the weights of a checkpoint into a network that may differ behind the backbone.
+    """Load the weights of a checkpoint into a network that may differ from it behind the backbone.
 
-    A tensor of equal name and shape is taken. A classifier for other classes keeps its random rows,
-    but for those of classes with equal names. The first kernel is fitted to other input channels by
-    :func:`fit_channels`. What else is missing or misshapen outside the backbone stays as
-    initialised, and is named.
+    Tensors of the same name and shape are copied. A classifier for other classes gets the rows of
+    classes that the checkpoint has, too, by name; its other rows stay random. The first kernel is
+    fitted to another number of image channels by :func:`fit_channels`. Everything else outside the
+    backbone that is missing or has another shape stays as initialised, and is reported.
 
     Args:
         source: The checkpoint's state dict.
         initial: The network's state dict, initialised.
         path: The checkpoint, for messages.
-        classifiers: Keys of tensors with a row a class, see :func:`classifier_keys`.
+        classifiers: Keys of tensors with one row for each class, see :func:`classifier_keys`.
         source_classes: Names of the checkpoint's classes in id order, None if unknown.
         model_classes: Names of the network's classes, None if unknown.
-        min_backbone: Least share of the backbone's tensors that must be found, 0 to 1.
+        min_backbone: Least share, 0 to 1, of the backbone's tensors that must be copied.
 
     Raises:
-        UserError: Less of the backbone fits; every tensor in question is named.
+        UserError: A smaller share of the backbone fits; it names all tensors that do not.
     """
     names = ClassNames(source_classes, model_classes)
     result: dict[str, Tensor] = {}
@@ -121,9 +121,10 @@ def fine_tune(
 
 
 def classifier_keys(model: nn.Module, num_classes: int) -> set[str]:
-    """Keys of the weights and biases of every classifier: convolutions with a bias, a row a class.
+    """Keys of the weights and biases of the classifiers of a network.
 
-    The networks of the family have no other such convolutions outside the backbone.
+    These are the convolutions outside the backbone with a bias and ``num_classes`` outputs; the
+    networks here have no others of that kind.
     """
     return {
         f'{name}.{part}'
@@ -137,17 +138,17 @@ def classifier_keys(model: nn.Module, num_classes: int) -> set[str]:
 
 
 def class_names(checkpoint: Mapping) -> Sequence[str] | None:
-    """Names of a checkpoint's classes: by its own metadata, or by the data it was trained on."""
+    """Names of a checkpoint's classes, from its own metadata or that of its training data."""
     meta = checkpoint.get('meta') or {}
     return meta.get('classes') or (meta.get('dataset_meta') or {}).get('classes')
 
 
 def fit_channels(kernel: Tensor, channels: int) -> Tensor:
-    """Fit a first kernel (out, 3, h, w) to images of N ``channels``: (out, N, h, w).
+    """Fit a first kernel (out, 3, h, w) for RGB to images of N ``channels``: (out, N, h, w).
 
-    Fewer than three channels get the mean of RGB's kernels, more keep RGB's and get the mean for
-    each further one. All are scaled by 3 / N, so that an image whose channels are equal has the
-    same response as before.
+    If N is less than three, each channel gets the mean of the three kernels. Otherwise the first
+    three keep theirs, and each further one gets the mean. All are scaled by 3 / N, so that an image
+    with equal channels gives the same response as before.
     """
     mean = kernel.mean(1, keepdim=True)
     parts = [mean] * channels if channels < RGB else [kernel, *[mean] * (channels - RGB)]
@@ -193,7 +194,7 @@ def _require_backbone(
 
 
 def _places(keys: Sequence[str]) -> str:
-    """``decode_head.stages (14), ...``: how many tensors of which part."""
+    """Numbers of tensors by part, as text: ``decode_head.stages (14), ...``."""
     parts: dict[str, int] = {}
     for key in keys:
         part = '.'.join(key.split('.')[:2])

@@ -1,4 +1,4 @@
-"""Names that wrappers put before a network's own: known, taken away, and said.
+"""Remove the prefixes that wrappers put before the names of a network's tensors.
 
 ``module.`` comes from DistributedDataParallel and averaged models, ``_orig_mod.`` from
 ``torch.compile``, ``model.`` from Lightning modules and training scripts.
@@ -21,16 +21,17 @@ AVERAGE = 'ema_'  # MMCV 1 keeps the average as buffers under such names, dots m
 
 
 def say(text: str) -> None:
-    """A notice on standard error, by one of several processes."""
+    """Print a notice on standard error, on the first of several processes only."""
     if dist.is_main_process():
         print(f'note: {text}', file=sys.stderr, flush=True)
 
 
 def held(loaded: Mapping) -> dict:
-    """A checkpoint with its tensors under ``state_dict``, wherever it kept them.
+    """A checkpoint with its tensors under the key ``state_dict``, wherever the file has them.
 
     Args:
-        loaded: What was in the file; tensors by name where no holder is known.
+        loaded: The contents of the file; if no key for the tensors is known, it is taken as tensors
+            by name.
     """
     for key in HOLDERS:
         inner = loaded.get(key)
@@ -48,16 +49,16 @@ def unwrapped(
     path: object,
     say: Callable[[str], object] = say,
 ) -> Mapping[str, Tensor]:
-    """The tensors of a file by the names of the network, as far as wrappers made the difference.
+    """Remove prefixes from the names of a file's tensors, so that they match the network's names.
 
     Args:
-        state: Tensors by the names of the file.
-        model_keys: The network's names.
+        state: Tensors by their names in the file.
+        model_keys: The names in the network.
         path: The file, for the notice.
-        say: Takes the notice.
+        say: Called with a sentence if a prefix is removed.
 
     Returns:
-        ``state`` itself where there is nothing to take away.
+        The tensors by their new names; ``state`` itself if no prefix is removed.
     """
     model_keys = set(model_keys)
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
@@ -81,7 +82,7 @@ def unwrapped(
 
 
 def best_prefix(state: Iterable[str], model_keys: set[str]) -> str:
-    """The prefix without which most keys are the network's; the shortest of equals, or none."""
+    """The prefix whose removal gives most keys of the network, the shortest of equals; or empty."""
     matches: dict[str, tuple[int, int]] = {}  # keys that are the network's at once; or without more
     for key in state:
         prefix, parts = '', key.split('.')
@@ -97,7 +98,7 @@ def best_prefix(state: Iterable[str], model_keys: set[str]) -> str:
 
 
 def common_prefix(keys: Sequence[str]) -> str:
-    """What wrappers put before every key, where the network's own names are not known."""
+    """The wrappers' prefix that all keys have, for files of networks that are not known."""
     prefix = ''
     while keys:
         part = keys[0][len(prefix) :].partition('.')[0]
@@ -108,7 +109,7 @@ def common_prefix(keys: Sequence[str]) -> str:
 
 
 def plain(key: str, prefix: str = '') -> str:
-    """A key without ``prefix`` and the names that wrappers put before parts of a network."""
+    """A key without ``prefix``, and without names that wrappers put inside it."""
     parts = key.removeprefix(prefix).split('.')
     return '.'.join(part for part in parts if part not in ANYWHERE)
 
@@ -119,7 +120,7 @@ def in_backbone(
     path: object,
     say: Callable[[str], object] = say,
 ) -> Mapping[str, Tensor]:
-    """A backbone's file by the names that a whole network has; others as they are."""
+    """Rename the tensors of a backbone's file as in a whole network; others stay as they are."""
     model_keys = set(model_keys)
     if model_keys & state.keys() or not any(f'backbone.{key}' in model_keys for key in state):
         return state

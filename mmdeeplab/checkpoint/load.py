@@ -1,4 +1,4 @@
-"""Reading checkpoints: nothing in them is executed, and they fit or are refused."""
+"""Read checkpoints without executing code in them, and refuse those that do not fit."""
 
 import os
 import pickle
@@ -30,7 +30,7 @@ except ImportError:
 
 
 def statistic_of_history(owner: type, name: str) -> object:
-    """What MMEngine's checkpoints call ``getattr`` for: the statistics of a logged value."""
+    """A safe replacement of ``getattr``, which MMEngine's pickles use for logged statistics."""
     if owner is not HistoryBuffer or name not in ('max', 'min', 'current', 'mean'):
         raise pickle.UnpicklingError(f'GLOBAL getattr of {name!r}')
     return getattr(owner, name)
@@ -52,13 +52,13 @@ ADDRESS = re.compile(r'[A-Za-z][\w+-]+://')
 
 
 def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
-    """Read a training's or anybody's ``.safetensors``, or a ``.pth`` by torch's restricted reader.
+    """Read a ``.safetensors`` file, or a ``.pth`` file by PyTorch's restricted unpickler.
 
     Returns:
         A dict with ``state_dict`` and whatever else the file holds (``meta``, ``optimizer``, ...).
 
     Raises:
-        UserError: No such file, a broken one, or one that would run code on loading.
+        UserError: The file is missing, broken, or would run code when it is loaded.
     """
     refuse_address(str(path))
     path = Path(path)
@@ -86,10 +86,10 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
 
 
 def refuse_address(path: str) -> None:
-    """Refuse what MMEngine would fetch, and unpickle unchecked.
+    """Refuse addresses (``https://...``), which MMEngine would download and unpickle unsafely.
 
     Raises:
-        UserError: ``path`` begins with a scheme; names how weights come here.
+        UserError: ``path`` begins with a scheme; it says how to get weights.
     """
     if ADDRESS.match(path):
         raise UserError(
@@ -101,10 +101,10 @@ def refuse_address(path: str) -> None:
 
 
 def require_weights(state: object, path: str | Path) -> None:
-    """Refuse what are no tensors by name, or numbers that no network can use.
+    """Refuse a state dict that is not tensors by name, or has values that no network can use.
 
     Raises:
-        UserError: With every tensor in question.
+        UserError: It names every tensor concerned.
     """
     if not isinstance(state, Mapping) or not state:
         raise UserError(f'{path} holds no weights: no tensors by name')
@@ -127,7 +127,7 @@ def require_weights(state: object, path: str | Path) -> None:
 
 
 def check_archive(path: Path) -> None:
-    """Compare a zip's content with its own checksums, which torch writes but does not read."""
+    """Verify the checksums in a zip file, which PyTorch writes but does not check."""
     require_bounded_zip(path)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -143,10 +143,10 @@ def unwrap(model: Any) -> Any:
 
 
 def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -> None:
-    """Refuse a state dict that is not exactly the model's.
+    """Refuse a state dict whose tensors are not exactly those of a model.
 
     Raises:
-        UserError: With every missing, unknown, misshapen tensor and other kind of number.
+        UserError: It names every tensor that is missing, unknown, or of another shape or type.
     """
     require_weights(state, path)
     expected = model.state_dict()

@@ -1,4 +1,4 @@
-"""One training a folder: a lock that ends with its process, however that ends."""
+"""A lock that allows only one training in a folder, and ends with its process."""
 
 import errno
 import fcntl
@@ -19,7 +19,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 
 
 class Held(NamedTuple):
-    """A lock of this process: the open file, and how many times it was asked for."""
+    """A lock of this process: the open file, and how many times it is held."""
 
     file: int
     process: int
@@ -31,19 +31,19 @@ _held: dict[str, Held] = {}
 
 @contextmanager
 def training_lock(folder: str | Path) -> Iterator[None]:
-    """Be the only training that writes to ``folder``; the same process may ask again.
+    """Hold the lock of a work dir within the block; the same process may take it several times.
 
-    A POSIX record lock on ``training.lock``: the system drops it when the process ends, also by
-    SIGKILL, and forked processes (data workers) do not have it. It holds between processes of one
-    machine, in containers too, and between machines where the network file system passes locks
-    on, as NFS does by default. Without such locks there is a warning, as nothing is certain then.
-    On several ranks only rank 0 asks. What the file says stays behind and means nothing.
+    It is a POSIX record lock on the file ``training.lock``. The system releases it when the process
+    ends, even by SIGKILL; forked processes (data workers) do not inherit it. It works between
+    processes of one machine, also in containers, and between machines if the network file system
+    supports locks, as NFS does by default. If there are no such locks, there is a warning. On
+    several ranks only rank 0 takes it. The file remains afterwards; it means nothing by itself.
 
     Args:
-        folder: Must exist.
+        folder: The work dir, which must exist.
 
     Raises:
-        UserError: Another process trains there; the sentence names it, its machine and its start.
+        UserError: Another process trains there; it names the process, its machine and its start.
     """
     key = os.path.realpath(folder)
     if os.environ.get('RANK', '0') != '0' or not _enter(key):
@@ -56,7 +56,7 @@ def training_lock(folder: str | Path) -> Iterator[None]:
 
 
 def _enter(key: str) -> bool:
-    """Take the lock or count one more; False where there are no locks."""
+    """Take the lock, or count it once more; False if the file system has no locks."""
     held = _held.get(key)
     if held and held.process == os.getpid():
         _held[key] = held._replace(times=held.times + 1)
@@ -106,7 +106,7 @@ def _leave(key: str) -> None:
 
 
 def told(holder: bytes) -> str:
-    """Who holds a lock, by what its file says."""
+    """A sentence about who holds a lock, from the contents of its file."""
     try:
         who = json.loads(holder)
         return f'process {who["process"]} on {who["host"]}, since {who["start"]}'

@@ -1,4 +1,4 @@
-"""Weights that do not fit a network, tensor by tensor, in words."""
+"""Describe weights that do not fit a network, tensor by tensor."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ SHOWN = 12  # offenders of one kind that an error spells out
 
 
 def describe(name: str, faults: Mapping[str, Sequence[str]]) -> str:
-    """One paragraph a kind of fault, the first offenders of each spelled out."""
+    """A text with a paragraph for each kind of fault, which names the first tensors with it."""
     lines = [f'these weights do not fit the model by the rules of "{name}":']
     for fault, texts in faults.items():
         lines.append(f'  {len(texts)} {fault}:')

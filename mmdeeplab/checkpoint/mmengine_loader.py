@@ -1,8 +1,8 @@
-"""What MMEngine's own functions read of a ``.safetensors`` file.
+"""Let MMEngine's own functions read ``.safetensors`` files.
 
 ``load_checkpoint``, mmseg's ``init_model``, ``MMSegInferencer`` and ``tools/test.py`` read files by
-MMEngine's ``CheckpointLoader``, which knows pickled ones. The loader here is registered with it;
-configs import it (``custom_imports``), and so does whatever builds one of our networks.
+MMEngine's ``CheckpointLoader``, which only knows pickles. The loader here is registered with it
+when this module is imported: by configs (``custom_imports``), and with every network of ours.
 """
 
 from collections import OrderedDict
@@ -16,18 +16,18 @@ CLASSIFIER = 'decode_head.conv_seg.weight'
 
 @CheckpointLoader.register_scheme(prefixes=r'.*\.safetensors$')
 def load_from_safetensors(filename: str, map_location: str | None = None) -> dict:
-    """Weights and class names of a ``.safetensors``, of training, converted, or anybody's.
+    """Read weights and class names from a ``.safetensors`` file of any origin.
 
-    Optimiser and history are left out: only our own Runner resumes. Whether the weights fit is seen
-    by the network (:class:`mmdeeplab.models.segmentors.EncoderDecoder`).
+    Optimiser state and history are not read: only our own Runner resumes. The network itself checks
+    whether the weights fit (:class:`mmdeeplab.models.segmentors.EncoderDecoder`).
 
     Args:
         filename: The file.
-        map_location: The device to read it to; the CPU without it.
+        map_location: The device to read it to; by default the CPU.
 
     Returns:
-        ``state_dict``; ``meta`` with ``dataset_meta`` (``classes`` and ``palette``) where the names
-        are known.
+        ``state_dict``, and ``meta`` with ``dataset_meta`` (``classes`` and ``palette``) if the
+        names are known.
 
     Raises:
         UserError: The file is missing, broken, or holds no usable weights.
@@ -43,7 +43,7 @@ def load_from_safetensors(filename: str, map_location: str | None = None) -> dic
 
 
 def _names(checkpoint: dict, state: Mapping[str, Tensor]) -> dict:
-    """``dataset_meta``: of the file, or, where it names no classes, as our commands name them."""
+    """``dataset_meta`` of a file; if it names no classes, with the names that our commands use."""
     from mmdeeplab.checkpoint.fine_tune import class_names
     from mmdeeplab.visualization.voc_palette import default_names, palette_of
 

@@ -1,6 +1,6 @@
-"""``init_cfg=dict(type='Pretrained', ...)``: the weights fit, or training does not begin.
+"""Load ``init_cfg=dict(type='Pretrained', ...)`` strictly: the weights must fit.
 
-MMEngine loads such a file unsafely, takes what matches, even nothing, and goes on.
+MMEngine would unpickle such a file unsafely, load whatever matches, even nothing, and go on.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ CLASSIFIERS = ('fc.', 'head.', 'classifier.', 'last_linear.')
 
 
 class PretrainedSpec(NamedTuple):
-    """A part of a network and the file that its config starts it from."""
+    """A part of a network, and the file of pre-trained weights that its config names."""
 
     name: str
     module: nn.Module
@@ -28,7 +28,7 @@ class PretrainedSpec(NamedTuple):
 
 
 def pop_pretrained_cfg(model: nn.Module) -> list[PretrainedSpec]:
-    """Take every ``Pretrained`` out of the modules' ``init_cfg``, so that MMEngine finds none."""
+    """Remove every ``Pretrained`` from the modules' ``init_cfg``, so that MMEngine finds none."""
     return [spec for name, module in model.named_modules() for spec in _pop(name, module)]
 
 
@@ -53,13 +53,13 @@ def _pop(name: str, module: nn.Module) -> Iterator[PretrainedSpec]:
 
 
 def load_pretrained(spec: PretrainedSpec) -> str:
-    """Load a part of a network from its file; return a sentence that says so.
+    """Load the pre-trained weights of a part; return a sentence about it.
 
-    A part may hold another project's network: ``names_behind`` is what stands before that one's
-    names, and ``unused_tensors`` those of its names that the part does not run.
+    If the part contains another project's network, its attribute ``names_behind`` is the prefix of
+    that network's names, and ``unused_tensors`` are tensors of the file that it does not use.
 
     Raises:
-        UserError: Its tensors are not the module's.
+        UserError: The file's tensors are not those of the part.
     """
     initial = spec.module.state_dict()
     state = read_checkpoint(spec.checkpoint)['state_dict']

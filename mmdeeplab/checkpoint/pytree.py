@@ -1,7 +1,7 @@
-"""Nested training state as named tensors plus plain JSON, and back.
+"""Convert nested training state to named tensors plus JSON, and back.
 
-JSON objects are tags only (``{"tensor": NAME}``, ``{"dict": [[KEY, VALUE], ...]}``), so that no
-key of the state can be mistaken for one, and keys keep their type.
+In the JSON, objects are only used as tags (``{"tensor": NAME}``, ``{"dict": [[KEY, VALUE],
+...]}``). So no key of the state can be mistaken for a tag, and keys keep their type.
 """
 
 from collections import deque
@@ -15,10 +15,10 @@ Node = None | bool | int | float | str | list | dict
 
 
 def flatten(tree: object) -> tuple[dict[str, Tensor], Node]:
-    """Take the tensors out of ``tree``; they are referred to, not copied.
+    """Split nested state into JSON and its tensors by name; the tensors are not copied.
 
     Raises:
-        TypeError: Something that is neither tensor, array nor plain data; names its place.
+        TypeError: A value is neither tensor, array nor plain data; it names the place.
     """
     tensors: dict[str, Tensor] = {}
 
@@ -56,7 +56,7 @@ def flatten(tree: object) -> tuple[dict[str, Tensor], Node]:
 
 
 def plain(value: bool | int | float | str | None) -> Node:
-    """The value without a subclass (an enum, a NumPy float)."""
+    """A value as its plain type, if it is of a subclass (an enum, a NumPy float)."""
     for scalar_type in (bool, int, float, str):
         if isinstance(value, scalar_type):
             return scalar_type(value)
@@ -64,10 +64,10 @@ def plain(value: bool | int | float | str | None) -> Node:
 
 
 def restore(node: Node, tensors: Mapping[str, Tensor]) -> object:
-    """Undo :func:`flatten`.
+    """The inverse of :func:`flatten`.
 
     Raises:
-        ValueError: Not a tree of ours.
+        ValueError: The JSON has another form.
     """
     if isinstance(node, list):
         return [restore(item, tensors) for item in node]

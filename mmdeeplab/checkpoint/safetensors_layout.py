@@ -1,7 +1,7 @@
-"""The bytes of a checkpoint: safetensors with a checksum over the whole file.
+"""The file format of checkpoints: safetensors with a checksum over the whole file.
 
-Metadata ``sha256`` is the digest of the file with its own 64 digits read as zeros, so a flipped
-bit anywhere is found: in a tensor, a name, a shape, the training state or the digest itself.
+The metadata entry ``sha256`` is the digest of the file in which its own 64 digits are zeros. So a
+changed bit is found anywhere: in a tensor, a name, a shape, the training state or the digest.
 """
 
 import hashlib
@@ -35,14 +35,14 @@ DTYPES = {
 
 
 class Damaged(ValueError):
-    """A file that is not what was written; the message says how one knows."""
+    """A file is not what was written; the message says what shows it."""
 
 
 def header(tensors: Mapping[str, Tensor], summary: Mapping, tree: Node) -> tuple[bytes, list[str]]:
-    """The head of a file, its checksum still zeros, and the order of the tensors behind it.
+    """The header of a file, with zeros as checksum, and the order of the tensors after it.
 
     Raises:
-        TypeError: A tensor of a kind that safetensors does not have.
+        TypeError: A tensor has a type that safetensors does not know.
     """
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES:
@@ -70,7 +70,7 @@ def header(tensors: Mapping[str, Tensor], summary: Mapping, tree: Node) -> tuple
 
 
 def blocks(tensor: Tensor) -> Iterator[memoryview]:
-    """The bytes of a tensor of any device, a few megabytes at a time."""
+    """Yield the bytes of a tensor on any device, a few megabytes at a time."""
     flat = tensor.detach().reshape(-1)
     step = max(BLOCK // tensor.element_size(), 1)
     for i in range(0, flat.numel(), step):
@@ -78,10 +78,10 @@ def blocks(tensor: Tensor) -> Iterator[memoryview]:
 
 
 def read_header(path: str | Path) -> dict:
-    """The JSON at the head of a safetensors file, without reading the rest.
+    """Read the JSON header of a safetensors file, without the rest of the file.
 
     Raises:
-        Damaged: It is not one.
+        Damaged: It is not a safetensors file.
     """
     with Path(path).open('rb') as file:
         return _parse(_head(file, Path(path).stat().st_size))
@@ -109,10 +109,10 @@ def verify(path: str | Path) -> dict | None:
     """Check the checksum of the whole file.
 
     Returns:
-        The metadata, or None where the file is weights of another origin, without a checksum.
+        The metadata; None if the file has no checksum, as weights of other origin.
 
     Raises:
-        Damaged: The content is not what was written.
+        Damaged: The checksum does not fit the content.
     """
     with Path(path).open('rb') as file:
         size = Path(path).stat().st_size

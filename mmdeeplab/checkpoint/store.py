@@ -15,20 +15,20 @@ from mmdeeplab.fileio.atomic import Disk, replacing
 
 
 def save(path: Path, tree: Mapping, disk: Disk, summary: Mapping | None = None) -> int:
-    """Write ``tree`` to ``path``, tensor by tensor, without a second copy in memory.
+    """Write a checkpoint, tensor by tensor, without a second copy in memory.
 
     Args:
-        path: Takes the new file's name only when the file is complete and on the disk.
+        path: The file, which gets its name only when it is complete and on the disk.
         tree: Nested dicts, lists, tuples, plain values, arrays and tensors.
-        disk: The calls to make.
-        summary: Plain values that :func:`read_summary` gives without reading the file.
+        disk: Makes the calls to the file system.
+        summary: Plain values that :func:`read_summary` reads without reading the whole file.
 
     Returns:
-        Bytes written.
+        The number of bytes written.
 
     Raises:
-        NotSaved: The file system refused.
-        TypeError: The tree holds something that cannot be stored.
+        NotSaved: The file cannot be written.
+        TypeError: The tree has something that cannot be stored.
     """
     tensors, node = flatten(tree)
     head, order = header(tensors, summary or {}, node)
@@ -49,7 +49,7 @@ def load(path: str | Path, device: str = 'cpu') -> dict:
     """Read a checkpoint of ours, or the weights in any safetensors file.
 
     Returns:
-        What was saved; of a file of another origin ``state_dict`` and its metadata as ``meta``.
+        The tree that was saved; for files of other origin ``state_dict``, and metadata as ``meta``.
 
     Raises:
         Damaged: The checksum does not fit.
@@ -65,7 +65,7 @@ def load(path: str | Path, device: str = 'cpu') -> dict:
 
 
 def foreign_metadata(path: str | Path) -> dict:
-    """Metadata of any safetensors file: JSON where a value is, else the text itself."""
+    """The metadata of any safetensors file; values that are JSON are parsed."""
 
     def plain(text: str) -> object:
         try:
@@ -77,7 +77,7 @@ def foreign_metadata(path: str | Path) -> dict:
 
 
 def snapshot(tree: object) -> object:
-    """A copy of the tensors in ``tree`` on the CPU, for a save that goes on in the background."""
+    """A copy of ``tree`` with its tensors copied to the CPU, to be saved in the background."""
     if isinstance(tree, Tensor):
         return torch.empty_like(tree, device='cpu').copy_(tree.detach())
     if isinstance(tree, Mapping):

@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, fetched and unpacked with care, opened only if regular."""
+"""Write files as a whole or not at all; download, unpack and open files safely."""

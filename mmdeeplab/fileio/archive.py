@@ -1,4 +1,4 @@
-"""Archives that may be hostile: plain files, below one folder, within limits, and nothing else."""
+"""Unpack archives that may be hostile: only plain files, below one folder, within limits."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def extract(
     wanted: Callable[[PurePosixPath], bool] = lambda name: True,
     quiet: bool = False,
 ) -> int:
-    """Unpack the plain files of a tar (also gz, bz2, xz) or zip below ``folder``.
+    """Unpack the plain files of a tar (also gz, bz2, xz) or zip archive below a folder.
 
-    A file appears under its name when it is whole. One that is there already is never overwritten:
-    with the same content it is kept, so that a broken run can go on.
+    A file gets its name when it is complete. Existing files are not overwritten; one with the same
+    content is accepted, so that an interrupted run can be repeated.
 
     Args:
         archive: The archive.
-        folder: Made if need be.
-        limits: Of what is unpacked.
-        wanted: Which members to write; the others are checked all the same.
+        folder: The folder, made if it is missing.
+        limits: Limits of size and number of files.
+        wanted: Tells which members to write; the others are checked all the same.
         quiet: Show no progress.
 
     Returns:
-        How many files were written.
+        The number of files that were written.
 
     Raises:
-        UserError: Broken, too large, or with a member that is not a plain file below ``folder``;
-            or another file stands in the way.
+        UserError: The archive is broken, too large, or has a member that is not a plain file below
+            ``folder``; or another file is in the way.
     """
     archive, folder, written = Path(archive), Path(folder), 0
     hidden = True if quiet else None
@@ -78,10 +78,11 @@ def _is_there(archive: Path, target: Path, member: Member) -> bool:
 
 
 def members(archive: str | Path, limits: Limits = Limits()) -> Iterator[Member]:
-    """The plain files of an archive, in its order.
+    """Yield the plain files of an archive, in its order.
 
     Raises:
-        UserError: See :func:`extract`; the name is checked before the member is handed out.
+        UserError: The archive is broken, too large, or has a member that is not a plain file with a
+            safe name.
     """
     archive = Path(archive)
     if not archive.is_file():
@@ -107,7 +108,7 @@ def members(archive: str | Path, limits: Limits = Limits()) -> Iterator[Member]:
 
 
 def _checked(archive: Path, name: str) -> PurePosixPath:
-    """A name that stays below the folder on every system.
+    """Check that the name of a member stays below the folder on every operating system.
 
     Raises:
         UserError: It does not.

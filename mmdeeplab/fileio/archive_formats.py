@@ -1,4 +1,4 @@
-"""What tar and zip files hold, without trusting their headers."""
+"""Read tar and zip files without trusting the sizes in their headers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ COMPRESSIONS: dict[bytes, Callable[..., object]] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold at most, unpacked.
+    """Limits for the contents of an archive.
 
     Attributes:
-        size: Bytes of all files together.
-        files: Members, folders included.
+        size: Largest number of unpacked bytes of all files together.
+        files: Largest number of members, folders included.
     """
 
     size: int = 8 << 30
@@ -42,7 +42,7 @@ class Limits:
 
 
 class Member(NamedTuple):
-    """A plain file of an archive; ``file`` is to be read before the next one is asked for."""
+    """A plain file in an archive; ``file`` must be read before the next member is taken."""
 
     name: PurePosixPath
     size: int
@@ -53,7 +53,7 @@ Found = Iterator[tuple[str, Member | None]]
 
 
 def first_bytes(archive: Path) -> bytes:
-    """By which the kind of a file is told."""
+    """The first bytes of an archive, which tell its format."""
     with archive.open('rb') as file:
         return file.read(8)
 
@@ -95,12 +95,13 @@ def zip_members(archive: Path, limits: Limits) -> Found:
 
 
 def require_bounded_zip(path: Path) -> None:
-    """Refuse a zip of arrays that unpacks to far more than it has; what is no zip passes.
+    """Refuse a zip file of arrays that unpacks to far more bytes than it has.
 
-    Weights hardly shrink when they are packed; kilobytes that become gigabytes are none.
+    Weights hardly become smaller by compression; kilobytes that unpack to gigabytes are not
+    weights. Files that are not zip files are accepted.
 
     Raises:
-        UserError: With both sizes.
+        UserError: It names both sizes.
     """
     if not zipfile.is_zipfile(path):
         return
@@ -119,7 +120,7 @@ def _not_plain(archive: Path, name: str) -> UserError:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that ends in an error when more comes out of it than was allowed."""
+    """A stream that raises an error when more bytes are read from it than allowed."""
 
     def __init__(self, stream: BinaryIO, limit: int, archive: Path) -> None:
         self.stream, self.limit, self.archive = stream, limit, archive

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and disks that do not take them, named."""
+"""Write files so that they appear as a whole or not at all; explain errors of the disk."""
 
 import errno
 import os
@@ -19,14 +19,14 @@ FOREIGN_AGE = 86_400  # seconds after which another machine's left-over is taken
 
 
 class NotSaved(OSError):
-    """A file could not be written; the message names path, reason, bytes needed and free."""
+    """A file could not be written; the message has path, reason, needed and free bytes."""
 
     def __str__(self) -> str:
         return str(self.strerror)
 
 
 class Disk:
-    """The calls that a save makes, one method a stage, so that a proof can break each of them."""
+    """The calls to the file system that a save makes; tests replace single ones by failing ones."""
 
     def create(self, path: Path) -> BinaryIO:
         return path.open('wb')
@@ -54,17 +54,17 @@ class Disk:
 
 @contextmanager
 def placing(path: Path, needed: int | None = None, suffix: str = '') -> Iterator[Path]:
-    """A name beside ``path`` to write to; what is there in the end gets the name ``path``.
+    """Give a temporary path beside ``path``; after the block it is renamed to ``path``.
 
-    Nobody else has that name, so several processes may write one file: the last one's stays.
+    The temporary name is unique, so several processes may write the same file; the last one wins.
 
     Args:
-        path: The final name; its folder is made if need be.
-        needed: Size in bytes, for the message.
-        suffix: What the name ends with, for writers that go by it.
+        path: The final path; its folder is made if it is missing.
+        needed: Size of the file in bytes, for the message.
+        suffix: Ending of the temporary name, for writers that depend on it.
 
     Raises:
-        UserError: The disk does not take it; nothing has changed at ``path``.
+        UserError: The disk refuses the file; nothing has changed at ``path``.
     """
     with writing(path, needed):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,15 +74,15 @@ def placing(path: Path, needed: int | None = None, suffix: str = '') -> Iterator
 
 @contextmanager
 def replacing(path: Path, disk: Disk, needed: int = 0) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of ``path`` at the end, on the disk for certain.
+    """Give a file to write to; after the block it is flushed to the disk and renamed to ``path``.
 
     Args:
-        path: The final name; whatever stands there stays until the new file is complete.
-        disk: The calls to make.
-        needed: Size in bytes, for the message.
+        path: The final path; an existing file stays until the new one is complete.
+        disk: Makes the calls to the file system.
+        needed: Size of the file in bytes, for the message.
 
     Raises:
-        NotSaved: The file system refused; nothing is left behind, the old file is intact.
+        NotSaved: The file cannot be written; the old file is intact, and nothing else is left.
     """
     try:
         with _beside(path, disk) as beside:
@@ -101,10 +101,10 @@ def replacing(path: Path, disk: Disk, needed: int = 0) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _beside(path: Path, disk: Disk, suffix: str = '') -> Iterator[Path]:
-    """A name beside ``path`` that takes its place at the end, and is removed after a failure.
+    """A temporary path beside ``path``: renamed to it after the block, or removed after an error.
 
-    Without a ``suffix`` it ends with a random number, so that nobody who lists the images or
-    checkpoints of the folder takes the left-over of a killed process for one.
+    Without a ``suffix`` it ends with a random number, so that the remains of a killed process are
+    not taken for an image or a checkpoint.
     """
     process = f'.tmp-{socket.gethostname()}-{os.getpid()}-'
     ending = f'.{os.urandom(4).hex()}{suffix}'
@@ -121,10 +121,10 @@ def _beside(path: Path, disk: Disk, suffix: str = '') -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path, needed: int | None = None) -> Iterator[None]:
-    """Name the file, the bytes needed and those free when the disk does not take it.
+    """Turn an OSError in the block into a sentence with the file, needed and free bytes.
 
     Raises:
-        UserError: In the place of an OSError.
+        UserError: In place of an OSError.
     """
     try:
         yield
@@ -135,7 +135,7 @@ def writing(path: Path, needed: int | None = None) -> Iterator[None]:
 
 
 def require_room(path: Path, needed: int) -> None:
-    """Fail before a transfer that cannot fit.
+    """Refuse to start a transfer that does not fit on the disk.
 
     Raises:
         UserError: The disk has less than ``needed`` bytes.
@@ -149,13 +149,13 @@ def _room(path: Path, needed: int | None) -> str:
 
 
 def refusal(path: Path, error: OSError, needed: int) -> str:
-    """Path, reason, bytes needed and bytes free."""
+    """The sentence about a file that cannot be written: path, reason, needed and free bytes."""
     wanted = f'it needs {needed:,} bytes, ' if needed else ''
     return f'{path} is not saved: {error.strerror or error} ({wanted}{_free(path)})'
 
 
 def _free(path: Path) -> str:
-    """Bytes free for a file, whose folder may not be there yet."""
+    """Free bytes for a file, whose folder may not exist yet."""
     folder = next((p for p in path.absolute().parents if p.is_dir()), Path('/'))
     try:
         return f'{shutil.disk_usage(folder).free:,} bytes are free'
@@ -164,11 +164,11 @@ def _free(path: Path) -> str:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove what killed processes left half-written; return it.
+    """Remove temporary files that killed processes left in a folder; return their paths.
 
-    Only files of our own pattern, and only of a process of this machine that no longer runs. A
-    file of this very process number is one of an earlier container. Files of other machines go
-    after a day.
+    Only files with our names for temporary files are removed, if their process was on this machine
+    and no longer runs. A file with the number of this process is of an earlier container. Files of
+    other machines are removed after a day.
     """
     removed = []
     for path in folder.glob('.tmp-*'):
@@ -195,15 +195,15 @@ def _dead(host: str, pid: int, path: Path) -> bool:
 
 
 def probe(folder: Path, needed: int = 0, disk: Disk | None = None) -> None:
-    """Write, flush, rename and remove a small file, and compare the free space.
+    """Check that checkpoints can be written: by a small file, and by the free space.
 
     Args:
-        folder: Where checkpoints will go; made when missing.
-        needed: Bytes of one checkpoint.
-        disk: The calls to make.
+        folder: Folder of the checkpoints, made if it is missing.
+        needed: Size of a checkpoint in bytes.
+        disk: Makes the calls to the file system.
 
     Raises:
-        UserError: The folder cannot be written, or has less room than one checkpoint takes.
+        UserError: The folder cannot be written, or has less free space than a checkpoint needs.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

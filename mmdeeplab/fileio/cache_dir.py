@@ -1,4 +1,4 @@
-"""Where what was fetched, measured, compiled or checked on this machine is kept."""
+"""The folder for everything that is cached on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file must be before it is used."""
+"""Verify files by size and checksum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGES = (b'<!doctype html', b'<html', b'<?xml')
 
 
 def digest(*paths: str | Path, algorithm: str = 'sha256') -> str:
-    """Checksum of a file, or of several one behind the other, in hexadecimal."""
+    """Checksum, in hexadecimal, of a file, or of several files as if they were one."""
     value = hashlib.new(algorithm, usedforsecurity=False)
     for path in paths:
         with Path(path).open('rb') as file:
@@ -25,13 +25,13 @@ def digest(*paths: str | Path, algorithm: str = 'sha256') -> str:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of a file beforehand; None is not known.
+    """What is known about a file before it is downloaded; None stands for unknown.
 
     Attributes:
-        sha256: Hexadecimal: 64 digits, or the first 8 or more where a publisher tells no more
-            (8 digits find accidents, not forgeries).
-        md5: Hexadecimal, 32 digits.
-        size: Bytes.
+        sha256: 64 hexadecimal digits, or the first 8 or more if the publisher gives no more (8
+            digits detect accidents, but not forgeries).
+        md5: 32 hexadecimal digits.
+        size: Number of bytes.
     """
 
     sha256: str | None = None
@@ -57,7 +57,7 @@ class Expected:
         return bool(self.sha256 or self.md5)
 
     def fault(self, path: Path) -> str:
-        """What is wrong with a file, in words; empty when it is the one expected."""
+        """What is wrong with a file, in words; empty if it is the expected one."""
         size = path.stat().st_size
         if is_page(path):
             return 'it is a web page'
@@ -70,6 +70,6 @@ class Expected:
 
 
 def is_page(path: Path) -> bool:
-    """Whether a file is an HTML page, as servers send it in the place of a file that is gone."""
+    """Whether a file is an HTML page, as servers send it if a file no longer exists."""
     with path.open('rb') as file:
         return file.read(512).lstrip(b'\xef\xbb\xbf \t\r\n').lower().startswith(PAGES)

@@ -1,4 +1,4 @@
-"""Downloads that break, go on, and are never used before they are whole."""
+"""Download files: interrupted downloads are resumed, and files are verified before use."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LONGEST_WAIT = 60.0
 
 @dataclass(frozen=True)
 class Patience:
-    """How failures that pass are met.
+    """How often and how long a failed download is tried again.
 
     Attributes:
-        tries: Attempts in a row without a byte of progress.
-        wait: Seconds before the second attempt; they double with each that brings nothing.
-        timeout: Seconds of silence after which a connection counts as broken.
+        tries: Number of attempts in a row without a new byte after which it is given up.
+        wait: Seconds before the second attempt; doubled after each attempt without a new byte.
+        timeout: Seconds without data after which a connection counts as broken.
     """
 
     tries: int = 5
@@ -50,27 +50,27 @@ def fetch(
     context: ssl.SSLContext | None = None,
     quiet: bool = False,
 ) -> str:
-    """Download ``url`` to ``path``, by way of ``path.part``; a broken transfer is gone on with.
+    """Download ``url`` to ``path``; an interrupted download is resumed from ``path.part``.
 
-    The file appears under its name at one stroke, whole and checked, or not at all. One that is
-    there already and has the checksum is kept; another is replaced.
+    The file gets its name when it is complete and verified. An existing file with the expected
+    checksum is kept; another is replaced.
 
     Args:
-        url: An https address; redirects stay on https.
-        path: Where to; folders are made.
-        sha256: Expected checksum, or its first digits (:class:`Expected`).
-        md5: Expected checksum of the older kind.
-        size: Expected bytes.
-        max_size: Bytes after which a transfer is given up.
+        url: An https address; redirects must stay on https.
+        path: The file; missing folders are made.
+        sha256: Expected SHA-256, or its first digits (:class:`Expected`).
+        md5: Expected MD5.
+        size: Expected number of bytes.
+        max_size: Number of bytes after which a download is given up.
         patience: How often and how long to try again.
         context: Certificates to trust instead of the system's.
         quiet: Show no progress.
 
     Returns:
-        The file's sha256.
+        The SHA-256 of the file.
 
     Raises:
-        UserError: With the address, the path and the way out.
+        UserError: The download failed; it has the address, the path and the way out.
     """
     path, expected = Path(path), Expected(sha256, md5, size)
     if expected.known and path.is_file() and not expected.fault(path):
@@ -119,14 +119,14 @@ def _receive(
     context: ssl.SSLContext | None,
     quiet: bool,
 ) -> bool:
-    """One attempt: ask for what is missing and append it.
+    """Make one attempt: request the missing bytes and append them.
 
     Returns:
-        Whether the whole file came with this answer.
+        Whether the response had the whole file.
 
     Raises:
-        TransientError: It broke off.
-        UserError: Another attempt does not help.
+        TransientError: The transfer broke off.
+        UserError: Another attempt would not help.
     """
     if part.whole:
         return False
@@ -150,7 +150,7 @@ def _receive(
 
 
 def _check_announced(part: Part, response: HTTPResponse, expected: Expected, limit: int) -> None:
-    """Refuse, before a byte is taken, what cannot become the expected file."""
+    """Refuse a response whose announced size is wrong, before a byte is read."""
     url, length = part.url, part.length
     if encoding := response.headers.get('Content-Encoding', ''):
         raise UserError(f'{url}: the server sends the file encoded as {encoding}, unasked')
@@ -167,7 +167,7 @@ def _check_announced(part: Part, response: HTTPResponse, expected: Expected, lim
 
 
 def _copy(response: HTTPResponse, part: Part, limit: int, bar: tqdm) -> None:
-    """Append what the server sends."""
+    """Append the bytes that the server sends to the partial file."""
     while True:
         try:
             block = response.read(BLOCK)

@@ -1,4 +1,4 @@
-"""Whether a file is still the one that something was made from, without reading it."""
+"""Detect changes of a file without reading it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def stamp(path: str | Path) -> list[int]:
-    """Size, times and number of a file; empty when it is not there.
+    """Size, times and inode of a file; empty if it does not exist.
 
-    Size and time of modification alone do not tell: ``cp -p`` and ``touch -r`` set the time back.
-    So the time of the last change to the entry, which nobody can set, and the inode belong to it.
+    Size and modification time do not suffice: ``cp -p`` and ``touch -r`` set that time back. So the
+    time of the last change of the inode, which cannot be set, and the inode's number are included.
 
     Returns:
-        Bytes, ``st_mtime_ns``, ``st_ctime_ns``, ``st_ino``.
+        Size in bytes, ``st_mtime_ns``, ``st_ctime_ns``, ``st_ino``.
     """
     try:
         status = Path(path).stat()

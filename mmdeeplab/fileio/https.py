@@ -1,4 +1,4 @@
-"""Requests over https only: certificates are checked, and no redirect leaves https."""
+"""Make requests over https only, with checked certificates, also after redirects."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ RANGE_REFUSED = 416
 
 
 class TransientError(Exception):
-    """The connection or the server failed in a way that another try may mend."""
+    """The connection or the server failed, but another attempt may succeed."""
 
 
 class StartOverError(TransientError):
-    """What has arrived so far does not belong to the file that the server has now."""
+    """The bytes received so far are not of the file that the server has now."""
 
 
 class _StayOnHttps(HTTPRedirectHandler):
@@ -44,10 +44,10 @@ class _StayOnHttps(HTTPRedirectHandler):
 
 
 def require_https(url: str, said_by: str = '') -> None:
-    """Refuse every address that is not https.
+    """Refuse an address that is not https.
 
     Raises:
-        UserError: With the address, and ``said_by`` in front of it.
+        UserError: It has the address, after the text ``said_by``.
     """
     parts = urlsplit(url)
     if parts.scheme != 'https' or not parts.hostname:
@@ -57,21 +57,21 @@ def require_https(url: str, said_by: str = '') -> None:
 def request(
     url: str, headers: dict[str, str], timeout: float, context: ssl.SSLContext | None = None
 ) -> HTTPResponse:
-    """Ask for ``url``; proxies of the environment are used.
+    """Request ``url``, through the proxies of the environment.
 
     Args:
         url: An https address.
-        headers: Sent along, also to where a redirect leads.
-        timeout: Seconds of silence after which the connection counts as broken.
-        context: Certificates to trust; the system's by default (``SSL_CERT_FILE`` names others).
+        headers: Headers to send, also after a redirect.
+        timeout: Seconds without data after which the connection counts as broken.
+        context: Certificates to trust; by default the system's (``SSL_CERT_FILE`` names others).
 
     Returns:
-        The answer, of status 200 or 206.
+        The response, with status 200 or 206.
 
     Raises:
-        TransientError: Another try may help.
-        StartOverError: The wanted range is not there.
-        UserError: Another try does not help.
+        TransientError: Another attempt may succeed.
+        StartOverError: The server does not have the requested range.
+        UserError: Another attempt would not help.
     """
     require_https(url)
     opener = OpenerDirector()
@@ -101,7 +101,7 @@ def request(
 
 
 def _refusal(url: str, error: HTTPError) -> Exception:
-    """The exception for an HTTP status that brings no file."""
+    """The exception for an HTTP status other than success."""
     said = f'the server answers {error.code} ({error.reason})'
     if error.code == RANGE_REFUSED:
         return StartOverError(said)

@@ -1,7 +1,7 @@
-"""Files that data and users name: which of a folder count, and how one is opened.
+"""List the files of a folder, and open files that users or data sets name.
 
-Only regular files of a bounded size are read. A named pipe would be waited for without end, a
-device read until the memory is full.
+Only regular files of a bounded size are read: reading a named pipe might never end, and a device
+might fill the memory.
 """
 
 import errno
@@ -33,16 +33,16 @@ _KINDS = (
 
 
 def read_bytes(path: str | Path, what: str = 'file', limit: int = MAX_BYTES) -> bytes:
-    """The content of a regular file.
+    """Read a regular file.
 
     Args:
         path: The file; links are followed.
-        what: What the message calls it; the kinds of fault ``missing-image`` and ``missing-mask``
-            come from 'image' and 'mask'.
-        limit: The most bytes.
+        what: Word for the file in messages; 'image' and 'mask' give the faults ``missing-image``
+            and ``missing-mask``.
+        limit: Largest number of bytes.
 
     Raises:
-        UserError: It is missing, no regular file, too large, or cannot be read.
+        UserError: The file is missing, not a regular file, too large, or cannot be read.
     """
     handle = open_regular(path, what)
     with handle:
@@ -61,10 +61,10 @@ def read_bytes(path: str | Path, what: str = 'file', limit: int = MAX_BYTES) -> 
 
 
 def read_text(path: str | Path, what: str = 'file') -> str:
-    """The content of a regular file of UTF-8 text, without a byte order mark.
+    """Read a regular file of UTF-8 text, without a byte order mark.
 
     Raises:
-        UserError: As :func:`read_bytes`, or it is not UTF-8.
+        UserError: It cannot be read (:func:`read_bytes`), or is not UTF-8.
     """
     try:
         return read_bytes(path, what, MAX_TEXT_BYTES).decode('utf-8-sig')
@@ -73,10 +73,10 @@ def read_text(path: str | Path, what: str = 'file') -> str:
 
 
 def open_regular(path: str | Path, what: str = 'file') -> io.BufferedReader:
-    """A regular file, opened for reading without waiting for anybody.
+    """Open a regular file for reading; named pipes and devices are refused without waiting.
 
     Raises:
-        UserError: It is missing, no regular file, or cannot be opened.
+        UserError: It is missing, not a regular file, or cannot be opened.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -92,16 +92,16 @@ def open_regular(path: str | Path, what: str = 'file') -> io.BufferedReader:
 
 
 def require_regular(path: str | Path, what: str = 'file') -> None:
-    """Refuse what :func:`open_regular` refuses, for programs that open files by themselves."""
+    """Refuse what :func:`open_regular` refuses, for libraries that open files themselves."""
     open_regular(path, what).close()
 
 
 def is_regular(path: str | Path, what: str = 'file') -> bool:
-    """Whether there is a regular file, for places that do something else where nothing is.
+    """Whether a regular file exists; False only if nothing does.
 
     Raises:
-        UserError: Something else is there (a folder, a named pipe, a link that leads nowhere), or
-            a file that cannot be opened.
+        UserError: Something else is there (a folder, a named pipe, a broken link), or a file that
+            cannot be opened.
     """
     try:
         if not os.path.lexists(path):
@@ -132,9 +132,9 @@ class Listing:
     """The files of a folder.
 
     Attributes:
-        names: Those that count, sorted; with ``/`` where they lie in sub-folders.
-        system: Files and folders that operating systems leave (``._x.jpg``, ``.DS_Store``,
-            ``__MACOSX``) and hidden folders.
+        names: Sorted paths of the files with one of the wanted suffixes, relative to the folder.
+        system: Files and folders of operating systems (``._x.jpg``, ``.DS_Store``, ``__MACOSX``),
+            and hidden folders.
         others: Files with another suffix.
     """
 
@@ -144,7 +144,7 @@ class Listing:
 
 
 def is_system_file(name: str) -> bool:
-    """Whether an operating system wrote the file, not the user: ``._x.jpg``, ``Thumbs.db``."""
+    """Whether a file is one of an operating system, such as ``._x.jpg`` or ``Thumbs.db``."""
     return name.startswith('._') or name.lower() in _SYSTEM_FILES
 
 
@@ -156,15 +156,15 @@ def is_system_folder(name: str) -> bool:
 def list_files(
     folder: str | Path, suffixes: Sequence[str] = PICTURE_SUFFIXES, recurse: bool = False
 ) -> Listing:
-    """What a folder holds; each folder is looked at once, whatever links lead to it.
+    """List the files of a folder; each folder is visited once, even if links lead to it.
 
     Args:
         folder: The folder.
-        suffixes: Of the files that count, in small letters.
-        recurse: Take the files of sub-folders, too.
+        suffixes: The wanted suffixes, in lower case.
+        recurse: Whether to include sub-folders.
 
     Raises:
-        UserError: It cannot be read.
+        UserError: The folder cannot be read.
     """
     names: list[str] = []
     system: list[str] = []
@@ -183,7 +183,7 @@ def list_files(
 def _walk(
     folder: str, prefix: str, recurse: bool, system: list[str], seen: set[tuple[int, int]]
 ) -> Iterator[tuple[os.DirEntry, str]]:
-    """Entries that are no folders, with their path from the first folder."""
+    """Yield the entries that are not folders, with their path relative to the first folder."""
     try:
         status = os.stat(folder)  # noqa: PTH116  (a loop of links is an OSError here)
         if (status.st_dev, status.st_ino) in seen:

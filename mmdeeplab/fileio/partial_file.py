@@ -1,4 +1,4 @@
-"""A file that is still arriving: ``PATH.part``, and in ``PATH.part.json`` what it is a part of."""
+"""A partly downloaded file: ``PATH.part``, with ``PATH.part.json`` about where it is from."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ except ImportError:  # not a POSIX system
 
 
 class Part:
-    """What has arrived of one file; a later call or process goes on from it.
+    """The received bytes of a file, from which a later call or process resumes the download.
 
     Args:
-        path: The final name; nothing stands there before the file is whole and checked.
-        url: Where it comes from.
+        path: The final path, which gets the file only when it is complete and verified.
+        url: The address of the file.
 
     Attributes:
-        length: Bytes of the whole file, where the server says so.
+        length: Size of the whole file in bytes, if the server says it.
     """
 
     def __init__(self, path: Path, url: str) -> None:
@@ -58,16 +58,16 @@ class Part:
 
     @property
     def size(self) -> int:
-        """Bytes that have arrived."""
+        """Number of received bytes."""
         return os.fstat(self.file.fileno()).st_size
 
     @property
     def whole(self) -> bool:
-        """Whether everything has arrived already."""
+        """Whether all bytes have been received."""
         return self.length is not None and self.size == self.length
 
     def _recall(self) -> None:
-        """Take up what an earlier call left, when it is certain what it was."""
+        """Continue the part of an earlier call, if it is certainly of the same file."""
         try:
             note = json.loads(self.note.read_text())
             validator, length = str(note['validator']), note['length']
@@ -80,23 +80,23 @@ class Part:
             self.discard()
 
     def discard(self) -> None:
-        """Forget what has arrived."""
+        """Delete the received bytes."""
         with writing(self.path):
             self.file.truncate(0)
             self.note.unlink(missing_ok=True)
         self.validator, self.length = '', None
 
     def headers(self) -> dict[str, str]:
-        """What asks for the rest; nothing where only the whole is safe."""
+        """Headers that request the missing bytes; empty if the whole file must be requested."""
         if not self.size or not self.validator:
             return {}
         return {'Range': f'bytes={self.size}-', 'If-Range': self.validator}
 
     def begin(self, response: HTTPResponse) -> None:
-        """Take what an answer says of the file: the whole (200) or the rest (206).
+        """Prepare for the bytes of a response: the whole file (200) or the missing bytes (206).
 
         Raises:
-            StartOverError: It is not the rest of what has arrived.
+            StartOverError: They do not continue the received bytes.
         """
         etag = response.headers.get('ETag', '')
         validator = etag if etag.startswith('"') else response.headers.get('Last-Modified', '')
@@ -126,7 +126,7 @@ class Part:
             self.file.flush()
 
     def publish(self) -> None:
-        """Give the file its final name, so that it survives a loss of power."""
+        """Flush the file to the disk and give it its final name."""
         with writing(self.final, self.length):
             os.fsync(self.file.fileno())
             self.path.replace(self.final)
@@ -136,7 +136,7 @@ class Part:
 
 
 def _lock(file: BinaryIO, path: Path) -> bool:
-    """Whether this process alone has the file that stands at ``path``."""
+    """Lock a file; whether this process has the lock, and the file is still the one at ``path``."""
     if fcntl is None:
         return True
     try:
