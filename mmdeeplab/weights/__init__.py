@@ -1,1 +1,1 @@
-"""Weights of other projects, brought in by tables of rules that one strict engine applies."""
+"""Convert weights of other projects by tables of rules, which one strict engine applies."""

@@ -1,4 +1,4 @@
-"""Weights of another project into a model of ours, by the strict table of their source."""
+"""Convert weights of another project for a model of ours."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ DEFAULT = 'deeplabv3plus_xception_voc'  # where the arrays do not say which netw
 
 @dataclass(frozen=True)
 class Conversion:
-    """What is converted, and into what.
+    """A request to convert weights.
 
     Attributes:
-        source: One of :data:`SOURCES`.
+        source: The project that the weights are from, one of :data:`SOURCES`.
         input: The file, or the prefix of a TensorFlow checkpoint.
-        config: The model to fill; without it the one that the weights are of.
+        config: The config of the model to fill; by default one whose network the weights are of.
         cfg_options: ``KEY=VALUE`` settings of the config.
-        output_stride: 8, 16 or 32 in the place of the config's.
-        classes: A file with one name a line, or a data set that mmseg knows.
-        licence: Of the weights, where their source does not tell.
-        trust: Unpickle a file without restrictions, which runs what it holds.
+        output_stride: 8, 16 or 32; by default the config's.
+        classes: A file with one name per line, or the name of a data set that mmseg knows.
+        licence: Licence of the weights, if their source does not tell.
+        trust: Whether to unpickle the file without restrictions, which runs any code in it.
     """
 
     source: str
@@ -54,17 +54,17 @@ class Conversion:
 
 
 class Converted(NamedTuple):
-    """Weights for a model of ours, and what is known of them.
+    """The result of a conversion.
 
     Attributes:
-        state: The state dict, of the model or of a part.
-        metadata: The metadata of a converted checkpoint: source, config, classes, licence.
+        state: The state dict for the model or its backbone.
+        metadata: The metadata of the checkpoint: source, config, classes, licence.
         config: The config's file.
         cfg: The config, with the settings that the weights need.
-        options: Those of these settings, ``KEY=VALUE``, that nobody asked for.
-        part: ``'model'`` or ``'backbone'``.
-        arrays: The source's own, by its names.
-        ignored: What of the source has no use here: what it is -> names.
+        options: Those of these settings, ``KEY=VALUE``, that the request did not name.
+        part: What the weights fill: ``'model'`` or ``'backbone'``.
+        arrays: The arrays of the source, by its names.
+        ignored: Names of arrays that are not used, by what they are.
     """
 
     state: dict[str, Tensor]
@@ -77,7 +77,7 @@ class Converted(NamedTuple):
     ignored: Mapping[str, Sequence[str]]
 
     def summary(self, name: str) -> list[str]:
-        """What was converted, a line each; ``name`` is what the file is called."""
+        """Lines of text about what was converted; ``name`` is the name of the file."""
         part = '' if self.part == 'model' else f' of the {self.part}'
         count = sum(v.numel() for k, v in self.state.items() if not k.endswith(STATISTICS))
         tensors = f'{len(self.state)} tensors{part}'
@@ -89,10 +89,10 @@ class Converted(NamedTuple):
 
 
 def convert(request: Conversion) -> Converted:
-    """Read a file of another project and fill a model of ours; nothing is written or printed.
+    """Read a file of another project and convert its weights; nothing is written or printed.
 
     Raises:
-        UserError: The file is unreadable, or does not fit; every tensor in question is named.
+        UserError: The file is unreadable or does not fit; it names every tensor concerned.
     """
     importer = importlib.import_module(f'mmdeeplab.weights.converters.{request.source}')
     arrays = importer.read(request.input, **(dict(trust=True) if request.trust else {}))
@@ -119,13 +119,13 @@ def convert(request: Conversion) -> Converted:
 
 
 class Chosen(NamedTuple):
-    """The config to fill.
+    """The config whose model is filled.
 
     Attributes:
         config: Its file.
-        cfg: What is in it, with every setting.
-        network: The settings by which it is the source's network.
-        classes: Those by which it has the source's classes.
+        cfg: The config with all settings.
+        network: The settings that make its network that of the source.
+        classes: The settings that give it the classes of the source.
     """
 
     config: str
@@ -137,9 +137,10 @@ class Chosen(NamedTuple):
 def choose_config(
     request: Conversion, arrays: Mapping[str, Array], table: Table, fitting: Fitting | None
 ) -> Chosen:
-    """The config to fill, and what is set in it for the source's network and classes.
+    """Choose the config whose model is filled, and its settings for the source.
 
-    A config that the request names is taken as it is; the settings for the classes are then a hint.
+    A config that the request names is not changed; the settings for the classes are then only used
+    as advice.
     """
     from mmdeeplab.config.load import load_config, transformed
     from mmdeeplab.config.options import ConfigOptions
@@ -163,7 +164,9 @@ def choose_config(
 
 
 def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, object]) -> None:
-    """Weights and metadata: as JSON in a ``.safetensors``, under `meta` in a ``.pth``.
+    """Write weights and metadata to a ``.safetensors`` or ``.pth`` file.
+
+    The metadata are JSON in the former, and under the key ``meta`` in the latter.
 
     Raises:
         UserError: The file cannot be written.
@@ -183,7 +186,7 @@ def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, obje
 
 
 def _hint(fitting: Fitting | None, classes: Sequence[str]) -> str:
-    """What to give instead of a config that does not fit."""
+    """Advice which config and settings to use instead of one that does not fit."""
     if fitting is None:
         return ''
     wanted = shlex.join([*fitting.cfg_options, *classes])
@@ -193,7 +196,7 @@ def _hint(fitting: Fitting | None, classes: Sequence[str]) -> str:
 
 
 def _state_dict(cfg: Config) -> dict[str, Tensor]:
-    """The state dict of the config's model, to be filled."""
+    """The state dict of a config's model, for its keys and shapes."""
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
@@ -204,7 +207,7 @@ def _state_dict(cfg: Config) -> dict[str, Tensor]:
 def _fill(
     model: dict[str, Tensor], arrays: dict[str, Array], table: Table, advice: str
 ) -> dict[str, Tensor]:
-    """The state dict for the model; an error ends with ``advice``."""
+    """Convert arrays to a state dict for the model; an error ends with ``advice``."""
     from mmdeeplab.weights.table import convert as by_table
 
     try:

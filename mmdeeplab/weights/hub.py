@@ -1,4 +1,4 @@
-"""Files of the Hugging Face hub, fetched by our own downloads and verified by its checksums."""
+"""Download files from the Hugging Face hub and verify them by its checksums."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ POINTER_SIZE = 4096
 
 
 def address() -> str:
-    """Where the hub is: ``$HF_ENDPOINT``, as for huggingface_hub, else huggingface.co."""
+    """Address of the hub: ``$HF_ENDPOINT``, as for huggingface_hub, or huggingface.co."""
     return (os.environ.get('HF_ENDPOINT') or 'https://huggingface.co').rstrip('/')
 
 
 def is_repository(name: str) -> bool:
-    """Whether a name can be a repository of the hub, ``OWNER/NAME``, and not a path of files."""
+    """Whether a name can be a repository of the hub, ``OWNER/NAME``, and is not a local path."""
     return bool(REPOSITORY.fullmatch(name)) and Path(name).suffix != '.py'
 
 
 def local_weights(name: str) -> str:
-    """A file of weights on this machine: itself, or what ``hf-hub:OWNER/NAME`` stands for.
+    """A local file of weights: the given one, or the downloaded one of ``hf-hub:OWNER/NAME``.
 
     Raises:
-        UserError: No such repository, or a file that is not what the hub says.
+        UserError: There is no such repository, or the file is not what the hub says.
     """
     if not name.startswith(SCHEME):
         return name
@@ -40,18 +40,18 @@ def local_weights(name: str) -> str:
 
 
 def hub_file(repository: str, file: str, large: bool = True) -> Path:
-    """A file of a repository's main branch, in the cache.
+    """Download a file of a repository's main branch to the cache, unless it is there.
 
-    A large one has its checksum and size in the repository; they are fetched first, and are kept:
-    what was fetched once needs no network.
+    Checksum and size of a large file are downloaded first and kept, so that a file in the cache can
+    be verified without network.
 
     Args:
         repository: ``OWNER/NAME``.
-        file: Its name there.
-        large: Whether the hub keeps it beside git.
+        file: The file's name in the repository.
+        large: Whether the hub stores the file outside git (LFS).
 
     Raises:
-        UserError: A name that is none, no such file, or another file than the hub says.
+        UserError: The name is not possible, there is no such file, or it has another checksum.
     """
     if not REPOSITORY.fullmatch(repository):
         raise UserError(f'{repository} is no repository of the hub: write OWNER/NAME')

@@ -1,4 +1,4 @@
-"""Our network with converted weights beside the network they came from."""
+"""Compare our network with converted weights with the network that they came from."""
 
 import importlib
 import io
@@ -28,16 +28,17 @@ TOLERANCE = 1e-4  # of the largest logit, or of 1 if that is less
 def report(
     converted: Converted, source: str, path: Path, image: str | None = None
 ) -> Iterator[str]:
-    """A sentence a size of picture: how far the two networks are apart.
+    """For each size of picture, yield a sentence about the difference of the two networks.
 
     Args:
-        converted: Our weights and the arrays that they came from.
-        source: Where they come from, see :data:`mmdeeplab.weights.convert.SOURCES`.
+        converted: Our weights, and the arrays that they were converted from.
+        source: Their project, one of :data:`mmdeeplab.weights.convert.SOURCES`.
         path: The file that was converted.
-        image: A picture; noise by default.
+        image: A picture; by default noise.
 
     Raises:
-        UserError: The reference model is missing, or further away than rounding explains.
+        UserError: The reference model is not installed, or the difference is larger than rounding
+            errors explain.
     """
     cfg, state, part = converted.cfg, converted.state, converted.part
     reference = load_reference_model(source, converted.arrays, path, cfg)
@@ -54,7 +55,7 @@ def report(
 def load_reference_model(
     source: str, arrays: Mapping[str, Array], path: Path, cfg: Config
 ) -> ReferenceModel:
-    """The network that ``arrays``, read from ``path``, came from.
+    """The reference model: the other project's network with ``arrays``, read from ``path``.
 
     Raises:
         UserError: The reference model is not installed, or the source has none.
@@ -78,14 +79,14 @@ def load_reference_model(
 
 
 def nominal_backbone(cfg: Config) -> Any:
-    """The backbone of a config as a classifier runs it: output stride 32, no multi-grid."""
+    """The backbone of a config as in a classifier: output stride 32, no multi-grid."""
     backbone = cfg.model.backbone
     plain = dict(multi_grid=(1, 1, 1)) if 'multi_grid' in backbone else {}
     return MODELS.build({**backbone, **plain, 'output_stride': 32})
 
 
 def picture(path: str | None, size: tuple[int, int]) -> Tensor:
-    """A picture resized, or without a path seeded noise: uint8 RGB (1, 3, H, W)."""
+    """Read and resize a picture, or without a path make noise: uint8 RGB (1, 3, H, W)."""
     if path is None:
         noise = torch.Generator().manual_seed(0)
         return torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8, generator=noise)
@@ -107,18 +108,18 @@ def differences(
     reference: ReferenceModel,
     path: str | None = None,
 ) -> Iterator[tuple[tuple[int, int], float, float]]:
-    """Run both networks on one picture in each of the reference model's sizes.
+    """Run both networks on a picture in each of the reference model's sizes.
 
     Args:
         cfg: The config of our network.
         state: Its converted weights.
-        part: ``'model'`` or ``'backbone'``: what of it they are, and is compared.
-        reference: The other network.
-        path: A picture; noise by default.
+        part: ``'model'`` or ``'backbone'``, the part that is compared.
+        reference: The other project's network.
+        path: A picture; by default noise.
 
     Yields:
-        (H, W), the largest absolute difference, and the largest absolute value of the reference's.
-        Where it answers with labels: the share of pixels labelled otherwise, and 1.
+        (H, W), the largest absolute difference, and the largest absolute value of the reference
+        model. If that gives labels: the share of pixels with another label, and 1.
     """
     segmentor = model = MODELS.build(cfg.model).eval()
     if part == 'backbone':

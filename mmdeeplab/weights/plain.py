@@ -1,4 +1,4 @@
-"""The weights of a checkpoint for other tools: tensors by name, without the state of a training."""
+"""Write the weights of a checkpoint for other tools, without the training state."""
 
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,20 @@ SUFFIXES = ('.pth', '.safetensors')
 
 
 def write_plain(checkpoint: str, output: Path, part: str | None = None) -> dict[str, Tensor]:
-    """Write ``dict(state_dict=..., meta=...)`` that ``torch.load(weights_only=True)`` reads.
+    """Write the weights of a checkpoint, or of a part of it.
 
     Args:
-        checkpoint: A file, a work dir, whose newest is taken, or a published name that is here.
-        output: ``.pth``, or ``.safetensors`` of the tensors with the metadata as JSON.
-        part: ``backbone``, ``neck`` or ``decode_head``: its tensors alone, without that prefix.
+        checkpoint: A file, a work dir (its newest checkpoint), or the name of a published model
+            that is in the cache.
+        output: A ``.pth`` file, which gets ``dict(state_dict=..., meta=...)`` and can be read by
+            ``torch.load(weights_only=True)``; or a ``.safetensors`` file, with metadata as JSON.
+        part: ``backbone``, ``neck`` or ``decode_head``: only its tensors, without that prefix.
 
     Returns:
         The tensors that were written, by name.
 
     Raises:
-        UserError: There is no such checkpoint or part, or ``output`` is of another kind.
+        UserError: There is no such checkpoint or part, or ``output`` has another suffix.
     """
     if output.suffix not in SUFFIXES:
         raise UserError(f'{output} must end in {" or ".join(SUFFIXES)}')
@@ -45,7 +47,7 @@ def write_plain(checkpoint: str, output: Path, part: str | None = None) -> dict[
 
 
 def metadata(meta: dict[str, Any]) -> dict[str, object]:
-    """Classes, palette and licence, as far as a checkpoint has them."""
+    """The classes, palette and licence of a checkpoint, as far as it has them."""
     kept = {key: meta[key] for key in ('classes', 'licence') if meta.get(key)}
     named = meta.get('dataset_meta') or {}
     if named.get('classes'):

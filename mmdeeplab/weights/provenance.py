@@ -1,4 +1,4 @@
-"""What a converted file says of itself: where it came from, its classes, its licence."""
+"""The metadata of converted weights: their origin, classes and licence."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,9 +23,9 @@ def input_digest(path: Path) -> str:
 
 
 def config_options(source: Mapping[str, Array], table: Table, cfg: Config) -> dict[str, object]:
-    """The settings by which ``cfg`` gets the classes of the source; none if it has them.
+    """The settings that give ``cfg`` as many classes as the source; empty if it has them already.
 
-    One channel of scores is mmseg's way to tell two classes apart, by a sigmoid.
+    A single channel of scores stands for two classes: mmseg tells them apart by a sigmoid.
     """
     shape = shape_of(source, table, CLASSIFIER)
     if shape is None or table.part != 'model':
@@ -45,15 +45,15 @@ def config_options(source: Mapping[str, Array], table: Table, cfg: Config) -> di
 def class_names(
     wanted: str | None, dataset: Mapping[str, Any] | None, count: int
 ) -> NamedClasses | None:
-    """Names of the classes in id order, and their colours; None if nobody knows them.
+    """Names of the classes in id order, and their colours; None if they are not known.
 
     Args:
-        wanted: ``--classes``: a file with one name a line, or a data set that is known.
-        dataset: Otherwise, the config of a data set with as many classes.
+        wanted: ``--classes``: a file with one name per line, or the name of a known data set.
+        dataset: The config of a data set, used without ``wanted`` if it has as many classes.
         count: Number of classes.
 
     Raises:
-        UserError: No such file or data set, or another number of classes.
+        UserError: There is no such file or data set, or it has another number of classes.
     """
     if wanted is None:
         if dataset is None:
@@ -69,7 +69,7 @@ def class_names(
 
 
 def wanted_classes(wanted: str) -> NamedClasses:
-    """The lines of a file, or the classes of a data set of ours or of mmseg."""
+    """Names of classes: the lines of a file, or those of a data set of ours or mmseg's."""
     if Path(wanted).is_file():
         classes = read_classes(Path(wanted))
     elif wanted in NAMES:

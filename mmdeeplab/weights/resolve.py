@@ -1,4 +1,4 @@
-"""From what a person names to a config and its weights: files, folders, published models."""
+"""Find the config and the weights that a user names: files, folders, published models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BACKBONE = 'backbone'  # version of the model zoo's rows that do not segment
 
 
 class Resolved(NamedTuple):
-    """A config, a file or a name of ours, the settings that make it fit, and its weights."""
+    """A config, by path or name, with the settings that make it fit, and its weights."""
 
     config: str
     cfg_options: list[str]
@@ -23,15 +23,15 @@ class Resolved(NamedTuple):
 
 
 def resolve(name: str, checkpoint: str | None = None) -> Resolved:
-    """What a config with a checkpoint, or the name of a published model, stands for.
+    """Find config and weights, given a config with a checkpoint or the name of a published model.
 
     Args:
-        name: A config, its file or its name, or a model of the zoo, which is fetched and converted
-            where it is not in the cache.
-        checkpoint: Weights, see :func:`find_checkpoint`; a config needs them.
+        name: A config, by path or name, or a model of the zoo, which is downloaded and converted
+            if it is not in the cache.
+        checkpoint: The weights for a config, see :func:`find_checkpoint`.
 
     Raises:
-        UserError: No weights for a config, a backbone's name, or an unknown name.
+        UserError: A config comes without weights, or the name is unknown or that of a backbone.
     """
     from mmdeeplab.weights.model_zoo import WeightCache, find, load
     from mmdeeplab.weights.model_zoo.ready import config_of, ready
@@ -53,7 +53,7 @@ def resolve(name: str, checkpoint: str | None = None) -> Resolved:
 
 
 def find_checkpoint(name: str) -> Path:
-    """A checkpoint file, the newest one of a folder, or a name that ``weights.py get`` has fetched.
+    """Find a checkpoint: a file, the newest one of a folder, or a published name in the cache.
 
     Raises:
         UserError: There is none.
@@ -80,7 +80,7 @@ def find_checkpoint(name: str) -> Path:
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The newest checkpoint of a folder that is whole; the others are named with the reason."""
+    """The newest intact checkpoint of a folder; damaged ones are reported."""
     from mmdeeplab.checkpoint.find import newest_valid
 
     path, damaged, reason = newest_valid(work_dir)

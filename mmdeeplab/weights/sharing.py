@@ -1,4 +1,4 @@
-"""A trained network in a folder that needs nothing beside it: weights, config, classes, card."""
+"""Save a trained network as a self-contained folder: weights, config, classes, model card."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ KEPT = ('default_scope', 'model', 'crf', 'tta_model')  # keys by which a network
 
 @dataclass(frozen=True)
 class SharedNetwork:
-    """What a folder holds.
+    """The contents of such a folder: a network with its classes.
 
     Attributes:
-        cfg: The config of the network, possibly with scales and windows around it.
+        cfg: The config of the network, possibly with wrappers for scales and windows.
         state: Its tensors by name.
-        classes: Their names, in id order.
-        palette: RGB of each.
-        licence: Of the weights, as an SPDX identifier.
+        classes: Names of the classes in id order.
+        palette: RGB of each class.
+        licence: Licence of the weights, as an SPDX identifier.
     """
 
     cfg: Config
@@ -40,11 +40,11 @@ class SharedNetwork:
     licence: str
 
     def save(self, folder: str | Path, metrics: Mapping[str, Any]) -> None:
-        """Write config.json, model.safetensors and README.md, each whole or not at all.
+        """Write ``config.json``, ``model.safetensors`` and ``README.md``.
 
         Args:
-            folder: Made where it is not there.
-            metrics: The content of ``metrics.json`` of a test, for the card; may be empty.
+            folder: The folder, made if it is missing.
+            metrics: The contents of a test's ``metrics.json`` for the card; may be empty.
 
         Raises:
             UserError: The config names a class that is not registered.
@@ -72,7 +72,7 @@ class SharedNetwork:
                 path.write_text(f'{text}\n', encoding='utf-8')
 
     def card(self, metrics: Mapping[str, Any]) -> str:
-        """The model card: how to use it, classes, and scores where they were measured."""
+        """The text of the model card: how to use the network, its classes, its scores if any."""
         model = flat_config(self.cfg)['model']
         backbone = model['backbone'].get('name') or model['backbone']['type']
         lines = [
@@ -109,13 +109,16 @@ def _scores(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def flat_config(cfg: Config) -> dict[str, Any]:
-    """Plain data by which a network is built and used, without files and what is around it."""
+    """The part of a config that is needed to build and use its network, as plain data.
+
+    Without wrappers around the network, and without files of weights.
+    """
     data = {key: value for key, value in cfg.to_dict().items() if key in KEPT}
     return _without_files(data | dict(model=network_of(cfg).to_dict()))
 
 
 def _without_files(node: Any) -> Any:
-    """The config without the weights that training started from."""
+    """A config without files of pre-trained weights."""
     if isinstance(node, Mapping):
         return {
             key: _without_files(value)
@@ -131,11 +134,10 @@ def _is_pretrained(value: Any) -> bool:
 
 
 def shared_files(name: str | Path) -> tuple[Path, Path]:
-    """Config and weights of a folder, or of a repository of the hub, which is fetched.
+    """The files of config and weights in a folder, or in a repository of the hub.
 
     Raises:
-        UserError: There is no such folder, it lacks a file, or its config asks for more than a
-            network.
+        UserError: There is no such folder, it lacks a file, or its config has more than a network.
     """
     folder = Path(name)
     if folder.is_dir():
@@ -162,7 +164,7 @@ def _require_network_only(config: Path) -> None:
 
 
 def read_metrics(report: str | Path) -> dict[str, Any]:
-    """What a test measured, from the folder that it wrote.
+    """Read the scores that a test wrote to a folder.
 
     Raises:
         UserError: There is no ``metrics.json`` in it.
@@ -175,7 +177,7 @@ def read_metrics(report: str | Path) -> dict[str, Any]:
 
 
 def push(folder: str | Path, repository: str) -> str:
-    """Upload a folder to the hub by huggingface_hub, whose login is used; return its address.
+    """Upload a folder to the hub by huggingface_hub, with its login; return the address.
 
     Raises:
         UserError: huggingface_hub is not installed.

@@ -1,9 +1,9 @@
-"""The strict engine behind every importer.
+"""The strict engine that converts weights by a table.
 
-A source is a mapping from names to arrays; a table is a list of rules and a list of ignored names.
-Every source name must match exactly one rule or be ignored, every tensor of the model (or of its
-backbone, where the source has no more) must be filled exactly once, and shapes must agree. All
-offenders are named in one error.
+A source is a mapping from names to arrays; a table has rules, and patterns of names that are
+ignored. Every name must match exactly one rule or be ignored. Every tensor of the model, or of its
+backbone if the source has no more, must be filled exactly once, with its shape. All violations are
+reported in one error.
 """
 
 import re
@@ -23,7 +23,10 @@ Module = Callable[[re.Match[str]], str]
 
 
 def at(template: str) -> Module:
-    """A module path; ``{a}`` is the named group as it stands, ``{a-3}`` that less 3."""
+    """A function that fills the path of a module from a match.
+
+    In the template ``{a}`` stands for the named group ``a``, ``{a-3}`` for its number minus 3.
+    """
 
     def fill(match: re.Match[str]) -> str:
         def one(field: re.Match[str]) -> str:
@@ -36,7 +39,7 @@ def at(template: str) -> Module:
 
 
 class Rule(NamedTuple):
-    """``source`` must match a whole name; ``target`` makes the model's key out of the match."""
+    """A rule for names that match ``source`` as a whole; ``target`` gives the model's key."""
 
     source: re.Pattern[str]
     target: Callable[[re.Match[str]], str]
@@ -44,11 +47,11 @@ class Rule(NamedTuple):
 
 
 class Fitting(NamedTuple):
-    """A config of ours, and the ``KEY=VALUE`` settings by which it is the network of some weights.
+    """The config, with ``KEY=VALUE`` settings, whose network some weights are of.
 
     Attributes:
-        config: Its name in ``configs/``, without ``.py``.
-        cfg_options: The settings; none where the config is that network as it stands.
+        config: Name of the config in ``configs/``, without ``.py``.
+        cfg_options: The settings; empty if the config needs none.
     """
 
     config: str
@@ -56,11 +59,11 @@ class Fitting(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The rules of one source, and what of it carries nothing for us.
+    """The rules of a source.
 
-    ``ignored`` maps what it is, in the plural and as a person reads it, to the pattern searched in
-    names. ``part`` is what such a source fills: the whole ``'model'``, or its
-    ``'backbone'`` only, as a classifier of ImageNet does.
+    ``ignored`` maps a description, in the plural, to a pattern that is searched in names; matching
+    arrays are not used. ``part`` is what the source fills: the whole ``'model'``, or only its
+    ``'backbone'``, as a classifier for ImageNet does.
     """
 
     name: str
@@ -69,11 +72,11 @@ class Table(NamedTuple):
     part: str = 'model'
 
     def wants(self, key: str) -> bool:
-        """Whether the source must fill this tensor of the model."""
+        """Whether the source must fill the tensor ``key`` of the model."""
         return self.part == 'model' or key.startswith(f'{self.part}.')
 
     def sort_out(self, names: Iterable[str]) -> dict[str, list[str]]:
-        """The ignored ones of ``names``, by what they are."""
+        """The names that are ignored, by what they are."""
         ignored: dict[str, list[str]] = {}
         for name in names:
             if what := next((w for w, p in self.ignored.items() if p.search(name)), None):
@@ -84,16 +87,17 @@ class Table(NamedTuple):
 def convert(
     source: Mapping[str, Array], table: Table, model: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Apply ``table`` to ``source`` and return a state dict for ``model``, or for its part.
+    """Convert arrays to a state dict for a model, or for its backbone.
 
     Args:
         source: Arrays by the source's names.
-        table: The source's rules.
-        model: The state dict to be filled; only keys and shapes are read. Counters
-            (``num_batches_tracked``) have no source and are left at zero.
+        table: The rules of the source.
+        model: The model's state dict, of which keys and shapes are read. Its counters
+            (``num_batches_tracked``) are set to zero.
 
     Raises:
-        UserError: With every unknown, ambiguous, doubled, missing or misshapen tensor.
+        UserError: It names every tensor that is unknown, ambiguous, filled twice, missing, or of
+            another shape.
     """
     result: dict[str, Tensor] = {}
     origin: dict[str, str] = {}
@@ -137,7 +141,7 @@ def convert(
 
 
 def shape_of(source: Mapping[str, Array], table: Table, key: str) -> tuple[int, ...] | None:
-    """Shape in which ``source`` has the model's tensor ``key``; None if it has none."""
+    """Shape that the model's tensor ``key`` would get from ``source``; None if it has none."""
     for name, array in source.items():
         for rule in table.rules:
             if (match := rule.source.fullmatch(name)) and rule.target(match) == key:

@@ -1,1 +1,1 @@
-"""Which tensor of another project is which of ours: a table of rules a project."""
+"""The tables of rules, one for each project, that map its tensors to ours."""

@@ -1,6 +1,6 @@
-"""The authors' Caffe networks: VGG-16 (DeepLab v1 and v2) and ResNet-101 (v2).
+"""Convert the authors' Caffe networks: VGG-16 (DeepLab v1 and v2) and ResNet-101 (v2).
 
-A ``.caffemodel`` is read without Caffe; or its blobs come as an ``.npz``. Names are LAYER/weights
+A ``.caffemodel`` is read without Caffe, or its blobs from an ``.npz``. Names are LAYER/weights
 and LAYER/biases, after the layers of the prototxt files: `conv1_1` to `conv5_3`; `fc6` and `fc7`,
 in ASPP `fc6_1` to `fc7_4`; `fc8_NAME`, in ASPP `fc8_NAME_1` to `_4`; MSc's `data_conv`, `data_fc`,
 `data_ms`, `pool1_conv`, ... ResNet has `conv1`, `res2a_branch2a`, ..., `fc1_NAME_c0` to `_c3`, and
@@ -33,7 +33,7 @@ UNITS[r'(?P<b>\d)b(?P<n>\d+)'] = '{n}'
 
 
 def _rule(layer: str, module: str, leaves: str = 'weights|biases') -> Rule:
-    """One layer -> one module of ours, a template of :func:`at`."""
+    """The rule from a layer to a module of ours, which is a template of :func:`at`."""
     target = at(module)
     return Rule(
         re.compile(f'{layer}/(?P<leaf>{leaves})'), lambda m: f'{target(m)}.{LEAVES[m["leaf"]]}'
@@ -41,7 +41,7 @@ def _rule(layer: str, module: str, leaves: str = 'weights|biases') -> Rule:
 
 
 def resnet_rules() -> Iterator[Rule]:
-    """Stem, units and the four classifiers, whose scores are summed."""
+    """Rules of ResNet-101: stem, units, and the four classifiers whose scores are summed."""
     yield from normed('conv1', 'bn_conv1', 'scale_conv1', 'backbone.stem.0')
     for unit, number in UNITS.items():
         block = f'backbone.block{{b-1}}.{number}'
@@ -52,14 +52,14 @@ def resnet_rules() -> Iterator[Rule]:
 
 
 def normed(convolution: str, norm: str, scale: str, module: str) -> Iterator[Rule]:
-    """Three layers -> one of our ConvModules."""
+    """Rules from three layers (convolution, BatchNorm, scale) to one of our ConvModules."""
     yield _rule(convolution, f'{module}.conv', 'weights')
     yield _rule(norm, f'{module}.bn', 'mean|variance')
     yield _rule(scale, f'{module}.bn')
 
 
 def vgg_rules() -> Iterator[Rule]:
-    """Backbone, fc6 and fc7 of one or several branches, classifier, and MSc's side branches."""
+    """Rules of VGG-16: backbone, fc6 and fc7 of all branches, classifier, MSc's side branches."""
     yield _rule(r'conv(?P<s>\d)_(?P<i>\d)', 'backbone.stages.{s-1}.{i-1}.conv')
     yield _rule(r'(?P<l>fc[67])', 'neck.branches.0.{l}.conv')
     yield _rule(r'(?P<l>fc[67])_(?P<b>\d)', 'neck.branches.{b-1}.{l}.conv')
@@ -85,14 +85,15 @@ BACKBONE_TABLE = TABLE._replace(
 
 
 def table_for(source: Mapping[str, Array]) -> Table:
-    """The table for these blobs: networks for ImageNet fill the backbone only."""
+    """The table for these blobs; those of a network for ImageNet fill the backbone only."""
     return BACKBONE_TABLE if is_classification(source) else TABLE
 
 
 def config_for(source: Mapping[str, Array]) -> Fitting | None:
-    """The config whose network this is; for ImageNet's, the plain one on that backbone.
+    """The config whose network this is; for a network for ImageNet a plain one on that backbone.
 
-    Rates leave no trace in the blobs: ASPP-S has the shapes of ASPP-L, and v1's LargeFOV v2's.
+    The blobs do not contain rates: ASPP-S and ASPP-L have the same shapes, and so have the LargeFOV
+    models of v1 and v2.
     """
     if 'res4b22_branch2a/weights' in source:
         return Fitting('deeplabv2_r101_voc')
@@ -104,21 +105,21 @@ def config_for(source: Mapping[str, Array]) -> Fitting | None:
 
 
 def adapt(source: dict[str, Array], model: Mapping[str, Tensor]) -> dict[str, Array]:
-    """Cut ImageNet's VGG-16 to ``model``, if that has fc6 and fc7; else leave ``source`` alone."""
+    """Cut ImageNet's VGG-16 to the shapes of ``model``, if that has fc6 and fc7."""
     return (cut_for(source, model) if is_classification(source) else None) or source
 
 
 def is_classification(source: Mapping[str, Array]) -> bool:
-    """Whether these blobs lack DeepLab's classifier: another one, or none, stands in its place."""
+    """Whether these blobs have no classifier of DeepLab, but another one or none."""
     scores = [a for name, a in source.items() if re.fullmatch(r'(fc8|fc1_)\w*/weights', name)]
     return not scores or all(a.shape[0] == 1000 for a in scores)
 
 
 def merge_classifiers(source: Mapping[str, Array]) -> dict[str, Array]:
-    """Make ASPP's classifiers, whose scores Caffe sums, one classifier on the concatenation.
+    """Join ASPP's classifiers, whose scores Caffe sums, to one classifier of the concatenation.
 
-    Weights (classes, channels, 1, 1) are put side by side, biases added. Other arrays, and a
-    single classifier, pass through.
+    Weights (classes, channels, 1, 1) are concatenated, biases are added. Other arrays, and a single
+    classifier, are returned as they are.
     """
     pattern = re.compile(r'(fc8\w*)_(\d)/(weights|biases)')
     parts = {name: match for name in source if (match := pattern.fullmatch(name))}
@@ -133,7 +134,7 @@ def merge_classifiers(source: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def divide_statistics(source: Mapping[str, Array]) -> dict[str, Array]:
-    """Divide BatchNorm's sums by their factor, which is left out; a factor of 0 gives 0."""
+    """Divide BatchNorm's sums by their factor, which is then dropped; a factor of 0 gives 0."""
     result = {name: array for name, array in source.items() if not name.endswith('/factor')}
     for name in source.keys() - result.keys():
         if source[name].size != 1:
@@ -147,10 +148,10 @@ def divide_statistics(source: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def read(path: Path) -> dict[str, Array]:
-    """Read every blob of a ``.caffemodel`` or ``.npz``, ready for :data:`TABLE`.
+    """Read all blobs of a ``.caffemodel`` or ``.npz``, in the form that :data:`TABLE` takes.
 
     Raises:
-        UserError: No such file, neither of them, or a damaged one.
+        UserError: The file is missing, damaged, or neither of the two.
     """
     if path.suffix not in ('.caffemodel', '.npz') or not is_regular(path):
         raise UserError(f'no .caffemodel, and no .npz of LAYER/weights and LAYER/biases, at {path}')

@@ -1,4 +1,4 @@
-"""From ImageNet's VGG-16 to the starting point of DeepLab v1 and v2 (v1 section 3.1, v2 4.1)."""
+"""Make the starting point of DeepLab v1 and v2 from ImageNet's VGG-16 (v1: 3.1, v2: 4.1)."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from mmdeeplab.weights.table import Array
 
 STEPS = {7: 1, 4: 2, 3: 3}  # kernel of fc6 -> rows and columns of the 7x7 one that it keeps
-OLD = 'imagenet/'  # before the names of what a start has no use for
+OLD = 'imagenet/'  # prefix of the names of arrays that are not used
 
 
 def from_classification(
@@ -19,28 +19,28 @@ def from_classification(
     classes: int = 21,
     seed: int = 0,
 ) -> dict[str, Array]:
-    """Cut ImageNet's VGG-16 to the starting point of DeepLab.
+    """Reduce ImageNet's VGG-16 to the starting point of DeepLab.
 
-    fc6's 7x7 kernel keeps every second row and column (4x4) or every third (3x3), which the atrous
-    rate spreads out again; of the 4096 filters of fc6 and fc7 a random choice of ``channels`` is
-    kept. The authors' `vgg16_20M`, which is cut already, is taken as it is. Every branch of ASPP
-    starts from the same fc6 and fc7. The classifier is new: N(0, 0.01).
+    Of fc6's 7x7 kernel every second row and column is kept (4x4) or every third (3x3); the atrous
+    rate spreads them again. Of the 4096 filters of fc6 and fc7, ``channels`` random ones are kept.
+    The authors' `vgg16_20M`, which is reduced already, is not changed. All branches of ASPP start
+    from the same fc6 and fc7. The classifier is drawn from N(0, 0.01).
 
     Args:
         source: Arrays of the classification network; fc6/weights (4096, 25088) or
-            (4096, 512, 7, 7), fc7/weights (4096, 4096), perhaps with (1, 1) behind.
+            (4096, 512, 7, 7), fc7/weights (4096, 4096) or (4096, 4096, 1, 1).
         channels: Channels of fc6 and fc7.
-        kernel_size: Kernel of fc6: 3, 4 or 7.
-        branches: Number of rates.
+        kernel_size: Side of fc6's kernel: 3, 4 or 7.
+        branches: Number of branches, one for each rate.
         classes: Number of classes.
-        seed: Of the choice of filters and of the classifier.
+        seed: Seed of the choice of filters and of the classifier.
 
     Returns:
-        Arrays for the table of :mod:`mmdeeplab.weights.converters.caffe`; the old classifier's keep
-        their names behind ``imagenet/``.
+        Arrays for the table of :mod:`mmdeeplab.weights.converters.caffe`; the names of the old
+        classifier's arrays get the prefix ``imagenet/``.
 
     Raises:
-        ValueError: A kernel that no decimation of 7x7 gives, or more channels than there are.
+        ValueError: The kernel is not 3, 4 or 7, or there are fewer channels.
     """
     if kernel_size not in STEPS:
         raise ValueError(f'kernel_size must be one of 3, 4, 7, got {kernel_size!r}')
@@ -68,7 +68,7 @@ def from_classification(
 
 
 def cut_for(source: Mapping[str, Array], model: Mapping[str, Tensor]) -> dict[str, Array] | None:
-    """:func:`from_classification` to the shapes of ``model``; None where it has no fc6 and fc7.
+    """:func:`from_classification` with the shapes of ``model``; None if it has no fc6 and fc7.
 
     Args:
         source: Arrays of the classification network.

@@ -1,7 +1,7 @@
-"""Hugging Face's MobileNetV2 for segmentation (`google/deeplabv3_mobilenet_v2_1.0_513`).
+"""Convert Hugging Face's MobileNetV2 for segmentation (`google/deeplabv3_mobilenet_v2_1.0_513`).
 
-It was itself brought from TF's checkpoint and computes the same function: TF's padding, strides and
-rates, epsilon 1e-3 in the backbone and 1e-5 in the head. Names from
+It was converted from TF's checkpoint itself and computes the same: TF's padding, strides and rates,
+epsilon 1e-3 in the backbone and 1e-5 in the head. Names from
 `transformers/models/mobilenet_v2/modeling_mobilenet_v2.py`.
 """
 

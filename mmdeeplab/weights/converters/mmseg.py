@@ -1,7 +1,7 @@
-"""mmsegmentation's DeepLabv3 and v3+ checkpoints, on ResNet-18, -50, -101 and MobileNetV2.
+"""Convert mmsegmentation's DeepLabv3 and v3+ on ResNet-18, -50, -101 and MobileNetV2.
 
 Names from `mmseg/models/backbones/{resnet,mobilenet_v2}.py` and
-`mmseg/models/decode_heads/{aspp_head,sep_aspp_head,fcn_head}.py`. The auxiliary head is brought in
+`mmseg/models/decode_heads/{aspp_head,sep_aspp_head,fcn_head}.py`. The auxiliary head is converted,
 too: our configs for these checkpoints have it.
 """
 
@@ -34,7 +34,7 @@ HEAD = {
 
 
 def resnet_v1_rules() -> Iterator[Rule]:
-    """ResNet-50 and -101 with the 7x7 stem or the three convolutions of v1c."""
+    """Rules of ResNet-50 and -101, with the 7x7 stem or the three convolutions of v1c."""
     yield from resnet_rules(r'backbone\.')
     for i in range(3):
         names = str(3 * i), str(3 * i + 1)
@@ -42,7 +42,7 @@ def resnet_v1_rules() -> Iterator[Rule]:
 
 
 def head_rules() -> Iterator[Rule]:
-    """ASPP, decoder, classifier and auxiliary head."""
+    """Rules of ASPP, decoder, classifier and auxiliary head."""
     for theirs, ours in HEAD.items():
         yield from conv_norm(rf'decode_head\.{theirs}\.', ours, 'conv', 'bn')
     yield from conv_norm(r'auxiliary_head\.convs\.0\.', 'auxiliary_head.convs.0', 'conv', 'bn')
@@ -70,7 +70,7 @@ def table_for(source: Mapping[str, Array]) -> Table:
 def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None.
 
-    At output stride 8; nothing in the arrays tells the -d16-mg124 ones, which have the same shapes.
+    Its output stride is 8: the arrays of the -d16-mg124 models have the same names and shapes.
     """
     depth = resnet_depth(source, r'backbone\.')
     names = {'r50': depth} | {name: key in source for name, key in OWN_KEYS.items()}

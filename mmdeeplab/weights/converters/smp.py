@@ -1,4 +1,4 @@
-"""segmentation_models_pytorch: DeepLabV3 and DeepLabV3Plus on the encoders that we have.
+"""Convert DeepLabV3 and DeepLabV3Plus of segmentation_models_pytorch, for encoders that we have.
 
 Names from `decoders/deeplabv3/{model,decoder}.py` and `encoders/`: `resnet50`, `resnet101` and
 `mobilenet_v2` (torchvision's), `tu-xception65` and `tu-xception71` (timm's).
@@ -60,13 +60,13 @@ V3PLUS = {
 
 
 def v3_rules() -> Iterator[Rule]:
-    """DeepLabV3: plain ASPP, one more 3x3 convolution; older files number the decoder's parts."""
+    """Rules of DeepLabV3: plain ASPP and a 3x3 convolution; older files number these parts."""
     yield from aspp_rules(r'decoder\.(?:aspp|0)\.')
     yield from conv_norm(r'decoder\.', 'neck.refine.0', '(?:conv|1)', '(?:bn|2)')
 
 
 def v3plus_rules() -> Iterator[Rule]:
-    """DeepLabV3Plus: separable ASPP, one more separable convolution, a decoder with only one."""
+    """Rules of DeepLabV3Plus: ASPP, a convolution behind it, a decoder with one; all separable."""
     yield from aspp_rules(r'decoder\.aspp\.0\.', split=True)
     yield from separable(r'decoder\.aspp\.1\.', r'decoder\.aspp\.2', 'neck.refine.0')
     yield from conv_norm(r'decoder\.block1\.', 'decode_head.stages.0.projection')
@@ -78,7 +78,7 @@ def encoder(source: Mapping[str, Array]) -> tuple[str, Iterator[Rule]]:
     """Our name of the encoder in these arrays, and its rules.
 
     Raises:
-        UserError: An encoder that we do not have.
+        UserError: It is an encoder that we do not have.
     """
     if depth := resnet_depth(source, r'encoder\.'):
         return f'r{depth}', resnet_rules(r'encoder\.')
@@ -110,10 +110,10 @@ def config_for(source: Mapping[str, Array]) -> Fitting | None:
 
 
 def complete_shortcut(source: dict[str, Array]) -> dict[str, Array]:
-    """Give Xception-71 at output stride 8 the shortcut that timm leaves out there.
+    """Add the shortcut convolution that timm's Xception-71 at output stride 8 does not have.
 
-    timm builds no convolution where a removed stride makes input and output alike; one that is the
-    identity, with a norm that does nothing, is the same function.
+    timm builds no convolution if a removed stride makes the shapes of input and output equal. An
+    identity convolution, with a norm that does nothing, computes the same.
     """
     shortcut = 'encoder.model.blocks_4.shortcut'
     if xception_depth(source, **TIMM) != 71 or f'{shortcut}.conv.weight' in source:
@@ -129,5 +129,5 @@ def complete_shortcut(source: dict[str, Array]) -> dict[str, Array]:
 
 
 def read(path: Path, trust: bool = False) -> dict[str, Array]:
-    """Read a state dict, a missing shortcut of Xception-71 put in."""
+    """Read a state dict, and add a missing shortcut of Xception-71 (:func:`complete_shortcut`)."""
     return complete_shortcut(read_arrays(path, trust))

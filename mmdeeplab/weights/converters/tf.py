@@ -1,4 +1,4 @@
-"""TensorFlow's original (`research/deeplab`): checkpoints, frozen graphs, or arrays by name.
+"""Convert TensorFlow's original (`research/deeplab`): checkpoints, frozen graphs, or ``.npz``.
 
 Names from `deeplab/core/xception.py`, `deeplab/core/resnet_v1_beta.py`, `deeplab/model.py` and
 `slim`.
@@ -28,7 +28,7 @@ FLOWS = {
 
 
 def xception_rules() -> Iterator[Rule]:
-    """The backbone: stem, and separable convolutions and shortcuts of every unit."""
+    """Rules of Xception: stem, and separable convolutions and shortcuts of every unit."""
     yield from scope(r'xception_\d+/entry_flow/conv1_(?P<i>\d)', at('backbone.stem.{i-1}'))
     for ours, theirs in FLOWS.items():
         unit = UNIT.format(theirs)
@@ -40,7 +40,7 @@ def xception_rules() -> Iterator[Rule]:
 
 
 def resnet_rules() -> Iterator[Rule]:
-    """The backbone, plain or beta; both keep the scope `resnet_v1_{depth}`."""
+    """Rules of ResNet, plain or beta; both have the scope `resnet_v1_{depth}`."""
     yield from scope(r'resnet_v1_\d+/conv1', at('backbone.stem.0'))
     yield from scope(r'resnet_v1_\d+/conv1_(?P<i>\d)', at('backbone.stem.{i-1}'))
     yield from scope(
@@ -50,7 +50,7 @@ def resnet_rules() -> Iterator[Rule]:
 
 
 def head_rules() -> Iterator[Rule]:
-    """ASPP or dense prediction cell, decoder of one or several stages, and classifier."""
+    """Rules of ASPP or dense prediction cell, the stages of the decoder, and the classifier."""
     yield from scope('image_pooling', at('neck.image_pooling'))
     yield from scope('aspp0', at('neck.pointwise'))
     yield from scope(r'aspp(?P<i>[1-9])', at('neck.atrous.{i-1}'))
@@ -109,9 +109,10 @@ CELL = 'meta_architecture/branch0_depthwise/depthwise_weights'
 
 
 def table_for(source: Mapping[str, Array]) -> Table:
-    """The table for these variables: LR-ASPP has biases where ASPP has a norm.
+    """The table for these variables.
 
-    Checkpoints of ImageNet have neither and fill the backbone only.
+    LR-ASPP is recognised by biases where ASPP has norms. Checkpoints for ImageNet have neither, and
+    fill the backbone only.
     """
     if 'image_pooling/biases' in source:
         return LRASPP_TABLE
@@ -122,7 +123,7 @@ def table_for(source: Mapping[str, Array]) -> Table:
 def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None.
 
-    Multi-grid, rates and output stride leave no trace in the variables.
+    The variables do not tell multi-grid, rates and output stride.
     """
     large = 'MobilenetV3/expanded_conv_14/project/weights' in source
     if 'image_pooling/biases' in source:
@@ -145,12 +146,12 @@ def config_for(source: Mapping[str, Array]) -> Fitting | None:
 
 
 def read(path: Path) -> dict[str, Array]:
-    """Read every variable of a checkpoint (its prefix) or frozen graph, or an ``.npz``'s arrays.
+    """Read all variables of a checkpoint (given by its prefix), a frozen graph, or an ``.npz``.
 
-    TensorFlow is needed only for checkpoints in its first format, which are one file.
+    TensorFlow is needed only for checkpoints in its first format, which are a single file.
 
     Raises:
-        UserError: Nothing is there, it is damaged, or TensorFlow is needed and not installed.
+        UserError: The file is missing or damaged, or TensorFlow is needed and not installed.
     """
     if path.suffix in ('.npz', '.pb') and not is_regular(path):
         raise UserError(f'no such file: {path}')
@@ -171,7 +172,7 @@ def read(path: Path) -> dict[str, Array]:
 
 
 def read_first_format(path: Path) -> dict[str, Array]:
-    """Read a checkpoint of before 2017 by TensorFlow's own reader."""
+    """Read a checkpoint in the format before 2017 by TensorFlow's own reader."""
     try:
         from tensorflow import train
     except ImportError as error:

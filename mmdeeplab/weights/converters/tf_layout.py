@@ -27,7 +27,7 @@ def hwc1_to_c1hw(kernel: Array) -> Array:
 
 
 def scope(pattern: str, module: Module, norm: str = 'bn') -> Iterator[Rule]:
-    """Rules of one convolution with BatchNorm: TF scope -> one of our ConvModules."""
+    """Rules from a TF scope of a convolution with BatchNorm to one of our ConvModules."""
     for leaf, transform in (('weights', hwio_to_oihw), ('depthwise_weights', hwc1_to_c1hw)):
         yield Rule(re.compile(f'{pattern}/{leaf}'), lambda m: f'{module(m)}.conv.weight', transform)
     for leaf, ours in BATCH_NORM.items():
@@ -38,6 +38,6 @@ def scope(pattern: str, module: Module, norm: str = 'bn') -> Iterator[Rule]:
 
 
 def biased(pattern: str, module: Module) -> Iterator[Rule]:
-    """Rules of one convolution with biases and no norm: TF scope -> one of our Conv2ds."""
+    """Rules from a TF scope of a convolution with biases, without norm, to one of our Conv2ds."""
     yield Rule(re.compile(f'{pattern}/weights'), lambda m: f'{module(m)}.weight', hwio_to_oihw)
     yield Rule(re.compile(f'{pattern}/biases'), lambda m: f'{module(m)}.bias')

@@ -1,4 +1,4 @@
-"""TensorFlow's MobileNetV2 and V3, and the LR-ASPP head of V3.
+"""Rules of TensorFlow's MobileNetV2 and V3, and of V3's LR-ASPP head.
 
 Names from `research/slim/nets/mobilenet/{mobilenet,conv_blocks}.py` and `deeplab/model.py`.
 """
@@ -19,7 +19,7 @@ BLOCK = NET + r'expanded_conv(?:_(?P<i>\d+))?/'  # the first one bears no number
 
 
 def mobilenet_rules() -> Iterator[Rule]:
-    """The backbones: stem, blocks, squeeze-excite and V3's last convolution."""
+    """Rules of the backbones: stem, blocks, squeeze-excite and V3's last convolution."""
     yield from scope(NET + 'Conv', at('backbone.stem'))
     yield from scope(BLOCK + '(?P<part>expand|depthwise|project)', at('backbone.blocks.{i}.{part}'))
     squeeze_excite = BLOCK + 'squeeze_excite/'
@@ -29,7 +29,7 @@ def mobilenet_rules() -> Iterator[Rule]:
 
 
 def lraspp_rules() -> Iterator[Rule]:
-    """LR-ASPP. It shares scopes with ASPP and the decoder but not their places in our model."""
+    """Rules of LR-ASPP, whose scopes are those of ASPP and decoder, but with other meanings."""
     yield from scope('aspp0', at('decode_head.pointwise'))
     yield from biased('image_pooling', at('decode_head.gate'))
     yield from biased('decoder/feature_projection0', at('decode_head.low_level'))

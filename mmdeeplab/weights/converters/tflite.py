@@ -1,8 +1,8 @@
-"""TensorFlow Lite files of DeepLabv3 on MobileNetV2 without atrous branches, float or quantised.
+"""Convert TensorFlow Lite files, float or quantised, of DeepLabv3 on MobileNetV2 without rates.
 
-A file is brought into the form of a TF checkpoint, and TF's table does the rest. Layers are told
-apart by the graph, not by tensor names, which converters change. BN is folded into a file's
-convolutions: a bias becomes the beta of a norm that does nothing else.
+A file is converted to the form of a TF checkpoint, for which TF's table is used. Layers are
+recognised by the graph, not by the names of tensors, which converters change. BN is folded into the
+convolutions of such a file, so a bias becomes the beta of a norm that does nothing else.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,26 +28,27 @@ TABLE = tf.TABLE._replace(name='tflite')
 
 
 def table_for(source: Mapping[str, Array]) -> Table:
-    """The table for these arrays: there is but one."""
+    """The table for these arrays; there is only one."""
     return TABLE
 
 
 def config_for(source: Mapping[str, Array]) -> Fitting | None:
-    """Coral's config of the width that the first convolution has, or None.
+    """Coral's config with the width of the first convolution, or None.
 
-    Nothing in the arrays tells how pixels are scaled; the published files are Coral's.
+    The arrays do not tell how pixels are scaled; the published files are those of Coral.
     """
     name = CORAL.get(source[STEM].shape[-1]) if STEM in source else None
     return Fitting(name) if name else None
 
 
 def read(path: Path) -> dict[str, Array]:
-    """Read the layers of a ``.tflite`` under TF's variable names and in TF's layout.
+    """Read the layers of a ``.tflite`` file with TF's variable names and in TF's layout.
 
-    Quantised tensors come as real numbers, by their own scale and zero point.
+    Quantised tensors are converted to float by their scale and zero point.
 
     Raises:
-        UserError: No such file, not TensorFlow Lite, another network, or `tflite` is missing.
+        UserError: The file is missing, not TensorFlow Lite or of another network, or the package
+            `tflite` is not installed.
     """
     if not is_regular(path):
         raise UnreadableError(f'no such file: {path}')
@@ -58,7 +59,7 @@ def read(path: Path) -> dict[str, Array]:
 
 
 def variables(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
-    """Name the layers, and unfold a norm for each but the classifier.
+    """Name the layers, and give each a norm, except the classifier.
 
     Raises:
         UnreadableError: The graph is another network.
@@ -82,7 +83,7 @@ def variables(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
 
 
 def name_layers(layers: list[Layer]) -> dict[str, Layer]:
-    """TF's scopes of the convolutions: the stem, 17 blocks around their depthwise ones, the head.
+    """TF's scopes of the convolutions: stem, 17 blocks found by their depthwise ones, head.
 
     Raises:
         UnreadableError: The graph is another network.
@@ -115,7 +116,9 @@ def name_layers(layers: list[Layer]) -> dict[str, Layer]:
 def reader(
     scope: str, layers: list[Layer], source: Layer, through: set[str] | None = None
 ) -> Layer:
-    """The one convolution that reads ``source``, by an operator of ``through``, or by none such."""
+    """The only convolution that reads ``source`` through an operator in ``through``; or, if None,
+    through none.
+    """
     marks = POOLING | MERGING
     readers = [
         layer

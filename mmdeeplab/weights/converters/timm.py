@@ -1,6 +1,6 @@
-"""timm: Aligned Xception 41, 65 and 71 with ImageNet weights, as backbones.
+"""Convert timm's Aligned Xception 41, 65 and 71 with ImageNet weights, as backbones.
 
-Names from `models/xception_aligned.py`. Its blocks are numbered through; ours sit in three flows.
+Names from `models/xception_aligned.py`. It numbers all blocks; ours are grouped in three flows.
 """
 
 import re
@@ -23,7 +23,7 @@ CONFIGS = {
 
 
 def xception_rules(depth: int, prefix: str = '', dot: str = r'\.') -> Iterator[Rule]:
-    """The backbone behind ``prefix``; ``dot`` stands before numbers (``_`` in smp's encoders)."""
+    """Rules of Xception with names behind ``prefix``; ``dot`` (``_`` in smp) precedes numbers."""
     entry = len(ENTRY_FLOW[depth])
     middle = entry + MIDDLE_UNITS[depth]
     yield from conv_norm(rf'{prefix}stem{dot}(?P<i>\d)\.', 'backbone.stem.{i}', 'conv', 'bn')
@@ -42,10 +42,10 @@ def xception_rules(depth: int, prefix: str = '', dot: str = r'\.') -> Iterator[R
 
 
 def xception_depth(source: Mapping[str, Array], prefix: str = '', dot: str = r'\.') -> int | None:
-    """41, 65 or 71, by the number of blocks; None for another network.
+    """Depth 41, 65 or 71, by the number of blocks; None for another network.
 
     Raises:
-        UserError: One of the variants 41p and 65p, which normalise before they convolve.
+        UserError: It is one of the variants 41p and 65p, which normalise before they convolve.
     """
     pattern = re.compile(rf'{prefix}blocks{dot}(\d+)\.stack\.conv1\.conv_dw\.weight')
     blocks = [name for name in source if pattern.fullmatch(name)]
@@ -59,7 +59,7 @@ def xception_depth(source: Mapping[str, Array], prefix: str = '', dot: str = r'\
 
 
 def table_for(source: Mapping[str, Array]) -> Table:
-    """The table for an Xception of the depth that the arrays have; of 65 when they have none."""
+    """The table for an Xception of the arrays' depth; for 65 if they are of another network."""
     depth = xception_depth(source) or 65
     name = f'timm, ImageNet Xception-{depth}'
     return Table(name, list(xception_rules(depth)), IGNORED, part='backbone')

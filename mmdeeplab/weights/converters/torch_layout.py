@@ -1,4 +1,4 @@
-"""State dicts of other PyTorch projects: how they are read, and the names that several share."""
+"""Read state dicts of other PyTorch projects, and rules that several projects share."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ WRAPPERS = ('module.', 'model.')  # DataParallel's and Lightning's
 
 
 def read_arrays(path: Path, trust: bool = False) -> dict[str, Array]:
-    """Read a state dict (:func:`read_tensors`), without a wrapper's prefix that all names share."""
+    """Read a state dict (:func:`read_tensors`), and remove a wrapper's prefix from all names."""
     arrays = read_tensors(path, trust)
     for prefix in WRAPPERS:
         if arrays and all(name.startswith(prefix) for name in arrays):
@@ -23,28 +23,28 @@ def read_arrays(path: Path, trust: bool = False) -> dict[str, Array]:
 
 
 def conv(pattern: str, module: Module) -> Rule:
-    """Rule of a convolution: its kernel and perhaps its bias go to ``module``."""
+    """The rule of a convolution: its kernel and its bias, if any, go to ``module``."""
     return Rule(re.compile(rf'{pattern}\.(?P<leaf>weight|bias)'), leaf_of(module))
 
 
 def norm(pattern: str, module: Module) -> Rule:
-    """Rule of the four tensors of a BN layer."""
+    """The rule of the four tensors of a BN layer, which go to ``module``."""
     return Rule(re.compile(rf'{pattern}\.{LEAVES}'), leaf_of(module))
 
 
 def leaf_of(module: Module) -> Module:
-    """The matched tensor of ``module``."""
+    """The key of the matched tensor inside ``module``."""
     return lambda match: f'{module(match)}.{match["leaf"]}'
 
 
 def conv_norm(pattern: str, template: str, first: str = '0', second: str = '1') -> Iterator[Rule]:
-    """Rules of a convolution and its norm, children ``first`` and ``second`` -> our ConvModule."""
+    """Rules from a convolution and its norm, children ``first`` and ``second``, to a ConvModule."""
     yield conv(rf'{pattern}{first}', at(f'{template}.conv'))
     yield norm(rf'{pattern}{second}', at(f'{template}.bn'))
 
 
 def resnet_rules(prefix: str) -> Iterator[Rule]:
-    """torchvision's ResNet, whose names most ports keep, behind ``prefix``."""
+    """Rules of torchvision's ResNet behind ``prefix``; many projects use its names."""
     yield from conv_norm(prefix, 'backbone.stem.0', 'conv1', 'bn1')
     unit = rf'{prefix}layer(?P<b>\d)\.(?P<u>\d+)\.'
     for i in '123':
@@ -53,7 +53,7 @@ def resnet_rules(prefix: str) -> Iterator[Rule]:
 
 
 def mobilenet_v2_rules(prefix: str) -> Iterator[Rule]:
-    """torchvision's MobileNetV2 (`features`) behind ``prefix``; its first block does not expand."""
+    """Rules of torchvision's MobileNetV2 behind ``prefix``; its first block has no expansion."""
     yield from conv_norm(rf'{prefix}0\.', 'backbone.stem')
     yield from conv_norm(rf'{prefix}1\.conv\.0\.', 'backbone.blocks.0.depthwise')
     yield from conv_norm(rf'{prefix}1\.conv\.', 'backbone.blocks.0.project', '1', '2')
@@ -65,7 +65,7 @@ def mobilenet_v2_rules(prefix: str) -> Iterator[Rule]:
 
 
 def mobilenet_v3_rules(prefix: str) -> Iterator[Rule]:
-    """torchvision's MobileNetV3-Large behind ``prefix``; its first block does not expand."""
+    """Rules of torchvision's MobileNetV3-Large behind ``prefix``; block 1 has no expansion."""
     yield from conv_norm(rf'{prefix}0\.', 'backbone.stem')
     yield from conv_norm(rf'{prefix}1\.block\.0\.', 'backbone.blocks.0.depthwise')
     yield from conv_norm(rf'{prefix}1\.block\.1\.', 'backbone.blocks.0.project')
@@ -79,17 +79,17 @@ def mobilenet_v3_rules(prefix: str) -> Iterator[Rule]:
 
 
 def separable(parts: str, norms: str, ours: str) -> Iterator[Rule]:
-    """Rules of a separable 3x3 whose two parts, children of ``parts``, have no norm in between."""
+    """Rules of a separable 3x3 convolution; its parts, children of ``parts``, share one norm."""
     yield conv(rf'{parts}0', at(f'{ours}.depthwise_conv.conv'))
     yield conv(rf'{parts}1', at(f'{ours}.pointwise_conv.conv'))
     yield norm(norms, at(f'{ours}.pointwise_conv.bn'))
 
 
 def aspp_rules(prefix: str, split: bool = False) -> Iterator[Rule]:
-    """torchvision's ASPP behind ``prefix``; ``split`` if its 3x3 convolutions are separable.
+    """Rules of torchvision's ASPP behind ``prefix``; ``split``: its 3x3 convolutions are separable.
 
-    Its branches are the 1x1 convolution, three rates, image pooling; ours (TF's) begin with the
-    pooling, so that columns of the projection move.
+    Its branches are a 1x1 convolution, three rates, and image pooling. Ours begin with the pooling,
+    as TF's, so the input channels of the projection are reordered.
     """
     branch, ours = rf'{prefix}convs\.(?P<r>[123])\.', 'neck.atrous.{r-1}'
     yield from conv_norm(rf'{prefix}convs\.0\.', 'neck.pointwise')
@@ -100,11 +100,11 @@ def aspp_rules(prefix: str, split: bool = False) -> Iterator[Rule]:
 
 
 def last_branch_first(kernel: Array) -> Array:
-    """(C, branches * C, 1, 1): the last C input channels before the others."""
+    """Move the last C input channels of a kernel (C, branches * C, 1, 1) before the others."""
     return np.roll(kernel, len(kernel), axis=1)
 
 
 def resnet_depth(source: Mapping[str, Array], prefix: str = '') -> int | None:
-    """50 or 101, by the units of the third stage; None for another network."""
+    """Depth of a ResNet, 50 or 101, by the units of its third stage; None for other networks."""
     units = [name for name in source if re.fullmatch(rf'{prefix}layer3\.\d+\.conv3\.weight', name)]
     return {6: 50, 23: 101}.get(len(units))

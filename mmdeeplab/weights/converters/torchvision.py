@@ -1,4 +1,4 @@
-"""torchvision: DeepLabv3 and LR-ASPP, and its ImageNet ResNets and MobileNets as backbones.
+"""Convert torchvision's DeepLabv3 and LR-ASPP, and its ImageNet ResNets and MobileNets.
 
 Names from `models/segmentation/{deeplabv3,lraspp}.py`, `models/resnet.py`,
 `models/mobilenetv{2,3}.py` and `ops/misc.py`.
@@ -27,14 +27,14 @@ IMAGENET = {'tensors of the ImageNet classifier': re.compile(r'^(fc|classifier)\
 
 
 def deeplab_rules() -> Iterator[Rule]:
-    """ASPP, the 3x3 convolution behind it, and the classifier."""
+    """Rules of ASPP, the 3x3 convolution behind it, and the classifier."""
     yield from aspp_rules(r'classifier\.0\.')
     yield from conv_norm(r'classifier\.', 'neck.refine.0', '1', '2')
     yield conv(r'classifier\.4', at('decode_head.conv_seg'))
 
 
 def lraspp_rules() -> Iterator[Rule]:
-    """The head of LR-ASPP."""
+    """Rules of the head of LR-ASPP."""
     yield from conv_norm(r'classifier\.cbr\.', 'decode_head.pointwise')
     yield conv(r'classifier\.scale\.1', at('decode_head.gate'))
     yield conv(r'classifier\.low_classifier', at('decode_head.low_level'))
@@ -47,7 +47,7 @@ def model_table(name: str, *rules: Iterator[Rule]) -> Table:
 
 
 def backbone_table(name: str, rules: Iterator[Rule]) -> Table:
-    """A table for a classifier of ImageNet."""
+    """A table for a classifier for ImageNet, which fills the backbone."""
     return Table(name, list(rules), IMAGENET, part='backbone')
 
 
@@ -81,7 +81,7 @@ NETWORKS = {
 
 
 def network(source: Mapping[str, Array]) -> tuple[Table, str]:
-    """The table and the config of these arrays; of DeepLabv3 on ResNet when nothing fits."""
+    """The table and the config of these arrays; those of DeepLabv3 on ResNet if none fits."""
     return next((NETWORKS[name] for name in NETWORKS if name in source), (DEEPLAB_RESNET, ''))
 
 

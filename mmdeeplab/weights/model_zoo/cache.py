@@ -1,7 +1,8 @@
-"""Converted checkpoints on this machine, each with a record of what it came from.
+"""The cache of converted checkpoints, each with a record of its origin.
 
-``weights/NAME.safetensors`` and ``weights/NAME.json``; ``downloads/NAME/`` while it is fetched and
-converted; ``seen/NAME.json`` has the checksum that a file without a published one had at first.
+``weights/NAME.safetensors`` is the checkpoint and ``weights/NAME.json`` its record.
+``downloads/NAME/`` exists while it is downloaded and converted. ``seen/NAME.json`` has the checksum
+that a file had at its first download, if none is published.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from mmdeeplab.weights.model_zoo.rows import Checkpoint
 
 @dataclass(frozen=True)
 class Record:
-    """What stands behind a file of the cache: its origin, and its own checksum."""
+    """The record of a file in the cache: its origin, and its own checksum."""
 
     name: str
     url: str
@@ -35,7 +36,7 @@ PARTS = ('', 'converters/', 'readers/')  # of mmdeeplab.weights, on whose code a
 
 
 def converter_version() -> str:
-    """Version and code of the importers, on which a converted file depends, too."""
+    """A hash of version and code of the converters, on which a converted file depends as well."""
     weights = Path(__file__).parents[1]
     sources = sorted(path for room in PARTS for path in weights.glob(f'{room}*.py'))
     return f'{__version__}-{digest(*sources)[:12]}'
@@ -52,7 +53,7 @@ class WeightCache:
         self.folder = Path(folder).expanduser() if folder else cache_folder()
 
     def downloads(self, name: str) -> Path:
-        """Folder of what is fetched for ``name``."""
+        """The folder for the downloads of ``name``."""
         return self.folder / 'downloads' / name
 
     def weights(self, name: str) -> Path:
@@ -60,7 +61,7 @@ class WeightCache:
         return self.folder / 'weights' / f'{name}.safetensors'
 
     def record(self, name: str) -> Record | None:
-        """What is known of ``name``; None when it was never completed."""
+        """The record of ``name``; None if its conversion was never completed."""
         content = _read(self.weights(name).with_suffix('.json'))
         try:
             return Record(**{**content, 'cfg_options': tuple(content['cfg_options'])})
@@ -68,7 +69,7 @@ class WeightCache:
             return None
 
     def verified(self, name: str, row: Checkpoint | None = None) -> Path | None:
-        """The checkpoint ``name`` when it is here, unaltered, and what ``row`` describes."""
+        """The checkpoint ``name``, if it is in the cache, unaltered, and the one of ``row``."""
         record = self.record(name)
         if record is None or Path(record.file).name != record.file:
             return None
@@ -84,7 +85,7 @@ class WeightCache:
         return path
 
     def keep(self, row: Checkpoint, downloaded: str, path: Path) -> None:
-        """Write the record of a checkpoint that is in its place."""
+        """Write the record of a checkpoint that has been written to the cache."""
         record = Record(
             row.name,
             row.url,
@@ -98,11 +99,11 @@ class WeightCache:
         _write(path.with_name(f'{row.name}.json'), asdict(record))
 
     def seen(self, row: Checkpoint) -> str | None:
-        """The sha256 that the file of a row had when it was first fetched from this address."""
+        """The SHA-256 that the file of a row had at its first download from this address."""
         return _read(self._seen(row)).get(row.url)
 
     def see(self, row: Checkpoint, sha256: str) -> None:
-        """Write down the SHA-256 that a checkpoint had when it was first fetched."""
+        """Record the SHA-256 that a checkpoint had at its first download."""
         _write(self._seen(row), {row.url: sha256})
 
     def _seen(self, row: Checkpoint) -> Path:

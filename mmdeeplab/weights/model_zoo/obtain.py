@@ -1,4 +1,4 @@
-"""From an address to a checkpoint of ours: download, verify, unpack, convert, keep."""
+"""Obtain a published checkpoint: download, verify, unpack, convert, and keep it in the cache."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def obtain(
     patience: Patience = Patience(),
     quiet: bool = False,
 ) -> Path:
-    """The checkpoint of a row: from the cache when it is there unaltered, else from its address.
+    """The converted checkpoint of a row, from the cache or else from its address.
 
-    What was downloaded is removed after the conversion, and kept when that fails.
+    The downloaded file is removed after the conversion, but kept if that fails.
 
     Args:
-        row: Which one.
-        cache: Where to keep it.
-        convert: How to convert it.
-        refresh: Convert again, also when it is there.
-        patience: Of the download.
+        row: The published checkpoint.
+        cache: The cache.
+        convert: Converts a downloaded file.
+        refresh: Whether to convert it again if it is in the cache.
+        patience: How often and how long to try the download again.
         quiet: Show no progress.
 
     Raises:
-        UserError: It cannot be fetched, is not the expected file, or does not fit its config.
+        UserError: It cannot be downloaded, is not the expected file, or does not fit its config.
     """
     if row.importer is None:
         raise UserError(f'{row.name} cannot be imported: {row.note} It is at {row.url}')
@@ -81,10 +81,10 @@ def obtain(
 def _download(
     row: Checkpoint, cache: WeightCache, path: Path, patience: Patience, quiet: bool
 ) -> str:
-    """Fetch the file of a row; return its sha256.
+    """Download the file of a row; return its SHA-256.
 
-    A file whose checksum is not published in full is trusted the first time, and from then on it
-    must stay the same.
+    A file whose full checksum is not published is trusted at the first download; later ones must
+    give the same.
     """
     first = cache.seen(row)
     if first and row.sha256 and not first.startswith(row.sha256):
@@ -116,10 +116,10 @@ def _download(
 
 
 def _own(row: Checkpoint, source: Path, target: Path) -> Path:
-    """The name in the cache of a file that is ours already.
+    """The path in the cache for a file that is in our format already.
 
     Raises:
-        UserError: By its suffix it is not.
+        UserError: Its suffix is that of another format.
     """
     if source.suffix not in ('.safetensors', '.pth'):
         raise UserError(
@@ -129,10 +129,10 @@ def _own(row: Checkpoint, source: Path, target: Path) -> Path:
 
 
 def _unpack(row: Checkpoint, download: Path, folder: Path, quiet: bool) -> Path:
-    """The file that the importer reads.
+    """The file that is converted: the download itself, or the one in it that the row names.
 
     Raises:
-        UserError: The archive has none or several that match the row's pattern.
+        UserError: No file in the archive, or several, match the row's pattern.
     """
     if row.member is None:
         return download

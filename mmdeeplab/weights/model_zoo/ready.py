@@ -1,4 +1,4 @@
-"""A checkpoint of the model zoo, ready to use: its file converted into the model of its config."""
+"""Get a checkpoint of the model zoo ready to use: downloaded, and converted for its config."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from mmdeeplab.weights.model_zoo.rows import Checkpoint
 def ready(
     row: Checkpoint, cache: WeightCache, beside: Path | None = None, *, refresh: bool = False
 ) -> Path:
-    """Fetch and convert what is not in the cache; what is said goes to standard error.
+    """Download and convert a checkpoint, unless it is in the cache; notices go to standard error.
 
     Args:
-        row: Which one.
-        cache: Where to keep it.
-        beside: Folder of the model zoo's file, for configs that lie there.
-        refresh: Convert again, also when it is there.
+        row: The published checkpoint.
+        cache: The cache.
+        beside: Folder of the model zoo's JSON file, which may contain configs.
+        refresh: Whether to convert it again if it is in the cache.
+
+    Returns:
+        The converted checkpoint.
 
     Raises:
-        UserError: It cannot be fetched, is not the expected file, or does not fit its config.
+        UserError: It cannot be downloaded, is not the expected file, or does not fit its config.
     """
     return obtain(row, cache, converter(beside), refresh=refresh)
 
 
 def converter(beside: Path | None) -> Convert:
-    """What converts the file of a row into the model of its config."""
+    """The function that converts the file of a row for the model of its config."""
 
     def convert_row(row: Checkpoint, source: Path, output: Path) -> None:
         from mmdeeplab.config.load import quiet_imports
@@ -53,7 +56,7 @@ def converter(beside: Path | None) -> Convert:
 
 
 def config_of(row: Checkpoint, beside: Path | None = None) -> Path:
-    """The config of a row: beside the model zoo's file, or in ``configs/``.
+    """The config file of a row: beside the model zoo's JSON file, or in ``configs/``.
 
     Raises:
         UserError: It is in neither.

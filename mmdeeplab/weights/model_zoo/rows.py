@@ -1,7 +1,8 @@
-"""Rows of a model zoo: what a checkpoint is, where it is, and what was published of it.
+"""The rows of a model zoo: published checkpoints, with their addresses and scores.
 
-A model zoo is a JSON file: ``{"defaults": {...}, "checkpoints": [{...}, ...]}``, a row's keys being
-those of :class:`Checkpoint`, and ``file`` below ``base_url`` standing for ``url``.
+A model zoo is a JSON file ``{"defaults": {...}, "checkpoints": [{...}, ...]}``. The keys of a row
+are the attributes of :class:`Checkpoint`; instead of ``url`` it may have ``file``, which is then
+relative to ``base_url``.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class Result:
     """A published score.
 
     Attributes:
-        miou: In percent.
-        split: Of the data set.
-        output_stride: Of the evaluation; None where it is not said.
+        miou: mIoU in percent.
+        split: Split of the data set.
+        output_stride: Output stride in the evaluation; None if unknown.
         multi_scale: Whether several scales were averaged.
         flip: Whether mirror images were averaged, too.
     """
@@ -48,27 +49,28 @@ class Result:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One published file.
+    """A published checkpoint.
 
     Attributes:
-        name: By which ``tools/weights.py get`` knows it.
-        version: v1, v2, v3, v3+, lraspp, or backbone for ImageNet's weights of one.
-        backbone: Short name.
-        dataset: Whose classes it knows.
-        url: https address.
-        importer: Module of :mod:`mmdeeplab.weights` that reads it; ``mmdeeplab`` for files of ours;
-            None when the network is not built here.
+        name: Its name for ``tools/weights.py get``.
+        version: v1, v2, v3, v3+, lraspp, or backbone (ImageNet weights of a backbone).
+        backbone: Short name of the backbone.
+        dataset: The data set whose classes it has.
+        url: https address of the file.
+        importer: The converter in :mod:`mmdeeplab.weights` for it; ``mmdeeplab`` for files in our
+            format; None if there is no such network here.
         config: Our config of the network, in ``configs/`` or beside the model zoo's file.
-        cfg_options: ``KEY=VALUE`` that make the config fit.
-        member: Pattern of the file's name within the archive; None when the file is no archive.
-        trained_on: Data.
-        results: Published scores; empty where none are.
-        sha256: Of the file: 64 digits, or its first ones where the publisher gives no more; None
-            where none is known, so that the first download is trusted and later ones compared.
-        size: Bytes of the file.
-        licence: As the publisher says.
-        source: Where the address and the figures are from.
-        note: What else is to be known.
+        cfg_options: ``KEY=VALUE`` settings that make the config fit.
+        member: Pattern for the file's name inside an archive; None if it is not an archive.
+        trained_on: The training data.
+        results: Published scores; empty if there are none.
+        sha256: Checksum of the file: 64 digits, or the first ones if the publisher gives no more.
+            None if none is published; then the first download is trusted, and later ones are
+            compared with it.
+        size: Size of the file in bytes.
+        licence: The licence that the publisher states.
+        source: Where address and scores are from.
+        note: Anything else that a user should know.
     """
 
     name: str
@@ -100,19 +102,19 @@ class Checkpoint:
 
     @property
     def file_name(self) -> str:
-        """Name of the file at the checkpoint's address."""
+        """Name of the file, the last part of its address."""
         return urlsplit(self.url).path.rpartition('/')[2]
 
     def result(self, multi_scale: bool) -> Result | None:
-        """The first score with, or without, several scales; None where there is none."""
+        """The first score with or without several scales; None if there is none."""
         return next((r for r in self.results if r.multi_scale == multi_scale), None)
 
 
 def load(path: str | Path | None = None) -> list[Checkpoint]:
-    """The rows of a model zoo's file; of the built-in ones by default.
+    """Load the rows of a model zoo's file; by default of the built-in ones.
 
     Raises:
-        UserError: It cannot be read, or a row is wrong; the message names file, row and key.
+        UserError: The file cannot be read, or a row is wrong; it names file, row and key.
     """
     paths = [Path(path)] if path else [HERE / f'{source}.json' for source in SOURCES]
     rows = [row for one in paths for row in _load(one)]
@@ -134,10 +136,10 @@ def _load(path: Path) -> list[Checkpoint]:
 
 
 def _row(entry: dict[str, Any]) -> Checkpoint:
-    """A row from its JSON.
+    """Make a row from its JSON.
 
     Raises:
-        UserError: A key is unknown, or missing.
+        UserError: A key is unknown or missing.
     """
     if 'file' in entry:
         entry['url'] = entry.pop('base_url') + entry.pop('file')
@@ -156,10 +158,10 @@ def _row(entry: dict[str, Any]) -> Checkpoint:
 
 
 def find(name: str, rows: Sequence[Checkpoint]) -> Checkpoint:
-    """The row of a name.
+    """Find the row with a name.
 
     Raises:
-        UserError: There is none; near names are told.
+        UserError: There is none; it suggests similar names.
     """
     for row in rows:
         if row.name == name:

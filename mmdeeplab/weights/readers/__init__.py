@@ -1,1 +1,1 @@
-"""File formats of other frameworks, read without them: nothing in a file is executed."""
+"""Read file formats of other frameworks without these frameworks, and without executing code."""

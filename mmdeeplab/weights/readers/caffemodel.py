@@ -1,4 +1,4 @@
-"""The blobs of a ``.caffemodel``, read without Caffe.
+"""Read the blobs of a ``.caffemodel`` without Caffe.
 
 Field numbers from Caffe's `src/caffe/proto/caffe.proto`.
 """
@@ -19,17 +19,17 @@ NAMES_ELSE = ('weights', 'biases')
 
 
 def read_blobs(path: Path) -> dict[str, Array]:
-    """LAYER/weights and LAYER/biases, or LAYER/mean, /variance and /factor of a BatchNorm.
+    """Read all blobs: LAYER/weights and LAYER/biases, or LAYER/mean, /variance and /factor.
 
     Raises:
-        DamagedError: Not a ``.caffemodel``, or cut short.
+        DamagedError: The file is not a ``.caffemodel``, or is cut off.
     """
     net = Message(memoryview(read_bytes(path)))
     return dict(blobs(net))
 
 
 def blobs(net: Message) -> Iterator[tuple[str, Array]]:
-    """Name and array of every blob; layers without blobs have none."""
+    """Yield the name and the array of every blob."""
     for field, (name, layer_type, blob) in LAYERS.items():
         for layer in net.messages(field):
             # the old format has a number for its type, and no BatchNorm
@@ -39,7 +39,7 @@ def blobs(net: Message) -> Iterator[tuple[str, Array]]:
 
 
 def array(blob: Message) -> Array:
-    """One BlobProto; the old format gives everything four dimensions."""
+    """The array of a BlobProto; in the old format all arrays have four dimensions."""
     values = blob.values(BLOB_DATA, '<f4')
     if not values.size:
         values = blob.values(BLOB_DOUBLES, '<f8')

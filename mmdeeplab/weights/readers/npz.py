@@ -1,4 +1,4 @@
-"""Arrays in ``.npz`` files; objects in them are not unpickled."""
+"""Read arrays from ``.npz`` files without unpickling objects."""
 
 import zipfile
 from pathlib import Path
@@ -11,10 +11,10 @@ from mmdeeplab.weights.table import Array
 
 
 def read_npz(path: Path) -> dict[str, Array]:
-    """Every array of a file.
+    """Read all arrays of a file.
 
     Raises:
-        UserError: It is broken, holds objects, or unpacks to far more than it has.
+        UserError: The file is broken, holds objects, or unpacks to far more bytes than it has.
     """
     try:
         require_bounded_zip(path)

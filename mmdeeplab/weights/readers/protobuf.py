@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers: fields by number, without a schema."""
+"""Read the wire format of protocol buffers: fields by number, without a schema."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ WIDTHS = {FIXED64: 8, FIXED32: 4}
 
 
 class DamagedError(UserError):
-    """The bytes are no message of this format, or are cut short."""
+    """The bytes are not a message of this format, or are cut off."""
 
 
 class Message(NamedTuple):
@@ -22,10 +22,10 @@ class Message(NamedTuple):
     data: memoryview
 
     def fields(self) -> Iterator[tuple[int, 'int | Message']]:
-        """Number and value of every field: a whole number, or the bytes of anything else.
+        """Yield the number and the value of every field: an integer, or the bytes of other types.
 
         Raises:
-            DamagedError: Not the wire format.
+            DamagedError: The bytes are not of the wire format.
         """
         at = 0
         while at < len(self.data):
@@ -47,7 +47,7 @@ class Message(NamedTuple):
             at += length
 
     def varint(self, at: int) -> tuple[int, int]:
-        """The number that starts at byte ``at``, seven bits a byte, and where the next field is."""
+        """The integer at byte ``at``, with seven bits per byte, and the position behind it."""
         value = 0
         for i in range(10):
             if at + i >= len(self.data):
@@ -74,14 +74,14 @@ class Message(NamedTuple):
         return bytes(self.message(number).data).decode(errors='replace')
 
     def number(self, number: int) -> int:
-        """The whole number in a field, zero if there is none."""
+        """The integer in a field, zero if there is none."""
         values = [value for n, value in self.fields() if n == number]
         if not all(isinstance(value, int) for value in values):
             raise DamagedError(f'field {number} is no whole number')
         return values[-1] if values else 0  # type: ignore[return-value]
 
     def integers(self, number: int) -> list[int]:
-        """A repeated whole number, packed or one field each."""
+        """The integers of a repeated field, packed or not."""
         result: list[int] = []
         for n, value in self.fields():
             if n != number:
@@ -96,14 +96,14 @@ class Message(NamedTuple):
         return result
 
     def values(self, number: int, dtype: str) -> Array:
-        """Repeated floating-point numbers of a NumPy ``dtype``, packed or one field each."""
+        """The floats of a repeated field, packed or not, as the NumPy type ``dtype``."""
         messages = self.messages(number)
         data = messages[0].data if len(messages) == 1 else b''.join(m.data for m in messages)
         return numbers(data, dtype)
 
 
 def numbers(data: 'memoryview | bytes', dtype: str) -> Array:
-    """The bytes as numbers (N) of a NumPy ``dtype``."""
+    """The bytes as an array (N,) of the NumPy type ``dtype``."""
     try:
         return np.frombuffer(data, dtype)
     except ValueError as error:
@@ -111,7 +111,7 @@ def numbers(data: 'memoryview | bytes', dtype: str) -> Array:
 
 
 def shaped(values: Array, shape: list[int]) -> Array:
-    """``values`` in ``shape``; the numbers in a file need not agree."""
+    """``values`` reshaped to ``shape``, checked, since a damaged file may contradict itself."""
     try:
         return values.reshape(shape)
     except (ValueError, OverflowError) as error:

@@ -1,8 +1,9 @@
-"""The tensors of a TensorFlow checkpoint (`PREFIX.index`, `PREFIX.data-...`) without TensorFlow.
+"""Read the tensors of a TensorFlow checkpoint (`PREFIX.index`, `PREFIX.data-...`).
 
-The index is a sorted table as LevelDB writes it: blocks of keys, each of which drops what it shares
-with the one before, an index of the blocks, and a footer. A value is a BundleEntryProto, which says
-where in the data files the tensor's bytes lie. After `core/lib/io/format.cc`,
+TensorFlow is not needed. The index is a sorted table in LevelDB's format: blocks of keys, in which
+a key omits the beginning that it shares with the previous one, an index of the blocks, and a
+footer. A value is a BundleEntryProto, which tells the position of the tensor's bytes in the data
+files. After `core/lib/io/format.cc`,
 `core/util/tensor_bundle/tensor_bundle.cc` and `core/protobuf/tensor_bundle.proto`.
 """
 
@@ -21,10 +22,10 @@ DTYPES = {1: '<f4', 2: '<f8', 3: '<i4', 9: '<i8', 10: '?', 19: '<f2'}
 
 
 def read_bundle(prefix: Path) -> dict[str, Array]:
-    """Every numeric variable by name.
+    """Read all numeric variables, by name.
 
     Raises:
-        DamagedError: An index or data file that is missing, damaged or cut short.
+        DamagedError: The index or a data file is missing, damaged or cut off.
     """
     index = prefix.with_name(f'{prefix.name}.index')
     try:

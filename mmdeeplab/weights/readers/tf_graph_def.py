@@ -1,6 +1,6 @@
-"""The variables in a frozen graph of TensorFlow, ``.pb``, read without TensorFlow.
+"""Read the variables in a frozen graph of TensorFlow, ``.pb``, without TensorFlow.
 
-Freezing turns each variable into a node Const of its name, which a node NAME/read hands on. BN is
+Freezing turns each variable into a Const node of its name, which a node NAME/read passes on. BN is
 not folded into these graphs. Field numbers from TensorFlow's `core/framework/{graph,node_def,
 attr_value,tensor,tensor_shape,types}.proto`.
 """
@@ -34,10 +34,10 @@ LEAVES = {
 
 
 def read_graph(path: Path) -> dict[str, Array]:
-    """The frozen variables by name.
+    """Read the frozen variables, by name.
 
     Raises:
-        DamagedError: Not a graph, cut short, or without variables.
+        DamagedError: The file is not a graph, is cut off, or has no variables.
     """
     try:
         found = dict(variables(Message(memoryview(read_bytes(path)))))
@@ -49,7 +49,7 @@ def read_graph(path: Path) -> dict[str, Array]:
 
 
 def variables(graph: Message) -> Iterator[tuple[str, Array]]:
-    """Name and values of every Const that was a variable."""
+    """Yield the name and the values of every Const node that was a variable."""
     nodes = graph.messages(NODE)
     names = {node.text(NAME) for node in nodes}
     for node in nodes:
@@ -68,7 +68,7 @@ def constant(node: Message, name: str) -> Array:
 
 
 def tensor(message: Message, name: str) -> Array:
-    """A TensorProto of floating-point numbers: its bytes, or a list that may end in repetition."""
+    """The array of a float TensorProto, from bytes or from a list whose last value may repeat."""
     data_type = message.number(DTYPE)
     if data_type not in FLOATS:
         raise DamagedError(f'the variable {name} is of type {data_type}, not float, double or half')

@@ -1,4 +1,4 @@
-"""The convolutions of a TensorFlow Lite graph, as real numbers, and how they hang together."""
+"""Read the convolutions of a TensorFlow Lite graph, as floats, and how they are connected."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -24,12 +24,12 @@ CONVOLUTIONS = {'CONV_2D': False, 'DEPTHWISE_CONV_2D': True}  # name -> depthwis
 
 
 class UnreadableError(UserError):
-    """The file is not TensorFlow Lite, or holds what no importer of ours reads."""
+    """The file is not TensorFlow Lite, or has something that is not supported here."""
 
 
 @contextmanager
 def damage_named() -> Iterator[None]:
-    """Turn what the schema's readers raise on damaged files into one error."""
+    """Turn the errors that the schema's readers raise on damaged files into one kind."""
     try:
         yield
     except UserError:
@@ -39,10 +39,11 @@ def damage_named() -> Iterator[None]:
 
 
 class Layer(NamedTuple):
-    """One convolution.
+    """One convolution of a graph.
 
-    ``weights`` is (out, H, W, in), or (1, H, W, C) when ``depthwise``; ``source`` is the number of
-    the convolution before it (None at the image), and ``through`` names the operators between.
+    ``weights`` is (out, H, W, in), or (1, H, W, C) if ``depthwise``. ``source`` is the number of
+    the convolution before it (None for the image), and ``through`` names the operators between the
+    two.
     """
 
     number: int
@@ -54,7 +55,7 @@ class Layer(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """One node: its name in the schema and the numbers of its tensors."""
+    """A node of a graph: its name in the schema, and the numbers of its tensors."""
 
     name: str
     inputs: Sequence[int]
@@ -68,8 +69,8 @@ class TFLiteGraph:
         data: The whole file.
 
     Raises:
-        UnreadableError: Not a TensorFlow Lite file.
-        UserError: The package `tflite` is missing.
+        UnreadableError: The file is not TensorFlow Lite.
+        UserError: The package `tflite` is not installed.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -98,10 +99,10 @@ class TFLiteGraph:
             yield Operator(name, node.InputsAsNumpy().tolist(), node.OutputsAsNumpy().tolist())
 
     def layers(self) -> list[Layer]:
-        """Every convolution, in the order of execution.
+        """All convolutions, in the order of execution.
 
         Raises:
-            UnreadableError: Weights that are missing, cut short or of an unknown format.
+            UnreadableError: Weights are missing, cut off or in an unknown format.
         """
         with damage_named():
             return list(self._layers())
@@ -121,7 +122,7 @@ class TFLiteGraph:
             yield Layer(i, depthwise, weights=weights, bias=bias, source=source, through=through)
 
     def _trace(self, tensor: int) -> tuple[Operator | None, frozenset[str]]:
-        """The convolution behind a tensor, by first inputs, and the operators on the way."""
+        """The convolution before a tensor, along first inputs, and the operators between."""
         through: set[str] = set()
         while op := self.producers.get(tensor):
             if op.name in CONVOLUTIONS:
@@ -131,7 +132,7 @@ class TFLiteGraph:
         return None, frozenset(through)
 
     def constant(self, tensor: int) -> Array:
-        """The real numbers of a constant, float32."""
+        """The values of a constant as float32, dequantised if need be."""
         op = self.producers.get(tensor)
         if op and op.name == 'DEQUANTIZE':  # float16 files widen their weights in the graph
             tensor = op.inputs[0]
@@ -146,7 +147,7 @@ class TFLiteGraph:
         if values.dtype.kind == 'f' or quantisation is None or not quantisation.ScaleLength():
             return values.astype(np.float32)
         along = [1] * len(shape)
-        along[quantisation.QuantizedDimension()] = -1  # one scale, or one a channel
+        along[quantisation.QuantizedDimension()] = -1  # one scale, or one per channel
         scale = quantisation.ScaleAsNumpy().astype(np.float64).reshape(along)
         zero = quantisation.ZeroPointAsNumpy().astype(np.float64).reshape(along)
         return (scale * (values - zero)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Tensors of PyTorch files, ``.pth``, ``.bin`` or ``.safetensors``, as arrays."""
+"""Read the tensors of PyTorch files (``.pth``, ``.bin``, ``.safetensors``) as arrays."""
 
 import pickle
 from pathlib import Path
@@ -14,15 +14,15 @@ from mmdeeplab.weights.table import Array
 
 
 def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
-    """Read a state dict, or the one a checkpoint holds; BN's counters are left out.
+    """Read a state dict, or the one inside a checkpoint, without BN's counters.
 
     Args:
         path: The file.
-        trust: Where torch's restricted unpickler refuses the file, take the unrestricted one, which
-            runs whatever code is in it.
+        trust: If PyTorch's restricted unpickler refuses the file, use the unrestricted one, which
+            runs any code in it.
 
     Raises:
-        UserError: No such file, a damaged one, one that would run code, or no state dict.
+        UserError: The file is missing, damaged, would run code, or has no state dict.
     """
     try:
         state = read_checkpoint(path)['state_dict']
@@ -48,10 +48,10 @@ def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
 
 
 def unrestricted(path: Path) -> dict:
-    """The state dict of a pickled file, whose code runs.
+    """Unpickle a state dict without restrictions, which runs any code in the file.
 
     Raises:
-        UserError: What unpickling raised, which can be anything.
+        UserError: Unpickling raised an error, of any kind.
     """
     try:
         loaded = torch.load(path, map_location='cpu', weights_only=False)

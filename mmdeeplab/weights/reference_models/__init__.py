@@ -1,8 +1,8 @@
-"""The other projects' own networks beside ours, for ``--check`` and the tests.
+"""The networks of other projects, to compare ours with in ``--check`` and in tests.
 
-Each module has ``build``, which makes the network by its project's own code from the very arrays
-that were converted, and ``INSTALL`` if the project comes otherwise than here. None is needed to
-convert.
+Each module has ``build``, which builds the network by its project's own code from the same arrays
+that are converted, and ``INSTALL`` if the project is installed in another way than by pip. None of
+them is needed to convert weights.
 """
 
 import importlib
@@ -22,10 +22,11 @@ SIZES = ((129, 129), (128, 160))
 
 
 class ReferenceModel(NamedTuple):
-    """``run`` takes a picture, uint8 RGB (1, 3, H, W), and the same as our network sees it.
+    """Another project's network.
 
-    It returns logits (1, classes, H, W) or, of a backbone, its last map. ``sizes`` are the (H, W)
-    on which to compare. With ``labels`` it returns class ids (1, H, W) instead.
+    ``run`` takes a picture, uint8 RGB (1, 3, H, W), and the same picture preprocessed for our
+    network. It returns logits (1, classes, H, W), the last map of a backbone, or with ``labels``
+    class ids (1, H, W). ``sizes`` are the (H, W) on which to compare.
     """
 
     run: Callable[[Tensor, Tensor], Tensor]
@@ -43,7 +44,7 @@ _libraries: list[library.Library] = []
 def load(name: str) -> ModuleType:
     """Import another project, from the environment or from :data:`FOLDER`.
 
-    Where torchvision's compiled part does not fit this torch, torchvision is imported without.
+    If torchvision's compiled part does not fit this PyTorch, torchvision is imported without it.
 
     Raises:
         ImportError: It is not installed.

@@ -13,9 +13,9 @@ from mmdeeplab.weights.table import Array
 
 
 def build(source: Mapping[str, Array], path: Path, ours: Any) -> ReferenceModel:
-    """Its network with these arrays, at our output stride; its logits are brought to full size.
+    """transformers' network with these arrays, at our output stride; logits have full size.
 
-    Of a network for ImageNet the last map before the classifier's convolution, at stride 32.
+    A network for ImageNet gives the last map before the classifier's convolution, at stride 32.
     """
     module = load('transformers')
     tensors = {name: torch.from_numpy(array) for name, array in source.items()}

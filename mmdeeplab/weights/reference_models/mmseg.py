@@ -20,7 +20,7 @@ STAGES: dict[int, dict] = {
 
 
 def backbone(source: Mapping[str, Array], ours: Any) -> dict:
-    """The config of its backbone; ResNet-18 and MobileNetV2 are its own in ours, too."""
+    """The config of mmsegmentation's backbone; ours use its ResNet-18 and MobileNetV2, too."""
     if 'backbone.layer1.0.conv3.weight' not in source:
         return ours.model.backbone
     return dict(
@@ -56,7 +56,7 @@ def decode_head(source: Mapping[str, Array], ours: Any) -> dict:
 
 
 def build(source: Mapping[str, Array], path: Path, ours: Any) -> ReferenceModel:
-    """Its segmentor with these arrays, at the output stride and rates of ours."""
+    """mmsegmentation's segmentor with these arrays, at our output stride and rates."""
     model: Any = MODELS.build(
         dict(
             type='EncoderDecoder',

@@ -20,9 +20,10 @@ ENCODERS = {
 
 
 def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceModel:
-    """Its network with these arrays. The output stride and rates are the config's: no array says.
+    """The network of segmentation_models_pytorch with these arrays.
 
-    It refuses images that its output stride does not divide.
+    Output stride and rates are those of our config, since the arrays do not tell them. The network
+    refuses images whose sides its output stride does not divide.
     """
     architecture = 'DeepLabV3Plus' if importer.is_plus(source) else 'DeepLabV3'
     whole = source.get('classification_head.3.bias')

@@ -14,7 +14,7 @@ INSTALL = 'pip install ai-edge-litert'
 
 
 def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceModel:
-    """The interpreter of the file; it takes pictures of one size, and may answer with labels."""
+    """The interpreter with the file; it takes pictures of one size, and may return labels."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))

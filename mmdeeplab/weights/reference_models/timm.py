@@ -12,7 +12,7 @@ from mmdeeplab.weights.table import Array
 
 
 def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceModel:
-    """timm's network with these arrays; a file of features alone has no classifier."""
+    """timm's network with these arrays, with a classifier if the file has one."""
     classes = len(source.get('head.fc.bias', ()))
     model = load('timm').create_model(f'xception{xception_depth(source)}', num_classes=classes)
     model.eval().load_state_dict({name: torch.from_numpy(array) for name, array in source.items()})

@@ -15,7 +15,7 @@ from mmdeeplab.weights.table import Array
 
 
 def network(source: Mapping[str, Array]) -> nn.Module:
-    """The network that these arrays are of."""
+    """torchvision's network whose arrays these are."""
     models = load('torchvision.models')
     table = importer.table_for(source)
     if table.part == 'backbone':
@@ -39,7 +39,7 @@ def network(source: Mapping[str, Array]) -> nn.Module:
 
 
 def features(model: Any, x: Tensor) -> Tensor:
-    """What a classifier of ImageNet pools, (N, C, H/32, W/32)."""
+    """The map (N, C, H/32, W/32) that a classifier for ImageNet pools."""
     if hasattr(model, 'features'):
         return model.features(x)
     children = ('conv1', 'bn1', 'relu', 'maxpool', 'layer1', 'layer2', 'layer3', 'layer4')
