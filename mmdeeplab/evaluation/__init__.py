@@ -1,1 +1,1 @@
-"""Exact evaluation: integer confusion matrices and what follows from them."""
+"""Exact evaluation: integer confusion matrices, and the scores that follow from them."""

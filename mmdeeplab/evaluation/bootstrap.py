@@ -1,4 +1,4 @@
-"""How far scores would move with other images: Bayesian bootstrap over images."""
+"""Confidence intervals of scores, by a Bayesian bootstrap over the images."""
 
 import numpy as np
 
@@ -10,24 +10,25 @@ DEVIATIONS = 1.96  # standard deviations around a normal variable that hold 95 %
 
 
 def intervals(images: ImageCounts, resamples: int = RESAMPLES, seed: int = SEED) -> dict:
-    """95 % intervals of the scores, for the choice of the images.
+    """95 % confidence intervals of the scores, which tell how much they depend on the images.
 
-    Each of the N images gets a random weight, from the flat Dirichlet distribution; the weighed
-    counts are summed, and the scores follow from the sums (Rubin 1981, "The Bayesian Bootstrap").
-    No weight is 0, so the means are taken over the same classes in every draw as in the score
-    itself. An interval is the score and 1.96 standard deviations of the draws to either side
-    (:func:`around`). (The middle 95 % of the draws held the truth too rarely where classes are
-    rare: few images make an IoU smaller on average, and the draws do that a second time.)
+    In each draw, every one of the N images gets a random weight from the flat Dirichlet
+    distribution; the weighted counts are summed, and the scores are computed from the sums (Rubin
+    1981, "The Bayesian Bootstrap"). No weight is 0, so that the means are over the same classes in
+    every draw. An interval reaches 1.96 standard deviations of the draws to either side of the
+    score (:func:`around`). The middle 95 % of the draws would contain the true score too rarely for
+    rare classes: an IoU is smaller on average if there are few images, and draws add this effect a
+    second time.
 
     Args:
         images: Counts of N images.
-        resamples: Draws.
-        seed: Of the draws; N images and one seed give the same draws whatever was measured, so the
-            difference of two evaluations can be taken draw by draw (:func:`resample`).
+        resamples: Number of draws.
+        seed: Seed of the draws. N images with the same seed get the same draws in any evaluation,
+            so that the difference of two evaluations can be taken in each draw (:func:`resample`).
 
     Returns:
-        Each mean's [low, high] in percent, and ``per_class``: a list of C such pairs for the IoU;
-        None where fewer than two images were measured or a class never occurs.
+        [low, high] in percent for each mean, and ``per_class``, a list of C such pairs for the IoU.
+        None stands for fewer than two images, or a class that never occurs.
     """
     if len(images.paths) < 2:
         return dict.fromkeys(MEANS) | dict(per_class=[None] * images.num_classes)
@@ -43,7 +44,7 @@ def intervals(images: ImageCounts, resamples: int = RESAMPLES, seed: int = SEED)
 
 
 def image_sums(images: ImageCounts) -> np.ndarray:
-    """The counts of all images: (3, C) float64."""
+    """The counts summed over all images, (3, C) float64."""
     return np.stack(
         [
             np.bincount(images.classes, row, minlength=images.num_classes)
@@ -53,9 +54,9 @@ def image_sums(images: ImageCounts) -> np.ndarray:
 
 
 def resample(images: ImageCounts, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
-    """Sums of the weighed counts of N images over ``resamples`` draws: (R, 3, C) float64.
+    """Sums of the weighted counts of N images in each of R draws: (R, 3, C) float64.
 
-    The weights of a draw add up to N; they depend on N and ``seed`` alone.
+    The weights of a draw add up to N; they depend only on N and ``seed``.
     """
     rng = np.random.default_rng(seed)
     counts = images.counts.T.astype(float)
@@ -71,7 +72,7 @@ def resample(images: ImageCounts, resamples: int = RESAMPLES, seed: int = SEED) 
 
 
 def around(value: float, draws: np.ndarray) -> list[float] | None:
-    """The 95 % interval of a value by its draws (R,): [low, high]; None where it has none."""
+    """The 95 % interval [low, high] of a value, from its draws (R,); None if it has none."""
     known = draws[np.isfinite(draws)]
     if not known.size or not np.isfinite(value):
         return None

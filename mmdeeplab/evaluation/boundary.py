@@ -15,23 +15,22 @@ def boundary_counts(
     ratio: float = RATIO,
     ignore_index: int = 255,
 ) -> Tensor:
-    """Pixels that the inner boundary regions of truth and prediction share, and hold together.
+    """Intersection and union of the boundary regions of ground truth and prediction, in pixels.
 
-    The boundary region of a mask is what lies in it within d pixels of its contour, measured as the
-    authors' code does (d erosions by a 3x3 square; the edge of the image is a contour), where d is
-    ``ratio`` times the diagonal, rounded, at least 1. Each class has its own masks: no class is
-    made up, and a pixel counts for the class it has.
+    The boundary region of a mask are its pixels within d pixels of its contour, measured as in the
+    authors' code (d erosions by a 3x3 square; the edge of the image is a contour). d is ``ratio``
+    times the image's diagonal, rounded, at least 1. Each class has its own masks.
 
-    Where the truth is void nobody knows the contour, so there the truth is taken to be what was
-    predicted; then void pixels are not counted. A prediction that is right wherever there is a
-    label scores 100, and void inside a uniform region makes no contour.
+    At void pixels the true contour is unknown, so there the prediction is taken as the truth, and
+    the void pixels themselves are not counted. So a prediction that is right at all labelled pixels
+    scores 100, and void inside a uniform region makes no contour.
 
     Args:
         prediction: (H, W) class ids.
         label: (H, W) class ids and void.
         num_classes: C.
-        ratio: d as a part of the diagonal.
-        ignore_index: Void.
+        ratio: d as a fraction of the diagonal.
+        ignore_index: The id of void.
 
     Returns:
         (2, C) int64: pixels of the intersection and of the union of each class's regions.
@@ -49,7 +48,7 @@ def boundary_counts(
 
 
 def inner_boundary(mask: np.ndarray, width: int) -> np.ndarray:
-    """Pixels of a mask (H, W) within ``width`` pixels of its outside, in the larger axis."""
+    """Pixels of a mask (H, W) within ``width`` rows and columns of a pixel outside it."""
     padded = np.pad(mask.astype(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_C, 3)[1:-1, 1:-1]
     return mask & (distance <= width)

@@ -1,4 +1,4 @@
-"""The confusion matrix: exact counts of pixels."""
+"""Compute confusion matrices: exact counts of pixels by label and prediction."""
 
 import cv2
 import numpy as np
@@ -18,20 +18,20 @@ Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
 def confusion_matrix(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255, name: str = ''
 ) -> Tensor:
-    """Count pixels by label (row) and prediction (column), exactly, in int64.
+    """Count the pixels of an image by label (row) and prediction (column), exactly, in int64.
 
     Args:
         prediction: (H, W) class ids of any integer type.
-        label: (H, W) class ids; ``ignore_index`` is left out.
+        label: (H, W) class ids; pixels with ``ignore_index`` are not counted.
         num_classes: C.
-        ignore_index: Void.
-        name: Where the label comes from, for the error.
+        ignore_index: The id of void.
+        name: Where the label comes from, for the message.
 
     Returns:
-        (C, C) int64 on the host.
+        (C, C) int64 on the CPU.
 
     Raises:
-        UserError: Shapes differ, or an id is outside the classes.
+        UserError: The shapes differ, or an id is not a class.
     """
     if prediction.shape != label.shape:
         raise UserError(
@@ -48,11 +48,11 @@ def confusion_matrix(
 def pair_counts(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255
 ) -> Tensor:
-    """The counts of :func:`confusion_matrix` in one row, without waiting for a GPU.
+    """The counts of :func:`confusion_matrix` as one row, computed without waiting for a GPU.
 
     Returns:
-        (C * C + 2,) int64 on the prediction's device; the last two count void, and pixels with an
-        id outside the classes.
+        (C * C + 2,) int64 on the prediction's device; the last two entries count void pixels, and
+        pixels whose id is not a class.
     """
     pairs = num_classes**2
     counts = torch.zeros(pairs + 2, dtype=torch.int64, device=prediction.device)
@@ -75,10 +75,10 @@ def matrix_of(
     ignore_index: int,
     name: str,
 ) -> Tensor:
-    """(C, C) of what :func:`pair_counts` gave, on the host.
+    """The confusion matrix (C, C) on the CPU, from the result of :func:`pair_counts`.
 
     Raises:
-        UserError: An id is outside the classes.
+        UserError: An id is not a class.
     """
     if counts[-1]:
         labelled = label.to(prediction.device).long()
@@ -91,9 +91,9 @@ def matrix_of(
 def _of_pairs(
     prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int
 ) -> Tensor | None:
-    """The matrix, many times as fast as sorting pixels out.
+    """Compute the matrix on a CPU by faster ways than masking pixels.
 
-    None for ids of other types, on other devices, and where an id is outside the classes.
+    None if the ids are of other types or on another device, or if an id is not a class.
     """
     if any(ids.device.type != 'cpu' or ids.dtype not in INTEGERS for ids in (prediction, label)):
         return None
@@ -111,7 +111,7 @@ def _of_pairs(
 
 
 def _runs(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
-    """By the lengths of the runs of equal pairs; None where they are short."""
+    """The matrix from the lengths of runs of equal pairs; None if the runs are short."""
     runs = run_lengths(prediction, label)
     if runs is None:
         return None
@@ -120,7 +120,7 @@ def _runs(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
 
 
 def _histogram(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
-    """By OpenCV's histogram of pairs of bytes; None where an id is no byte."""
+    """The matrix from OpenCV's histogram of pairs of bytes; None if an id is above 255."""
     rows, columns = _bytes(label), _bytes(prediction)
     if rows is None or columns is None:
         return None
@@ -135,7 +135,7 @@ def _histogram(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
 
 
 def _bytes(ids: np.ndarray) -> np.ndarray | None:
-    """(H, W) whole numbers -> uint8; None where one is no byte."""
+    """Integers (H, W) as uint8; None if one is not between 0 and 255."""
     if ids.dtype == np.uint8:
         return ids
     unsigned = ids.view(f'u{ids.itemsize}')  # negative ones become large
@@ -152,5 +152,5 @@ def _check_ids(kind: str, ids: Tensor, num_classes: int, ignore_index: int, name
 
 
 def class_ids(prediction: Tensor) -> Tensor:
-    """A predicted map as whole numbers: mmseg's heads of one channel give it in floating point."""
+    """A predicted label map as integers: mmseg's single-channel heads give floats."""
     return prediction.long() if prediction.is_floating_point() else prediction

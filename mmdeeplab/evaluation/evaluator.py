@@ -1,4 +1,4 @@
-"""Several metrics in one evaluation, of which no score is lost."""
+"""Evaluate by several metrics without losing the scores of any."""
 
 from collections.abc import Sequence
 from numbers import Real
@@ -18,13 +18,13 @@ OTHER_OUTPUTS = {'DepthMetric': 'depths'}
 
 
 class Evaluator(MMEngineEvaluator):
-    """MMEngine's, except that a name of two metrics, or a metric that fails, loses no score.
+    """MMEngine's Evaluator, which keeps all scores if metrics share a name or one of them fails.
 
     Args:
         metrics: Metrics, or their configs.
 
     Raises:
-        UserError: One that scores something else than classes.
+        UserError: A metric scores something else than classes.
     """
 
     def __init__(self, metrics: dict | BaseMetric | Sequence) -> None:
@@ -37,13 +37,13 @@ class Evaluator(MMEngineEvaluator):
                 )
 
     def evaluate(self, size: int) -> Evaluation:
-        """Every score of every metric; with the result of the first of ours.
+        """All scores of all metrics, with the result of the first metric that is ours.
 
         Args:
-            size: Images in the data set.
+            size: Number of images in the data set.
 
         Raises:
-            UserError: A metric failed; what the others gave is in the log.
+            UserError: A metric failed; the scores of the others are in the log.
         """
         scores = Evaluation()
         scores.others = len(self.metrics) > 1
@@ -76,7 +76,7 @@ class Evaluator(MMEngineEvaluator):
 
 
 def collision(names: Sequence[str]) -> str:
-    """The sentence about names that several metrics give."""
+    """The sentence about names of scores that several metrics share."""
     return (
         f'several metrics give {", ".join(dict.fromkeys(names))}: set a prefix in all but one of '
         "them, e.g. dict(type='IoUMetric', prefix='mmseg')"
@@ -92,11 +92,11 @@ def line(scores: dict[str, Any]) -> str:
 
 
 def as_evaluation(evaluator: MMEngineEvaluator, scores: dict[str, Any]) -> Evaluation:
-    """What an evaluator gave; another one than ours hands on numbers alone.
+    """The scores of an evaluator as an :class:`Evaluation`, even if the evaluator is not ours.
 
     Args:
-        evaluator: After the evaluation.
-        scores: What it gave.
+        evaluator: The evaluator after the evaluation.
+        scores: The scores that it returned.
     """
     if isinstance(scores, Evaluation):
         return scores
@@ -108,7 +108,7 @@ def as_evaluation(evaluator: MMEngineEvaluator, scores: dict[str, Any]) -> Evalu
 
 
 def metric_configs(evaluator: Any) -> list[dict]:
-    """The configs of the metrics of ``val_evaluator`` or ``test_evaluator``, however written."""
+    """The configs of the metrics in ``val_evaluator`` or ``test_evaluator``, in any form."""
     if isinstance(evaluator, dict) and 'metrics' in evaluator:
         return metric_configs(evaluator['metrics'])
     if isinstance(evaluator, dict):
@@ -117,5 +117,5 @@ def metric_configs(evaluator: Any) -> list[dict]:
 
 
 def seg_metric_configs(evaluator: Any) -> list[dict]:
-    """Those of our metric."""
+    """The configs of our metric in ``val_evaluator`` or ``test_evaluator``."""
     return [m for m in metric_configs(evaluator) if is_ours(m.get('type'), SegMetric.__name__)]

@@ -1,4 +1,4 @@
-"""The predictions of the best and the worst images of an evaluation, kept while it goes on."""
+"""Keep the predictions of the best and the worst images during an evaluation."""
 
 import base64
 import json
@@ -15,14 +15,14 @@ from mmdeeplab.evaluation.per_image import all_rows
 
 
 class Kept(NamedTuple):
-    """A label map of an image, compressed; sorted from the highest score to the lowest.
+    """The compressed label map of an image; sorting gives the highest score first.
 
     Attributes:
         loss: The negative score.
         path: The image.
         shape: (H, W).
-        dtype: Of the label map, as NumPy writes it.
-        data: Its bytes, compressed by zlib.
+        dtype: NumPy's name for the type of the label map.
+        data: The bytes of the label map, compressed by zlib.
     """
 
     loss: float
@@ -38,13 +38,13 @@ class Kept(NamedTuple):
 
 
 class Extremes:
-    """Keep the predictions of the images of the highest and of the lowest scores.
+    """Keeps the predictions of the images with the highest and the lowest scores.
 
-    Images of one score stand in the order of their paths. Compressed label maps of VOC's size take
-    a few kilobytes each.
+    Images with equal scores are ordered by their paths. A compressed label map of VOC's size takes
+    a few kilobytes.
 
     Args:
-        count: How many of each; 0 keeps nothing.
+        count: Number of best and of worst images; 0 keeps nothing.
     """
 
     def __init__(self, count: int) -> None:
@@ -52,12 +52,12 @@ class Extremes:
         self._kept: list[Kept] = []
 
     def add(self, path: str, score: float | None, prediction: Tensor) -> None:
-        """Keep the prediction (H, W) of an image, if it is among the best or the worst so far.
+        """Keep the prediction of an image, if it is among the best or the worst so far.
 
         Args:
             path: The image.
-            score: The higher the better; an image without one is not kept.
-            prediction: Class ids.
+            score: The score, higher is better; without one the image is not kept.
+            prediction: (H, W) class ids.
         """
         if score is None or not self.count or not self._has_room(-score, path):
             return
@@ -72,13 +72,13 @@ class Extremes:
         return len(self._kept) < 2 * self.count or place != self.count
 
     def _insert(self, new: Kept) -> None:
-        """What is then neither among the ``count`` first nor the ``count`` last is dropped."""
+        """Insert an image, and drop the one that is no longer among the best or the worst."""
         insort(self._kept, new)
         if len(self._kept) > 2 * self.count:
             del self._kept[self.count]
 
     def gather(self) -> Mapping[str, Kept]:
-        """Of all ranks, on every rank, by path; only tensors of bytes travel."""
+        """The best and the worst images of all ranks, by path; ranks exchange tensors of bytes."""
         rows = [[*kept[:-1], base64.b64encode(kept.data).decode()] for kept in self._kept]
         own = torch.frombuffer(bytearray(json.dumps(rows).encode()), dtype=torch.uint8)
         joined = Extremes(self.count)

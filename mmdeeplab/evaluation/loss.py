@@ -8,12 +8,12 @@ CHUNK = 2**24  # logits at once
 
 
 def cross_entropy_sum(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
-    """Sum of the cross entropy of an image's pixels that are not void: () float64, on the device.
+    """Sum of the cross entropy over an image's labelled pixels: () float64, on the device.
 
     Args:
         logits: (C, H, W).
         label: (H, W) class ids.
-        ignore_index: Void.
+        ignore_index: The id of void pixels, which are left out.
     """
     classes, _, width = logits.shape
     rows = max(CHUNK // (classes * width), 1)

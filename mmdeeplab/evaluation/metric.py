@@ -1,4 +1,4 @@
-"""The metric that MMEngine's evaluator runs, in training and in ``tools/test.py`` alike."""
+"""The metric of segmentation, for validation in training and for ``tools/test.py``."""
 
 from collections.abc import Sequence
 from math import fsum, isnan
@@ -25,29 +25,30 @@ from mmdeeplab.registry import METRICS
 
 @METRICS.register_module()
 class SegMetric(BaseMetric):
-    """Every score of one int64 confusion matrix, summed over all ranks, with intervals.
+    """All scores of one int64 confusion matrix, summed over all ranks, with confidence intervals.
 
-    Only tensors of counts travel between ranks (no files, no pickles) and images are put in order
-    of their paths, so any number of ranks gives the same result to the last digit.
-    :meth:`evaluate` gives an :class:`~mmdeeplab.evaluation.result.EvaluationResult`; the log gets
-    its four means, and the loss as ``val/loss``.
+    Ranks exchange tensors of counts only (no files, no pickles), and images are ordered by their
+    paths, so that any number of ranks gives the same result to the last digit. :meth:`evaluate`
+    makes an :class:`~mmdeeplab.evaluation.result.EvaluationResult`; its four means go to the log,
+    and the loss as ``val/loss``.
 
     Attributes:
-        result: Of the latest evaluation, for programs whose evaluator hands on numbers alone.
+        result: Result of the latest evaluation, for programs whose evaluator returns only numbers.
 
     Args:
-        ignore_index: Label that is not counted.
+        ignore_index: The id of void pixels, which are not counted.
         trimap: Widths in pixels of the bands of :func:`mmdeeplab.evaluation.trimap.band_labels`.
-        boundary: Measure :func:`mmdeeplab.evaluation.boundary.boundary_counts`; a number is the
-            width of the boundary as a part of the diagonal, True is 0.02.
-        loss: Measure the loss.
-        resamples: Draws behind the intervals.
-        examples: Of how many best and as many worst images the result keeps the predictions.
-        prefix: Prefix of the metrics' names in the log.
+        boundary: Whether to measure Boundary IoU
+            (:func:`mmdeeplab.evaluation.boundary.boundary_counts`); a number is the width of the
+            boundary as a fraction of the diagonal, True stands for 0.02.
+        loss: Whether to measure the loss.
+        resamples: Number of draws for the intervals.
+        examples: Number of best and of worst images whose predictions the result keeps.
+        prefix: Prefix of the scores' names in the log.
 
     Raises:
-        ValueError: A width below 1, a part of the diagonal that is not between 0 and 1, or a
-            negative number of examples.
+        ValueError: A width is below 1, the fraction of the diagonal not between 0 and 1, or the
+            number of examples negative.
     """
 
     default_prefix = ''
@@ -114,7 +115,7 @@ class SegMetric(BaseMetric):
     def _counts(
         self, prediction: Tensor, labels: list[Tensor], sample: dict, name: str
     ) -> tuple[list[Tensor], float]:
-        """A confusion matrix for each label, and the loss; what a GPU counts is read at once."""
+        """The confusion matrix for each label, and the loss, read from a GPU in one transfer."""
         classes, void = len(self._meta()['classes']), self.ignore_index
         if prediction.device.type == 'cpu':
             found = [confusion_matrix(prediction, part, classes, void, name) for part in labels]
@@ -138,7 +139,7 @@ class SegMetric(BaseMetric):
         return self.loss and logits is not None and (alone or len(logits) == classes)
 
     def _loss(self, sample: dict, label: Tensor) -> Tensor | None:
-        """Sum over the pixels of an image, () float64; None without logits."""
+        """The loss summed over the pixels of an image, () float64; None without logits."""
         if not self._has_loss(sample):
             return None
         logits = sample['seg_logits']['data']
@@ -147,10 +148,10 @@ class SegMetric(BaseMetric):
         return cross_entropy_sum(logits, label, self.ignore_index)
 
     def evaluate(self, size: int) -> Evaluation:
-        """Sum the ranks' counts; return what the log gets, and the whole in its ``result``.
+        """Sum the counts of all ranks; return the scores for the log, with the whole ``result``.
 
         Args:
-            size: Images in the data set.
+            size: Number of images in the data set.
 
         Raises:
             UserError: Not every image was counted exactly once.
@@ -200,7 +201,7 @@ class SegMetric(BaseMetric):
         return dict(mean=plain(mean(iou)), ratio=self.boundary, per_class=per_class)
 
     def compute_metrics(self, results: list) -> dict:
-        """Not used: :meth:`evaluate` works on counts, not on a list of results."""
+        """Not used: :meth:`evaluate` uses sums of counts, not a list of results."""
         raise NotImplementedError
 
     def _meta(self) -> dict:
@@ -210,7 +211,7 @@ class SegMetric(BaseMetric):
 
 
 def summed(counts: Tensor | int, shape: tuple[int, ...]) -> Tensor:
-    """Sum over all ranks, on the CPU; a rank without an image has 0."""
+    """Counts summed over all ranks, on the CPU; a rank without an image has 0."""
     own = torch.zeros(shape, dtype=torch.int64) if isinstance(counts, int) else counts.clone()
     dist.all_reduce(own)
     return own.cpu()

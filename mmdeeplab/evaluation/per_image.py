@@ -1,4 +1,4 @@
-"""What is kept of every image, so that scores have intervals and images can be ranked."""
+"""The counts of every image, from which intervals and rankings are computed."""
 
 from pathlib import PurePath
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from mmdeeplab.evaluation.scores import class_scores, mean, percent, plain
 
 
 class ImageCounts(NamedTuple):
-    """Counts of N images, sparse: a row for every class that an image's label or prediction has.
+    """Counts of N images in sparse form: a row for every class in an image's label or prediction.
 
     Attributes:
-        paths: N paths, sorted.
-        image: (M,) index of the row's image.
-        classes: (M,) the row's class.
-        counts: (M, 3) int64: pixels that are right, labelled, predicted.
-        losses: (N,) sum of the pixels' cross entropy, NaN where it is not known.
+        paths: N sorted paths.
+        image: (M,) index of the image of each row.
+        classes: (M,) class of each row.
+        counts: (M, 3) int64: pixels of the class that are right, labelled, predicted.
+        losses: (N,) cross entropy summed over the pixels; NaN if unknown.
         num_classes: C.
     """
 
@@ -31,10 +31,10 @@ class ImageCounts(NamedTuple):
     num_classes: int
 
     def report(self) -> list[dict]:
-        """One dict an image: ``id``, ``mIoU``, ``aAcc`` in percent, ``counts`` by class id.
+        """A dict for each image: ``id``, ``mIoU`` and ``aAcc`` in percent, ``counts`` by class id.
 
-        ``mIoU`` is the mean over the classes of that image's label or prediction. ``counts`` are
-        the three of this class, from which another program computes what it likes.
+        ``mIoU`` is the mean over the classes in the image's label or prediction. ``counts`` are the
+        numbers of right, labelled and predicted pixels of a class.
         """
         bounds = np.searchsorted(self.image, np.arange(len(self.paths) + 1))
         rows = []
@@ -65,9 +65,9 @@ def image_miou(counts: np.ndarray) -> float | None:
 
 
 class ImageStore:
-    """Collect the counts of one rank's images; :meth:`gather` joins all ranks.
+    """Collects the counts of one rank's images; :meth:`gather` joins those of all ranks.
 
-    An image costs 32 bytes for each class that it shows, and its path.
+    An image takes 32 bytes for each class in it, and its path.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class ImageStore:
         """Keep an image: its (C, C) confusion matrix and the sum of its cross entropy.
 
         Returns:
-            (n, 3): pixels that are right, labelled, predicted of each class that the image shows.
+            (n, 3): for each class in the image the pixels that are right, labelled, predicted.
         """
         counts = torch.stack([matrix.diagonal(), matrix.sum(1), matrix.sum(0)], 1).cpu()
         (present,) = counts.any(1).nonzero(as_tuple=True)
@@ -94,7 +94,7 @@ class ImageStore:
         return shown
 
     def gather(self, num_classes: int) -> ImageCounts:
-        """Every rank's images, sorted by path, on every rank; only tensors travel."""
+        """The images of all ranks, sorted by path, on every rank; only tensors are exchanged."""
         longest = torch.tensor(max(map(len, self._paths), default=1))
         dist.all_reduce(longest, 'max')
         width = int(longest)
@@ -126,7 +126,7 @@ class ImageStore:
 
 
 def all_rows(rows: Tensor) -> list[Tensor]:
-    """The rows (n, ...) of every rank, whose n may differ, on the CPU."""
+    """The rows (n, ...) of every rank, on the CPU; n may differ between ranks."""
     lengths = [int(n) for n in dist.all_gather(torch.tensor(len(rows)))]
     padded = rows.new_zeros(max(lengths), *rows.shape[1:])
     padded[: len(rows)] = rows
@@ -135,12 +135,12 @@ def all_rows(rows: Tensor) -> list[Tensor]:
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """Those rows as one tensor."""
+    """The rows (n, ...) of all ranks as one tensor; n may differ between ranks."""
     return torch.cat(all_rows(rows))
 
 
 def short_names(paths: list[str]) -> list[str]:
-    """Paths below the folder that they share, without suffix: VOC's ids."""
+    """Paths relative to their common folder, without suffix, as VOC's ids."""
     parents = [PurePath(path).parent.parts for path in paths]
     shared = 0
     while parents and all(len(p) > shared and p[shared] == parents[0][shared] for p in parents):

@@ -1,4 +1,4 @@
-"""What an evaluation gives: every number that was measured, and the scores that are logged."""
+"""The result of an evaluation: all numbers that were measured, and the scores for the log."""
 
 import json
 from collections.abc import Mapping
@@ -13,24 +13,23 @@ INDENT = 2
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Everything that :class:`~mmdeeplab.evaluation.metric.SegMetric` measured; scores in percent.
+    """All results of :class:`~mmdeeplab.evaluation.metric.SegMetric`; scores are in percent.
 
     A score that does not exist is None.
 
     Attributes:
         means: ``mIoU``, ``mAcc``, ``aAcc`` and ``fwIoU``.
-        per_class: By name ``IoU``, ``Acc``, ``precision``, ``recall``, ``F1``, ``frequency`` and
-            ``interval``, that of the IoU.
+        per_class: For each class, by name: ``IoU``, ``Acc``, ``precision``, ``recall``, ``F1``,
+            ``frequency``, and ``interval`` of the IoU.
         absent: Names of the classes without a labelled pixel.
-        confusion: (C, C) pixels, rows labels, columns predictions.
-        num_images: How many images were evaluated.
+        confusion: (C, C) numbers of pixels; rows are labels, columns predictions.
+        num_images: Number of images.
         intervals: [low, high] of each mean; see :func:`mmdeeplab.evaluation.bootstrap.intervals`.
         per_image: :meth:`mmdeeplab.evaluation.per_image.ImageCounts.report`.
-        loss: The mean cross entropy of all pixels that are not void, from the logits whose largest
-            is the prediction; None where predictions come without logits.
+        loss: The mean cross entropy of all labelled pixels; None if predictions have no logits.
         trimap: The mIoU within each band around the borders, by its width; None if not measured.
         boundary_iou: ``mean``, ``ratio`` and ``per_class``; None if not measured.
-        predictions: Of the best and the worst images, by path.
+        predictions: Predictions of the best and the worst images, by path.
     """
 
     means: Mapping[str, float | None]
@@ -46,7 +45,7 @@ class EvaluationResult:
     predictions: Mapping[str, Kept] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, as in ``metrics.json``: without predictions and what was not measured."""
+        """Plain data for ``metrics.json``, without predictions and what was not measured."""
         wanted = dict(
             **self.means,
             per_class=self.per_class,
@@ -60,10 +59,10 @@ class EvaluationResult:
         return wanted | {key: value for key, value in optional.items() if value is not None}
 
     def logged(self, prefix: str | None = '') -> dict[str, float]:
-        """The means, and the loss as ``val/loss``; NaN for a score that does not exist.
+        """The scores for the log: the means, and the loss as ``val/loss``; NaN for missing ones.
 
         Args:
-            prefix: Put before each name with a slash, unless it is empty.
+            prefix: Prefix of each name, separated by a slash, unless it is empty.
         """
         numbers = dict(self.means)
         if self.loss is not None:
@@ -75,15 +74,15 @@ class EvaluationResult:
 
 
 class Evaluation(dict[str, Any]):
-    """The scores of every metric by the name that the log has, and what they come from.
+    """The scores of all metrics by their names in the log, with the result that they come from.
 
-    MMEngine's loops hand it from the evaluator to the hooks and to the caller of ``runner.test()``.
+    MMEngine's loops pass it from the evaluator to the hooks and to the caller of ``runner.test()``.
 
     Attributes:
-        result: What our metric measured; None where there is no such metric.
+        result: The result of our metric; None if there is no such metric.
         others: Whether there are other metrics.
-        collisions: Names that several metrics gave. The first one keeps the name, the others get
-            that of their class in front.
+        collisions: Names that several metrics share. The first metric keeps the name; the others
+            get the name of their class as prefix.
     """
 
     result: EvaluationResult | None = None
@@ -91,7 +90,7 @@ class Evaluation(dict[str, Any]):
     collisions: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """What ``metrics.json`` holds: the result, and under ``scores`` those of other metrics."""
+        """The contents of ``metrics.json``: the result, and ``scores`` of other metrics."""
         content = self.result.as_dict() if self.result else {}
         if self.result is None or self.others:
             content['scores'] = {key: plain(value) for key, value in self.items()}
@@ -99,7 +98,7 @@ class Evaluation(dict[str, Any]):
 
 
 def plain(value: Any) -> float | str | None:
-    """A score as JSON has it: not a number is None."""
+    """A score for JSON, with None for NaN."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -108,7 +107,7 @@ def plain(value: Any) -> float | str | None:
 
 
 def to_json(node: Any, depth: int = 0) -> str:
-    """Plain data as indented JSON, in which a list of numbers stands on one line."""
+    """Plain data as indented JSON, with lists of numbers on one line."""
     margin = ' ' * INDENT * depth
     inner = margin + ' ' * INDENT
     if isinstance(node, Mapping) and node:

@@ -1,4 +1,4 @@
-"""The scores that follow from a confusion matrix, and their table."""
+"""Compute scores from a confusion matrix, and print them as tables."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,19 @@ COLUMNS = ('IoU', 'Acc', 'precision', 'recall', 'F1', 'frequency')
 def class_scores(
     true_positives: np.ndarray, ground_truth: np.ndarray, predicted: np.ndarray
 ) -> dict:
-    """Scores of every class, in percent; NaN where a score does not exist.
+    """Scores of every class, in percent; NaN if a score does not exist.
 
-    A class without a single labelled or predicted pixel has no IoU and no F1; without a labelled
-    pixel no accuracy (which is recall); without a predicted pixel no precision.
+    A class without labelled and without predicted pixels has no IoU and no F1. One without labelled
+    pixels has no accuracy (which is the recall), one without predicted pixels no precision.
 
     Args:
-        true_positives: (..., C) pixels of each class that are predicted as that class.
-        ground_truth: (..., C) pixels that carry its label.
-        predicted: (..., C) pixels predicted as it.
+        true_positives: (..., C) number of pixels of each class that are predicted as this class.
+        ground_truth: (..., C) number of pixels with its label.
+        predicted: (..., C) number of pixels that are predicted as this class.
 
     Returns:
-        ``IoU``, ``Acc``, ``precision``, ``recall``, ``F1`` and ``frequency`` (the class's share of
-        the labelled pixels), each (..., C) float64.
+        ``IoU``, ``Acc``, ``precision``, ``recall``, ``F1`` and ``frequency`` (the share of the
+        labelled pixels), each (..., C) float64.
     """
     accuracy = percent(true_positives, ground_truth)
     return dict(
@@ -40,10 +40,10 @@ def class_scores(
 def mean_scores(
     true_positives: np.ndarray, ground_truth: np.ndarray, predicted: np.ndarray
 ) -> dict:
-    """``mIoU``, ``mAcc``, ``aAcc`` and ``fwIoU`` in percent, each (...); as :func:`class_scores`.
+    """``mIoU``, ``mAcc``, ``aAcc`` and ``fwIoU`` in percent, each of shape (...).
 
-    Means go over the classes whose score exists. ``fwIoU`` weighs each IoU by the class's share of
-    the labelled pixels.
+    The arguments are those of :func:`class_scores`. Means are over the classes whose score exists.
+    ``fwIoU`` weights each IoU by the class's share of the labelled pixels.
     """
     of_class = class_scores(true_positives, ground_truth, predicted)
     weighted = np.nan_to_num(of_class['IoU']) * of_class['frequency'] / 100
@@ -56,13 +56,13 @@ def mean_scores(
 
 
 def scores(matrix: np.ndarray, classes: Sequence[str]) -> dict:
-    """Every score of a confusion matrix, in percent; None where a score does not exist.
+    """All scores of a confusion matrix, in percent; None if a score does not exist.
 
-    Classes without a labelled pixel are named in ``absent``; one that is predicted all the same has
-    an IoU of 0, which counts in ``mIoU``; one that is not has none and does not count.
+    Classes without labelled pixels are listed in ``absent``. If such a class is predicted somewhere
+    its IoU is 0 and counts in ``mIoU``; otherwise it has no IoU and does not count.
 
     Args:
-        matrix: (C, C) counts, rows labels, columns predictions.
+        matrix: (C, C) counts; rows are labels, columns predictions.
         classes: C names.
 
     Returns:
@@ -89,7 +89,7 @@ def percent(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def mean(values: np.ndarray) -> np.ndarray:
-    """Mean of the last axis's values that exist; NaN where there is none."""
+    """Mean over the last axis, without NaN; NaN if there is no other value."""
     known = np.isfinite(values)
     with np.errstate(invalid='ignore'):
         return np.where(known, values, 0).sum(-1) / known.sum(-1)
@@ -101,7 +101,7 @@ def plain(value: float | np.ndarray) -> float | None:
 
 
 def table(result: dict) -> str:
-    """The scores as text: one row a class, the means, and what else was measured."""
+    """The scores as text: a row for each class, the means, and whatever else was measured."""
     shown = PrettyTable(['class', *COLUMNS], align='r')
     shown.align['class'] = 'l'
     rows = list(result['per_class'].items())
@@ -127,12 +127,12 @@ def table(result: dict) -> str:
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """As in the table."""
+    """A score as text for the table."""
     return '-' if value is None else f'{value:.{digits}f}'
 
 
 def compare(results: dict[str, dict]) -> str:
-    """One row for each named result: the means, mIoU's interval, the loss."""
+    """A table with a row for each named result: the means, the mIoU's interval, the loss."""
     shown = PrettyTable(['protocol', 'mIoU', '95 % interval', *MEANS[1:], 'loss'], align='r')
     shown.align['protocol'] = 'l'
     for name, result in results.items():
@@ -150,7 +150,7 @@ def compare(results: dict[str, dict]) -> str:
 
 
 def compare_scores(results: dict[str, dict]) -> str:
-    """One row for each named result: the ``scores`` of whatever metrics there were."""
+    """A table with a row for each named result: the ``scores`` of all metrics."""
     names = list(dict.fromkeys(name for result in results.values() for name in result['scores']))
     shown = PrettyTable(['protocol', *names], align='r')
     shown.align['protocol'] = 'l'

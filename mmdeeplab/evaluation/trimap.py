@@ -9,18 +9,18 @@ from torch import Tensor
 
 
 def border_distance(label: np.ndarray) -> np.ndarray:
-    """Distance of every pixel to the nearest pixel that carries another label.
+    """Distance of every pixel to the nearest pixel with another label.
 
-    Void is a label like any other here. Where objects have a void outline, as in VOC, this is the
-    distance to void; where two classes touch, it is the distance to the other class. The edge of
-    the image is no border.
+    Void counts as a label here: if objects have a void outline, as in VOC, it is the distance to
+    void; where two classes touch, it is the distance to the other class. The edge of the image is
+    not a border.
 
     Args:
         label: (H, W) ids, void included.
 
     Returns:
-        (H, W) float32, Euclidean, centre to centre: 1 beside a border; infinite where the whole
-        image has one label.
+        (H, W) float32, the Euclidean distance between centres of pixels: 1 beside a border, and
+        infinite if the whole image has one label.
     """
     distance = np.full(label.shape, np.inf, np.float32)
     values = np.unique(label)
@@ -35,19 +35,19 @@ def border_distance(label: np.ndarray) -> np.ndarray:
 
 
 def band_labels(label: Tensor, widths: Sequence[int], ignore_index: int = 255) -> list[Tensor]:
-    """The labels within each band; what lies outside becomes void.
+    """The labels within bands around the borders; pixels outside the band become void.
 
-    The band of width w holds every pixel that is not void and has a pixel of another label, or of
-    void, within w pixels (:func:`border_distance`). The paper dilates the void outlines of VOC;
-    that is the same set of pixels wherever classes meet at void only.
+    The band of width w has every labelled pixel with another label, or void, within w pixels
+    (:func:`border_distance`). The paper dilates VOC's void outlines instead, which gives the same
+    pixels wherever classes meet only at void.
 
     Args:
         label: (H, W) class ids and void.
-        widths: Widths in pixels.
-        ignore_index: Void.
+        widths: Widths of the bands in pixels.
+        ignore_index: The id of void.
 
     Returns:
-        One (H, W) tensor a width, of the type and on the device of ``label``.
+        For each width a tensor (H, W) of the type and on the device of ``label``.
     """
     distance = torch.from_numpy(border_distance(label.cpu().numpy())).to(label.device)
     return [torch.where(distance <= width, label, ignore_index) for width in widths]

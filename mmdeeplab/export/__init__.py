@@ -1,1 +1,1 @@
-"""A trained network as a file for another program, which runs and confirms it before it is kept."""
+"""Export a trained network to a file for other programs, which is kept only if it is verified."""

@@ -1,4 +1,4 @@
-"""The table of formats: what each needs, which precisions it has, how it is written and run."""
+"""The table of export formats: packages, precisions, and the modules that write and run them."""
 
 import importlib
 import json
@@ -15,7 +15,7 @@ PRECISIONS = ('float', 'half', 'int8')
 
 
 class Format(NamedTuple):
-    """One format.
+    """An export format.
 
     Its module has ``write(artefact, path)``, ``open_run(path, precision)`` and ``metadata(path)``.
     """
@@ -27,7 +27,7 @@ class Format(NamedTuple):
     package: str = 'mmdeeplab.export'
 
     def module(self, name: str) -> ModuleType:
-        """The code of this format.
+        """The module of this format.
 
         Raises:
             UserError: A package that it needs is not installed.
@@ -46,15 +46,15 @@ FORMATS = {
 
 
 def open_artefact(path: str | Path) -> tuple[Run, dict]:
-    """Run an exported file by its own runtime.
+    """Load an exported file by its own runtime.
 
     Returns:
-        A function from the input to the output, arrays as
-        :class:`mmdeeplab.export.graph.ExportGraph` has them, and the metadata: ``classes``,
-        ``palette``, ``mean``, ``std``, ...
+        A function from the input array to the output array (see
+        :class:`mmdeeplab.export.graph.ExportGraph`), and the metadata: ``classes``, ``palette``,
+        ``mean``, ``std``, ...
 
     Raises:
-        UserError: No such file, a broken one, none of ours, or a runtime that is not installed.
+        UserError: The file is missing, broken or not ours, or its runtime is not installed.
     """
     path = Path(path)
     name = next((name for name, row in FORMATS.items() if row.suffix == path.suffix), None)

@@ -1,4 +1,4 @@
-"""What is exported: a network alone, or with everything between a photograph and its labels."""
+"""The graphs that are exported: a network alone, or with its pre- and postprocessing."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -16,13 +16,13 @@ from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
 
 class ExportGraph(ScoresGraph):
-    """A network as evaluation runs it, from the padded image to its scores.
+    """A network from the normalised, padded image to its scores, as in evaluation.
 
-    float (N, bands, H, W), normalised as the preprocessor does -> ``logits``, float (N, C, H, W).
+    Input: float (N, bands, H, W). Output: ``logits``, float (N, C, H, W).
 
     Args:
-        model: An :class:`mmseg.models.segmentors.EncoderDecoder`; it is copied.
-        half: Compute in float16; input and output stay float32.
+        model: An :class:`mmseg.models.segmentors.EncoderDecoder`, which is copied.
+        half: Whether to compute in float16; input and output are float32 in any case.
     """
 
     output = 'logits'
@@ -43,17 +43,17 @@ class ExportGraph(ScoresGraph):
 
 
 class PictureGraph(ExportGraph):
-    """A network with its pre- and postprocessing, from the photograph to its labels.
+    """A network with its pre- and postprocessing, from the picture to its labels.
 
-    uint8 (N, H, W, bands), RGB first -> normalised, padded at the bottom and the right to the
-    evaluation's least size -> scores -> ``labels``, uint8 (N, H, W). A single channel of scores is
-    a foreground's: 1 where its sigmoid is above the head's threshold.
+    Input: uint8 (N, H, W, bands), RGB first. It is normalised, and padded at the bottom and the
+    right to the least size of the evaluation. Output: ``labels``, uint8 (N, H, W). If the network
+    has a single channel, labels are 1 where its sigmoid is above the head's threshold.
 
     Args:
-        model: See :class:`ExportGraph`.
-        half: See :class:`ExportGraph`.
-        pixels: Bands and depth of pictures as they are stored, in the order of the files; what is
-            deeper than 8 bits comes as float32, in which every uint16 is exact.
+        model: An :class:`mmseg.models.segmentors.EncoderDecoder`, which is copied.
+        half: Whether to compute in float16.
+        pixels: Bands and depth if the network takes pictures as stored. Those of more than 8 bits
+            are given as float32, which represents every uint16 exactly.
     """
 
     output = 'labels'
@@ -86,7 +86,7 @@ class PictureGraph(ExportGraph):
         return crop(labels.to(torch.uint8), height, width)
 
     def lack(self, side: Any, least: int) -> Any:
-        """How much the evaluation pads a side, perhaps an open one, at its end."""
+        """By how many pixels the evaluation pads a side, which may be symbolic, at its end."""
         artefact: Any = aligned(side) if self.corners_aligned else side
         if isinstance(side, Tensor):  # torch.jit.trace
             return artefact.clamp(min=least) - side
@@ -102,18 +102,17 @@ class PictureGraph(ExportGraph):
 def build_graph(
     model: Any, processing: bool, half: bool = False, pixels: Pixels | None = None
 ) -> ExportGraph:
-    """What is to be exported.
+    """Build the graph that is exported, with or without pre- and postprocessing.
 
     Raises:
-        UserError: The network does not normalise and pad as ours, so that an exported copy of that
-            would differ.
+        UserError: The network's preprocessor is not ours, so its exported form would differ.
     """
     preprocessor_of(model)
     return PictureGraph(model, half, pixels) if processing else ExportGraph(model, half)
 
 
 def preprocessor_of(model: Any) -> DeepLabPreprocessor:
-    """What normalises and pads before the network.
+    """The data preprocessor of a network.
 
     Raises:
         UserError: It is not ours.
@@ -126,7 +125,7 @@ def preprocessor_of(model: Any) -> DeepLabPreprocessor:
 
 
 def crop(labels: Tensor, height: Any, width: Any) -> Tensor:
-    """The first rows and columns of (N, H, W)."""
+    """The first ``height`` rows and ``width`` columns of labels (N, H, W)."""
     if torch.jit.is_tracing():
         return labels[:, :height, :width]
     # torch.export would bind a slice to sizes at which it is no copy

@@ -1,4 +1,4 @@
-"""The parity check: an artefact gives what evaluation gives, or it is not kept."""
+"""The parity check of an exported file: it must give the results of evaluation."""
 
 import time
 import warnings
@@ -21,16 +21,16 @@ COMPARED = 8  # samples whose scores are kept for comparison, beside those that 
 
 
 class ParityCheck:
-    """Runs the network once and then any number of artefacts on the same samples.
+    """Runs a network once, and compares any number of exported files with it on the same samples.
 
     Args:
         model: The network, in float32.
-        samples: Pictures with their masks; the mIoU is theirs.
-        sizes: More pictures, without masks, that stand for sizes.
+        samples: Pictures with their masks, from which the mIoU is computed.
+        sizes: Further pictures, without masks, of other sizes.
         size: (H, W) to which evaluation pads at least.
-        processing: The artefact takes photographs and gives labels.
-        tolerance: What it may differ by.
-        pixels: Bands and depth of pictures that are read as they are stored; None: 8 bits.
+        processing: Whether the file takes pictures and gives labels.
+        tolerance: By how much it may differ.
+        pixels: Bands and depth if pictures are read as they are stored; None: RGB of 8 bits.
     """
 
     def __init__(
@@ -75,18 +75,19 @@ class ParityCheck:
         return prepared(self.model, sample.picture, stored, least).cpu().numpy()
 
     def _least(self, sample: Sample) -> tuple[int, int]:
-        """To what a sample is padded at least.
+        """(H, W) to which a sample is padded at least.
 
-        A network alone meets the pictures of other sizes bare: an evaluation rounds sides up.
+        A network without preprocessing gets the pictures of other sizes unpadded, so that it is
+        tried at exactly these sizes.
         """
         bare = not self.processing and any(sample is one for one in self.samples[self.count :])
         return (1, 1) if bare else self.size
 
     def compare(self, run: Run) -> ParityReport:
-        """Run an artefact on every sample and compare.
+        """Run an exported file on every sample, and compare.
 
         Raises:
-            UserError: It fails on one.
+            UserError: It fails on a sample.
         """
         agreed, pixels, difference, times = 0, 0, 0.0, []
         outputs = []
@@ -132,7 +133,7 @@ class ParityCheck:
         return (foreground[0] > self.model.decode_head.threshold).long(), foreground, seconds
 
     def miou(self, labels: Sequence[Tensor]) -> float | None:
-        """Of the samples, in percent; None where they have no masks."""
+        """The mIoU of labels of the samples, in percent; None if they have no masks."""
         samples = self.samples[: self.count]
         masks = [
             None if one.mask is None else torch.from_numpy(one.mask.astype(np.uint8))

@@ -1,4 +1,4 @@
-"""PyTorch's exported programs: ``torch.export.load(path).module()(image)``."""
+"""Write and run PyTorch's exported programs: ``torch.export.load(path).module()(image)``."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load an exported program by ``torch.export.load``, as another program would."""
+    """Load an exported program by ``torch.export.load``; return the function that runs it."""
     program = torch.export.load(path).module()
 
     @torch.no_grad()

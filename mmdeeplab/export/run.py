@@ -1,4 +1,4 @@
-"""Export: build, write, run by the artefact's own runtime, compare, and only then keep."""
+"""Export a network: build the graph, write it, run the file by its runtime, compare, keep it."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -31,16 +31,16 @@ Writer = tuple[Any, Callable[[dict, Sequence[str]], None]]
 
 
 class ExportSpec(NamedTuple):
-    """What to make.
+    """What is to be exported, and how.
 
     Attributes:
         format: A key of :data:`FORMATS`.
         precision: ``float``, ``half`` or ``int8``.
         size: (H, W) of the input; None for any.
-        processing: Photographs in, labels out.
-        tolerance: Of the parity check.
+        processing: Whether the file takes pictures and gives labels.
+        tolerance: Tolerance of the parity check.
         out: The file.
-        pixels: Bands and depth of pictures that are read as they are stored; None: 8 bits, RGB.
+        pixels: Bands and depth if pictures are read as they are stored; None: RGB of 8 bits.
     """
 
     format: str
@@ -53,7 +53,7 @@ class ExportSpec(NamedTuple):
 
 
 class ExportResult(NamedTuple):
-    """The parity check's figures, files that were kept (none where it failed), layers of int8."""
+    """The report of the parity check, the files that were kept (none if it failed), int8 layers."""
 
     parity: ParityReport
     files: list[Path]
@@ -68,17 +68,17 @@ def export(
     samples: Sequence[Sample],
     calibration: Sequence[Sample] = (),
 ) -> ExportResult:
-    """Make an artefact; it appears at ``spec.out`` when it has passed the parity check.
+    """Export a network to ``spec.out``, if the file passes the parity check.
 
     Args:
-        spec: What to make.
-        model: The trained network, on the CPU, in eval mode.
-        metadata: See :func:`describe_network`.
-        samples: What the parity check looks at.
-        calibration: What int8 is calibrated on; the samples, where there is nothing.
+        spec: What is to be exported.
+        model: The trained network, on the CPU, in evaluation mode.
+        metadata: The metadata, from :func:`describe_network`.
+        samples: The samples of the parity check.
+        calibration: The samples that int8 is calibrated on; by default ``samples``.
 
     Raises:
-        UserError: A package is missing, the network or a picture does not fit, the disk is full.
+        UserError: A package is missing, the network or a picture does not fit, or the disk is full.
     """
     row = FORMATS[spec.format]
     row.module(spec.format)
@@ -171,7 +171,7 @@ def _openvino_in_int8(artefact: ArtefactSpec, path: Path, inputs: Sequence[np.nd
 
 
 def _keep(path: Path, out: Path) -> list[Path]:
-    """Move the artefact, one file or two of one stem, to where it belongs."""
+    """Move the exported file, or the two files of an OpenVINO model, to the final place."""
     files = sorted(
         file for file in path.parent.iterdir() if file.is_file() and file.stem == path.stem
     )
@@ -184,10 +184,12 @@ def _keep(path: Path, out: Path) -> list[Path]:
 
 
 def check_sizes(samples: Sequence[Sample], spec: ExportSpec) -> None:
-    """An artefact of one size takes pictures that are not larger, or exactly so large.
+    """Refuse samples that do not fit a file with a fixed size of its input.
+
+    With preprocessing in the file they must have exactly this size, otherwise at most.
 
     Raises:
-        UserError: A picture that does not fit.
+        UserError: A picture does not fit.
     """
     if spec.size is None:
         return
@@ -205,7 +207,7 @@ def check_sizes(samples: Sequence[Sample], spec: ExportSpec) -> None:
 def describe_network(
     cfg: Config, config: str, checkpoint: Path, loaded: dict, model: Any, spec: ExportSpec
 ) -> dict:
-    """What an artefact tells of itself, as JSON has it."""
+    """The metadata of an exported file, as plain data for JSON."""
     given = model.data_preprocessor
     count = model.num_classes
     names = class_names(loaded) or default_names(count)

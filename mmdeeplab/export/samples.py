@@ -1,4 +1,4 @@
-"""The pictures on which an artefact is compared and calibrated."""
+"""The pictures on which an exported file is compared and calibrated."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,19 +34,20 @@ def read_samples(
     split: str = 'test',
     names: Sequence[str] | None = None,
 ) -> list[Sample]:
-    """Up to ``count`` samples, evenly spread, read as predictions of the config read them.
+    """Read up to ``count`` samples, evenly spread, as predictions of a config read them.
 
     Args:
-        cfg: The config; a folder in VOC's layout is read as its data set of this ``split``.
-        data: A folder in VOC's layout, one of pictures, or a picture.
-        count: At most so many.
-        num_classes: Of the network.
+        cfg: The config; a folder in VOC's layout is read as its data set of ``split``.
+        data: A folder in VOC's layout, a folder of pictures, or a picture.
+        count: The largest number of samples.
+        num_classes: Number of classes of the network.
         split: 'test' or 'train'.
-        names: Of the network's classes in id order, to be compared; None where unknown.
+        names: Names of the network's classes in id order, compared with the data's; None if
+            unknown.
 
     Raises:
-        UserError: There is no picture, one is broken, its mask is of other classes, or the config
-            has no data set.
+        UserError: There is no picture, one is broken, its mask has other classes, or the config has
+            no data set.
     """
     if count < 1:
         raise UserError(f'--images must be at least 1, got {count}')
@@ -67,7 +68,7 @@ def read_samples(
 
 
 def labelled(info: dict, read: Callable[[Picture], np.ndarray]) -> Sample:
-    """A picture and its mask, whose ids are read as training reads them."""
+    """Read a picture and its mask, with class ids as in training."""
     path = Path(info['img_path'])
     picture = read(path)
     loaded = LoadMask()(info | dict(ori_shape=picture.shape[:2]))
@@ -75,7 +76,7 @@ def labelled(info: dict, read: Callable[[Picture], np.ndarray]) -> Sample:
 
 
 def pictures(data: Path) -> list[Path]:
-    """A file, or the pictures of a folder."""
+    """The pictures of a folder, or the one that ``data`` is."""
     if data.is_file():
         return [data]
     files = []
@@ -88,14 +89,15 @@ def pictures(data: Path) -> list[Path]:
 
 
 def spread(rows: list, count: int) -> list:
-    """``count`` of the rows, evenly spread over all."""
+    """``count`` of the rows, evenly spread."""
     return [rows[i * len(rows) // count] for i in range(count)] if count < len(rows) else rows
 
 
 def of_every_parity(sample: Sample, least: tuple[int, int]) -> list[Sample]:
-    """A picture repeated to sides just over the ``least``, of every parity, and one below it.
+    """Versions of a picture with odd and even sides just above ``least``, and one below it.
 
-    None is square; strided layers treat odd and even sides differently.
+    The picture is repeated or cut; none is square. Strided layers treat odd and even sides
+    differently.
     """
     sizes = [(least[0] + i, least[1] + 8 + j) for i in (1, 2) for j in (0, 1)]
     sizes.append((least[0] * 2 // 3, least[1] // 2))

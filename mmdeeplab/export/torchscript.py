@@ -1,4 +1,4 @@
-"""TorchScript: ``torch.jit.load(path)(image)``, in Python, C++ and on phones."""
+"""Write and run TorchScript: ``torch.jit.load(path)(image)``, in Python, C++ and on phones."""
 
 import io
 import json
@@ -30,7 +30,7 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 
 def open_run(path: Path, precision: str) -> Run:
-    """Load a TorchScript file by ``torch.jit.load``, as another program would."""
+    """Load a TorchScript file by ``torch.jit.load``; return the function that runs it."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
         program = torch.jit.load(str(path), map_location='cpu')

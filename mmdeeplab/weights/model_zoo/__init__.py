@@ -1,4 +1,4 @@
-"""The published checkpoints of the family, and a cache of those that were fetched."""
+"""The published checkpoints of DeepLab networks, and the cache of those that were downloaded."""
 
 from mmdeeplab.weights.model_zoo.cache import WeightCache
 from mmdeeplab.weights.model_zoo.rows import Checkpoint, Result, find, load

@@ -1,8 +1,8 @@
 """The networks of other projects, to compare ours with in ``--check`` and in tests.
 
 Each module has ``build``, which builds the network by its project's own code from the same arrays
-that are converted, and ``INSTALL`` if the project is installed in another way than by pip. None of
-them is needed to convert weights.
+that are converted, and ``INSTALL`` if the project is installed in another way than :data:`INSTALL`
+says. None of them is needed to convert weights.
 """
 
 import importlib
