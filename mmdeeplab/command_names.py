@@ -1,10 +1,10 @@
-"""How our commands are called in sentences: ``tools/NAME.py`` or ``mmdeeplab NAME``."""
+"""The names of our commands in messages: ``tools/NAME.py`` or ``mmdeeplab NAME``."""
 
 _installed = False  # whether the command that runs was called by its name in an installation
 
 
 def call_tools(installed: bool) -> None:
-    """Say from now on how the commands are called: ``mmdeeplab NAME``, or ``tools/NAME.py``."""
+    """Set how messages name commands from now on: ``mmdeeplab NAME``, or ``tools/NAME.py``."""
     global _installed  # one process runs one command
     _installed = installed
 

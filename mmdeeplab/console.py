@@ -1,4 +1,4 @@
-"""What reaches the terminal: no control characters out of file names, and signs of life."""
+"""Print safely, without control characters from file names, and show progress."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """:func:`printable`, with ends of lines and tabs written out, too: for one name or sentence."""
+    """:func:`printable`, with line ends and tabs written out, too, for a name or a sentence."""
     return printable(re.sub(r'[\n\t\r]', lambda found: repr(found[0])[1:-1], text))
 
 
 def printable_record(record: logging.LogRecord) -> bool:
-    """A filter of a logger: the message becomes :func:`printable`."""
+    """A filter for loggers that makes their messages :func:`printable`."""
     record.msg, record.args = printable(record.getMessage()), None
     return True
 
 
 class PrintableStream:
-    """A text stream whose every line is :func:`printable`, whoever prints; else the one it wraps.
+    """Wraps a text stream, and makes everything that is written to it :func:`printable`.
 
     Args:
-        stream: The terminal, or what stands in its place.
+        stream: The stream of the terminal, or a replacement.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write; the moves of progress bars and the colours of log levels are left as they are."""
+        """Write text; the control characters of progress bars and of log colours are kept."""
         if not _BAR_MOVES.fullmatch(text):
             head = level[0] if (level := _LEVEL.match(text)) else ''
             self._stream.write(head + printable(text[len(head) :]))
@@ -73,7 +73,7 @@ class PrintableStream:
 
 @contextmanager
 def printable_output() -> Iterator[None]:
-    """Standard output and error print :func:`printable` text within."""
+    """Make everything on standard output and error :func:`printable` within the block."""
     with ExitStack() as stack:
         if not isinstance(sys.stdout, PrintableStream):
             stack.enter_context(redirect_stdout(PrintableStream(sys.stdout)))
@@ -85,7 +85,7 @@ def printable_output() -> Iterator[None]:
 def print_traceback(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """In the place of ``sys.excepthook``: a traceback without control characters out of names."""
+    """A replacement of ``sys.excepthook`` that prints tracebacks without control characters."""
     print(
         printable(''.join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end=''
     )
@@ -94,16 +94,16 @@ def print_traceback(
 def progress(
     items: Iterable[T], title: str, total: int | None = None, unit: str = 'it'
 ) -> Iterator[T]:
-    """The items; from :data:`DELAY` seconds on with a sign of life on standard error.
+    """Iterate over items, and show progress on standard error if it takes over :data:`DELAY` s.
 
-    A terminal gets a bar; a log file gets lines, at first soon and then every :func:`gap`. Of
-    several ranks the first one tells.
+    On a terminal it is a bar; otherwise lines, with :func:`gap` seconds between them. Of several
+    ranks only the first shows it.
 
     Args:
-        items: What takes long to go through.
+        items: The items.
         title: What is done: ``reading train.txt``.
-        total: How many there are.
-        unit: Of what.
+        total: Number of items.
+        unit: What the items are.
     """
     if os.environ.get('RANK', '0') != '0':
         yield from items
@@ -116,7 +116,7 @@ def progress(
 
 
 def gap(passed: float) -> float:
-    """Seconds from one line of progress in a log to the next, by those since the beginning."""
+    """Seconds between two lines of progress in a log, given the seconds since the beginning."""
     return max(SILENCE, SHARE * passed)
 
 

@@ -1,11 +1,11 @@
-"""How many cores of the processor are ours."""
+"""The number of processor cores that this process may use."""
 
 import os
 from pathlib import Path
 
 
 def usable_cores(quota: Path = Path('/sys/fs/cgroup/cpu.max')) -> int:
-    """Cores this process may run on, and not more than its container is given."""
+    """Number of cores that this process may run on, at most those that its container is given."""
     affinity = getattr(os, 'sched_getaffinity', None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     try:

@@ -1,21 +1,21 @@
-"""The one exception that a command prints as a sentence, without a traceback; and a check."""
+"""The exception that commands print as a sentence without traceback, and checks of choices."""
 
 from collections.abc import Iterable, Sequence
 
 
 class UserError(ValueError):
-    """Something the user can mend: the message names the file, key or value and the way out."""
+    """An error that the user can fix: the message names file, key or value, and the way out."""
 
     fault = ''
     """Key of :data:`mmdeeplab.datasets.check.faults.FAULTS` where data are bad, else empty."""
 
 
 def bad_data(fault: str, message: str) -> UserError:
-    """A UserError of bad data, to be raised.
+    """A UserError about bad data, with a kind of fault.
 
     Args:
-        fault: Key of :data:`mmdeeplab.datasets.check.faults.FAULTS`.
-        message: What is wrong and the way out.
+        fault: A key of :data:`mmdeeplab.datasets.check.faults.FAULTS`.
+        message: What is wrong, and the way out.
     """
     error = UserError(message)
     error.fault = fault
@@ -31,15 +31,16 @@ def choose(name: str, value: object, choices: Sequence[object], why: str = '') -
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """``; did you mean CHOICE?`` for a choice that a slip of the fingers turns into ``word``."""
+    """``; did you mean CHOICE?`` if ``word`` looks like a misspelt choice, otherwise empty."""
     near = nearest(word, choices)
     return f'; did you mean {near}?' if near else ''
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice at the least edit distance, None where all are further than a third of the word.
+    """The choice with the least edit distance; None if all differ by over a third of the word.
 
-    Capital letters count half; the first of several at one distance wins in alphabetical order.
+    A difference in upper and lower case counts half. Of equally near choices, the alphabetically
+    first one is taken.
     """
     limit = max(len(word) / 3, 1)
     near = (choice for choice in set(choices) if abs(len(choice) - len(word)) <= limit)
@@ -48,7 +49,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def edits(a: str, b: str) -> float:
-    """Letters dropped, added, replaced or swapped with their neighbour from ``a`` to ``b``."""
+    """The edit distance of two words: letters dropped, added, replaced, or neighbours swapped."""
     rows = [[float(j) for j in range(len(b) + 1)]]
     for i, x in enumerate(a, 1):
         row = [float(i)]

@@ -1,4 +1,4 @@
-"""Where NaN and Inf are, and whose they are."""
+"""Find NaN and Inf in tensors, and name what they belong to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
@@ -15,7 +15,7 @@ FEW = 16  # numbers on a CPU that are added up faster one by one
 
 
 def tensors_of(node: object, path: str = '') -> Iterator[tuple[str, Tensor]]:
-    """Every tensor in nested data, with its dotted key."""
+    """Yield all tensors in nested data, each with its dotted key."""
     if isinstance(node, Tensor):
         yield path, node
     elif isinstance(node, Mapping):
@@ -27,10 +27,10 @@ def tensors_of(node: object, path: str = '') -> Iterator[tuple[str, Tensor]]:
 
 
 def all_finite(tensors: list[Tensor]) -> bool:
-    """Whether no value is NaN or Inf: norms of all in one call, one wait for the device.
+    """Whether no value is NaN or Inf; computed from norms, with a single wait for the device.
 
     Args:
-        tensors: One at least, without a graph, all on one device.
+        tensors: At least one, detached, all on the same device.
     """
     if len(tensors) <= FEW and tensors[0].device.type == 'cpu':
         total = sum([norm.item() for norm in torch._foreach_norm(tensors)])
@@ -40,10 +40,10 @@ def all_finite(tensors: list[Tensor]) -> bool:
 
 
 def size(tensors: list[Tensor]) -> Tensor:
-    """The sum of all norms, on the device: not finite where a value is not, or where it overflows.
+    """The sum of the norms of tensors, on their device; not finite if a value is not, or too large.
 
     Args:
-        tensors: One at least, without a graph, all on one device.
+        tensors: At least one, detached, all on the same device.
     """
     found = torch._foreach_norm(tensors)
     norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in found]
@@ -51,19 +51,19 @@ def size(tensors: list[Tensor]) -> Tensor:
 
 
 def finite_there(tensors: list[Tensor]) -> Tensor:
-    """As :func:`all_finite`, as a tensor (1,) on the device of the others: nobody waits for it."""
+    """As :func:`all_finite`, but the result is a tensor (1,) on the device, without waiting."""
     largest = [norm.float() for norm in torch._foreach_norm(tensors, inf)]
     return torch.stack(largest).isfinite().all()[None]
 
 
 def each_finite(tensors: list[Tensor]) -> bool:
-    """As :func:`all_finite`, tensor by tensor, for values whose norms overflow."""
+    """As :func:`all_finite`, but each tensor is tested by its values, since norms may overflow."""
     return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 @torch.no_grad()
 def broken(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names of the tensors that hold NaN or Inf."""
+    """Names of the tensors that have NaN or Inf."""
     floats = {key: t.detach() for key, t in tensors.items() if t.is_floating_point() and t.numel()}
     devices = {t.device for t in floats.values()}
     if all(all_finite([t for t in floats.values() if t.device == device]) for device in devices):
@@ -72,7 +72,7 @@ def broken(tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 def ids(batch: Any, only_bad: bool = False) -> list[str]:
-    """Ids of the images of a batch; or of those alone whose input is not finite."""
+    """Ids of the images of a batch; with ``only_bad`` of those whose input is not finite."""
     if not isinstance(batch, Mapping):
         return []
     inputs, samples = batch.get('inputs', []), batch.get('data_samples') or []
@@ -83,17 +83,17 @@ def ids(batch: Any, only_bad: bool = False) -> list[str]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first few of many names."""
+    """The first few names as text, and how many more there are."""
     return ', '.join(names[:SHOWN]) + (f' and {len(names) - SHOWN} more' * (len(names) > SHOWN))
 
 
 def require_finite_predictions(samples: Any) -> None:
-    """Refuse predictions whose largest logit is NaN or infinite anywhere.
+    """Refuse predictions whose largest logit is NaN or Inf at some pixel.
 
-    (Logarithms of probabilities may be -Inf for some classes.)
+    Only the largest is tested, since logarithms of probabilities may be -Inf for some classes.
 
     Raises:
-        UserError: Naming the image.
+        UserError: It names the image.
     """
     for sample in samples if isinstance(samples, (list, tuple)) else ():
         logits = getattr(sample, 'seg_logits', None)
@@ -105,12 +105,12 @@ def require_finite_logits(logits: Tensor, sample: Any) -> None:
     """Refuse logits with NaN or Inf.
 
     Args:
-        logits: As they leave the network (both spread when resized), the largest of each pixel, or
-            what was summed up from them.
-        sample: Whose; its ``img_path`` is named.
+        logits: The network's logits before resizing (which spreads NaN), the largest at each pixel,
+            or a sum of them.
+        sample: The sample, whose ``img_path`` is named.
 
     Raises:
-        UserError: Naming the image of the sample.
+        UserError: It names the image.
     """
     if not all_finite([logits]):
         known = sample.get('img_path') if hasattr(sample, 'get') else None
@@ -121,7 +121,7 @@ def require_finite_logits(logits: Tensor, sample: Any) -> None:
 
 
 def fetch(outputs: dict) -> None:
-    """In place: what the step gives to the log comes from a GPU at once, not one by one."""
+    """Copy the values of a step for the log from a GPU in one transfer, in place."""
     there = {
         key: value.detach().reshape(())
         for key, value in outputs.items()

@@ -1,4 +1,4 @@
-"""Maps of class ids: which id is void, and counting in maps whose pixels come in runs."""
+"""The id of void in label maps, and fast counting in them by runs of equal pixels."""
 
 import cv2
 import numpy as np
@@ -10,14 +10,14 @@ SHORT = 8  # pixels; where runs are shorter on average a histogram is faster
 
 
 def run_lengths(*maps: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Where the runs of pixels end that are equal in every map, and how long they are.
+    """Find the runs of pixels along which no map changes.
 
     Args:
-        maps: Of one shape; read row by row, from one row on into the next.
+        maps: Maps of one shape, read row by row; a run may go on in the next row.
 
     Returns:
-        Last places of the runs in the flat maps and lengths, both (N) int64; None where runs are
-        short.
+        The last position in the flattened maps, and the length, of each run, both (N,) int64; None
+        if the runs are short.
     """
     first, *others = (each.ravel() for each in maps)
     ends = np.ones(first.size, bool)
@@ -32,7 +32,7 @@ def run_lengths(*maps: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def histogram(mask: np.ndarray) -> np.ndarray:
-    """Pixels (256) of each label of an (H, W) uint8 mask."""
+    """Number of pixels of each label, (256,), in a mask (H, W) uint8."""
     if mask.size < FEW:
         return np.bincount(mask.ravel(), minlength=256)
     if runs := run_lengths(mask):

@@ -1,4 +1,4 @@
-"""What the processor of this machine computes right, and fast enough to be of use."""
+"""Features of this machine's processor: bfloat16, and exact products of bytes."""
 
 import torch
 
@@ -12,5 +12,5 @@ def has_bf16() -> bool:
 
 
 def has_vnni() -> bool:
-    """Whether sums of products of bytes are exact: without VNNI, x86 saturates them at 16 bits."""
+    """Whether sums of int8 products are exact: without VNNI, x86 saturates them at 16 bits."""
     return torch.cpu._is_vnni_supported()

@@ -1,8 +1,9 @@
-"""Randomness as a function of what is drawn for, never of what was drawn before.
+"""Random numbers that depend only on the seed and on the position in a run.
 
-Every draw of training happens right after :func:`seed_all` with a number made of the run's seed
-and the place in the run: a sample's position in the stream, or an iteration and a rank. Hence a
-resumed run draws what the uninterrupted one would have, whatever the number of worker processes.
+All random numbers of training are drawn right after :func:`seed_all`, with a number derived from
+the run's seed and the position in the run: that of a sample in the stream, or iteration and rank.
+So a resumed run draws the same numbers as one without interruption, with any number of worker
+processes.
 """
 
 import hashlib
@@ -13,16 +14,16 @@ import torch
 
 
 def derive(*parts: int | str) -> int:
-    """A number below 2**63 that any change of ``parts`` changes beyond recognition."""
+    """Derive a seed below 2**63 from ``parts`` by a hash."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, 'little') >> 1
 
 
 def seed_all(number: int) -> None:
-    """Seed ``random``, NumPy and torch (with its devices) with one number below 2**63.
+    """Seed ``random``, NumPy and PyTorch (with its devices) with a number below 2**63.
 
-    Devices that are not in use yet are left alone: ``torch.manual_seed`` would note the call's
-    whole stack for each of them, which takes a hundred times as long as all the rest.
+    Devices that are not in use yet are not seeded: for each of them ``torch.manual_seed`` records
+    the stack of the call, which takes a hundred times as long as everything else.
     """
     random.seed(number)
     np.random.seed(number & 0xFFFFFFFF)

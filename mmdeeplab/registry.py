@@ -14,11 +14,11 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 
 
 def is_ours(kind: object, name: str) -> bool:
-    """Whether the ``type`` of a config's dict means our class ``name``.
+    """Whether the ``type`` of a dict in a config names one of our classes.
 
     Args:
-        kind: ``'NAME'``, ``'mmdeeplab.NAME'`` or a class; anything else means another one.
-        name: Of the class.
+        kind: The type: ``'NAME'``, ``'mmdeeplab.NAME'`` or a class.
+        name: Name of our class.
     """
     if isinstance(kind, type):
         return kind.__name__ == name and kind.__module__.startswith('mmdeeplab.')

@@ -1,4 +1,4 @@
-"""Work on several pictures at once, each by its share of the cores, given back in their order."""
+"""Process several pictures at once, each by a part of the cores; results keep their order."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -20,7 +20,7 @@ Result = TypeVar('Result')
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of ``size`` items, the last one shorter."""
+    """Yield lists of ``size`` items; the last one may be shorter."""
     items = iter(items)
     while chunk := list(islice(items, size)):
         yield chunk
@@ -32,24 +32,24 @@ def in_order(
     pixels: Callable[[Item], int],
     shared: bool = True,
 ) -> Generator[Result, None, None]:
-    """``work`` of every item, by several threads; no more than a few items are taken in advance.
+    """Yield ``work(item)`` for every item, in order, computed by several threads.
 
-    Two cores with a picture each are faster than both on one, where they wait for each other at the
-    end of every layer, and for whatever else they have to do. The last bits of scores depend on how
-    many cores compute them, as everywhere.
+    Two cores with a picture each are faster than two cores on one picture, since these wait for
+    each other at the end of every layer. The last bits of scores depend on the number of cores, as
+    always. Only a few items are taken in advance.
 
-    An item of its own, or a large one, is computed by the caller's thread, with all cores and
-    while nothing else is: its memory is what it would be without other threads.
+    A single item, or a large one, is computed by the calling thread with all cores, while no other
+    thread works, so that it needs no more memory than without threads.
 
     Args:
-        work: Called from several threads at once.
-        items: What to work on; closing the iterator leaves the rest of them.
-        pixels: How large an item is.
-        shared: Whether the cores are shared between the threads; without it each has them all, for
-            a ``work`` whose large part waits for its turn.
+        work: The function, called from several threads at once.
+        items: The items; if the iterator is closed, the remaining ones are not computed.
+        pixels: Gives the size of an item in pixels.
+        shared: Whether the threads share the cores. If not, each thread uses all of them, for a
+            ``work`` whose main part runs in one thread at a time.
 
     Raises:
-        Exception: What ``work`` raises, when the item's turn has come.
+        Exception: Whatever ``work`` raises, in the item's turn.
     """
     cores = torch.get_num_threads()
     workers = min(cores, MOST) if shared else MOST

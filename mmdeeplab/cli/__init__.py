@@ -1,2 +1,2 @@
-"""Command lines. ``tools/NAME.py`` is a door to ``mmdeeplab.cli.NAME``; heavy imports wait until
+"""The commands. ``tools/NAME.py`` calls ``mmdeeplab.cli.NAME``; heavy imports wait until
 the arguments are parsed."""

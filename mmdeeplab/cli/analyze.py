@@ -36,7 +36,7 @@ def analyze(args: argparse.Namespace) -> None:
     """Build the model without its weights and print its report.
 
     Raises:
-        UserError: A config, shape or batch that does not make a network.
+        UserError: Config, shape or batch size do not give a network that runs.
     """
     options = ConfigOptions(args.cfg_options, output_stride=args.output_stride)
     cfg = load_config(args.config, options)

@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def check_dataset(args: argparse.Namespace) -> None:
-    """Check, print and write what was asked for."""
+    """Check the data, print the report, and write what the options ask for."""
     splits = tuple(args.split.split(','))
     if unknown := sorted(set(splits) - set(SPLITS)):
         raise UserError(f'--split takes {",".join(SPLITS)}, got {",".join(unknown)}')
@@ -71,7 +71,7 @@ def check_dataset(args: argparse.Namespace) -> None:
 
 
 def show(report: Report) -> None:
-    """Print the table, the frequencies and the weights."""
+    """Print the table of problems, the class frequencies and the class weights."""
     from mmdeeplab.datasets.check.text import frequency_table, problem_table, summary, weight_lines
 
     roots = {each.source.root for each in report.checked}
@@ -85,7 +85,7 @@ def show(report: Report) -> None:
 
 
 def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]) -> None:
-    """Write the masks and say how to train on them."""
+    """Write mended masks, and print how to train on them."""
     from mmdeeplab.datasets.check.fix import write_masks
 
     mended, failed = write_masks(report, out, colours, renamed)
@@ -105,7 +105,7 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
 
 
 def _keys(source: Source, out: Path) -> dict[str, object]:
-    """What a data set needs to read the masks that were written."""
+    """The config keys by which a data set reads the masks that were written."""
     from mmdeeplab.datasets.check.fix import as_png
 
     keys: dict[str, object] = dict(mask_dir=(out / source.masks.name).resolve())
@@ -116,10 +116,10 @@ def _keys(source: Source, out: Path) -> dict[str, object]:
 
 
 def read_map(pairs: list[str]) -> dict[int, int]:
-    """``OLD=NEW`` words as numbers.
+    """Parse ``OLD=NEW`` words as ids.
 
     Raises:
-        UserError: A word of another form.
+        UserError: A word has another form.
     """
     renamed = {}
     for pair in pairs:

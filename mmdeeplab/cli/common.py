@@ -1,4 +1,4 @@
-"""What the commands share: errors as sentences, config files, options that reach everywhere."""
+"""Shared code of the commands: errors as sentences, and the options of all configs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_PATHS = (
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Options of every command that runs a config."""
+    """Add the options that every command with a config has."""
     parser.add_argument('--data-root', metavar='DIR', help='the data, for every data set')
     parser.add_argument(
         '--output-stride', type=int, metavar='N', help='8, 16 or 32: backbone and ASPP rates'
@@ -42,10 +42,10 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def config_options(args: argparse.Namespace) -> ConfigOptions:
-    """What :func:`add_config_options` has read; a task of Slurm is told its rank.
+    """The parsed options of :func:`add_config_options`; in a task of Slurm the rank is set.
 
     Raises:
-        UserError: ``--launcher slurm`` without Slurm.
+        UserError: ``--launcher slurm`` is used without Slurm.
     """
     if args.launcher == 'slurm':  # before anything is done that only the first rank does
         from mmdeeplab.engine.distributed.slurm import set_environment
@@ -59,12 +59,17 @@ def command(
     action: Callable[[argparse.Namespace], None],
     loads: bool = False,
 ) -> Callable[..., int]:
-    """Make a command's ``main(argv=None, prog=None)``, which parses, acts, returns the exit status.
+    """Make a command's ``main(argv=None, prog=None)``, which returns the exit status.
 
-    0, or 2 for something the user can mend: a UserError, or a path that cannot be used, is printed
-    as one sentence. ``prog`` is the command's name where it is not ``tools/NAME.py``; then other
-    commands are named alike (:func:`mmdeeplab.command_names.tool`). ``loads``: the command needs
-    PyTorch and MMEngine, whose import takes seconds; the first line says so.
+    The status is 0, or 2 for errors that the user can fix: a UserError, or a path that cannot be
+    used, is printed as one sentence. ``prog`` is the command's name if it is not ``tools/NAME.py``;
+    messages then name other commands in the same way (:func:`mmdeeplab.command_names.tool`).
+
+    Args:
+        parser: Makes the parser of the command's arguments.
+        action: Runs the command.
+        loads: Whether the command needs PyTorch and MMEngine, whose import takes seconds; a line
+            says so.
     """
 
     def main(argv: list[str] | None = None, prog: str | None = None) -> int:
@@ -92,9 +97,9 @@ def command(
 
 
 def about_a_path(error: OSError | ValueError | RuntimeError) -> str | None:
-    """A sentence for a path that cannot be used whatever is done with it; None for other errors.
+    """The sentence about a path that cannot be used at all; None for other errors.
 
-    Paths come from everywhere (arguments, configs, lists), and each use of one can raise.
+    Paths come from arguments, configs and lists, and each use of one may raise such an error.
     """
     if isinstance(error, OSError) and error.errno in OF_PATHS and error.filename is not None:
         name = one_line(os.fsdecode(error.filename))
@@ -107,19 +112,19 @@ def about_a_path(error: OSError | ValueError | RuntimeError) -> str | None:
 
 
 def shortened(text: str) -> str:
-    """The text with the middle of every word left out that is longer than any path to be read."""
+    """A text without the middle of words that are longer than any path which people read."""
     return re.sub(r'\S{300,}', lambda word: f'{word[0][:60]}...{word[0][-20:]}', text)
 
 
 def sentence(error: UserError) -> str:
-    """The message itself, also when a data loader's worker wrapped it in its traceback."""
+    """The message of an error, even if a data loader's worker wrapped it in a traceback."""
     text = str(error)
     marker = f'{UserError.__module__}.{UserError.__qualname__}: '
     return text.rpartition(marker)[2].strip()
 
 
 def require_data(cfg: Config, *splits: str) -> None:
-    """Fail at once when the folder of a data set is missing, before anything is built."""
+    """Refuse a config whose data folder is missing, before anything is built."""
     from mmdeeplab.datasets.folders import missing_root
 
     for split in splits:

@@ -42,7 +42,7 @@ def compare_runs(args: argparse.Namespace) -> None:
 
 
 def short_names(a: Path, b: Path) -> list[str]:
-    """The last parts of two paths in which they differ."""
+    """Short names of two paths: their last parts that differ."""
     parts = [list(path.resolve().parts) for path in (a, b)]
     while len(parts[0]) > 1 < len(parts[1]) and parts[0][-1] == parts[1][-1]:
         parts = [path[:-1] for path in parts]

@@ -15,7 +15,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def configs(args: argparse.Namespace) -> None:
-    """Print a name a line, with the first sentence of its comment."""
+    """Print the configs, one per line, with the first sentence of their comments."""
     for name in config_names():
         if args.part in name:
             print(f'{name:<46} {about(name)}')

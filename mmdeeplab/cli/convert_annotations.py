@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_annotation_options(parser: argparse.ArgumentParser) -> None:
-    """Options of every command that takes annotations."""
+    """Add the options of commands that read annotations."""
     parser.add_argument(
         '--unlabelled', choices=('background', 'void'), default='background',
         help='annotations: what pixels are that nobody annotated (%(default)s)',
@@ -28,7 +28,7 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
 
 
 def wishes(args: argparse.Namespace) -> Wishes:
-    """What :func:`add_annotation_options` and ``--classes`` have read."""
+    """The parsed options of :func:`add_annotation_options`, with ``--classes``."""
     from mmdeeplab.datasets.annotations.convert import Wishes
 
     classes = tuple(name.strip() for name in args.classes.split(',')) if args.classes else ()
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def convert_annotations(args: argparse.Namespace) -> None:
-    """Convert, and say what came of it."""
+    """Convert annotations, and print the result."""
     from mmdeeplab.datasets.annotations.convert import convert
     from mmdeeplab.datasets.annotations.find import ARCHIVES
     from mmdeeplab.datasets.class_names import read_classes
@@ -68,7 +68,7 @@ def convert_annotations(args: argparse.Namespace) -> None:
 
 
 def told(converted: Converted, out: Path) -> str:
-    """What was converted, in a line."""
+    """A line about what was converted."""
     return (
         f'{converted.format}: {converted.objects} objects of {converted.images} images, '
         f'{converted.written} masks written to {out}'

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def convert_weights(args: argparse.Namespace) -> None:
-    """Read, convert by the source's strict table, write, compare."""
+    """Read and convert weights, write them, and compare the two networks if asked to."""
     output = Path(args.output)
     if output.suffix not in ('.safetensors', '.pth'):
         raise UserError(f'OUT must end in .safetensors or .pth, got {args.output}')
@@ -84,10 +84,10 @@ def convert_weights(args: argparse.Namespace) -> None:
 
 
 def require_pickled(source: str) -> None:
-    """Refuse ``--trust`` for files that hold no code.
+    """Refuse ``--trust`` for sources whose files contain no code.
 
     Raises:
-        UserError: The source's are such.
+        UserError: The source is one of them.
     """
     if source not in PICKLED:
         raise UserError(f'--trust has no use with {source}: such files hold no code')

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def export(args: argparse.Namespace) -> None:
-    """Write, compare, keep; exit with 1 when the parity check is not passed."""
+    """Export the network; the exit status is 1 if the parity check is not passed."""
     cfg = load_config(args.config, config_options(args))
     checkpoint = find_checkpoint(args.checkpoint)
     from mmdeeplab.checkpoint.fine_tune import class_names
@@ -104,10 +104,10 @@ def export(args: argparse.Namespace) -> None:
 def read_spec(
     args: argparse.Namespace, padded: tuple[int, int], pixels: Pixels | None
 ) -> ExportSpec:
-    """What the options ask for.
+    """What is to be exported, by the options.
 
     Raises:
-        UserError: A size or a limit that makes no sense.
+        UserError: A size or a limit is not possible.
     """
     from mmdeeplab.export.formats import FORMATS
     from mmdeeplab.export.run import ExportSpec
@@ -136,7 +136,7 @@ def read_spec(
 
 
 def report(result: ExportResult, runtime: str) -> None:
-    """Print what was found and kept."""
+    """Print the result of the parity check and the files that were kept."""
     from mmdeeplab.inference.accelerate.parity import describe
 
     print(describe(result.parity, runtime))

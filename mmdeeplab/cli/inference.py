@@ -1,4 +1,4 @@
-"""What evaluation and prediction share: the checkpoint, several scales, the CRF."""
+"""Shared options of evaluation and prediction: scales, CRF, windows, fast engine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
-    """``--tta``, ``--crf``, ``--fast`` and how large images are cut."""
+    """Add ``--tta``, ``--crf``, ``--fast``, and the options for cutting large images."""
     parser.add_argument(
         '--tta', action='store_true', help='six scales and their mirrors, as in the papers'
     )
@@ -53,7 +53,7 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
 
 
 def inference_options(args: argparse.Namespace) -> InferenceOptions:
-    """What :func:`add_inference_options` has read."""
+    """The parsed options of :func:`add_inference_options`."""
     return InferenceOptions(
         tta=args.tta,
         crf=args.crf,
@@ -66,7 +66,7 @@ def inference_options(args: argparse.Namespace) -> InferenceOptions:
 
 
 def network_config(args: argparse.Namespace, network: Resolved) -> Config:
-    """The config of a network with what the options change of it."""
+    """The config of a network, changed by the options."""
     return load_config(network.config, _options(args, network))
 
 
@@ -81,13 +81,14 @@ def make_predictor(
     keep_logits: bool,
     calibration: Iterable[Picture] = (),
 ) -> DeepLabPredictor:
-    """The network with what the options ask for around it, on ``args.device``.
+    """Make a predictor from the options, on ``args.device``.
 
     Args:
-        args: Options of :func:`add_inference_options` and every config's.
-        network: The config, what makes it fit, and its weights.
-        keep_logits: Whether results have scores.
-        calibration: Pictures by which int8 is calibrated, and both are compared with the plain.
+        args: The options of :func:`add_inference_options` and of every config.
+        network: The config with its settings, and the weights.
+        keep_logits: Whether results keep their scores.
+        calibration: Pictures by which int8 is calibrated, and on which int8 and bf16 are compared
+            with the plain network.
     """
     from mmdeeplab.inference.predictor import DeepLabPredictor
 

@@ -1,4 +1,4 @@
-"""torchrun that passes SIGUSR1 on and ends in one sentence and the exit code of the culprit."""
+"""torchrun that passes SIGUSR1 on, and ends with one sentence and the failed rank's exit code."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Take torchrun's arguments; return 0, or what the rank that failed first returned.
+    """Run with torchrun's arguments; return 0, or the exit code of the rank that failed first.
 
-    128 + signal where the job was interrupted or a rank was killed; 2 where machines did not meet.
+    It is 128 + signal if the job was interrupted or a rank was killed, and 2 if the machines did
+    not find each other.
     """
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def meet(args: argparse.Namespace) -> TCPStore | None:
-    """Of several machines, find the first one and the network."""
+    """Connect with the first of several machines, and choose the network interface."""
     if args.standalone or args.nnodes in ('1', '1:1'):
         return None
     from mmdeeplab.engine.distributed.rendezvous import prepare
@@ -54,7 +55,7 @@ def meet(args: argparse.Namespace) -> TCPStore | None:
 
 
 def culprit(error: ChildFailedError) -> tuple[int, ProcessFailure]:
-    """The rank to blame: one that was killed before those that only lost their connection."""
+    """The rank that caused a failure: one that was killed, before those that lost connections."""
 
     def blame(item: tuple[int, ProcessFailure]) -> tuple[bool, int]:
         code = item[1].exitcode

@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def make_mini_voc(args: argparse.Namespace) -> None:
-    """Draw what is not there yet."""
+    """Draw the data set, unless it exists already."""
     try:
         spec = MiniVoc(args.train, args.val, args.size, args.seed)
     except ValueError as error:

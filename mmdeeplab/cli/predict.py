@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def predict(args: argparse.Namespace) -> None:
-    """Segment every input; unreadable ones are listed at the end, after the others are done."""
+    """Segment every input; those that cannot be segmented are listed at the end."""
     wanted = args.save.split(',')
     if unknown := sorted(set(wanted) - set(SAVED)):
         raise UserError(f'--save takes {",".join(SAVED)}, got {", ".join(unknown)}')
@@ -94,7 +94,7 @@ def predict(args: argparse.Namespace) -> None:
 def what_predictions_depend_on(
     args: argparse.Namespace, network: Resolved, cfg: Config, calibration: Sequence[np.ndarray]
 ) -> dict:
-    """Weights, network, options and what int8 and bf16 were checked by, kept beside the masks."""
+    """What predictions depend on: weights, network, options, calibration; for ``predict.json``."""
     from mmdeeplab.config.protocols import network_of
     from mmdeeplab.fileio.checksum import digest
 
@@ -114,7 +114,7 @@ def what_predictions_depend_on(
 
 
 def digest_of(pictures: Sequence[np.ndarray]) -> str:
-    """SHA-256 of pictures, their sizes included."""
+    """SHA-256 of the shapes and values of pictures."""
     import numpy as np
 
     found = hashlib.sha256()

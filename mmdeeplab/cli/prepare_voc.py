@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def prepare_voc(args: argparse.Namespace) -> None:
-    """Unpack, convert, check, and say what to do next."""
+    """Prepare PASCAL VOC, and print what to do next."""
     from mmdeeplab.config.load import quiet_imports
 
     quiet_imports()

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def serve(args: argparse.Namespace) -> None:
-    """Listen until Ctrl-C."""
+    """Serve the page until Ctrl-C."""
     require_packages()
     quiet_imports()
     from mmdeeplab.serve.app import build_app
@@ -67,7 +67,7 @@ def serve(args: argparse.Namespace) -> None:
 
 
 def make_service(args: argparse.Namespace) -> Service:
-    """The network, its limits and its examples."""
+    """Make the service: the network, the limits of requests, and example pictures."""
     from mmdeeplab.serve.app import Service
     from mmdeeplab.serve.card import card_of
     from mmdeeplab.serve.examples import drawn, from_folder
@@ -84,13 +84,13 @@ def make_service(args: argparse.Namespace) -> Service:
 
 
 def of_drawn_scenes(cfg: Config) -> bool:
-    """Whether a config's data are the miniature VOC."""
+    """Whether a config's data set is the miniature VOC."""
     roots = [str(dataset.get('data_root', '')) for dataset in datasets(cfg, 'test')]
     return any(Path(root).name == 'mini-voc' for root in roots)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
+    """Whether an address can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -98,7 +98,7 @@ def is_loopback(host: str) -> bool:
 
 
 def require_packages() -> None:
-    """A UserError with the command that installs what is missing."""
+    """Raise a UserError with the command that installs missing packages, if there are any."""
     try:
         import python_multipart  # noqa: F401
         import starlette  # noqa: F401

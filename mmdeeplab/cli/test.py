@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def test(args: argparse.Namespace) -> None:
-    """Evaluate the config under every protocol that is asked for; several make one table."""
+    """Evaluate a config under the protocols of the options; several are compared in a table."""
     cfg = load_config(args.config, config_options(args))
     args.checkpoint = str(find_checkpoint(args.checkpoint))
     if args.save_masks and not args.out:
@@ -86,7 +86,7 @@ def test(args: argparse.Namespace) -> None:
 
 
 def evaluation_options(args: argparse.Namespace) -> EvaluationOptions:
-    """What the options of this command are besides those of every config."""
+    """The options of this command, besides those of every config."""
     from mmdeeplab.engine.evaluation_config import EvaluationOptions
 
     return EvaluationOptions(
@@ -121,7 +121,7 @@ def evaluate(cfg: Config, args: argparse.Namespace, protocol: str, out: Path | N
 
 
 def tell(runner: DeepLabRunner, evaluation: Evaluation) -> None:
-    """Log the scores of other metrics than ours, and names that metrics share."""
+    """Log the scores of metrics that are not ours, and names that several metrics share."""
     from mmdeeplab.evaluation.evaluator import collision, line
 
     if scores := evaluation.as_dict().get('scores'):
@@ -133,7 +133,7 @@ def tell(runner: DeepLabRunner, evaluation: Evaluation) -> None:
 def write_report(
     runner: DeepLabRunner, out: Path, metrics: dict, result: EvaluationResult | None
 ) -> None:
-    """The page and its pictures beside ``OUT/metrics.json``, where a metric of ours counted."""
+    """Write the report's page and pictures beside ``OUT/metrics.json``, if our metric was used."""
     if result is not None:
         from mmdeeplab.report.run import report
 
@@ -147,7 +147,7 @@ def write_report(
 
 
 def what_ran(model: BaseModel, allowed: bool | str) -> dict:
-    """For metrics.json: engines of all ranks, their lowest precision, and the one allowed."""
+    """For ``metrics.json``: the engines of all ranks, their lowest precision, the allowed one."""
     from mmengine import dist
 
     from mmdeeplab.inference.accelerate import engines_used
@@ -158,7 +158,7 @@ def what_ran(model: BaseModel, allowed: bool | str) -> dict:
 
 
 def write_metrics(out: Path, args: argparse.Namespace, result: dict) -> dict:
-    """``OUT/metrics.json``: the scores in percent and what they were measured with."""
+    """Write ``OUT/metrics.json``: the scores in percent, and what they were measured with."""
     from mmdeeplab.evaluation.result import to_json
     from mmdeeplab.fileio.checksum import digest
 

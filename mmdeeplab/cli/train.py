@@ -65,7 +65,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def training_options(args: argparse.Namespace) -> TrainingOptions:
-    """What the options of this command are besides those of every config."""
+    """The options of this command, besides those of every config."""
     from mmdeeplab.engine.training_config import TrainingOptions
 
     return TrainingOptions(
@@ -78,13 +78,13 @@ def training_options(args: argparse.Namespace) -> TrainingOptions:
 
 
 def run(cfg: Config, args: argparse.Namespace, checkpoint: str | None, notices: list[str]) -> None:
-    """Train by a config whose work dir is this process's own.
+    """Train; this process holds the lock of the work dir.
 
     Args:
         cfg: The config.
         args: The options.
-        checkpoint: Where to go on from.
-        notices: What to tell the user about that.
+        checkpoint: The checkpoint to resume from, if any.
+        notices: Sentences about that for the user.
     """
     from mmdeeplab.config.class_weight import with_class_weights
     from mmdeeplab.engine.distributed.lost_rank import explained
@@ -109,7 +109,7 @@ def run(cfg: Config, args: argparse.Namespace, checkpoint: str | None, notices: 
 
 
 def named(checkpoint: str | None) -> str:
-    """A checkpoint in words that are equal where the files are; "none" for None."""
+    """A text that identifies a checkpoint, to compare it between ranks; "none" for None."""
     from mmdeeplab.checkpoint.find import read_summary
     from mmdeeplab.checkpoint.safetensors_layout import Damaged
 
@@ -123,7 +123,7 @@ def named(checkpoint: str | None) -> str:
 
 
 def newest_of(cfg: Config) -> Found:
-    """The newest checkpoint that a run of ``cfg`` has saved and that is whole."""
+    """The newest intact checkpoint of the config's work dir."""
     from mmdeeplab.checkpoint.find import newest_valid
 
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
@@ -131,9 +131,10 @@ def newest_of(cfg: Config) -> Found:
 
 
 def after_restart(cfg: Config, request: str | None) -> str | None:
-    """What to resume: where the launcher started this job's ranks again, what the job has saved.
+    """What to resume, if the launcher may have restarted this job's ranks.
 
-    Until it has saved, it begins again as at first, whatever an earlier job left in the folder.
+    After a restart it is the checkpoint that this job has saved. If it has not saved any yet, the
+    request of the first start counts again, whatever an earlier job left in the folder.
     """
     from mmdeeplab.checkpoint.find import read_summary
     from mmdeeplab.checkpoint.safetensors_layout import Damaged
@@ -150,10 +151,10 @@ def after_restart(cfg: Config, request: str | None) -> str | None:
 
 
 def find_resume(cfg: Config, request: str | None) -> tuple[str | None, list[str]]:
-    """The checkpoint to go on from, None to start afresh, and what to tell the user.
+    """The checkpoint to resume from, None to start anew, and sentences for the user.
 
     Raises:
-        UserError: There is nothing to resume, and the request was not "auto".
+        UserError: There is nothing to resume, and the request is not "auto".
     """
     if request is None:
         return None, []

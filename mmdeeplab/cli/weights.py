@@ -74,7 +74,7 @@ def weights(args: argparse.Namespace) -> None:
 
 
 def export(args: argparse.Namespace) -> None:
-    """Write tensors and classes, and say how many."""
+    """Export the weights of a checkpoint, and print how many tensors were written."""
     from mmdeeplab.weights.plain import write_plain
 
     state = write_plain(args.name, args.output, args.part)
@@ -83,10 +83,10 @@ def export(args: argparse.Namespace) -> None:
 
 
 def chosen(rows: Sequence[Checkpoint], args: argparse.Namespace) -> list[Checkpoint]:
-    """The rows that match every filter, whatever the case.
+    """The rows that match all filters, in upper or lower case.
 
     Raises:
-        UserError: None does.
+        UserError: No row matches.
     """
     wanted = {key: getattr(args, key).lower() for key in ('name', *FILTERS)}
     found = [
@@ -124,7 +124,7 @@ def score(result: Result | None) -> str:
 
 
 def show(row: Checkpoint, cache: WeightCache) -> None:
-    """Print every field that says something."""
+    """Print all fields of a row that are not empty."""
     for key, value in dataclasses.asdict(row).items():
         if key == 'results':
             for result in row.results:
@@ -138,7 +138,7 @@ def show(row: Checkpoint, cache: WeightCache) -> None:
 
 
 def get(row: Checkpoint, cache: WeightCache, args: argparse.Namespace) -> None:
-    """Bring a checkpoint into the cache; only its path goes to standard output."""
+    """Download and convert a checkpoint; only its path is printed on standard output."""
     from mmdeeplab.fileio.atomic import placing
     from mmdeeplab.weights.model_zoo.ready import config_of, ready
 

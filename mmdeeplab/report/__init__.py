@@ -1,1 +1,1 @@
-"""What remains of a run: a page, tables, curves, and two runs side by side."""
+"""Reports of evaluations and trainings: a page, tables, curves, the comparison of two runs."""

@@ -1,4 +1,4 @@
-"""Drawings as SVG inside a page; colours come from the page's style."""
+"""Draw charts as SVG for a page; their colours come from its style sheet."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 14, 14, 40
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers within low .. high, about ``count`` of them."""
+    """About ``count`` round numbers between low and high."""
     if not high > low:
         return [low]
     step = 10 ** math.floor(math.log10((high - low) / count))
@@ -23,14 +23,14 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def decades(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten within low .. high; only the powers over three decades."""
+    """Powers of ten between low and high; over less than three decades also 2 and 5 times them."""
     steps = (1, 2, 5) if high < 1000 * low else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     return [s * 10.0**p for p in powers for s in steps if low <= s * 10.0**p <= high]
 
 
 def short(value: float) -> str:
-    """A tick's text."""
+    """The text of a tick."""
     if value and not 1e-2 <= abs(value) < 1e5:
         digits, _, power = f'{value:e}'.partition('e')
         return f'{float(digits):g}e{int(power)}'
@@ -38,13 +38,13 @@ def short(value: float) -> str:
 
 
 class Frame:
-    """Axes with their grid, and the scales from data to the drawing.
+    """The axes and grid of a chart, and the scales from data to positions in it.
 
     Args:
-        xs: Extent of the data across, (low, high).
-        ys: Extent upwards.
+        xs: Horizontal range of the data, (low, high).
+        ys: Vertical range of the data.
         labels: Names of the two axes.
-        log_x: Logarithmic across.
+        log_x: Whether the horizontal axis is logarithmic.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Frame:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / ((high - low) or 1)
 
     def draw(self, title: str, marks: str) -> Markup:
-        """The whole picture, ``marks`` on top of the grid."""
+        """The whole chart, with ``marks`` over the grid."""
         parts = []
         for value in ticks(*self.ys):
             y = self.y(value)
@@ -91,7 +91,7 @@ class Frame:
 
 
 def svg(width: float, height: float, label: str, inside: str) -> Markup:
-    """A picture with its description; the text in ``inside`` is escaped already."""
+    """An SVG element with its description; text in ``inside`` must be escaped already."""
     return Markup(
         f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         f'role="img" aria-label="{escape(label)}">{inside}</svg>'
@@ -99,7 +99,7 @@ def svg(width: float, height: float, label: str, inside: str) -> Markup:
 
 
 def extent(values: Sequence[float], pad: float = 0.06) -> tuple[float, float]:
-    """Low and high with a little air."""
+    """The range of values, with a margin of ``pad`` times its length."""
     low, high = min(values), max(values)
     air = (high - low or abs(high) or 1) * pad
     return low - air, high + air
@@ -112,7 +112,7 @@ def curves(
     rule: float | None = None,
     dots: bool = True,
 ) -> Markup:
-    """Lines over a common axis; the second one in the second colour, ``rule`` a dashed level."""
+    """A chart with curves in different colours; ``rule`` is the height of a dashed line."""
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     low, high = extent(ys if rule is None else [*ys, rule])
@@ -129,7 +129,7 @@ def curves(
 
 
 def dot(frame: Frame, x: float, y: float, words: str, kind: str = '') -> str:
-    """A point that tells its numbers under the pointer."""
+    """A point, with its numbers as tooltip."""
     place = f'cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}"'
     return f'<circle class="{kind}dot" {place} r="4"><title>{escape(words)}</title></circle>'
 
@@ -137,7 +137,7 @@ def dot(frame: Frame, x: float, y: float, words: str, kind: str = '') -> str:
 def scatter(
     title: str, points: Mapping[str, tuple[float, float]], labels: tuple[str, str], named: int = 24
 ) -> Markup:
-    """Named points over a logarithmic axis; the ``named`` lowest carry their names."""
+    """A chart of named points over a logarithmic axis; the ``named`` lowest show their names."""
     xs, ys = zip(*points.values(), strict=True)
     frame = Frame((min(xs) / 1.5, max(xs) * 1.5), extent(ys), labels, log_x=True)
     places = {name: (frame.x(x), frame.y(y)) for name, (x, y) in points.items()}
@@ -159,15 +159,16 @@ def scatter(
 
 
 def overlap(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether two boxes (left, top, right, bottom) share a point."""
+    """Whether two boxes (left, top, right, bottom) overlap."""
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def heat_map(rows: Sequence[Sequence[float]], names: Sequence[str]) -> Markup:
-    """A square of percentages, rows truth, columns prediction; its root is the strength of colour.
+    """A confusion matrix in percent as a heat map: rows are the truth, columns the prediction.
 
-    Where there is room, cells of at least 1 % tell their number and those from 0.1 % are drawn; of
-    many classes those from 0.5 %.
+    The strength of the colour is the square root of the share. With few classes, cells from 0.1 %
+    on are drawn, and those from 1 % on show their number; with many classes, cells from 0.5 % on
+    are drawn.
     """
     count = len(names)
     cell = 27 if count <= 30 else 17 if count <= 60 else 11

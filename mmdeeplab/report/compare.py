@@ -1,4 +1,4 @@
-"""Two evaluations of the same images: differences, and how sure they are."""
+"""Compare two evaluations of the same images: differences of scores, with intervals."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from mmdeeplab.report.html import between, number, signed
 
 
 class Difference(NamedTuple):
-    """A score of both runs in percent, and the 95 % interval of B - A."""
+    """A score of both runs in percent, and the 95 % interval of the difference B - A."""
 
     name: str
     a: float | None
@@ -31,12 +31,12 @@ class Difference(NamedTuple):
 
     @property
     def sure(self) -> bool:
-        """Whether the interval leaves 0 out."""
+        """Whether the interval does not contain 0."""
         return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
 
 class Comparison(NamedTuple):
-    """Differences of the means and of every class's IoU; ``note`` says why intervals lack."""
+    """Differences of the means and of all IoUs; ``note`` says why there are no intervals."""
 
     means: list[Difference]
     classes: list[Difference]
@@ -44,10 +44,10 @@ class Comparison(NamedTuple):
 
 
 def read_metrics(path: Path) -> dict:
-    """``metrics.json``, or that of a folder.
+    """Read a ``metrics.json``, or the one in a folder.
 
     Raises:
-        UserError: There is none, or it is no evaluation.
+        UserError: There is none, or it is not of an evaluation.
     """
     file = path / 'metrics.json' if path.is_dir() else path
     try:
@@ -67,13 +67,13 @@ def read_metrics(path: Path) -> dict:
 
 
 def compare(a: dict, b: dict, resamples: int = 1000) -> Comparison:
-    """Compare two evaluations, each the content of a metrics.json.
+    """Compare two evaluations, each given by the contents of a ``metrics.json``.
 
-    Images are weighed at random, with the same weights for both runs, so that what an image is hard
-    for both does not widen the interval (paired Bayesian bootstrap).
+    The intervals come from a paired Bayesian bootstrap: images get random weights, the same for
+    both runs, so that images which are hard for both do not widen the interval.
 
     Raises:
-        UserError: The runs have other classes.
+        UserError: The runs have different classes.
     """
     names = list(a['per_class'])
     if names != list(b['per_class']):
@@ -95,7 +95,7 @@ def compare(a: dict, b: dict, resamples: int = 1000) -> Comparison:
 
 
 def paired_intervals(a: dict, b: dict, resamples: int) -> tuple[dict, str]:
-    """Intervals of the differences by score (``class NAME`` for an IoU); why there are none."""
+    """Intervals of the differences, by score (``class NAME`` for an IoU); or why there are none."""
     names = list(a['per_class'])
     first, second = (image_counts(metrics, len(names)) for metrics in (a, b))
     if first is None or second is None:
@@ -119,13 +119,13 @@ def paired_intervals(a: dict, b: dict, resamples: int) -> tuple[dict, str]:
 def difference(
     score: Callable[..., Mapping[str, np.ndarray]], counts: Sequence[np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """What ``score`` says of the second counts less what it says of the first, by key."""
+    """The scores of the second counts minus those of the first, by name."""
     before, after = (score(*one) for one in counts)
     return {key: after[key] - before[key] for key in before}
 
 
 def image_counts(metrics: dict, num_classes: int) -> ImageCounts | None:
-    """The counts of ``per_image``, images in order of their ids; None where a row has none."""
+    """The counts of ``per_image``, ordered by the ids of the images; None if a row has none."""
     rows = sorted(metrics.get('per_image') or [], key=lambda row: row['id'])
     if not rows or any('counts' not in row for row in rows):
         return None
@@ -146,7 +146,7 @@ def image_counts(metrics: dict, num_classes: int) -> ImageCounts | None:
 
 
 def changed_images(a: dict, b: dict, count: int = 8) -> tuple[list[tuple], list[tuple]]:
-    """(id, mIoU of A, of B) of the images that gained and that lost most."""
+    """(id, mIoU of A, mIoU of B) of the images with the largest gain and the largest loss."""
     before = {row['id']: row['mIoU'] for row in a.get('per_image') or []}
     both = [
         (row['id'], before[row['id']], row['mIoU'])
@@ -159,7 +159,7 @@ def changed_images(a: dict, b: dict, count: int = 8) -> tuple[list[tuple], list[
 
 
 def render(result: Comparison, names: Sequence[str]) -> str:
-    """The comparison as text; a star marks what the interval makes sure of."""
+    """The comparison as text; a star marks differences whose interval does not contain 0."""
     shown = PrettyTable(['', *names, 'difference', '95 % interval', ' '], align='r')
     shown.align[''] = 'l'
     rows = [*result.classes, *result.means]

@@ -1,4 +1,4 @@
-"""Two evaluations side by side on one page."""
+"""The page that compares two evaluations."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from mmdeeplab.report.sections import Figures
 
 
 def build_comparison(result: Comparison, runs: Sequence[dict], names: Sequence[str]) -> str:
-    """The page of two metrics; ``names`` are what the runs are called."""
+    """The page about two runs, given by their metrics and ``names``."""
     histories = [read_history(Path(str(run.get('checkpoint', ''))).parent) for run in runs]
     count = runs[0].get('num_images')
     first, *means = result.means
@@ -33,7 +33,7 @@ def build_comparison(result: Comparison, runs: Sequence[dict], names: Sequence[s
 
 
 def curves(runs: Sequence[dict], histories: Sequence[History], names: Sequence[str]) -> Figures:
-    """Borders and training of both."""
+    """Charts of both runs: mIoU near borders, and training."""
     drawn = []
     bands = [sorted((float(w), s) for w, s in (r.get('trimap') or {}).items() if s) for r in runs]
     if all(len(points) > 1 for points in bands):
@@ -50,13 +50,13 @@ def curves(runs: Sequence[dict], histories: Sequence[History], names: Sequence[s
 
 
 def images(runs: Sequence[dict]) -> dict[str, list]:
-    """Images that gained and lost most by title: id, mIoU of the first run and of the second."""
+    """Images with the largest gain and loss, by title: id, mIoU of the first and second run."""
     lists = zip(('Gained most', 'Lost most'), changed_images(runs[0], runs[1]), strict=True)
     return {title: list(rows) for title, rows in lists if rows}
 
 
 def settings(runs: Sequence[dict]) -> list[tuple[str, str, str]]:
-    """What was measured: the row's name and the value of either run, where one is known."""
+    """Rows with the settings of both runs: the name, and the two values if one is known."""
     first, second = (facts(run) for run in runs)
     rows = []
     for key, value in first.items():

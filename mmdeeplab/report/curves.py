@@ -1,4 +1,4 @@
-"""The learning curves of a work dir as one picture."""
+"""Draw the learning curves of a work dir as a picture."""
 
 from logging import Logger
 from pathlib import Path
@@ -17,7 +17,7 @@ def draw_curves(work_dir: str | Path) -> Path | None:
     """Write ``WORK_DIR/curves.png``: loss, validation mIoU and learning rate over the steps.
 
     Returns:
-        The picture, or None where nothing was logged.
+        The picture's path; None if nothing was logged.
     """
     drawn = panels(read_history(work_dir))
     if not drawn:
@@ -33,7 +33,7 @@ def draw_curves(work_dir: str | Path) -> Path | None:
 
 
 def try_to_draw(work_dir: str | Path, logger: Logger) -> None:
-    """:func:`draw_curves` at the end of a run, which a picture must not spoil."""
+    """:func:`draw_curves` at the end of a run; an error is only logged."""
     try:
         if path := draw_curves(work_dir):
             logger.info(f'curves of training: {path}')
@@ -42,7 +42,7 @@ def try_to_draw(work_dir: str | Path, logger: Logger) -> None:
 
 
 def draw(axes: Axes, title: str, curves: History) -> None:
-    """One panel; long curves are thin, short ones have dots."""
+    """Draw one panel; long curves are thin, short ones have dots."""
     for colour, (label, points) in zip(COLOURS, curves.items(), strict=False):
         marker = 'o' if len(points) <= 40 else ''
         axes.plot(

@@ -1,4 +1,4 @@
-"""The numbers that training logged: MMEngine's ``TIMESTAMP/vis_data/scalars.json``."""
+"""Read the numbers that training logged: MMEngine's ``TIMESTAMP/vis_data/scalars.json``."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ LEFT_OUT = ('time', 'data_time', 'data_share', 'memory', 'iter', 'epoch', 'step'
 
 
 def read_history(work_dir: str | Path) -> History:
-    """Every logged number of a work dir: name -> [(step, value), ...] by growing step.
+    """All logged numbers of a work dir: name -> [(step, value), ...] by increasing step.
 
-    Sessions are joined in time: what a later one logged replaces what an earlier one had from that
-    step on. Lines that a kill left half-written are skipped.
+    Several sessions are joined: a later one replaces what an earlier one logged from its first step
+    on. Incomplete lines, left by a killed process, are skipped.
     """
     history: History = {}
     for log in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
@@ -34,7 +34,7 @@ def read_history(work_dir: str | Path) -> History:
 
 
 def read_rows(log: Path) -> list[dict]:
-    """The lines of a log that are whole and carry a step."""
+    """The complete lines of a log that have a step."""
     rows = []
     for line in log.read_text().splitlines():
         try:
@@ -47,7 +47,7 @@ def read_rows(log: Path) -> list[dict]:
 
 
 def panels(history: History) -> dict[str, History]:
-    """What is worth drawing: title -> curves that share an axis."""
+    """The panels to draw: title -> curves that share an axis."""
     wanted = {
         'Loss': {'training': 'loss', 'validation': 'val/loss'},
         'Validation mIoU': {'mIoU': 'mIoU'},

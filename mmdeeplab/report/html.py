@@ -1,4 +1,4 @@
-"""Pages from the templates beside this file: every value is escaped, and shown on one line."""
+"""Make pages from templates; every value is escaped and on one line."""
 
 import html
 from collections.abc import Sequence
@@ -15,29 +15,29 @@ TEMPLATES = Path(__file__).parent / 'templates'
 
 
 def escape(text: str) -> str:
-    """The text for a page: no marks of HTML, no control or bidirectional characters."""
+    """A text for a page: HTML is escaped, control and bidirectional characters are replaced."""
     return html.escape(one_line(text))
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number for reading; a dash where there is none."""
+    """A number as text; a dash if there is none."""
     return MISSING if value is None else f'{value:.{digits}f}'
 
 
 def interval(pair: Sequence[float] | None, digits: int = 2) -> str:
-    """``low`` to ``high``; empty where there is none."""
+    """An interval as text, ``low`` to ``high``; empty if there is none."""
     return '' if not pair else f'{pair[0]:.{digits}f} to {pair[1]:.{digits}f}'
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """A difference with its sign, a real minus; a dash where there is none."""
+    """A difference as text with its sign (a typographic minus); a dash if there is none."""
     if value is None:
         return number(None)
     return f'{value:+.{digits}f}'.replace('-', '\N{MINUS SIGN}')
 
 
 def between(pair: Sequence[float] | None, digits: int = 2) -> str:
-    """The interval of a difference, ``low`` to ``high`` with their signs; empty without one."""
+    """The interval of a difference as text, both ends with signs; empty if there is none."""
     return f'{signed(pair[0], digits)} to {signed(pair[1], digits)}' if pair else ''
 
 
@@ -47,18 +47,19 @@ def style_sheet() -> str:
 
 
 def render(template: str, **values: object) -> str:
-    """A whole document that needs no other file.
+    """Render a page that needs no other file.
 
     Args:
-        template: A file of ``templates/``.
-        values: What it shows; text is escaped, but for :class:`markupsafe.Markup`.
+        template: A file in ``templates/``.
+        values: The values in the template; text is escaped, unless it is
+            :class:`markupsafe.Markup`.
     """
     return environment().get_template(template).render(values, style=Markup(style_sheet()))
 
 
 @cache
 def environment() -> Environment:
-    """The templates' own: a name that is not given is an error."""
+    """The environment of the templates, in which a missing value is an error."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -72,5 +73,5 @@ def environment() -> Environment:
 
 
 def shown(value: object) -> object:
-    """Text without control or bidirectional characters; anything else as it is."""
+    """A value for a page: text without control and bidirectional characters, others as they are."""
     return one_line(value) if isinstance(value, str) and not hasattr(value, '__html__') else value

@@ -1,4 +1,4 @@
-"""``report.html``: an evaluation on one page that needs no other file and no network."""
+"""``report.html``: an evaluation on one page, which needs no other file and no network."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ LONG = 40  # rows from which a table scrolls by itself
 def write_report(
     out: Path, metrics: dict, examples: Mapping[str, Sequence[Example]], work_dir: str | Path
 ) -> None:
-    """``OUT/report.html``, ``per_class.csv`` and ``confusion.csv``.
+    """Write ``OUT/report.html``, ``per_class.csv`` and ``confusion.csv``.
 
     Args:
         out: The folder.
-        metrics: What metrics.json holds.
-        examples: Of :func:`mmdeeplab.report.pictures.draw_examples`.
-        work_dir: Where the log of training may be.
+        metrics: The contents of ``metrics.json``.
+        examples: The images from :func:`mmdeeplab.report.pictures.draw_examples`.
+        work_dir: The work dir, which may have a log of training.
     """
     write_tables(out, metrics)
     text = build_page(metrics, examples, read_history(work_dir))
@@ -36,7 +36,7 @@ def build_page(
     examples: Mapping[str, Sequence[Example]] | None = None,
     history: History | None = None,
 ) -> str:
-    """The page of ``metrics`` (the content of metrics.json); optional parts may be missing."""
+    """The page about ``metrics``, the contents of ``metrics.json``; other parts are optional."""
     return render(
         'report.html',
         title=Path(str(metrics.get('config', 'evaluation'))).stem,
@@ -55,7 +55,7 @@ def build_page(
 
 
 def subtitle(metrics: dict) -> str:
-    """What was evaluated, in a line."""
+    """A line about what was evaluated."""
     parts = [
         f'{metrics["num_images"]:,} images' if 'num_images' in metrics else '',
         f'{len(metrics["per_class"])} classes',
@@ -69,7 +69,7 @@ def subtitle(metrics: dict) -> str:
 
 
 def precision(metrics: dict) -> str:
-    """In what the network computed, by which engines; and what was allowed, where that is less."""
+    """The precision and engines of the network, and the allowed precision if that is lower."""
     ran, allowed = (str(metrics.get(key) or '') for key in ('fast', 'fast_allowed'))
     if not ran:
         return ''

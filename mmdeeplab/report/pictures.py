@@ -1,4 +1,4 @@
-"""The best and the worst images of an evaluation: image, truth, prediction, error."""
+"""Draw the best and the worst images of an evaluation: image, truth, prediction, error."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ SEEN = 0.01  # share of an image from which a predicted class is named below it
 
 
 class Example(NamedTuple):
-    """An image of the report: its row of ``per_image``, four data URIs, ids of its classes."""
+    """An image of the report: its row of ``per_image``, four data URIs, and ids of its classes."""
 
     row: dict
     panels: dict[str, str]
@@ -29,7 +29,7 @@ class Example(NamedTuple):
 
 
 def choose(per_image: Sequence[dict], count: int) -> tuple[list[dict], list[dict]]:
-    """The ``count`` best and worst rows by mIoU, best and worst first; none is in both."""
+    """The ``count`` best rows by mIoU, best first, and the worst, worst first; none is in both."""
     known = sorted((r for r in per_image if r.get('mIoU') is not None), key=lambda r: -r['mIoU'])
     count = min(count, len(known) // 2)
     return known[:count], known[::-1][:count]
@@ -42,13 +42,13 @@ def draw_examples(
     count: int = EXAMPLES,
     stored: bool = False,
 ) -> dict[str, list[Example]]:
-    """The best and the worst images whose predictions were kept.
+    """Draw the best and the worst images whose predictions were kept.
 
     Args:
-        dataset: That was evaluated.
-        per_image: Of the evaluation's result.
-        predictions: Of the evaluation's result, by path.
-        count: How many of each.
+        dataset: The data set that was evaluated.
+        per_image: ``per_image`` of the evaluation's result.
+        predictions: ``predictions`` of the evaluation's result, by path.
+        count: Number of best and of worst images.
         stored: Whether images have their bands in the order of the files.
 
     Returns:
@@ -68,7 +68,7 @@ def draw_examples(
 
 
 def draw(dataset: Any, i: int, kept: Kept, row: dict, stored: bool = False) -> Example:
-    """Image ``i`` of a data set beside its truth and what was predicted."""
+    """Draw image ``i`` of a data set with its truth and its prediction."""
     data = dataset[i]
     sample = data['data_samples']
     sample.pred_sem_seg = PixelData(data=torch.from_numpy(kept.labels())[None])
@@ -79,7 +79,7 @@ def draw(dataset: Any, i: int, kept: Kept, row: dict, stored: bool = False) -> E
 def example(
     row: dict, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, palette: Sequence
 ) -> Example:
-    """Image (H, W, 3), truth and prediction (H, W) as the panels of the page."""
+    """Make the panels of the page from an image (H, W, 3), truth and prediction (H, W)."""
     panels = dict(
         image=data_uri(image, 'JPEG'),
         truth=data_uri(colour(truth, palette), 'PNG'),
@@ -94,7 +94,7 @@ def example(
 def error_map(
     image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """(H, W, 3): the image in pale grey, wrong pixels red, void in its own colour."""
+    """A picture of the errors (H, W, 3): wrong pixels are red, others pale grey, void is marked."""
     grey = image @ np.array([0.299, 0.587, 0.114])
     canvas = np.repeat((150 + 0.4 * grey).astype(np.uint8)[..., None], 3, 2)
     void = truth >= num_classes
@@ -104,7 +104,7 @@ def error_map(
 
 
 def data_uri(pixels: np.ndarray, kind: str) -> str:
-    """A picture inside the page; made smaller where it is large."""
+    """A picture as a data URI for the page; large ones are reduced."""
     picture = Image.fromarray(pixels)
     zoom = SIDE / max(picture.size)
     if zoom < 1:

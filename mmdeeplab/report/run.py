@@ -1,4 +1,4 @@
-"""What ``tools/test.py --out`` adds to an evaluation: hooks before it, the page after it."""
+"""The report of ``tools/test.py --out``: the hooks that it needs, and writing it."""
 
 import copy
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ def with_report(cfg: Config, out: Path, save_masks: str | None = None) -> Config
     """``cfg`` with the hooks and measures of a report.
 
     Args:
-        cfg: A config. Bands and Boundary IoU that it sets itself stay.
+        cfg: A config. Its own settings of trimap and Boundary IoU are kept.
         out: The folder of the report.
-        save_masks: 'plain' (OUT/masks), 'voc' (folders of VOC's test server) or None.
+        save_masks: 'plain' (OUT/masks), 'voc' (folders as for VOC's test server) or None.
     """
     changed = copy.deepcopy(cfg)
     metrics = seg_metric_configs(changed.test_evaluator)
@@ -44,10 +44,10 @@ def report(runner: Runner, out: Path, metrics: dict, predictions: Mapping[str, K
     """Write the page and the tables of an evaluation.
 
     Args:
-        runner: It has just evaluated.
+        runner: The runner after the evaluation.
         out: The folder.
-        metrics: What metrics.json holds.
-        predictions: Of the best and the worst images, by path.
+        metrics: The contents of ``metrics.json``.
+        predictions: Predictions of the best and the worst images, by path.
     """
     dataset = runner.cfg.test_dataloader.dataset
     data = f'{dataset.get("data_root", "")}, split {dataset.get("split", "")}'

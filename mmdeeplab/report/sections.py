@@ -1,4 +1,4 @@
-"""What the parts of a report's page show, each from the metrics; a part without data is empty."""
+"""The contents of the parts of a report's page, from the metrics; parts without data are empty."""
 
 from collections.abc import Mapping, Sequence
 
@@ -49,7 +49,7 @@ def card(title: str, value: float | None, under: str, digits: int = 2) -> dict:
 
 
 def classes(metrics: dict) -> list[dict]:
-    """One row a class, best first: its scores, its share of the pixels and its colour."""
+    """A row for each class, best first: its scores, its share of the pixels, and its colour."""
     rows = metrics['per_class']
     colours = dict(zip(rows, palette(len(rows)), strict=False))
     return [
@@ -66,7 +66,7 @@ def palette(count: int) -> list[Colour]:
 
 
 def extra(metrics: dict) -> list[str]:
-    """Which of the further columns some class has."""
+    """The additional columns for which some class has a score."""
     return [key for key in EXTRA if any(key in row for row in metrics['per_class'].values())]
 
 
@@ -79,7 +79,7 @@ def share(frequency: float | None) -> str:
 
 
 def frequencies(metrics: dict) -> Figures:
-    """IoU against how many pixels a class has."""
+    """A chart of the IoU of each class over its share of the pixels."""
     points = {
         name: (row['frequency'], row['IoU'])
         for name, row in metrics['per_class'].items()
@@ -92,7 +92,7 @@ def frequencies(metrics: dict) -> Figures:
 
 
 def borders(metrics: dict) -> Figures:
-    """mIoU near the borders of the truth, by width of the band."""
+    """A chart of the mIoU near the borders of the truth, by width of the band."""
     bands = [(float(w), s) for w, s in (metrics.get('trimap') or {}).items() if s is not None]
     if len(bands) < 2:
         return []
@@ -102,7 +102,7 @@ def borders(metrics: dict) -> Figures:
 
 
 def confusion(metrics: dict) -> dict | None:
-    """Heat map and the largest confusions."""
+    """The heat map of the confusion matrix, and the largest confusions."""
     if 'confusion' not in metrics:
         return None
     names = list(metrics['per_class'])
@@ -121,10 +121,9 @@ def confusion(metrics: dict) -> dict | None:
 
 
 def images(found: Mapping[str, Sequence[Example]], names: Sequence[str]) -> dict[str, list[dict]]:
-    """Worst and best images by title: panels, scores and the classes in them.
+    """The worst and the best images, by title: panels, scores and the classes in them.
 
-    The best ones are called so where one has a mIoU of 50 or more, which an image that is wrong
-    altogether does not reach.
+    The latter are titled as best images only if one has a mIoU of at least 50.
     """
     colours = palette(len(names))
     good = any(item.row['mIoU'] >= GOOD for item in found.get('best', ()))
@@ -158,5 +157,5 @@ def training(history: History) -> Figures:
 
 
 def settings(rows: Mapping[str, object]) -> dict[str, object]:
-    """What was measured, and how, as far as it is known."""
+    """Rows about what was measured and how, as far as it is known."""
     return {name: value for name, value in rows.items() if value not in (None, '', [])}

@@ -1,4 +1,4 @@
-"""The numbers of an evaluation for spreadsheets."""
+"""Write the numbers of an evaluation as CSV files for spreadsheets."""
 
 import csv
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ COLUMNS = ('IoU', 'Acc', 'precision', 'recall', 'F1', 'frequency')
 
 
 def write_tables(out: Path, metrics: dict) -> None:
-    """``OUT/per_class.csv`` (percent) and ``OUT/confusion.csv`` (pixels; rows are the truth)."""
+    """Write ``OUT/per_class.csv`` (percent) and ``OUT/confusion.csv`` (pixels, rows: truth)."""
     rows = metrics['per_class']
     columns = [key for key in COLUMNS if any(key in row for row in rows.values())]
     head = ['class', *columns, 'IoU low', 'IoU high']
@@ -26,17 +26,17 @@ def write_tables(out: Path, metrics: dict) -> None:
 
 
 def write(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """A CSV file; None is an empty cell.
+    """Write a CSV file; None is an empty cell.
 
-    Text that a spreadsheet would take for a formula (``=``, ``+``, ``-``, ``@`` in front) gets an
-    apostrophe before it, control characters are written out.
+    Text that a spreadsheet would take as a formula (it begins with ``=``, ``+``, ``-`` or ``@``)
+    gets an apostrophe in front; control characters are escaped.
     """
     with path.open('w', newline='', encoding='utf-8') as file:
         csv.writer(file, lineterminator='\n').writerows(map(cell, row) for row in rows)
 
 
 def cell(value: object) -> object:
-    """What stands for a value: numbers as they are, text so that no program runs it."""
+    """The cell for a value: numbers as they are, text so that no spreadsheet evaluates it."""
     if not isinstance(value, str):
         return value
     text = one_line(value)

@@ -1,4 +1,4 @@
-"""What a result looks like on the wire."""
+"""The responses of the HTTP interface."""
 
 import base64
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from mmdeeplab.inference.segmentation import Segmentation
 
 
 def notice_of(data: bytes) -> str:
-    """What the network does not see of a picture's file; nothing where it sees all."""
+    """A notice about bands or bits of a picture that the network does not see; empty if none."""
     lost = lost_in_rgb(data)
     return f'the picture has {lost}; the network takes RGB of 8 bits and saw those' if lost else ''
 
 
 def as_json(result: Segmentation, seconds: float, notice: str = '') -> dict:
-    """Classes with their areas, the largest first, the mask, and a ``notice`` where there is one.
+    """The JSON of a result: classes by area, the largest first, the mask, and a ``notice`` if any.
 
-    ``mask`` is a PNG in base64 whose pixels are class ids, of the picture's size after the rotation
-    that its EXIF tag asks for.
+    ``mask`` is a base64 PNG whose pixels are class ids; it has the size of the picture after the
+    rotation of its EXIF tag.
     """
     height, width = result.labels.shape
     classes = describe(result.classes, result.palette)
@@ -33,7 +33,7 @@ def as_json(result: Segmentation, seconds: float, notice: str = '') -> dict:
 
 
 def describe(classes: Sequence[str], palette: Sequence[Sequence[int]]) -> list[dict]:
-    """Id, name and colour of every class."""
+    """The id, name and colour of every class, as JSON."""
     return [
         dict(id=i, name=name, colour='#{:02x}{:02x}{:02x}'.format(*colour))
         for i, (name, colour) in enumerate(zip(classes, palette, strict=False))

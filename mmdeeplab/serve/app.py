@@ -35,9 +35,9 @@ class Service:
 
     Args:
         predictor: The network.
-        card: What the page says of it.
-        limits: Of a request.
-        examples: Pictures to try.
+        card: The description of the network on the page.
+        limits: Limits of requests.
+        examples: Example pictures on the page.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Service:
         return await self.queue.run(work, partial(disconnected, request))
 
     def answer(self, picture: Image.Image, kind: str | None, notice: str = '') -> Response:
-        """The whole of a request's work, for the queue's thread."""
+        """Do all the work of a request; called in the queue's thread."""
         start = time.perf_counter()
         try:
             result = self.predictor(unpack(picture))
@@ -118,7 +118,7 @@ class Service:
 
 
 def build_app(service: Service) -> Starlette:
-    """Routes, errors as JSON, headers."""
+    """Build the application: routes, errors as JSON, and headers."""
     stylesheet = style_sheet() + (PAGE / 'page.css').read_text(encoding='utf-8')
 
     async def style(request: Request) -> Response:
@@ -155,7 +155,7 @@ async def disconnected(request: Request) -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether a processor or a GPU has no memory left."""
+    """Whether an error says that memory, of the machine or of a GPU, ran out."""
     words = str(error)
     return isinstance(error, MemoryError) or "can't allocate" in words or 'out of memory' in words
 

@@ -1,4 +1,4 @@
-"""The bytes of a request's picture, as they come or in a form, never more than is allowed."""
+"""Read the picture of a request, from its body or a form, up to the allowed size."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""What the page says of the network that it runs: version, backbone, size."""
+"""The description of the network on the page: version, backbone, size."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ BACKBONES = dict(AtrousResNet='ResNet', AtrousVGG16='VGG-16')
 
 
 class NetworkCard(NamedTuple):
-    """What the page shows above the picture.
+    """The description of a network, which the page shows above the picture.
 
     Attributes:
-        name: The config or the published model, as the command was given it.
+        name: The config or the published model, as given to the command.
         title: Version and backbone.
-        facts: A phrase each.
+        facts: Further facts, each a phrase.
     """
 
     name: str
@@ -29,7 +29,7 @@ class NetworkCard(NamedTuple):
 
 
 def card_of(predictor: DeepLabPredictor, name: str) -> NetworkCard:
-    """The card of a network, from its config and its weights."""
+    """The description of a predictor's network."""
     model = network_of(predictor.cfg)
     count = sum(weight.numel() for weight in trainable(predictor.model))
     stride = model.backbone.get('output_stride')
@@ -42,12 +42,12 @@ def card_of(predictor: DeepLabPredictor, name: str) -> NetworkCard:
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:
-    """The parameters without what only training needs."""
+    """The parameters of a network, without those of auxiliary heads, which only training needs."""
     return [w for key, w in model.named_parameters() if 'auxiliary_head' not in key]
 
 
 def version(model: Mapping[str, Any]) -> str:
-    """The paper's name of a network: by its head, else by its neck; else the head's own name."""
+    """The paper's name of a network, by its head or its neck; otherwise the name of the head."""
     head, neck = (
         type_name((model.get(key) or {}).get('type', '')) for key in ('decode_head', 'neck')
     )

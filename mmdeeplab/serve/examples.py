@@ -1,4 +1,4 @@
-"""Pictures to try: from a folder, or drawn."""
+"""The example pictures of the page: from a folder, or drawn."""
 
 import io
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ DRAWN_SIZE = 256
 
 @dataclass(frozen=True)
 class Example:
-    """A picture as it is sent to the browser.
+    """An example picture as it is sent to the browser.
 
     Attributes:
-        name: Without suffix.
-        media_type: As HTTP names the format.
-        data: The file.
-        thumbnail: A small JPEG.
+        name: Name of the picture, without suffix.
+        media_type: HTTP's media type of its format.
+        data: The contents of the file.
+        thumbnail: A small JPEG of the picture.
     """
 
     name: str
@@ -47,7 +47,7 @@ def from_folder(folder: str | Path, limits: RequestLimits) -> list[Example]:
     """The first :data:`MOST` pictures of a folder.
 
     Raises:
-        UserError: No such folder, none in it, or one that the server would refuse.
+        UserError: The folder is missing or has no pictures, or the server would refuse one.
     """
     try:
         paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)[:MOST]
@@ -66,7 +66,7 @@ def from_folder(folder: str | Path, limits: RequestLimits) -> list[Example]:
 
 
 def drawn() -> list[Example]:
-    """Pictures of the miniature VOC."""
+    """Example pictures drawn by the miniature VOC."""
     examples = []
     for index in DRAWN:
         picture = Image.fromarray(draw_sample(0, 1, index, DRAWN_SIZE).image)
@@ -83,7 +83,7 @@ def _example(name: str, data: bytes, picture: Image.Image) -> Example:
 
 
 def jpeg(picture: Image.Image) -> bytes:
-    """The bytes of a JPEG file."""
+    """Encode a picture as JPEG."""
     file = io.BytesIO()
     picture.save(file, 'JPEG', quality=92, subsampling=0)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Headers that keep the page to itself: it loads nothing from elsewhere and sits in no frame."""
+"""Security headers: the page loads nothing from elsewhere, and cannot be put into a frame."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,7 +14,7 @@ HEADERS = {
 
 
 class SafeHeaders:
-    """Add :data:`HEADERS` to every answer."""
+    """Adds :data:`HEADERS` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

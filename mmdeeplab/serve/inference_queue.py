@@ -1,4 +1,4 @@
-"""One inference at a time; the others wait in a line of bounded length."""
+"""Run one inference at a time; others wait in a queue of bounded length."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,10 +11,10 @@ Result = TypeVar('Result')
 
 
 class InferenceQueue:
-    """Runs jobs one after the other in a thread of its own.
+    """Runs jobs one after the other in its own thread.
 
     Args:
-        limits: How many may wait, and how long.
+        limits: How many jobs may wait, and how long.
     """
 
     def __init__(self, limits: RequestLimits) -> None:
@@ -24,7 +24,7 @@ class InferenceQueue:
 
     @property
     def unfinished(self) -> int:
-        """How many jobs run or wait. One that overran its time counts until it ends."""
+        """Number of jobs that run or wait; one that timed out counts until it ends."""
         self.jobs = [job for job in self.jobs if not job.done()]
         return len(self.jobs)
 

@@ -1,4 +1,4 @@
-"""What the server takes, and how it says no."""
+"""The limits of requests, and their refusal."""
 
 from dataclasses import asdict, dataclass
 from math import isfinite
@@ -10,17 +10,17 @@ MEGA = 1_000_000
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """Bounds of one request.
+    """The limits of requests.
 
     Attributes:
-        max_megabytes: Size of an upload, in 10^6 bytes.
-        max_pixels: Width times height of a picture; it is read from the file's head, before
-            anything is unpacked.
-        timeout: Seconds for the upload, and again for waiting and segmenting.
-        waiting: Requests that may wait for the network.
+        max_megabytes: Largest size of an upload, in 10^6 bytes.
+        max_pixels: Largest width times height of a picture, which is read from the file's header
+            before anything is decoded.
+        timeout: Seconds for the upload, and as many for waiting and segmenting.
+        waiting: Largest number of requests that wait for the network.
 
     Raises:
-        UserError: A bound that is not positive, or infinite.
+        UserError: A limit is not positive, or infinite.
     """
 
     max_megabytes: float = 16
@@ -42,11 +42,11 @@ class RequestLimits:
 
 
 class Refusal(Exception):
-    """A request that is answered by a sentence.
+    """A request is refused with a sentence.
 
     Args:
-        status: HTTP's number for the reason.
-        sentence: What is wrong and the way out.
+        status: The HTTP status.
+        sentence: What is wrong, and the way out.
     """
 
     def __init__(self, status: int, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Uploaded bytes as a picture, or a refusal; nothing is unpacked before its size is known."""
+"""Decode uploaded pictures, or refuse them; nothing is decoded before its size is known."""
 
 import io
 import warnings
@@ -12,16 +12,16 @@ FORMATS = ('JPEG', 'PNG', 'WEBP', 'GIF', 'BMP', 'AVIF')
 
 
 def readable() -> tuple[str, ...]:
-    """The formats of :data:`FORMATS` that the installed Pillow reads."""
+    """The formats of :data:`FORMATS` that the installed Pillow can read."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def open_picture(data: bytes, limits: RequestLimits) -> Image.Image:
-    """Read a picture's head.
+    """Read the header of a picture.
 
     Raises:
-        Refusal: 400 without bytes, 415 where they are no picture, 413 where it is too large.
+        Refusal: 400 if there are no bytes, 415 if they are not a picture, 413 if it is too large.
     """
     if not data:
         raise Refusal(400, 'the request holds no picture')
@@ -42,15 +42,15 @@ def open_picture(data: bytes, limits: RequestLimits) -> Image.Image:
 
 
 def most(limits: RequestLimits) -> str:
-    """The limit of pixels, in words."""
+    """The limit of pixels as text."""
     return f'at most {limits.max_pixels / MEGA:g} megapixels are taken'
 
 
 def unpack(picture: Image.Image) -> Image.Image:
-    """Read the pixels.
+    """Decode the pixels of a picture.
 
     Raises:
-        Refusal: 400 where the file is cut or damaged.
+        Refusal: 400 if the file is cut off or damaged.
     """
     try:
         picture.load()

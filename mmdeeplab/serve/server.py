@@ -1,4 +1,4 @@
-"""Listening on a port until the person stops it."""
+"""Run the HTTP server until the user stops it."""
 
 import contextlib
 import socket
@@ -12,10 +12,10 @@ CONNECTIONS = 64  # at once; more are answered 503
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one.
+    """Open a listening socket; port 0 chooses a free port.
 
     Raises:
-        UserError: The address is taken or not this machine's.
+        UserError: The address is in use, or is not this machine's.
     """
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     try:
@@ -28,13 +28,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(listener: socket.socket) -> str:
-    """What to type into a browser."""
+    """The address to type into a browser."""
     host, port = listener.getsockname()[:2]
     return f'http://[{host}]:{port}' if ':' in host else f'http://{host}:{port}'
 
 
 def make_server(app: Starlette) -> uvicorn.Server:
-    """The HTTP server; it logs warnings and errors only."""
+    """Make the HTTP server, which logs only warnings and errors."""
     return uvicorn.Server(
         uvicorn.Config(
             app,

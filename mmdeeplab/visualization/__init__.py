@@ -1,1 +1,1 @@
-"""Pictures of labels: the palette of PASCAL VOC, masks in colour, images side by side."""
+"""Draw labels: the palette of PASCAL VOC, masks in colour, images side by side."""

@@ -1,4 +1,4 @@
-"""Labels in colours, and pictures of what a model sees: image, truth, prediction side by side."""
+"""Draw labels in colours, and image, truth and prediction side by side."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -21,14 +21,14 @@ VOID_COLOUR = (224, 224, 192)
 def seen(
     sample: SegDataSample, inputs: Tensor, stored: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What was evaluated: image (H, W, 3) RGB, truth and prediction (H, W).
+    """The image (H, W, 3) RGB that was evaluated, with truth and prediction (H, W).
 
-    A protocol may resize or crop the image, so it is taken from what the network got and brought
-    to the size of the labels. Of large ones every n-th pixel is kept.
+    A protocol may resize or crop images, so the image is taken from the network's input and resized
+    to the labels. Of large images only every n-th pixel is kept.
 
     Args:
         sample: A prediction with its truth.
-        inputs: (C, h, w), BGR first; see :mod:`mmdeeplab.visualization.shown_bands`.
+        inputs: The network's input (C, h, w), BGR first.
         stored: Whether the bands have the order of the files, RGB first.
     """
     truth = sample.gt_sem_seg.data[0].cpu().numpy()
@@ -53,7 +53,7 @@ def colour(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def side_by_side(panels: dict[str, np.ndarray]) -> Image.Image:
-    """Panels (H, W, 3) of one size, left to right, each under its name; small ones enlarged."""
+    """Panels (H, W, 3) of one size side by side, each under its name; small ones are enlarged."""
     height, width = next(iter(panels.values())).shape[:2]
     zoom = max(1, round(256 / max(height, width)))
     height, width = height * zoom, width * zoom
@@ -71,7 +71,7 @@ def side_by_side(panels: dict[str, np.ndarray]) -> Image.Image:
 
 
 def palette_picture(labels: np.ndarray) -> Image.Image:
-    """(H, W) ids below 256 as a picture in VOC's colours whose pixels are the ids."""
+    """Ids (H, W) below 256 as a palette image in VOC's colours, whose pixels are the ids."""
     picture = Image.fromarray(labels.astype(np.uint8, copy=False))
     picture.putpalette(_flat_palette())
     return picture

@@ -1,4 +1,4 @@
-"""Class names and colours: those of PASCAL VOC 2012, and of checkpoints."""
+"""Class names and colours of PASCAL VOC 2012 and of checkpoints."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ VOC_CLASSES: tuple[str, ...] = (
 
 
 def _colour(index: int) -> tuple[int, int, int]:
-    """RGB of one label id: bits 0, 1, 2 of each base-8 digit go to R, G, B, high bits first."""
+    """RGB of a label id: bits 0, 1, 2 of each base-8 digit go to R, G, B, high bits first."""
     rgb = [0, 0, 0]
     for digit in range(3):
         for channel in range(3):
@@ -43,7 +43,7 @@ def voc_palette(num_classes: int = 256) -> list[tuple[int, int, int]]:
     """Return the VOC colour map.
 
     Args:
-        num_classes: How many ids to colour, 0 to 256.
+        num_classes: Number of ids, 0 to 256.
 
     Returns:
         ``num_classes`` RGB triples of 0..255; id 0 is black, id 255 is (224, 224, 192).
@@ -54,12 +54,12 @@ def voc_palette(num_classes: int = 256) -> list[tuple[int, int, int]]:
 
 
 def default_names(count: int) -> Sequence[str]:
-    """VOC's for 21 classes, otherwise numbers."""
+    """Default names of ``count`` classes: VOC's for 21 classes, otherwise numbers."""
     return VOC_CLASSES if count == len(VOC_CLASSES) else [f'class {i}' for i in range(count)]
 
 
 def palette_of(checkpoint: dict, count: int) -> Sequence[Sequence[int]]:
-    """Colours of the checkpoint's data set, by its own metadata or the data's, or VOC's."""
+    """Colours of a checkpoint's classes, from its metadata or those of its data set, or VOC's."""
     meta = checkpoint.get('meta') or {}
     data = meta.get('dataset_meta') or {}
     return meta.get('palette') or data.get('palette') or voc_palette(count)

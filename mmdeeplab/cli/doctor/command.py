@@ -15,10 +15,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def doctor(args: argparse.Namespace) -> None:
-    """Look, describe, judge.
+    """Print what is installed, and what is wrong with it.
 
     Raises:
-        UserError: Something is wrong; warnings alone are not.
+        UserError: There are errors; warnings alone do not count.
     """
     from mmdeeplab.cli.doctor.facts import gather
     from mmdeeplab.cli.doctor.finding import ERROR

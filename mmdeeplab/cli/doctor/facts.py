@@ -1,4 +1,4 @@
-"""What there is: distributions, modules that can be imported, devices, disk, memory."""
+"""Collect facts about an installation: packages, imports, devices, disk, memory."""
 
 import configparser
 import json
@@ -26,7 +26,7 @@ _REQUIREMENT = re.compile(
 
 @dataclass(frozen=True)
 class Requirement:
-    """One thing that this package needs; ``extra`` is empty where it always does."""
+    """A package that mmdeeplab requires; ``extra`` is empty if it always does."""
 
     name: str
     least: str = ''
@@ -38,7 +38,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Torch:
-    """What PyTorch sees; ``cuda`` is the version it was built for, empty for a CPU build."""
+    """What PyTorch reports; ``cuda`` is the version it was built for, empty for a CPU build."""
 
     version: str
     cuda: str = ''
@@ -53,9 +53,9 @@ class Kernels:
     """Whether the C kernels of inference and training can be compiled here.
 
     Attributes:
-        compiler: Path of the C compiler, empty where there is none.
-        error: What it, or the loader, said; empty where the kernels are there.
-        off: Why nobody asks for them, e.g. ``MMDEEPLAB_KERNELS=0``.
+        compiler: Path of the C compiler; empty if there is none.
+        error: The message of the compiler or the loader; empty if the kernels work.
+        off: Why they are switched off, e.g. ``MMDEEPLAB_KERNELS=0``; empty if they are not.
     """
 
     compiler: str = ''
@@ -72,7 +72,7 @@ class Kernels:
 
 
 class Stack(NamedTuple):
-    """What the probe tells: see the attributes of these names of :class:`Facts`."""
+    """The results of the probe; see the attributes of the same names of :class:`Facts`."""
 
     imports: dict[str, str]
     torch: Torch | None
@@ -81,7 +81,7 @@ class Stack(NamedTuple):
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine; sizes in bytes, ``shared`` is what is free in /dev/shm, None without one."""
+    """The machine; sizes are in bytes, ``shared`` is the free space of /dev/shm, if it exists."""
 
     cores: int
     driver: bool
@@ -93,17 +93,17 @@ class Machine:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that is judged.
+    """All facts about an installation.
 
     Attributes:
         python: Version of the interpreter.
-        executable: Its path, for commands that mend.
-        distributions: Version by canonical name (lower case, hyphens).
-        requirements: Of this package.
-        imports: Error by module, empty where it can be imported.
-        torch: None where it cannot be imported.
+        executable: Path of the interpreter, for commands that fix something.
+        distributions: Versions of installed packages by canonical name (lower case, hyphens).
+        requirements: The packages that mmdeeplab requires.
+        imports: Error of the import by module; empty if it succeeds.
+        torch: What PyTorch reports; None if it cannot be imported.
         machine: The machine.
-        kernels: None where PyTorch or MMEngine cannot be imported.
+        kernels: The C kernels; None if PyTorch or MMEngine cannot be imported.
     """
 
     python: tuple[int, int, int]
@@ -117,7 +117,7 @@ class Facts:
 
 
 def gather(distributions: Iterable[metadata.Distribution] | None = None) -> Facts:
-    """Look around. ``distributions`` are those of this interpreter unless given."""
+    """Collect all facts; ``distributions`` are by default those of this interpreter."""
     found = list(metadata.distributions() if distributions is None else distributions)
     stack = run_probe()
     return Facts(
@@ -135,7 +135,7 @@ def canonical(name: str) -> str:
 
 
 def versions(found: Iterable[metadata.Distribution]) -> dict[str, str]:
-    """Version by canonical name; of two copies on the path the first one counts, as for import."""
+    """Versions by canonical name; of two copies on the path the first one counts, as in imports."""
     result: dict[str, str] = {}
     for distribution in found:
         name = distribution.metadata['Name']
@@ -145,7 +145,7 @@ def versions(found: Iterable[metadata.Distribution]) -> dict[str, str]:
 
 
 def requirements(found: Iterable[metadata.Distribution]) -> tuple[Requirement, ...]:
-    """From setup.cfg in a checkout, otherwise from the metadata of the installed package."""
+    """The requirements of mmdeeplab: from setup.cfg in a checkout, else from its metadata."""
     setup = HOME / 'setup.cfg'
     lines: list[str] = []
     if setup.is_file():
@@ -163,14 +163,14 @@ def requirements(found: Iterable[metadata.Distribution]) -> tuple[Requirement, .
 
 
 def parse_requirement(line: str) -> Requirement:
-    """``NAME``, ``NAME>=VERSION``, with or without ``; extra == "EXTRA"``."""
+    """Parse ``NAME`` or ``NAME>=VERSION``, with or without ``; extra == "EXTRA"``."""
     match = _REQUIREMENT.match(line)
     assert match, line
     return Requirement(canonical(match['name']), match['least'] or '', match['extra'] or '')
 
 
 def run_probe(python: str = sys.executable) -> Stack:
-    """Import the stack and compile the kernels in another process; a crash is a finding, too."""
+    """Import the packages and compile the kernels in another process, which may crash."""
     command = [python, str(Path(__file__).with_name('probe.py'))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     imports: dict[str, str] = {}
@@ -190,7 +190,7 @@ def run_probe(python: str = sys.executable) -> Stack:
 
 
 def records(text: str) -> Iterator[dict]:
-    """The lines that are JSON objects; modules print others when they are imported."""
+    """The JSON objects in the output of the probe; other lines are printed by imported modules."""
     for line in text.splitlines():
         try:
             record = json.loads(line)
@@ -201,7 +201,7 @@ def records(text: str) -> Iterator[dict]:
 
 
 def look_at_machine() -> Machine:
-    """Cores, driver, disk, shared memory, cache."""
+    """Collect facts about cores, driver, disk, shared memory and cache folder."""
     shared = Path('/dev/shm')
     cache = cache_folder()
     return Machine(
@@ -215,7 +215,7 @@ def look_at_machine() -> Machine:
 
 
 def can_write(folder: Path) -> bool:
-    """Whether a file can be made in a folder, which is made if need be."""
+    """Whether a file can be written in a folder, which is made if it is missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""What the doctor says: what is wrong, and the command that mends it."""
+"""A finding of the doctor: what is wrong, and the command that fixes it."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What is wrong with devices, disk and memory."""
+"""Find what is wrong with devices, disk and memory."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ LEAST_SHARED = GIB // 4  # four workers that hold two batches of 16 crops of 513
 
 
 def judge_machine(facts: Facts) -> Iterator[Finding]:
-    """Devices, threads, disk, shared memory, cache."""
+    """Findings about devices, threads, disk, shared memory and cache folder."""
     yield from judge_devices(facts)
     yield from judge_kernels(facts)
     machine = facts.machine
@@ -38,7 +38,7 @@ def judge_machine(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_kernels(facts: Facts) -> Iterator[Finding]:
-    """No C compiler, or one that fails; PyTorch does the work then."""
+    """Findings about a missing or failing C compiler, without which PyTorch does the work."""
     kernels = facts.kernels
     if kernels is None or kernels.off:
         return
@@ -51,7 +51,7 @@ def judge_kernels(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_devices(facts: Facts) -> Iterator[Finding]:
-    """A build of PyTorch that does not go with the graphics cards there are."""
+    """Findings about a PyTorch build that does not fit the GPUs of the machine."""
     torch = facts.torch
     if torch is None:
         return

@@ -1,4 +1,4 @@
-"""What is wrong with the installed packages."""
+"""Find what is wrong with the installed packages."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -32,12 +32,12 @@ ABI = ('multiarray', '_ARRAY_API', 'dtype size changed', 'compiled using NumPy')
 
 
 def pip(facts: Facts, *words: str) -> str:
-    """A command of the pip that belongs to this interpreter."""
+    """A pip command for this interpreter."""
     return shlex.join([facts.executable, '-m', 'pip', *words])
 
 
 def judge_packages(facts: Facts) -> Iterator[Finding]:
-    """Interpreter, distributions, imports."""
+    """Findings about interpreter, packages and imports."""
     if facts.python < PYTHON:
         words = f'Python {".".join(map(str, facts.python))} is older than 3.10'
         yield Finding(ERROR, words, 'make PYTHON=python3.11 env')
@@ -54,7 +54,7 @@ def judge_packages(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_requirements(facts: Facts, needs: Sequence[Requirement]) -> Iterator[Finding]:
-    """What is missing, in one command, and what is too old, in another."""
+    """Findings about missing packages, with one command, and outdated ones, with another."""
     versions = facts.distributions
     if missing := [need for need in needs if need.name not in versions]:
         words = f'not installed: {", ".join(need.name for need in missing)}'
@@ -67,7 +67,7 @@ def judge_requirements(facts: Facts, needs: Sequence[Requirement]) -> Iterator[F
 
 
 def judge_originals(facts: Facts) -> Iterator[Finding]:
-    """OpenMMLab's own packages, in place of their continuation or over it."""
+    """Findings about OpenMMLab's own packages, installed instead of their forks or over them."""
     for need in facts.requirements:
         here = [name for name in ORIGINALS.get(need.name, ()) if name in facts.distributions]
         if not here:
@@ -86,7 +86,7 @@ def judge_originals(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_opencv(facts: Facts) -> Iterator[Finding]:
-    """Several builds of OpenCV share one folder: the last one installed wins, in part."""
+    """Findings about several builds of OpenCV, which overwrite each other in part."""
     here = [name for name in OPENCV if name in facts.distributions]
     if len(here) < 2:
         return
@@ -100,7 +100,7 @@ def judge_opencv(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_imports(facts: Facts) -> Iterator[Finding]:
-    """Modules that are installed and cannot be imported; PyTorch without NumPy."""
+    """Findings about installed modules that cannot be imported, and PyTorch without NumPy."""
     failed = {module: text for module, text in facts.imports.items() if text}
     for module, text in failed.items():
         if PROVIDERS[module] in facts.distributions:
@@ -113,7 +113,7 @@ def judge_imports(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_import(facts: Facts, module: str, text: str) -> Finding:
-    """Why one import fails, as far as its message tells."""
+    """The finding about a failing import, with the cause as far as its message tells."""
     owner = PROVIDERS[module]
     version = facts.distributions[owner]
     short = text if len(text) < 300 else f'{text[:300]} ...'
@@ -133,7 +133,7 @@ def judge_import(facts: Facts, module: str, text: str) -> Finding:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Numbers of a release, e.g. (2, 13, 0) of 2.13.0+cpu; without trailing zeros."""
+    """The numbers of a version, without trailing zeros: (2, 13) for 2.13.0+cpu."""
     release: list[int] = []
     for part in version.partition('+')[0].split('.'):
         digits = part[: len(part) - len(part.lstrip('0123456789'))]

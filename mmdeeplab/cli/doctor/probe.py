@@ -1,6 +1,6 @@
-"""Import the stack, then compile our kernels, in a process of its own, which may crash.
+"""Import the packages and compile our kernels in a separate process, which may crash.
 
-Run as a file by :mod:`mmdeeplab.cli.doctor.facts`; prints a JSON line a finding.
+Run as a file by :mod:`mmdeeplab.cli.doctor.facts`; prints one JSON object per line.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}  # x86 twice, Arm
 
 
 def probe() -> None:
-    """Tell of each module whether it can be imported, then what PyTorch has to work with."""
+    """Print for each module whether it can be imported, then what PyTorch reports."""
     warnings.simplefilter('ignore')
     for name in MODULES:
         print(json.dumps(dict(begin=name)), flush=True)  # the last one, if this process dies
@@ -35,7 +35,7 @@ def probe() -> None:
 
 
 def torch_facts() -> dict:
-    """What :class:`mmdeeplab.cli.doctor.facts.Torch` holds."""
+    """The values of :class:`mmdeeplab.cli.doctor.facts.Torch`."""
     import torch
 
     available = torch.cuda.is_available()
@@ -52,7 +52,7 @@ def torch_facts() -> dict:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 by itself; False where it does not tell."""
+    """Whether the processor has bfloat16 instructions; False if it does not tell."""
     try:
         return bool(BF16_FLAGS & set(Path('/proc/cpuinfo').read_text().split()))
     except OSError:
@@ -60,7 +60,7 @@ def cpu_has_bf16() -> bool:
 
 
 def numpy_works() -> bool:
-    """Whether PyTorch and NumPy are built for each other."""
+    """Whether PyTorch works with the installed NumPy."""
     try:
         import numpy
         import torch
@@ -71,7 +71,7 @@ def numpy_works() -> bool:
 
 
 def kernel_facts() -> dict:
-    """What :class:`mmdeeplab.cli.doctor.facts.Kernels` holds."""
+    """The values of :class:`mmdeeplab.cli.doctor.facts.Kernels`."""
     import torch
 
     from mmdeeplab.models.cpu_kernels import build

@@ -1,4 +1,4 @@
-"""The doctor's report in words."""
+"""The report of the doctor as text."""
 
 from mmdeeplab.cli.doctor.facts import Facts, title
 from mmdeeplab.cli.doctor.finding import ERROR, Finding
@@ -7,13 +7,13 @@ from mmdeeplab.cli.doctor.packages import OPENCV, ORIGINALS, judge_packages, pip
 
 
 def judge(facts: Facts) -> list[Finding]:
-    """Everything that is wrong, errors first."""
+    """All findings, errors first."""
     found = [*judge_packages(facts), *judge_machine(facts)]
     return sorted(found, key=lambda finding: finding.severity != ERROR)
 
 
 def describe(facts: Facts) -> str:
-    """What there is."""
+    """The facts as text."""
     machine, torch = facts.machine, facts.torch
     rows = [
         ('package', title()),
@@ -40,7 +40,7 @@ def describe(facts: Facts) -> str:
 
 
 def stack(facts: Facts) -> list[str]:
-    """Name and version of what the package stands on, and of what is in its place."""
+    """Names and versions of the main packages, and of others installed in their place."""
     wanted = [need.name for need in facts.requirements if not need.extra]
     others = [name for names in ORIGINALS.values() for name in names]
     names = dict.fromkeys([*wanted, *others, *OPENCV])
@@ -48,7 +48,7 @@ def stack(facts: Facts) -> list[str]:
 
 
 def extras(facts: Facts) -> list[str]:
-    """Whether what each extra asks for is there, and how to add it."""
+    """For each extra whether its packages are installed, and how to install them."""
     groups: dict[str, list[str]] = {}
     for need in facts.requirements:
         if need.extra and need.extra != 'dev':
@@ -61,5 +61,5 @@ def extras(facts: Facts) -> list[str]:
 
 
 def render(findings: list[Finding]) -> str:
-    """A paragraph each: what is wrong, and what mends it."""
+    """The findings as text, a paragraph each: what is wrong, and the command that fixes it."""
     return '\n'.join(f'{f.severity}: {f.words}\n    {f.command}' for f in findings)

@@ -68,10 +68,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def new_config(args: argparse.Namespace) -> None:
-    """Look, decide, write, check.
+    """Find the layout of the data, choose the settings, write the config, check the data.
 
     Raises:
-        UserError: Something makes no sense, or the data has errors.
+        UserError: An option is not possible, or the data has errors.
     """
     out = Path(args.out)
     beside = out.with_name(f'{out.stem}_data').resolve()
@@ -115,10 +115,10 @@ def new_config(args: argparse.Namespace) -> None:
 
 
 def require_free(out: Path, beside: Path, force: bool) -> None:
-    """Refuse to write over anything, unless it is to be replaced.
+    """Refuse to overwrite existing files, unless ``force``.
 
     Raises:
-        UserError: The config or the folder beside it exists, or is no Python file.
+        UserError: The config or the folder beside it exists, or the config is not a ``.py`` file.
     """
     if out.suffix != '.py' or not out.stem.isidentifier():
         raise UserError(f'--out names a Python file, e.g. my_config.py, got {out}')
@@ -133,7 +133,7 @@ def require_free(out: Path, beside: Path, force: bool) -> None:
 
 
 def mended(args: argparse.Namespace, beside: Path) -> Layout:
-    """The layout of the data; with ``--mend`` of the copies of its masks."""
+    """The layout of the data, with ``--mend`` that of mended copies of its masks."""
     root = Path(os.path.realpath(args.data))
     layout = found_layout(args, root, beside)
     if args.val_prefix:
@@ -154,10 +154,10 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
 
 
 def found_layout(args: argparse.Namespace, root: Path, beside: Path) -> Layout:
-    """The layout of images and masks, or of masks that are made of annotations.
+    """The layout of images and masks, or of masks that are made from annotations.
 
     Raises:
-        UserError: There is nothing that is known, or the annotations are broken.
+        UserError: The folder has no known layout, or the annotations are broken.
     """
     from mmdeeplab.datasets.annotations.convert import convert
     from mmdeeplab.datasets.annotations.cvat_masks import is_cvat_masks
@@ -189,10 +189,11 @@ def found_layout(args: argparse.Namespace, root: Path, beside: Path) -> Layout:
 def converted_instead(
     args: argparse.Namespace, root: Path, beside: Path, problem: UserError
 ) -> Converted | None:
-    """Annotations converted where a folder has no masks; None where it has neither.
+    """Convert the annotations of a folder without masks; None if it has neither.
 
     Raises:
-        UserError: They are broken, or of no known kind: then with why the folder has no masks.
+        UserError: The annotations are broken or of no known tool; it also has ``problem``, why
+            the folder has no masks.
     """
     from mmdeeplab.datasets.annotations.convert import convert
     from mmdeeplab.datasets.annotations.find import UnknownAnnotations
@@ -204,7 +205,7 @@ def converted_instead(
 
 
 def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> str:
-    """What was found, in lines short enough for a comment."""
+    """What was found in the data, in lines short enough for a comment in the config."""
     shown = ', '.join(names[:8]) + (', ...' if len(names) > 8 else '')
     return (
         f'{layout.root}: {layout.how}\n'
@@ -214,7 +215,7 @@ def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> s
 
 
 def tell(layout: Layout, network: Network, plan: ConfigPlan, pretrained: bool) -> None:
-    """Print what was left out of the folder and what was decided for the config."""
+    """Print which files were left out, and which settings were chosen."""
     for note in layout.notes:
         print(note)
     epochs = plan.steps * plan.batch_size / len(layout.train.ids)
@@ -230,7 +231,7 @@ def check(out: Path) -> None:
     """Check the data as training does, and count the classes.
 
     Raises:
-        UserError: The data has errors; the config is there all the same.
+        UserError: The data has errors; the config has been written all the same.
     """
     from mmdeeplab.datasets.check.report import examine
     from mmdeeplab.datasets.check.text import sentence, summary
@@ -245,7 +246,7 @@ def check(out: Path) -> None:
 
 
 def show(report: Report) -> None:
-    """The frequencies, and what to do where they are far apart."""
+    """Print the class frequencies, and advice if they are very different."""
     from mmdeeplab.datasets.check.text import frequency_table
 
     if not report.counts:

@@ -1,4 +1,4 @@
-"""Which shipped config is inherited from, and what of its network has to follow the data."""
+"""Choose the shipped config to inherit from, and find what of its network depends on the data."""
 
 import re
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ class Network:
     """A shipped config for PASCAL VOC.
 
     Attributes:
-        name: Of the config.
-        crop_index: Where its training pipeline crops.
-        norms: Parts with batch norms that train: some of backbone, neck, decode_head.
+        name: Name of the config.
+        crop_index: Index of the crop in its training pipeline.
+        norms: Parts with BatchNorm that trains: some of backbone, neck, decode_head.
     """
 
     name: str
@@ -27,10 +27,10 @@ class Network:
 
 
 def find_network(version: str, backbone: str) -> Network:
-    """The network of a version on a backbone.
+    """The network of a DeepLab version on a backbone.
 
     Raises:
-        UserError: There is no config for it; the ones there are, are named.
+        UserError: There is no such config; it names those that exist.
     """
     known = available()
     if version not in known:
@@ -47,7 +47,7 @@ def find_network(version: str, backbone: str) -> Network:
 
 
 def available() -> dict[str, dict[str, str]]:
-    """Config name by version and backbone."""
+    """Names of the configs, by version and backbone."""
     found: dict[str, dict[str, str]] = {}
     for name in config_names():
         if match := _NAME.fullmatch(name):
@@ -57,7 +57,7 @@ def available() -> dict[str, dict[str, str]]:
 
 
 def norms(model: ConfigDict) -> tuple[str, ...]:
-    """Parts of a model whose batch norms train."""
+    """The parts of a model that have BatchNorm which trains."""
     parts = ((key, model.get(key) or {}) for key in ('backbone', 'neck', 'decode_head'))
     return tuple(
         key

@@ -1,4 +1,4 @@
-"""Numbers of a training that suit the data: crop, batch, length, rate."""
+"""Choose settings of training that suit the data: crop, batch size, length, learning rate."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ BATCHES = ((1_000, 16), (64, 8), (8, 4), (0, 2))  # from so many images; one is 
 
 @dataclass(frozen=True)
 class ConfigPlan:
-    """How to train.
+    """The settings of training in a new config.
 
     Attributes:
         crop: Side of training crops in pixels.
         test_size: (H, W) to which evaluation pads at least.
-        batch_size: Images a step.
-        steps: Training steps, a multiple of 100.
+        batch_size: Images per step.
+        steps: Number of training steps, a multiple of 100.
         rate: AdamW's learning rate.
     """
 
@@ -38,13 +38,14 @@ def make_plan(
 
     Args:
         size: (H, W) of a typical image.
-        images: To train on.
-        pretrained: Whether the training starts from weights.
-        normed: Whether the network has batch norms that train; without, it needs a small rate.
-        crop: What the user wants.
+        images: Number of training images.
+        pretrained: Whether training starts from pre-trained weights.
+        normed: Whether the network has BatchNorm that trains; otherwise it needs a smaller learning
+            rate.
+        crop: The user's choice of the crop.
 
     Raises:
-        UserError: Images that are too small, or a crop that does not fit the stride.
+        UserError: The images are too small, or the crop does not fit the stride.
     """
     if min(size) < SMALLEST:
         raise UserError(

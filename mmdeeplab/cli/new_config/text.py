@@ -1,4 +1,4 @@
-"""The config as text, and the lists that stand beside it."""
+"""Write the new config as text, and the lists beside it."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def config_text(
     classes: int,
     weights: Path | None,
 ) -> str:
-    """A Python config that inherits from a shipped one."""
+    """The text of a Python config that inherits from a shipped one."""
     train, val = (_dataset(data_root, pairs) for pairs in (layout.train, layout.val))
     same = train == val
     lines = [
@@ -60,12 +60,12 @@ def config_text(
 
 
 def pixel_text(pixels: Pixels, mean: list[float], spread: list[float]) -> str:
-    """The part of a config that says what its images are; it follows the rest.
+    """The last part of the text, for images that are read as they are stored.
 
     Args:
-        pixels: Bands and depth.
-        mean: Of each band of the training images.
-        spread: Standard deviation of each.
+        pixels: Bands and depth of the images.
+        mean: Mean of each band over the training images.
+        spread: Standard deviation of each band.
     """
     lines = [
         '# the images as they are stored: bands in the order of the files, with their own values',
@@ -84,7 +84,7 @@ def pixel_text(pixels: Pixels, mean: list[float], spread: list[float]) -> str:
 
 
 def _call(name: str, items: list[str]) -> str:
-    """``name = dict(items)``, an item a line where one line is too long."""
+    """``name = dict(items)``, with one item per line if a single line is too long."""
     line = f'{name} = dict({", ".join(items)})'
     if len(line) <= WIDTH:
         return line
@@ -92,7 +92,7 @@ def _call(name: str, items: list[str]) -> str:
 
 
 def _dataset(root: Path, pairs: Pairs) -> list[str]:
-    """Arguments of the data set; folders below ``root`` by their path from there."""
+    """Arguments of the data set in the config; folders are relative to ``root``."""
     folders = (
         folder.relative_to(root) if folder.is_relative_to(root) else folder
         for folder in (pairs.images, pairs.masks)
@@ -118,7 +118,7 @@ def _model(network: Network, plan: ConfigPlan, classes: int) -> list[str]:
 
 
 def write_lists(folder: Path, layout: Layout, classes: tuple[str, ...]) -> None:
-    """Write the lists and the names of the classes as the data set reads them."""
+    """Write the lists of the splits and the names of the classes, as the data set reads them."""
     lists = folder / 'ImageSets' / 'Segmentation'
     files = {
         lists / 'train.txt': layout.train.ids,
@@ -131,7 +131,7 @@ def write_lists(folder: Path, layout: Layout, classes: tuple[str, ...]) -> None:
 
 
 def data_root(layout: Layout, beside: Path, classes: tuple[str, ...]) -> Path:
-    """The folder with lists and classes: the data's own, or ``beside``, which is written."""
+    """The folder with lists and class names: the data's own, or ``beside``, which is written."""
     own = layout.root / 'classes.txt'
     if layout.listed and read_classes(own) == classes:
         return layout.root

@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def prepare_data(args: argparse.Namespace) -> None:
-    """Unpack, convert, count, and say what to do next."""
+    """Prepare the data set, and print what to do next."""
     from mmdeeplab.config.load import quiet_imports
 
     quiet_imports()

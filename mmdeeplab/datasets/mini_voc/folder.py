@@ -95,7 +95,7 @@ def _write_sample(out: Path, name: str, sample: DrawnImage) -> None:
 
 
 def _write_lists(out: Path, spec: MiniVoc) -> None:
-    """Write the lists of names of the splits and the list of classes, one a line."""
+    """Write the lists of the splits and of the classes, one name per line."""
     lists = {**spec.names, 'trainval': [*spec.names['train'], *spec.names['val']]}
     for split, names in lists.items():
         _write_lines(out / LISTS / f'{split}.txt', names)
