@@ -148,11 +148,15 @@ def test_beside_a_mean_teacher_it_scores_the_mixed_images(root: Path, tmp_path: 
         torch.testing.assert_close(found, scores[:, :height, :width], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize('options', [dict(temperature=0), dict(weight=-1.0)])
+def test_an_argument_out_of_its_range_is_refused(options: dict) -> None:
+    with pytest.raises(UserError, match='needs temperature > 0 and weight >= 0'):
+        DistillationHook('a.py', **options)
+
+
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
-        (dict(temperature=0), 'temperature > 0'),
-        (dict(weight=-1.0), 'weight >= 0'),
         (dict(checkpoint='nowhere'), 'no checkpoint at nowhere'),
         (dict(teacher='nowhere.py'), 'nowhere.py'),
         (dict(teacher='other.py', checkpoint='other.pth'), '5 logits a pixel and the network 21'),

@@ -121,7 +121,6 @@ def test_the_loss_is_cross_entropy_on_strong_views_and_masks(root: Path, tmp_pat
 @pytest.mark.parametrize(
     ('options', 'shares'),
     [
-        ({}, [1 / 2, 1 / 3, 1 / 4]),
         (dict(momentum=0.3), [1 / 2, 1 / 3, 0.3]),
         (dict(ema_type='ExponentialMovingAverage', momentum=0.1), [0.1] * 3),
     ],
@@ -213,12 +212,17 @@ def test_the_weak_view_is_the_image_and_the_strong_one_is_not(root: Path) -> Non
     assert changed
 
 
+@pytest.mark.parametrize('options', [dict(threshold=1.0), dict(threshold=-0.1), dict(cutmix=2)])
+def test_an_argument_out_of_its_range_is_refused(options: dict) -> None:
+    with pytest.raises(UserError, match='0 <= threshold < 1 and 0 <= cutmix <= 1'):
+        MeanTeacherHook(**options)
+
+
 @pytest.mark.parametrize(
     ('hooks', 'options', 'words'),
     [
         ([], {}, 'images without masks .* which nothing labels'),
-        ([TEACHER | dict(threshold=1.0)], {}, '0 <= threshold < 1'),
-        ([TEACHER | dict(cutmix=2)], {}, '0 <= cutmix <= 1'),
+        ([TEACHER, dict(type='EMAHook')], {}, 'leave the other one out'),
         ([TEACHER], dict(shares=(1, 0.5)), 'one whole number above 0 for each data set'),
         ([TEACHER], dict(shares=(1,)), 'there are 2'),
     ],

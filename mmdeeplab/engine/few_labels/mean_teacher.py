@@ -48,7 +48,7 @@ class MeanTeacherHook(Teacher, EMAHook):
 
     Raises:
         UserError: An argument is out of its range, or, at the start of a training, no list is
-            without masks, or the network has one logit a pixel.
+            without masks, the network has one logit a pixel, or there is another ``EMAHook``.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class MeanTeacherHook(Teacher, EMAHook):
                 f'threshold={threshold}, cutmix={cutmix}'
             )
         self.threshold, self.cutmix = threshold, cutmix
+        self.confident: Tensor | None = None
 
     def before_run(self, runner: Runner) -> None:
         super().before_run(runner)
@@ -83,10 +84,17 @@ class MeanTeacherHook(Teacher, EMAHook):
                 'MeanTeacherHook: no data set of train_dataloader has mask_dir=None, so there is '
                 'no image to label'
             )
+        if sum(isinstance(hook, EMAHook) for hook in runner.hooks) > 1:
+            raise UserError('MeanTeacherHook is itself an EMAHook: leave the other one out')
         if unwrap(runner.model).decode_head.out_channels == 1:
             raise UserError('MeanTeacherHook needs a logit for each class: decode_head has one')
         if not self.ema_model.steps:  # EMAHook copied the network before its weights were drawn
             self.ema_model.module.load_state_dict(unwrap(runner.model).state_dict())
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        super().after_train_iter(runner, *args, **kwargs)
+        if self.confident is not None:  # read where the step has waited for a GPU anyway
+            runner.message_hub.update_scalar('train/confident', self.confident)
 
     def teach(self, runner: Runner, batch: dict) -> None:
         """Give labels to the images of a batch that have a weak view, and mix them."""
@@ -99,8 +107,8 @@ class MeanTeacherHook(Teacher, EMAHook):
             pseudo_labels(scores, self.threshold)
             for scores in scores_of(self.ema_model.module, weak, runner)
         ]
-        share = torch.cat([label.flatten() for label in labels]).ne(IGNORE_INDEX).float().mean()
-        runner.message_hub.update_scalar('train/confident', share)
+        pixels = torch.cat([label.flatten() for label in labels])
+        self.confident = pixels.ne(IGNORE_INDEX).float().mean()
         images = [batch['inputs'][i] for i in new]
         draw = random.Random(derive('cutmix', runner.seed or 0, runner.iter, runner.rank))
         mixed = cutmix(images, labels, self.cutmix, draw)
