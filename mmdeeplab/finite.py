@@ -50,7 +50,7 @@ def size(tensors: list[Tensor]) -> Tensor:
     return torch.stack(norms).sum()
 
 
-def finite_there(tensors: list[Tensor]) -> Tensor:
+def finite_on_device(tensors: list[Tensor]) -> Tensor:
     """As :func:`all_finite`, but the result is a tensor (1,) on the device, without waiting."""
     largest = [norm.float() for norm in torch._foreach_norm(tensors, inf)]
     return torch.stack(largest).isfinite().all()[None]

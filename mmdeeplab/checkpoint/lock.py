@@ -18,7 +18,7 @@ NAME = 'training.lock'
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
-class Held(NamedTuple):
+class HeldLock(NamedTuple):
     """A lock of this process: the open file, and how many times it is held."""
 
     file: int
@@ -26,7 +26,7 @@ class Held(NamedTuple):
     times: int
 
 
-_held: dict[str, Held] = {}
+_held: dict[str, HeldLock] = {}
 
 
 @contextmanager
@@ -77,8 +77,8 @@ def _enter(key: str) -> bool:
             _doubt(f'{key}: this file system keeps no locks ({error.strerror})')
             return False
         raise UserError(
-            f'another training writes to {key}: {told(holder)}; wait for it, end it, or name '
-            'another folder by --work-dir'
+            f'another training writes to {key}: {holder_sentence(holder)}; wait for it, end it, or '
+            'name another folder by --work-dir'
         ) from error
     who = dict(process=os.getpid(), host=socket.gethostname(), start=time.strftime('%F %T %z'))
     try:
@@ -86,7 +86,7 @@ def _enter(key: str) -> bool:
         os.pwrite(file, json.dumps(who).encode(), 0)
     except OSError:  # a full disk: the lock holds, it only does not say whose it is
         pass
-    _held[key] = Held(file, os.getpid(), 1)
+    _held[key] = HeldLock(file, os.getpid(), 1)
     return True
 
 
@@ -105,7 +105,7 @@ def _leave(key: str) -> None:
     os.close(held.file)
 
 
-def told(holder: bytes) -> str:
+def holder_sentence(holder: bytes) -> str:
     """A sentence about who holds a lock, from the contents of its file."""
     try:
         who = json.loads(holder)

@@ -12,7 +12,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files
 
 if TYPE_CHECKING:
-    from mmdeeplab.datasets.annotations.convert import Converted, Wishes
+    from mmdeeplab.datasets.annotations.convert import ConversionOptions, Converted
 
 
 def add_annotation_options(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +27,12 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def wishes(args: argparse.Namespace) -> Wishes:
+def conversion_options(args: argparse.Namespace) -> ConversionOptions:
     """The parsed options of :func:`add_annotation_options`, with ``--classes``."""
-    from mmdeeplab.datasets.annotations.convert import Wishes
+    from mmdeeplab.datasets.annotations.convert import ConversionOptions
 
     classes = tuple(name.strip() for name in args.classes.split(',')) if args.classes else ()
-    return Wishes(classes, args.unlabelled == 'void', args.skip_missing)
+    return ConversionOptions(classes, args.unlabelled == 'void', args.skip_missing)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,19 +55,19 @@ def convert_annotations(args: argparse.Namespace) -> None:
 
     if not args.data.exists():
         raise UserError(f'there is nothing at {args.data}')
-    converted = convert(args.data, args.out, wishes(args))
+    converted = convert(args.data, args.out, conversion_options(args))
     if converted is None:
         packed = list_files(args.data, ARCHIVES).names
         hint = f'; {packed[0]} there is an archive: unpack it' if packed else ''
         raise UserError(f'{args.data} holds no annotations: no JSON, XML or data.yaml{hint}')
     for note in converted.notes:
         print(note)
-    print(told(converted, args.out))
+    print(summary(converted, args.out))
     print(f'classes: {", ".join(read_classes(args.out / "classes.txt"))}')
     print(f'now: {tool("new_config")} --data {args.out} --out my_config.py')
 
 
-def told(converted: Converted, out: Path) -> str:
+def summary(converted: Converted, out: Path) -> str:
     """A line about what was converted."""
     return (
         f'{converted.format}: {converted.objects} objects of {converted.images} images, '

@@ -50,7 +50,7 @@ def segment_files(
     """
     start = perf_counter()
     failed: list[str] = []
-    left = Left(inputs, outputs, predictor)
+    left = PendingInputs(inputs, outputs, predictor)
     made = segment_images(predictor, left.images(), outputs, batch_size, failed)
     made += segment_rasters(predictor, left.cut, outputs, failed)
     made += segment_films(predictor, left.films(), outputs, batch_size, failed)
@@ -61,7 +61,7 @@ def segment_files(
     return failed
 
 
-class Left:
+class PendingInputs:
     """The inputs that have no results yet, found while iterating.
 
     Attributes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.check_dataset import read_map
 from mmdeeplab.cli.common import command
-from mmdeeplab.cli.convert_annotations import add_annotation_options, told, wishes
+from mmdeeplab.cli.convert_annotations import add_annotation_options, conversion_options, summary
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.load import load_config, quiet_imports
 from mmdeeplab.errors import UserError
@@ -177,9 +177,9 @@ def found_layout(args: argparse.Namespace, root: Path, beside: Path) -> Layout:
                 )
             return layout
     else:
-        converted = convert(root, beside / ANNOTATED, wishes(args))
+        converted = convert(root, beside / ANNOTATED, conversion_options(args))
     assert converted  # a file of annotations is that or an error
-    print(told(converted, beside / ANNOTATED))
+    print(summary(converted, beside / ANNOTATED))
     layout = find_layout(beside / ANNOTATED, args.val_share)
     how = f'{converted.format} annotations' + (', lists by their files' if layout.listed else '')
     train = replace(layout.train, notes=(*converted.notes, *layout.train.notes))
@@ -199,7 +199,9 @@ def converted_instead(
     from mmdeeplab.datasets.annotations.find import UnknownAnnotations
 
     try:
-        return convert(root, beside / ANNOTATED, wishes(args)) if root.is_dir() else None
+        return (
+            convert(root, beside / ANNOTATED, conversion_options(args)) if root.is_dir() else None
+        )
     except UnknownAnnotations as error:
         raise UserError(f'{problem}; and {error}') from error
 

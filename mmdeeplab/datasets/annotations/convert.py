@@ -16,7 +16,7 @@ from mmdeeplab.fileio.atomic import placing, writing
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ConversionOptions:
     """Settings of a conversion that the annotations do not contain.
 
     Attributes:
@@ -49,14 +49,14 @@ class Converted:
     notes: tuple[str, ...]
 
 
-def convert(path: Path, out: Path, wishes: Wishes) -> Converted | None:
+def convert(path: Path, out: Path, options: ConversionOptions) -> Converted | None:
     """Write ``SegmentationClass``, ``classes.txt``, a link ``JPEGImages``, and lists where the
     annotations say what to train on.
 
     Args:
         path: A folder or file of annotations.
         out: The folder to write to; earlier masks that are still right are kept.
-        wishes: Settings that the annotations do not contain.
+        options: Settings that the annotations do not contain.
 
     Returns:
         None if nothing at ``path`` looks like annotations.
@@ -69,8 +69,8 @@ def convert(path: Path, out: Path, wishes: Wishes) -> Converted | None:
         return None
     found, pictures = read
     root = path if path.is_dir() else path.parent
-    classes = class_ids(found, wishes.classes, wishes.unlabelled_void, path)
-    files = _pictures(found, Pictures(root, pictures), wishes.skip_missing, path)
+    classes = class_ids(found, options.classes, options.unlabelled_void, path)
+    files = _pictures(found, Pictures(root, pictures), options.skip_missing, path)
     base = Path(os.path.commonpath([file.parent for file in files.values()]))
     jobs: dict[str, Job] = {}
     for number, file in files.items():

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mmdeeplab.engine.optim.fused import is_fused
-from mmdeeplab.finite import all_finite, finite_there
+from mmdeeplab.finite import all_finite, finite_on_device
 
 
 class Guard:
@@ -58,7 +58,7 @@ class Guard:
                 return
             bad = torch.tensor([float(here)])
         else:
-            bad = 1 - finite_there([self._loss, *gradients]).float()
+            bad = 1 - finite_on_device([self._loss, *gradients]).float()
         if not alone:
             anywhere = bad.clone()
             dist.all_reduce(anywhere, 'max')

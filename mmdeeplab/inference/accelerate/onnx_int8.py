@@ -35,11 +35,11 @@ class OnnxQuantiser:
     def __init__(self, source: Path, inputs: Sequence[np.ndarray]) -> None:
         self.source, self.inputs = source, list(inputs)
         self.model = onnx.load(source)
-        seen = look(self.model, source, self.inputs)
-        self.ranges = TensorsData(CalibrationMethod.MinMax, seen.ranges)
+        result = calibrate(self.model, source, self.inputs)
+        self.ranges = TensorsData(CalibrationMethod.MinMax, result.ranges)
         # layer -> names of its nodes: the convolution and the ReLU behind it
         self.layers: dict[str, list[str]] = {}
-        for name, nodes in layer_nodes(self.model, seen.pooled):
+        for name, nodes in layer_nodes(self.model, result.pooled):
             self.layers.setdefault(name, []).extend(nodes)
 
     def write(self, path: Path, metadata: dict, in_float: Sequence[str] = ()) -> None:
@@ -100,28 +100,30 @@ def watched(source: Path, tensors: Sequence[str], inputs: Sequence[np.ndarray]) 
         yield session.run(list(tensors), {INPUT: image})
 
 
-class Seen(NamedTuple):
+class CalibrationResult(NamedTuple):
     """The result of calibration: ranges for ONNX Runtime, and names of maps of one pixel."""
 
     ranges: dict[str, tuple[np.ndarray, np.ndarray]]
     pooled: set[str]
 
 
-def look(model: onnx.ModelProto, source: Path, inputs: Sequence[np.ndarray]) -> Seen:
+def calibrate(
+    model: onnx.ModelProto, source: Path, inputs: Sequence[np.ndarray]
+) -> CalibrationResult:
     """Find the ranges of values that quantised nodes read and write."""
     nodes = [node for node in model.graph.node if node.op_type in QUANTISED]
     tensors = list(dict.fromkeys(t for node in nodes for t in (node.input[0], node.output[0])))
     samples: dict[str, list[torch.Tensor]] = {name: [] for name in tensors}
-    seen = Seen({}, set())
+    result = CalibrationResult({}, set())
     for values in watched(source, tensors, inputs):
         for name, value in zip(tensors, values, strict=True):
             samples[name].append(some(torch.from_numpy(value).flatten()))
             if value.shape[2:] == (1, 1):
-                seen.pooled.add(name)
+                result.pooled.add(name)
     for name, parts in samples.items():
         low, high = best_range(torch.cat(parts))
-        seen.ranges[name] = (np.array(low, np.float32), np.array(high, np.float32))
-    return seen
+        result.ranges[name] = (np.array(low, np.float32), np.array(high, np.float32))
+    return result
 
 
 def layer_nodes(model: onnx.ModelProto, pooled: set[str]) -> Iterator[tuple[str, list[str]]]:

@@ -149,9 +149,9 @@ class Compiled:
 
 def metadata(path: Path) -> str:
     """The metadata of an artefact, as JSON."""
-    return told(read(path))
+    return metadata_of(read(path))
 
 
-def told(model: Any) -> str:
+def metadata_of(model: Any) -> str:
     """The metadata of a model, as JSON; empty if it has none."""
     return str(model.get_rt_info([METADATA]).value) if model.has_rt_info([METADATA]) else ''

@@ -59,7 +59,7 @@ class Store:
             return None
         try:
             model = openvino.read(self.path)
-            name = json.loads(openvino.told(model))['engine']
+            name = json.loads(openvino.metadata_of(model))['engine']
         except Exception:  # OpenVINO's own, of several kinds
             return None
         with suppress(OSError):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from mmdeeplab.models.cpu_kernels.depthwise import DepthwiseConv, available
 from mmdeeplab.registry import MODELS
 
-FAR = 9
+SLOW_DILATION = 9
 """From this dilation on, oneDNN's fast depthwise kernel is not taken."""
 
 
@@ -116,7 +116,7 @@ class _Depthwise(torch.autograd.Function):
 
 def convolve(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
     """A depthwise convolution of (N, C, H, W) by (C, 1, 3, 3), padded by its dilation."""
-    if is_channels_last(x) and dilation < FAR:
+    if is_channels_last(x) and dilation < SLOW_DILATION:
         return F.conv2d(x, weight, None, 1, dilation, dilation, len(weight))
     source, kernel = float32_at_least(x), float32_at_least(weight)
     out = source * kernel[:, :, 1, 1, None]

@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
 from mmdeeplab.errors import choose
-from mmdeeplab.models.losses.labelled import as_two_channels, labelled, nothing
+from mmdeeplab.models.losses.labelled import as_two_channels, labelled, zero_loss
 from mmdeeplab.registry import MODELS
 
 
@@ -82,11 +82,11 @@ class HausdorffDistanceLoss(nn.Module):
         if weight is not None:
             keep &= weight > 0
         if not keep.any():
-            return nothing(pred)
+            return zero_loss(pred)
         probabilities = as_two_channels(pred.float()).softmax(1)
         predicted = probabilities.argmax(1)
         classes = probabilities.shape[1]
-        loss = nothing(pred)
+        loss = zero_loss(pred)
         for i in range(1, classes):
             truth = keep & (target == i)
             depths = squared_depths(truth, ~keep) + squared_depths(keep & (predicted == i), ~keep)

@@ -15,7 +15,7 @@ def labelled(target: Tensor, *void: int | None) -> Tensor:
     return keep
 
 
-def pick(pred: Tensor, target: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+def select(pred: Tensor, target: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
     """Select the logits and labels of some pixels.
 
     Args:
@@ -51,6 +51,6 @@ def as_two_channels(logits: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(logits), logits], 1)
 
 
-def nothing(pred: Tensor) -> Tensor:
+def zero_loss(pred: Tensor) -> Tensor:
     """The loss of a batch without a labelled pixel: 0, with gradients of 0 for ``pred``."""
     return pred.flatten()[:0].sum()

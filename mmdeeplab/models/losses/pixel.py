@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
-from mmdeeplab.models.losses.labelled import as_two_channels, labelled, nothing, pick
+from mmdeeplab.models.losses.labelled import as_two_channels, labelled, select, zero_loss
 from mmdeeplab.registry import MODELS
 
 REDUCTIONS = ('mean', 'sum', 'none')
@@ -45,7 +45,7 @@ class PixelLoss(nn.Module):
     ) -> Tensor:
         """The reduced loss; with ``reduction_override='none'`` a map (N, ...) that is 0 at void."""
         keep = labelled(target, ignore_index)
-        logits, labels = pick(pred, target, keep)
+        logits, labels = select(pred, target, keep)
         losses = self.loss_weight * self.of_pixels(logits, labels)  # (V,) or (V, C)
         if weight is not None:
             losses = losses * weight[keep].view(-1, *[1] * (losses.ndim - 1))
@@ -53,7 +53,7 @@ class PixelLoss(nn.Module):
             by_pixel = losses if losses.ndim == 1 else losses.sum(1)
             return by_pixel.new_zeros(target.shape).masked_scatter(keep, by_pixel)
         if not len(losses):
-            return nothing(pred)
+            return zero_loss(pred)
         reduction = reduction_override or self.reduction
         if reduction == 'none':
             return losses

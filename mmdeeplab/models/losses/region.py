@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.losses.labelled import as_two_channels, labelled, nothing, pick
+from mmdeeplab.models.losses.labelled import as_two_channels, labelled, select, zero_loss
 from mmdeeplab.registry import MODELS
 
 
@@ -44,14 +44,14 @@ class LabelledPixels(nn.Module):
         size = 1 if self.per_image else len(target)
         values = []
         for parts in zip(pred.split(size), target.split(size), keep.split(size), strict=True):
-            logits, labels = pick(*parts)
+            logits, labels = select(*parts)
             if len(labels):
                 value = self.of_pixels(
                     logits.T[None, ..., None].contiguous(), labels[None, :, None]
                 )
                 values.append(value.reshape(()))
         if not values:
-            return nothing(pred)
+            return zero_loss(pred)
         reduction = reduction_override or getattr(self, 'reduction', 'mean')
         if reduction == 'none' and self.per_image:
             return torch.stack(values)

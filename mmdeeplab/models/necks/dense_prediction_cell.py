@@ -10,8 +10,8 @@ from mmdeeplab.models.layers.conv import HEAD_NORM, RELU, init_head_convs, is_pr
 from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
 from mmdeeplab.registry import MODELS
 
-FOUND = ((1, 6), (18, 15), (6, 3), (1, 1), (6, 21))
-SOURCES = (-1, 0, 1, 0, 0)
+SEARCHED_RATES = ((1, 6), (18, 15), (6, 3), (1, 1), (6, 21))
+SEARCHED_INPUTS = (-1, 0, 1, 0, 0)
 
 
 @MODELS.register_module()
@@ -43,8 +43,8 @@ class DensePredictionCellNeck(BaseModule):
         self,
         in_channels: int,
         channels: int = 256,
-        rates: Sequence[Sequence[int]] = FOUND,
-        inputs: Sequence[int] = SOURCES,
+        rates: Sequence[Sequence[int]] = SEARCHED_RATES,
+        inputs: Sequence[int] = SEARCHED_INPUTS,
         dropout: float = 0.1,
         norm_cfg: dict = HEAD_NORM,
         init_cfg: dict | None = None,

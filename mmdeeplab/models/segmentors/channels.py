@@ -35,7 +35,7 @@ def maps_of(backbone: nn.Module, image_channels: int) -> list[Tensor]:
     return _maps(backbone, torch.empty(1, image_channels, *SIZE, device='meta'))
 
 
-def behind(neck: nn.Module | None, maps: list[Tensor]) -> list[Tensor]:
+def neck_maps(neck: nn.Module | None, maps: list[Tensor]) -> list[Tensor]:
     """The maps that a neck returns for ``maps``, on the device ``meta``; without neck the same."""
     return maps if neck is None else _maps(neck, maps)
 

@@ -96,7 +96,7 @@ class EncoderDecoder(mmseg.EncoderDecoder):
         if not channels.lacks_channels(head):
             return head
         neck = self.neck if self.with_neck else None
-        return channels.head_with_channels(head, channels.behind(neck, self._maps()))
+        return channels.head_with_channels(head, channels.neck_maps(neck, self._maps()))
 
     def _decode_head_forward_train(
         self, inputs: list[Tensor], data_samples: list[SegDataSample]
