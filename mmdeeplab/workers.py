@@ -9,9 +9,9 @@ from typing import TypeVar
 import torch
 
 MOST = 4
-"""Pictures at once: each takes its own memory."""
+"""Number of pictures that are computed at once; each needs its own memory."""
 AHEAD = 2
-"""Pictures that may be done or wait besides, so that nobody waits while files are written."""
+"""Pictures that may be finished or wait in addition, so that writing files stops nobody."""
 LARGE = 2**22
 """Pixels that are computed at once; a picture with more than its share of them is so alone."""
 
@@ -74,4 +74,4 @@ def in_order(
             yield running.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(cores)  # of threads that begin later
+        torch.set_num_threads(cores)  # for threads that start later

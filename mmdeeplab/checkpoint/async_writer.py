@@ -41,7 +41,7 @@ class Writer:
     def _try(self, save: Callable[[], None]) -> None:
         try:
             save()
-        except Exception as error:  # handed to whoever asks next
+        except Exception as error:  # returned by the next call
             self._error = error
 
     def _take(self) -> Exception | None:

@@ -95,7 +95,7 @@ def age(path: Path) -> Age:
             own == number,
         )
     except (OSError, Damaged, KeyError, TypeError, ValueError):
-        return Age(2**62, float('inf'), number, False)  # looked at, named and passed over
+        return Age(2**62, float('inf'), number, False)  # first, to be reported as damaged
 
 
 def newest_valid(folder: str | Path, out_dir: str | None = None) -> Found:
@@ -154,7 +154,7 @@ def _against(own: Age, other: Age) -> str:
 def _told(path: Path, other: Path) -> str:
     try:
         later = other.stat().st_mtime > path.stat().st_mtime
-    except OSError:  # a training beside this removes its oldest file
+    except OSError:  # a running training may remove its oldest file meanwhile
         later = False
     return f'{other.name} (iteration {age(other).iter}{", though written later" * later})'
 

@@ -62,7 +62,7 @@ def unwrapped(
     """
     model_keys = set(model_keys)
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-        return state  # the check of the weights tells
+        return state  # the check of the weights reports it
     if not model_keys & state.keys() and (prefix := best_prefix(state, model_keys)):
         say(f'{path}: the keys carry the prefix {prefix}, taken away')
         state = {key.removeprefix(prefix): value for key, value in state.items()}

@@ -64,7 +64,7 @@ def _enter(key: str) -> bool:
     path = Path(key) / NAME
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:  # of a folder that is read-only the check of the folder speaks
+    except OSError as error:  # the check of the folder reports a read-only one
         if path.exists():
             _doubt(f'{path} cannot be opened ({error.strerror})')
         return False
@@ -84,7 +84,7 @@ def _enter(key: str) -> bool:
     try:
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps(who).encode(), 0)
-    except OSError:  # a full disk: the lock holds, it only does not say whose it is
+    except OSError:  # the disk is full: the lock holds, but its file does not name the process
         pass
     _held[key] = HeldLock(file, os.getpid(), 1)
     return True

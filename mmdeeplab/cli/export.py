@@ -79,7 +79,7 @@ def export(args: argparse.Namespace) -> None:
     from mmdeeplab.export.samples import read_samples
     from mmdeeplab.inference.build import load_segmentor
 
-    FORMATS[args.format].module(args.format)  # what is missing is told before anything is loaded
+    FORMATS[args.format].module(args.format)  # reports missing packages before anything is loaded
     if args.calibrate and not args.int8:
         raise UserError('--calibrate needs --int8')
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')

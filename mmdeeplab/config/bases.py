@@ -71,7 +71,7 @@ def _count(node: object, known: dict[int, int]) -> int:
     if not isinstance(node, (dict, list)):
         return 1
     if id(node) not in known:
-        known[id(node)] = 0  # what holds itself
+        known[id(node)] = 0  # for values that contain themselves
         items = node.values() if isinstance(node, dict) else node
         known[id(node)] = 1 + sum(_count(item, known) for item in items)
     return known[id(node)]
@@ -86,7 +86,7 @@ def _python_bases(path: Path, text: str) -> list[str]:
         if isinstance(line, ast.Assign) and getattr(line.targets[0], 'id', '') == BASE:
             try:
                 bases = ast.literal_eval(line.value)
-            except ValueError:  # computed: MMEngine will tell
+            except ValueError:  # not a literal: MMEngine reports it
                 return []
             return [bases] if isinstance(bases, str) else list(bases)
     return []

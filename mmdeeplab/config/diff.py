@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.runner import Runner
 
-# Where a run lives and how it was started; the numbers that come out do not depend on these.
+# Keys about folders and the start of a run, on which its results do not depend.
 PLACES = ('work_dir', 'load_from', 'resume', 'launcher', 'log_level', 'filename')
 
 

@@ -62,7 +62,7 @@ def _written(file: Path) -> set[str]:
             return {str(name) for name in texts | keywords | names}
         return _names(json.loads(text) if file.suffix == '.json' else yaml.safe_load(text))
     except (OSError, ValueError, SyntaxError, yaml.YAMLError):
-        return set()  # whoever reads the file for its values tells
+        return set()  # reading the config reports the error
 
 
 def _names(node: object) -> set[str]:

@@ -92,7 +92,7 @@ PLACES: Sequence[tuple[str, frozenset[str]]] = [
         (r'published', {*PUBLISHED, 'mIoU', 'source'}),
     )
 ]
-# What reads some of them, for the kinds of their values.
+# The functions that take some of them, from which the types of values are known.
 READERS: Sequence[tuple[str, Callable]] = [
     (r'(train|val|test)_dataloader', DataLoader),
     (r'randomness', Runner.set_randomness),

@@ -38,7 +38,7 @@ def choose_loop(
     kind = chosen if chosen is not None else _kind(cls, lengths)
     if chosen is None and kind is not None and len(lengths) == 2 and inherited(LENGTHS[not kind]):
         chosen = kind
-    if kind is None:  # a loop of another make
+    if kind is None:  # a loop class of another project
         return loop
     if LENGTHS[kind] not in lengths or (len(lengths) == 2 and chosen is None):
         has = ' and '.join(f'{key}={loop[key]}' for key in lengths) or 'no length'

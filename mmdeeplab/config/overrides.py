@@ -55,10 +55,10 @@ def _choose_length(cfg: Config, values: dict) -> dict:
     old = cfg.get('train_cfg') or {}
     if not given or given[0] in old:
         return values
-    old.pop('val_interval', None)  # it counted the other
+    old.pop('val_interval', None)  # it was in the other unit
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     if hook.get('by_epoch') is None:
-        hook.pop('interval', None)  # and this, too; without it the hook follows validation
+        hook.pop('interval', None)  # also in the other unit; without it the hook follows validation
     return {'train_cfg.by_epoch': given == ['max_epochs'], **values}
 
 

@@ -112,7 +112,7 @@ def pixel_faults(cfg: Mapping[str, Any]) -> Iterator[str]:
     if len(set(read.values())) > 1:
         told = ', '.join(f'{split} {pixels}' for split, pixels in read.items())
         yield f'LoadImage reads different pixels: {told}; one network takes one kind'
-    elif read and 'backbone' in (cfg.get('model') or {}):  # wrapped ones were looked at before
+    elif read and 'backbone' in (cfg.get('model') or {}):  # a wrapped network was checked before
         yield from _model_faults(cfg['model'], next(iter(read.values())))
 
 

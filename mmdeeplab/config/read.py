@@ -14,7 +14,7 @@ from mmdeeplab.config.known_keys import keys_of
 from mmdeeplab.errors import UserError, did_you_mean, edits
 
 UNREAD = ', and nothing in the files reads it: use it in a key, or leave it out'
-SLIP = 2  # letters by which a mistyped key differs
+SLIP = 2  # edit distance up to which a name is taken for a misspelt key
 
 
 def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:

@@ -42,7 +42,7 @@ ROOTS: dict[str, tuple[Registry, ...]] = {
     'runner_type': (registry.RUNNERS,),
 }
 LOOPS = ('train_cfg', 'val_cfg', 'test_cfg')
-# What a class hands its keyword arguments to, where that is not its base class.
+# Functions to which a class passes its keyword arguments, other than its base class.
 FORWARDS: dict[type, tuple[Callable, ...]] = {
     CheckpointHook: (Runner.save_checkpoint,),
     EMAHook: (MomentumAnnealingEMA.__init__,),  # takes what ExponentialMovingAverage does, too

@@ -58,5 +58,5 @@ def find_config(request: str) -> Path:
     shipped = [f'configs/{known}.py' for known in config_names()]
     wanted = request if file.suffix == '.py' else f'configs/{request}.py'
     near = did_you_mean(wanted, [*beside, *shipped])
-    is_regular(file, 'config')  # tells what is there instead
+    is_regular(file, 'config')  # raises if something else is there
     raise UserError(f'no config at {request}{near or "; `mmdeeplab configs` lists ours"}')

@@ -128,7 +128,7 @@ def _check_option(
             return
         kind = options.get('.'.join([*before, 'type']))
         renamed = isinstance(node, Mapping) and kind is not None and kind != node.get('type')
-        if renamed:  # the arguments are those of the class that the options name
+        if renamed:  # the options name another class
             node = dict(type=kind) if _deleted(before, options) else {**node, 'type': kind}
         if (
             isinstance(node, Mapping)

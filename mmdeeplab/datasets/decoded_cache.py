@@ -28,7 +28,7 @@ def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarra
         return read(path)
     key = repr((str(file.resolve()), stamp(file), read.__name__, __version__))
     kept = Path(folder) / f'{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npy'
-    with suppress(OSError, EOFError, ValueError):  # not there, or cut off: made again
+    with suppress(OSError, EOFError, ValueError):  # missing or incomplete: decode again
         return np.load(kept, allow_pickle=False)
     array = read(path)
     with placing(kept) as partial, partial.open('wb') as out:

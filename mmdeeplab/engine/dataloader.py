@@ -28,7 +28,7 @@ def seeded(dataloader: dict, seed: int | None) -> dict:
     """
     cfg = copy.deepcopy(dataloader)
     cfg.setdefault('pin_memory', torch.cuda.is_available())
-    if not cfg.get('num_workers'):  # what bases say of workers is refused by PyTorch without any
+    if not cfg.get('num_workers'):  # PyTorch refuses settings of workers if there are none
         for key in ('persistent_workers', 'prefetch_factor'):
             cfg.pop(key, None)
     if isinstance(cfg['dataset'], dict):

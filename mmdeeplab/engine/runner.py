@@ -194,7 +194,7 @@ class DeepLabRunner(Runner):
         if isinstance(model, dict):
             config, self.loss_notices = replace_losses(model)
             if 'model' in self.cfg:
-                self.cfg.model = config  # what the work dir's config says is what was trained
+                self.cfg.model = config  # so that the work dir's config has it as it is trained
             return super().build_model(config)
         return super().build_model(model)
 
@@ -233,7 +233,7 @@ class DeepLabRunner(Runner):
         self.trains = True
         self.dump_config()
         folder = checkpoint_folder(self.work_dir, resume.checkpoint_out_dir(self))
-        with suppress(OSError):  # the checkpoint hook tells what is wrong with it
+        with suppress(OSError):  # the checkpoint hook reports what is wrong
             folder.mkdir(parents=True, exist_ok=True)
         try:
             with loader_explained(self), training_lock(self.work_dir), training_lock(folder):
@@ -244,7 +244,7 @@ class DeepLabRunner(Runner):
                         self._load_from = resume.newest_checkpoint(self)
                     resume.take_seed(self, self._load_from)
                 return super().train()
-        finally:  # also what an interrupted run has learned
+        finally:  # also after an interruption
             if dist.is_main_process():
                 try_to_draw(self.work_dir, self.logger)
 

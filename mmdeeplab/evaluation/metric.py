@@ -82,7 +82,7 @@ class SegMetric(BaseMetric):
     def _reset(self) -> None:
         self._images = ImageStore()
         self._extremes = Extremes(self.examples)
-        self._matrices: Tensor | int = 0  # of the whole image, then one a band
+        self._matrices: Tensor | int = 0  # of the whole image, then of each band
         self._boundary: Tensor | int = 0
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
@@ -101,7 +101,7 @@ class SegMetric(BaseMetric):
             if self.trimap:
                 labels += band_labels(label, self.trimap, self.ignore_index)
             counts, loss = self._counts(prediction, labels, sample, name)
-            if isnan(loss) and self._has_loss(sample):  # at no cost: the loss has it all
+            if isnan(loss) and self._has_loss(sample):  # free: the loss has read all logits
                 require_finite_logits(torch.tensor(loss), sample)
             self._matrices = self._matrices + torch.stack(counts)
             if self.boundary:
@@ -122,7 +122,7 @@ class SegMetric(BaseMetric):
             loss = self._loss(sample, labels[0])
             return found, float('nan') if loss is None else float(loss)
         rows = [pair_counts(prediction, part, classes, void) for part in labels]
-        known = (labels[0] >= 0) & (labels[0] < classes)  # others stop the kernel of the loss
+        known = (labels[0] >= 0) & (labels[0] < classes)  # others make the loss fail
         loss = self._loss(sample, labels[0].masked_fill(~known, void))
         last = rows[0].new_zeros(1) if loss is None else loss.view(1).view(torch.int64)
         *counts, last = torch.cat([*rows, last]).cpu().split([*map(len, rows), 1])

@@ -128,7 +128,7 @@ def crop(labels: Tensor, height: Any, width: Any) -> Tensor:
     """The first ``height`` rows and ``width`` columns of labels (N, H, W)."""
     if torch.jit.is_tracing():
         return labels[:, :height, :width]
-    # torch.export would bind a slice to sizes at which it is no copy
+    # torch.export would restrict a slice to sizes at which it really cuts
     rows = torch.arange(height, device=labels.device)
     columns = torch.arange(width, device=labels.device)
     return labels.index_select(1, rows).index_select(2, columns)

@@ -76,7 +76,7 @@ def tar_members(archive: Path, limits: Limits) -> Found:
                         yield info.name, Member(PurePosixPath(info.name), info.size, file)
                 else:
                     raise _not_plain(archive, info.name)
-        while plain.read(BLOCK):  # a compressed stream proves itself at its end
+        while plain.read(BLOCK):  # checksums are at the end of a compressed stream
             pass
 
 

@@ -21,7 +21,7 @@ from urllib.request import (
 
 from mmdeeplab.errors import UserError
 
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # what a server says when later may be better
+PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses after which a later attempt may succeed
 RANGE_REFUSED = 416
 
 

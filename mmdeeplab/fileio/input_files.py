@@ -106,7 +106,7 @@ def is_regular(path: str | Path, what: str = 'file') -> bool:
     try:
         if not os.path.lexists(path):
             return False
-    except ValueError:  # a path that nothing can have
+    except ValueError:  # not a possible path
         return False
     require_regular(path, what)
     return True
@@ -206,5 +206,5 @@ def _walk(
 def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a loop of links: told when it is opened
+    except OSError:  # a loop of links: opening it reports the error
         return False

@@ -49,7 +49,7 @@ class Part:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # What the disk refused to take was reported already.
+        # Bytes that could not be written have been reported already.
         with contextlib.suppress(OSError):
             if not self.size and _is_at(self.file, self.path):
                 self.note.unlink(missing_ok=True)

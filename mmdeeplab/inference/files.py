@@ -92,7 +92,7 @@ class PendingInputs:
         if not one.has_coordinates:
             self._tell_of_rasterio(one)
             return False
-        with suppress(UserError):  # told when it is read
+        with suppress(UserError):  # reading it reports the error
             return is_cut(self.predictor, one.path)
         return False
 
@@ -276,6 +276,6 @@ def readable(inputs: Inputs, count: int, read: Callable[[Path], np.ndarray]) -> 
     step = max(sum(not one.is_video for one in inputs) // count, 1)
     paths = (one.path for one in inputs if not one.is_video)
     for path in islice(paths, 0, step * count, step):
-        with suppress(UserError):  # named when it is its turn
+        with suppress(UserError):  # reported when it is segmented
             pictures.append(read(path))
     return pictures

@@ -28,7 +28,7 @@ from mmdeeplab.inference.save_formats import (
 from mmdeeplab.inference.segmentation import Segmentation
 
 MADE_FROM = 'predict.jsonl'
-"""Beside it, a line for every file: what it was made from."""
+"""The file beside it with a line for every result: what it was made from."""
 _KEYS = ('file', 'bytes', 'settings', 'source', 'stamp', 'sha256')
 
 
@@ -46,7 +46,7 @@ class Source(NamedTuple):
 def source_of(path: Path) -> Source:
     """The :class:`Source` of a file; take it before reading, so that later changes are noticed."""
     seen, content = stamp(path), ''
-    with suppress(OSError):  # told when it is read
+    with suppress(OSError):  # reading it reports the error
         content = digest(path) if path.is_file() else ''
     return Source(str(path.absolute()), seen, content)
 
@@ -158,7 +158,7 @@ class Outputs:
             for file in files:
                 one = dict(file=self._key(file), bytes=_size(file), settings=self.settings)
                 one |= dict(source=source.path, stamp=source.stamp, sha256=source.sha256)
-                record.write(b'\n')  # a line that a kill has cut is ended by the next
+                record.write(b'\n')  # ends a line that a killed process has left incomplete
                 self._lines[hash(self._key(file))] = record.tell()
                 record.write(json.dumps(one).encode())
 

@@ -1,12 +1,12 @@
 """The file formats of predictions."""
 
 ANNOTATIONS = ('coco', 'labelme', 'cvat', 'yolo')
-"""For the tool of that name, to be corrected there."""
+"""Outputs for annotation tools of these names."""
 OUTPUTS = ('masks', 'color', 'overlay', 'prob', 'confidence', *ANNOTATIONS)
 GEODATA = ('masks', 'color', 'overlay', 'geojson')
-"""What is written on the grid of a picture with coordinates; ``geojson`` is of such ones alone."""
+"""Outputs that get the coordinates of the picture; ``geojson`` needs them."""
 SAVED = (*OUTPUTS, 'geojson')
-"""All that ``predict --save`` takes."""
+"""All outputs of ``predict --save``."""
 RECORD = 'predict.json'
 """File in a folder of predictions that says of which model they are."""
 CALIBRATION = 'calibration_sha256'

@@ -52,7 +52,7 @@ def with_windows(
             f'{window} and {stride}'
         )
     if mode != 'auto':
-        size.test_size = sides  # a window is padded to its own size, not to an image's
+        size.test_size = sides  # windows are padded to their own size, not to that of an image
     options = dict(mode=mode, window=sides, stride=steps, blend=blend, labels_only=labels_only)
     return _wrapped(changed, type='mmdeeplab.SlidingWindows', **options)
 

@@ -25,7 +25,7 @@ class BufferPool:
     def empty(self, *shape: int) -> Tensor:
         """An uninitialised float32 tensor of a shape."""
         size = int(np.prod(shape))
-        with self.lock:  # until the tensor holds its array
+        with self.lock:  # held until the tensor refers to its array
             for array, holders in zip(self.arrays, _holders(self.arrays), strict=True):
                 if array.size == size and holders == FREE:
                     return torch.from_numpy(array).view(shape)
@@ -34,7 +34,7 @@ class BufferPool:
             return torch.from_numpy(array).view(shape)
 
     def __reduce__(self) -> tuple:
-        return BufferPool, ()  # copies of a model begin with none
+        return BufferPool, ()  # copies of a model start without arrays
 
 
 def _holders(arrays: list[np.ndarray]) -> list[int]:

@@ -56,7 +56,7 @@ def read_metrics(path: Path) -> dict:
         metrics = json.loads(read_text(file))
     except UserError:
         raise
-    except ValueError as error:  # not JSON, or not text
+    except ValueError as error:  # neither JSON nor text
         raise UserError(f'{file} is not a metrics.json: {error}') from error
     if not isinstance(metrics, dict) or 'per_class' not in metrics:
         raise UserError(

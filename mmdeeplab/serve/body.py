@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from mmdeeplab.serve.limits import Refusal, RequestLimits
 
-DRAIN = 8  # a client that is cut off in mid-sentence does not read the answer: hear so much of it
+DRAIN = 8  # limits to read past the maximum: clients read no response while they are sending
 
 
 async def read_upload(request: Request, limits: RequestLimits) -> bytes:
@@ -36,7 +36,7 @@ async def _read(request: Request, limits: RequestLimits) -> bytes:
     refusal = Refusal(413, f'the upload is larger than {limits.max_megabytes:g} MB')
     announced = request.headers.get('content-length', '0')
     if int(announced) > limits.max_bytes and 'expect' in request.headers:
-        raise refusal  # the client waits for our consent before it sends
+        raise refusal  # the client waits for "100 Continue" before it sends
     async for part in request.stream():
         size += len(part)
         if size <= limits.max_bytes:

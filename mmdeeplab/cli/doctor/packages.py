@@ -105,7 +105,7 @@ def judge_imports(facts: Facts) -> Iterator[Finding]:
     for module, text in failed.items():
         if PROVIDERS[module] in facts.distributions:
             yield judge_import(facts, module, ' '.join(text.split()))
-            return  # the others fail because of it
+            return  # it makes the other imports fail
     if facts.torch is not None and not facts.torch.numpy_works and 'numpy' in facts.distributions:
         numpy = facts.distributions['numpy']
         words = f'PyTorch {facts.torch.version} was built for another NumPy than {numpy}'

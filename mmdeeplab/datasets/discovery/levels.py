@@ -16,7 +16,7 @@ MASKS_READ = 200  # to tell flat values from edges
 MANY = 64  # values; more are looked at, even without holes
 FLAT_SHARE = 0.1  # of a value's pixels, in the middle of 3x3 equal ones
 FLAT_LEAST = 2e-4  # of all flat pixels
-NOISE = 8  # values so near to a more frequent one are its noise
+NOISE = 8  # values at most so far from a more frequent one are taken as its noise
 SHOWN = 8
 
 
@@ -74,7 +74,7 @@ def _flat_pixels(checked: list[CheckedSource]) -> tuple[Counter[int], Counter[in
     for path in paths[:: max(1, len(paths) // MASKS_READ)]:
         try:
             values = grey_values(decode_pixels(read_bytes(path, 'mask'), path), path)
-        except UserError:  # told by the check
+        except UserError:  # the check reports it
             continue
         window = np.ones((3, 3), np.uint8)
         small = values.astype(np.float32)

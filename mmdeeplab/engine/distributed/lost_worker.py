@@ -155,7 +155,7 @@ def _save(runner: Runner, split: str) -> str:
         return ''
     for hook in runner.hooks if split == 'val' else ():
         if isinstance(hook, EMAHook):
-            hook.after_val_epoch(runner)  # the network's own weights back in place
+            hook.after_val_epoch(runner)  # puts the trained weights back
     (hook,) = (hook for hook in runner.hooks if isinstance(hook, PreemptionHook))
     if failure := hook.save(runner, runner.iter):
         return f'; iteration {runner.iter} is not saved ({failure})'

@@ -30,7 +30,7 @@ def join(timeout: float) -> None:
     """
     limit = timedelta(seconds=timeout)
     backend = 'nccl' if torch.cuda.is_available() else 'gloo'
-    if backend == 'nccl':  # Slurm may show each of its tasks one GPU only
+    if backend == 'nccl':  # under Slurm each task may see only one GPU
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
     if 'LOCAL_WORLD_SIZE' not in os.environ:  # another launcher, whose way is not known
         torch.distributed.init_process_group(backend, timeout=limit)

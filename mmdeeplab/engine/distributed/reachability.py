@@ -38,7 +38,7 @@ def require_reachable(store: Store, rank: int, world_size: int, interface: Inter
             store.set(f'fault/{rank}', fault)
         faults = [store.get(f'fault/{i}').decode() for i in sorted(first.values())]
         store.set(f'read/{rank}', '')
-        if rank == 0 and any(faults):  # its end is the store's
+        if rank == 0 and any(faults):  # the store ends with rank 0: let all read it
             with suppress(RuntimeError):
                 store.wait([f'read/{i}' for i in range(world_size)], timedelta(seconds=PATIENCE))
     for fault in filter(None, faults):

@@ -109,7 +109,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         # older files hold numbers
         names = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in listed]
         self.kept = [name for name in names if self._is_own(runner, name)]
-        self.good = set(self.kept)  # of which a whole file is there
+        self.good = set(self.kept)  # names of intact files
         self.saved_iter: int | None = None
         self.saved = ''
         if self.kept and self._summary(self.kept[-1]).get('iter') == runner.iter:
@@ -172,7 +172,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.saved_iter, self.saved = meta['iter'], name
         if name not in self.kept:
             self.kept.append(name)
-        # files that are about to go are still listed: a resumed run deletes them if this one cannot
+        # lists files that are about to be deleted, too: a resumed run deletes them if this cannot
         runner.message_hub.update_info(KEPT, list(self.kept))
         self.last_ckpt = str(self.folder / name)
         runner.message_hub.update_info('last_ckpt', name)
@@ -250,7 +250,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             return  # validation alone
         runner.message_hub.update_info(VALIDATED, runner.iter)
         super().after_val_epoch(runner, metrics or {})
-        if self.saved_iter == runner.iter:  # the file of this iteration learns what came of it
+        if self.saved_iter == runner.iter:  # write the scores into the file of this iteration
             self._save(runner, self.saved, dict(epoch=runner.epoch, iter=runner.iter))
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
@@ -261,7 +261,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         for key, rule in zip(self.key_indicators, self.rules, strict=True):
             suffix = '' if len(self.key_indicators) == 1 else f'_{key}'
             best = self.init_value_map[rule]
-            if runner.message_hub.get_info(f'best_by{suffix}') == [key, rule]:  # not another's
+            if runner.message_hub.get_info(f'best_by{suffix}') == [key, rule]:  # of the same score
                 best = runner.message_hub.get_info(f'best_score{suffix}')
             if metrics[key] is not None and self.is_better_than[key](metrics[key], best):
                 record = dict(best_by=[key, rule], best_score=metrics[key])
@@ -322,7 +322,7 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def after_train(self, runner: Runner) -> None:
         if runner.train_loop.stop_training and self.save_last and self.saved_iter != runner.iter:
-            # stopped early: that it ended, and where
+            # stopped early: record that it ended, and where
             self.save_now(runner, dict(epoch=runner.epoch, iter=runner.iter))
         self.finish(runner)
         lost = {key: text for key, text in self.failures.items() if key != LAST}

@@ -43,7 +43,7 @@ class EarlyStopping(Hook):
 
     def before_train(self, runner: Runner) -> None:
         monitor, *state = runner.message_hub.get_info(KEY, [None])
-        if monitor == self.monitor:  # else the number was another's
+        if monitor == self.monitor:  # otherwise the count is of another score
             self.best, self.waited = state
         if self.waited >= self.patience:
             runner.train_loop.stop_training = True

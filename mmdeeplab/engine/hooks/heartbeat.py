@@ -113,7 +113,7 @@ class HeartbeatHook(Hook):
             flush=True,
         )
         if where == machine():
-            with suppress(ProcessLookupError):  # else its launcher waits for it to leave politely
+            with suppress(ProcessLookupError):  # otherwise its launcher would wait for it to end
                 os.kill(int(pid), signal.SIGKILL)
-            time.sleep(2)  # the launcher notices the rank that is to blame first
+            time.sleep(2)  # so that the launcher sees the failed rank first
         os._exit(1)

@@ -51,5 +51,5 @@ class PictureHook(Hook):
             'truth': colour(truth, self.palette),
             'prediction': colour(prediction, self.palette),
         }
-        name = self.names[sample.img_path].replace('/', '_')  # the page looks into one folder
+        name = self.names[sample.img_path].replace('/', '_')  # the page reads a single folder
         side_by_side(panels).save(self.out / f'{name}.png')

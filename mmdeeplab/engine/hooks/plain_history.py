@@ -45,6 +45,6 @@ class PlainHistoryHook(Hook):
             history, counts, length = value
             buffer = HistoryBuffer(history.tolist(), counts.tolist(), length)
             checkpoint['message_hub']['log_scalars'][key] = buffer
-        if hub := checkpoint.get('message_hub'):  # MMEngine tells of every other key
+        if hub := checkpoint.get('message_hub'):  # MMEngine warns about unknown keys
             known = {*hub['log_scalars'], *hub['runtime_info']}
             hub['resumed_keys'] = {k: v for k, v in hub['resumed_keys'].items() if k in known and v}

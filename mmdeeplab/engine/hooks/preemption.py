@@ -30,7 +30,7 @@ class PreemptionHook(Hook):
     (:mod:`mmdeeplab.engine.distributed.signal_watch`).
     """
 
-    priority = 'LOWEST'  # when everything else has seen the step
+    priority = 'LOWEST'  # after all other hooks of the step
 
     def __init__(self) -> None:
         self.signal, self.leaving = 0, False
@@ -39,7 +39,7 @@ class PreemptionHook(Hook):
         self.before: dict = {}
 
     def before_train(self, runner: Runner) -> None:
-        if dist.get_world_size() > 1:  # of its own: no waiting for a GPU at every step
+        if dist.get_world_size() > 1:  # on CPUs: NCCL would wait for the GPU at every step
             limit = timedelta(seconds=getattr(runner, 'timeout', TIMEOUT))
             self.group = torch.distributed.new_group(timeout=limit, backend='gloo')
         self.process = os.getpid()
@@ -74,8 +74,8 @@ class PreemptionHook(Hook):
         if self.signal and self.before:
             for hook in runner.hooks:
                 if isinstance(hook, EMAHook):
-                    hook.after_val_epoch(runner)  # the network's own weights back in place
-            self.group = None  # the others may be at another image
+                    hook.after_val_epoch(runner)  # puts the trained weights back
+            self.group = None  # other ranks may be at another image
             self._leave(runner, self.signal, runner.iter)
 
     def _leave(self, runner: Runner, number: int, done: int) -> None:
@@ -83,9 +83,8 @@ class PreemptionHook(Hook):
         runner.logger.warning(f'{name}: leaving after iteration {done}')
         failure = self.save(runner, done)
         if self.group is not None:
-            torch.distributed.barrier(
-                self.group
-            )  # a rank that ended would have the saving one killed
+            # If a rank ended now, the launcher would kill the one that saves.
+            torch.distributed.barrier(self.group)
         if not failure:
             runner.logger.warning(f'{name}: saved iteration {done}; go on with --resume')
         raise SystemExit(128 + number)

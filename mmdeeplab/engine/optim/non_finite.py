@@ -19,10 +19,10 @@ class Guard:
     """Decides whether the steps of an optimiser wrapper are made; see :func:`guarded`."""
 
     def __init__(self) -> None:
-        self.non_finite = False  # a batch of the step in the making was not finite
+        self.non_finite = False  # whether a batch of the current step was not finite
         self.skipped = self.in_a_row = 0
         self.what = ''
-        self.overflow = False  # the last step was skipped by the scaler of float16 gradients
+        self.overflow = False  # whether the gradient scaler skipped the last step
         # copies and buffers of one type together, as multi-tensor kernels need; None: not yet
         self._saved: list[tuple[list[Tensor], list[Tensor]]] | None = None
         # 1 where the batch was not finite: on this rank, and behind it on any; None: settled
@@ -106,7 +106,7 @@ class GuardedOptimWrapper(OptimWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.guard = Guard()
-        # under float16 gradients that overflow are everyday: the scaler skips and halves its scale
+        # float16 gradients often overflow: the scaler then skips the step and halves its scale
         self.scaled = hasattr(self, 'loss_scaler')
         self._stepped = False
         self._deferred = self._first = False
@@ -146,7 +146,7 @@ class GuardedOptimWrapper(OptimWrapper):
         self._first = not optimizer.state
         self._stepped = not self.scaled
         if answers is not None and self._deferred:
-            # the optimiser reads the answer where it is, and the host goes on
+            # the optimiser reads the answer on the GPU, so the host need not wait
             optimizer.found_inf = answers[-1]
         super().step(**kwargs)
         if self._deferred:
@@ -163,7 +163,7 @@ class GuardedOptimWrapper(OptimWrapper):
     def _note(self, made: bool) -> None:
         self.guard.note_step(made, overflow=self.scaled)
         if not made and self._first:
-            # a fused SGD makes its first momentum of unwritten memory, which its next step reads
+            # a skipped first step of fused SGD leaves its momentum uninitialised
             self.optimizer.state.clear()
 
     def _note_step(self, optimizer: Optimizer, *args: object) -> None:

@@ -152,5 +152,5 @@ def _replay(schedulers: list, meta: dict) -> None:
         warnings.simplefilter('ignore')  # "before optimizer.step()"
         by_epoch = any(scheduler.by_epoch for scheduler in schedulers)
         for _ in range(meta['epoch'] if by_epoch else meta['iter']):
-            for scheduler in schedulers:  # one builds on what the others made of the value
+            for scheduler in schedulers:  # each changes the value that the others have set
                 scheduler.step()

@@ -32,7 +32,8 @@ class Quantiser:
 
     def __init__(self, model: Any, inputs: Sequence[np.ndarray]) -> None:
         self.model, self.inputs = model, list(inputs)
-        self.layers: dict[str, set[str]] = {}  # a network of several scales runs each several times
+        # Several names each: a network of several scales runs a layer several times.
+        self.layers: dict[str, set[str]] = {}
         for node in inner_convolutions(model):
             self.layers.setdefault(layer_name(node), set()).add(node.get_friendly_name())
         self.ranges = ranges(model, self.inputs)

@@ -45,7 +45,7 @@ def convert(artefact: ArtefactSpec) -> Any:
     if artefact.size is None:
         shape = [-1 if i in artefact.graph.axes() else side for i, side in enumerate(shape)]
     with writing_graph(artefact), warnings.catch_warnings():
-        warnings.simplefilter('ignore', DeprecationWarning)  # of torch.jit, which it asks
+        warnings.simplefilter('ignore', DeprecationWarning)  # it uses torch.jit
         model = openvino.convert_model(program, example_input=example, input=shape)
     model.input(0).set_names({INPUT})
     model.output(0).set_names({artefact.graph.output})
@@ -122,7 +122,7 @@ class Compiled:
     def __call__(self, x: Tensor) -> Tensor:
         request = self._request(torch.get_num_threads())
         found = request.infer([x.contiguous().numpy()], share_inputs=True)
-        return torch.from_numpy(np.array(found[0]))  # the request writes there again
+        return torch.from_numpy(np.array(found[0]))  # a copy: the request reuses its memory
 
     def _request(self, cores: int) -> Any:
         """The inference request of this thread for a number of cores."""

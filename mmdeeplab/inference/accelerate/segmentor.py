@@ -21,7 +21,7 @@ from mmdeeplab.inference.accelerate.parity import Tolerance
 from mmdeeplab.inference.labels import label_map
 
 FAST = (True, 'bf16', 'int8')
-CHOOSING = Lock()  # several threads may have a first picture
+CHOOSING = Lock()  # several threads may call it first
 
 
 def accelerate(

@@ -24,7 +24,7 @@ from mmdeeplab.inference.accelerate.parity import Tolerance
 from mmdeeplab.processor import has_vnni
 from mmdeeplab.version import __version__
 
-KEPT = 16  # networks; those that were not used for longest go
+KEPT = 16  # networks; the least recently used ones are removed
 
 
 class Store:

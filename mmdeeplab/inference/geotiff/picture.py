@@ -85,7 +85,7 @@ def depth_of(dataset: Any) -> str:
 def reads_by_windows(dataset: Any, pixels: Pixels | None, bands: int) -> bool:
     """Whether :class:`RasterPicture` gives the same values as reading the whole file."""
     if pixels is not None:
-        return True  # or it is refused
+        return True  # other rasters are refused
     if depth_of(dataset) != 'uint8' or dataset.colorinterp[0].name == 'palette':
         return False
     return dataset.count in ((1, 3, 4) if bands == 3 else (bands,))

@@ -165,7 +165,7 @@ class EncoderDecoder(mmseg.EncoderDecoder):
             expected = self.state_dict()
             counters = {key: value for key, value in expected.items() if key.endswith(COUNTER)}
             check_fit({**counters, **plain}, self, source)
-            state_dict.clear()  # the parts of the network read what is left here
+            state_dict.clear()  # PyTorch loads the parts from this dict
             state_dict.update(plain)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *args)
 

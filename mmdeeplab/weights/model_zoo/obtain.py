@@ -88,7 +88,7 @@ def _download(
     """
     first = cache.seen(row)
     if first and row.sha256 and not first.startswith(row.sha256):
-        first = None  # the model zoo knows better now
+        first = None  # the model zoo has another checksum by now
     try:
         digest = fetch(
             row.url,

@@ -62,5 +62,5 @@ def load(name: str) -> ModuleType:
         operators = library.Library('torchvision', 'DEF')
         for schema in SCHEMAS:
             operators.define(schema)
-        _libraries.append(operators)  # its end would take the operators away
+        _libraries.append(operators)  # the operators exist as long as this object
     return importlib.import_module(name)
