@@ -207,8 +207,7 @@ def segment_rasters(
             outputs.remove_stale(outputs.every_path(one.name), source)
             made += 1
         except UserError as error:
-            told = about_its_name(one, error) if error.__cause__ else str(error)
-            failed.append(told + without_stale(one, outputs))
+            failed.append(failure(one, error, outputs))
     return made
 
 
@@ -228,8 +227,7 @@ def segment_films(
             print(f'{one_line(str(one.path))}: {count} frames')
             made += count
         except UserError as error:
-            told = about_its_name(one, error) if error.__cause__ else str(error)
-            failed.append(told + without_stale(one, outputs))
+            failed.append(failure(one, error, outputs))
     return made
 
 
@@ -240,6 +238,16 @@ def done(one: Input, outputs: Outputs) -> bool:
     on_grid = one.has_coordinates
     files = [outputs.path(output, one.name, on_grid) for output in outputs.wanted]
     return outputs.done(files, one.path)
+
+
+def failure(one: Input, error: UserError, outputs: Outputs) -> str:
+    """The sentence about an input that could not be segmented; its old results are removed.
+
+    Raises:
+        UserError: ``error``, if other results cannot be written either, as on a full disk.
+    """
+    words = about_its_name(one, error) if error.__cause__ else str(error)
+    return words + without_stale(one, outputs)
 
 
 def without_stale(one: Input, outputs: Outputs) -> str:

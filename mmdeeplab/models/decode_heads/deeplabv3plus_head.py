@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
 from mmdeeplab.models.layers.conv import (
     HEAD_NORM,
+    TFInitialised,
     conv3x3,
-    init_head_convs,
     is_pretrained,
     refuse_unused,
     truncated_normal_,
@@ -55,7 +55,7 @@ class DecoderStage(nn.Module):
 
 
 @MODELS.register_module()
-class DeepLabV3PlusHead(LossWithAccuracy, BaseDecodeHead):
+class DeepLabV3PlusHead(TFInitialised, LossWithAccuracy, BaseDecodeHead):
     """The decoder of DeepLabv3+: refine ASPP's output by low-level maps, then classify.
 
     ``in_index`` lists the low-level maps, the finest first, and last the context (ASPP's output).
@@ -139,5 +139,4 @@ class DeepLabV3PlusHead(LossWithAccuracy, BaseDecodeHead):
     def init_weights(self) -> None:
         super().init_weights()
         if not is_pretrained(self):
-            init_head_convs(self)
             truncated_normal_(self.conv_seg, 0.01)

@@ -13,9 +13,8 @@ from torch.nn import functional as F
 from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
 from mmdeeplab.models.layers.conv import (
     HEAD_NORM,
+    TFInitialised,
     hard_sigmoid,
-    init_head_convs,
-    is_pretrained,
     refuse_unused,
 )
 from mmdeeplab.models.layers.conv_module import ConvModule
@@ -23,7 +22,7 @@ from mmdeeplab.registry import MODELS
 
 
 @MODELS.register_module()
-class LRASPPHead(LossWithAccuracy, BaseDecodeHead):
+class LRASPPHead(TFInitialised, LossWithAccuracy, BaseDecodeHead):
     """Lite R-ASPP, the light head of MobileNetV3.
 
     A 1x1 convolution of the last map is multiplied by a gate between 0 and 1, which is computed
@@ -103,11 +102,6 @@ class LRASPPHead(LossWithAccuracy, BaseDecodeHead):
 
     def _resize(self, x: Tensor, like: Tensor) -> Tensor:
         return F.interpolate(x, like.shape[2:], mode='bilinear', align_corners=self.align_corners)
-
-    def init_weights(self) -> None:
-        super().init_weights()
-        if not is_pretrained(self):
-            init_head_convs(self)
 
 
 @MODELS.register_module()

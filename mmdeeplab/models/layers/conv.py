@@ -119,3 +119,12 @@ def is_pretrained(module: BaseModule) -> bool:
     """Whether the module's ``init_cfg`` loads weights: ``init_weights`` must not overwrite them."""
     cfgs = module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
     return any(cfg and cfg['type'] == 'Pretrained' for cfg in cfgs)
+
+
+class TFInitialised(BaseModule):
+    """Mix-in for necks and heads whose convolutions start as TF's do, unless weights are loaded."""
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if not is_pretrained(self):
+            init_head_convs(self)

@@ -3,22 +3,20 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdeeplab.models.layers.conv import (
     HEAD_NORM,
     PooledConv,
+    TFInitialised,
     conv3x3,
-    init_head_convs,
-    is_pretrained,
 )
 from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
 
 @MODELS.register_module()
-class ASPPNeck(BaseModule):
+class ASPPNeck(TFInitialised):
     """ASPP: read the last map at several atrous rates and through its global mean.
 
     The branches are image pooling (the global mean), a 1x1 convolution, and a 3x3 convolution for
@@ -39,7 +37,7 @@ class ASPPNeck(BaseModule):
             and segmentation_models_pytorch.
         projection_kernel: Side of the projection's kernel; 1 as published, 3 in mmseg.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
-        init_cfg: MMEngine initialisation; by default TF's (:func:`init_head_convs`).
+        init_cfg: MMEngine initialisation; by default TF's (:class:`TFInitialised`).
         image_pooling: Whether the global mean is a branch; DeepLabv3+ leaves it out on Cityscapes
             (arXiv 1802.02611, section 4.6).
 
@@ -93,8 +91,3 @@ class ASPPNeck(BaseModule):
             branches.append(pooled.expand(-1, -1, *x.shape[2:]))
         branches += [self.pointwise(x), *(branch(x) for branch in self.atrous)]
         return (*low_level, self.refine(self.dropout(self.projection(torch.cat(branches, 1)))))
-
-    def init_weights(self) -> None:
-        super().init_weights()
-        if not is_pretrained(self):
-            init_head_convs(self)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdeeplab.models.layers.conv import HEAD_NORM, RELU, init_head_convs, is_pretrained
+from mmdeeplab.models.layers.conv import HEAD_NORM, RELU, TFInitialised
 from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
 from mmdeeplab.registry import MODELS
 
@@ -15,7 +14,7 @@ SEARCHED_INPUTS = (-1, 0, 1, 0, 0)
 
 
 @MODELS.register_module()
-class DensePredictionCellNeck(BaseModule):
+class DensePredictionCellNeck(TFInitialised):
     """A replacement of ASPP whose branches read the last map or each other.
 
     Each branch is a separable 3x3 convolution with one rate for height and one for width. The
@@ -32,7 +31,7 @@ class DensePredictionCellNeck(BaseModule):
             must be an earlier one.
         dropout: Probability of dropping an element of the concatenated branches.
         norm_cfg: Norm layer; the default is TF's (decay 0.9997, epsilon 1e-5).
-        init_cfg: MMEngine initialisation; by default TF's (:func:`init_head_convs`).
+        init_cfg: MMEngine initialisation; by default TF's (:class:`TFInitialised`).
 
     Raises:
         ValueError: A rate is below 1 or not a pair, or ``inputs`` has another length than ``rates``
@@ -77,8 +76,3 @@ class DensePredictionCellNeck(BaseModule):
         for branch, source in zip(self.branches, self.inputs, strict=True):
             outputs.append(branch(x if source < 0 else outputs[source]))
         return (*low_level, self.projection(self.dropout(torch.cat(outputs, 1))))
-
-    def init_weights(self) -> None:
-        super().init_weights()
-        if not is_pretrained(self):
-            init_head_convs(self)

@@ -7,11 +7,10 @@ Source: He and others, "Spatial pyramid pooling in deep convolutional networks" 
 from collections.abc import Callable, Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdeeplab.models.layers.conv import HEAD_NORM, PooledConv, init_head_convs, is_pretrained
+from mmdeeplab.models.layers.conv import HEAD_NORM, PooledConv, TFInitialised
 from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
@@ -101,7 +100,7 @@ class SpatialPyramidPool(nn.Module):
 
 
 @MODELS.register_module()
-class SPPNeck(BaseModule):
+class SPPNeck(TFInitialised):
     """Spatial pyramid pooling instead of ASPP.
 
     Each level pools the map to b x b bins, applies a 1x1 convolution and resizes the result to the
@@ -118,7 +117,7 @@ class SPPNeck(BaseModule):
         dropout: Probability of dropping an element of the projection.
         align_corners: Whether levels are resized with aligned corners.
         norm_cfg: Norm layer; the default is that of :class:`ASPPNeck`.
-        init_cfg: MMEngine initialisation; by default TF's (:func:`init_head_convs`).
+        init_cfg: MMEngine initialisation; by default TF's (:class:`TFInitialised`).
 
     Raises:
         ValueError: The mode is unknown.
@@ -159,8 +158,3 @@ class SPPNeck(BaseModule):
                 F.interpolate(y, x.shape[2:], mode='bilinear', align_corners=self.align_corners)
             )
         return (*low_level, self.dropout(self.projection(torch.cat(spread, 1))))
-
-    def init_weights(self) -> None:
-        super().init_weights()
-        if not is_pretrained(self):
-            init_head_convs(self)
