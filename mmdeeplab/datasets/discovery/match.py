@@ -76,7 +76,7 @@ def _ranked(
 
 
 def by_suffix(names: Iterable[str], affixes: Iterable[str]) -> dict[str, dict[str, str]]:
-    """For each affix with a suffix that occurs, the files by id; those without affix first."""
+    """The files by id, for each pattern of affix and suffix that occurs, in the affixes' order."""
     parts = [(name, PurePosixPath(name).stem, PurePosixPath(name).suffix) for name in sorted(names)]
     files: dict[str, dict[str, str]] = {}
     for affix in affixes:

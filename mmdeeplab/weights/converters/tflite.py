@@ -116,8 +116,11 @@ def name_layers(layers: list[Layer]) -> dict[str, Layer]:
 def reader(
     scope: str, layers: list[Layer], source: Layer, through: set[str] | None = None
 ) -> Layer:
-    """The only convolution that reads ``source`` through an operator in ``through``; or, if None,
-    through none.
+    """The only convolution that reads ``source``: through one of the operators ``through``, or by
+    default through neither pooling nor merging.
+
+    Raises:
+        UnreadableError: There is none, or several.
     """
     marks = POOLING | MERGING
     readers = [

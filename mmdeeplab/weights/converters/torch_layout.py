@@ -79,7 +79,7 @@ def mobilenet_v3_rules(prefix: str) -> Iterator[Rule]:
 
 
 def separable(parts: str, norms: str, ours: str) -> Iterator[Rule]:
-    """Rules of a separable 3x3 convolution; its parts, children of ``parts``, share one norm."""
+    """Rules of a separable 3x3 convolution: parts below ``parts``, one norm behind both."""
     yield conv(rf'{parts}0', at(f'{ours}.depthwise_conv.conv'))
     yield conv(rf'{parts}1', at(f'{ours}.pointwise_conv.conv'))
     yield norm(norms, at(f'{ours}.pointwise_conv.bn'))
