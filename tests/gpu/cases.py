@@ -1,5 +1,6 @@
 """What runs on the pretended GPUs: the project's commands, small."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -64,11 +65,34 @@ EVALUATED = {
 }
 
 
+def shallow() -> None:
+    """MobileNetV2 with one block a row, ResNet-50 with one unit a block: all strides are there."""
+    from mmdeeplab.models.backbones import mobilenet_v2, resnet
+
+    resnet.UNITS[50] = (1, 1, 1, 3)  # the last has a multi-grid
+    rows = [(factor, width, 1, stride) for factor, width, _, stride in mobilenet_v2.TABLE]
+    mobilenet_v2.TABLE = tuple(rows)
+
+
+def config_of(folder: Path, name: str) -> str:
+    """The file of a config, for :func:`shallow` where it is of MobileNetV2."""
+    shipped = ROOT / f'configs/{name}.py'
+    if name != MOBILE:
+        return str(shipped)
+    own = folder / f'config{os.environ.get("RANK", "")}'
+    own.mkdir(exist_ok=True)
+    path = own / f'{name}.py'
+    path.write_text(
+        f'_base_ = {str(shipped)!r}\nmodel = dict(decode_head=dict(in_channels=(96, 256)))\n'
+    )
+    return str(path)
+
+
 def train(folder: Path, config: str, settings: list[str], ranks: bool = False) -> int:
     """``tools/train.py``."""
     from mmdeeplab.cli.train import main
 
-    argv = [str(ROOT / f'configs/{config}.py'), '--data-root', str(folder / 'data')]
+    argv = [config_of(folder, config), '--data-root', str(folder / 'data')]
     argv += ['--work-dir', str(folder / 'work')] + ['--launcher', 'pytorch'] * ranks
     argv += ['--no-preflight', '--no-check'] * (folder.name != 'fp32')
     steps = 1 if folder.name in SHORT else 3 if ranks or folder.name == COUNTED else 2
@@ -81,7 +105,7 @@ def evaluate(folder: Path, options: list[str]) -> int:
     """``tools/test.py`` with what the first case has trained."""
     from mmdeeplab.cli.test import main
 
-    argv = [str(ROOT / f'configs/{MOBILE}.py'), str(folder.parent / 'fp32/work')]
+    argv = [config_of(folder, MOBILE), str(folder.parent / 'fp32/work')]
     argv += ['--data-root', str(folder / 'data'), '--work-dir', str(folder / 'work')]
     return main([*argv, '--out', str(folder / 'out'), *options, '--cfg-options', *TINY])
 
@@ -90,7 +114,7 @@ def predict(folder: Path) -> int:
     """``tools/predict.py``, on the GPU that it finds."""
     from mmdeeplab.cli.predict import main
 
-    argv = [str(folder / 'data/JPEGImages'), '--model', str(ROOT / f'configs/{MOBILE}.py')]
+    argv = [str(folder / 'data/JPEGImages'), '--model', config_of(folder, MOBILE)]
     argv += ['--checkpoint', str(folder.parent / 'fp32/work'), '--out', str(folder / 'out')]
     return main(argv)
 
@@ -106,7 +130,7 @@ def predict_one(folder: Path) -> dict:
     picture = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
     found = {}
     for name, keep in dict(labels=False, scores=True).items():
-        predictor = DeepLabPredictor(ROOT / f'configs/{MOBILE}.py', work, keep_logits=keep)
+        predictor = DeepLabPredictor(config_of(folder, MOBILE), work, keep_logits=keep)
         predictor(picture)
         with counting() as counts:
             predictor(picture)
@@ -186,7 +210,7 @@ def export(folder: Path) -> int:
     """``tools/export.py``, whose network is on the CPU also where there is a GPU."""
     from mmdeeplab.cli.export import main
 
-    argv = [str(ROOT / f'configs/{MOBILE}.py'), str(folder.parent / 'fp32/work')]
+    argv = [config_of(folder, MOBILE), str(folder.parent / 'fp32/work')]
     argv += ['--format', 'torchscript', '--verify', str(folder / 'data/JPEGImages')]
     return main([*argv, '--images', '2', '--size', '65', '65', '--out', str(folder / 'net.pt')])
 

@@ -72,7 +72,7 @@ def run(case: Any, folder: Path) -> dict:
 
 
 def main(folder: Path, names: list[str]) -> None:
-    from cases import ONE, TWO
+    from cases import ONE, TWO, shallow
     from rules import check_rules
 
     for loop, kind in (
@@ -80,6 +80,7 @@ def main(folder: Path, names: list[str]) -> None:
         (loops.TestLoop, 'test'),
     ):
         count_steps(loop, kind)
+    shallow()
     if RANK is not None:
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
     results: dict[str, dict] = {} if RANK else dict(rules=check_rules())
