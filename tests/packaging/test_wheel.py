@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from places import ROOT
-from tools_conftest import SMALL
+from tools_conftest import CONFIG, SMALL
 
 import mmdeeplab
 
@@ -127,7 +127,7 @@ def test_slips_are_told(installed: Path, tmp_path: Path, arguments: list, words:
 @pytest.mark.slow
 def test_trains_from_a_foreign_folder(installed: Path, tmp_path: Path, data: Path) -> None:
     steps = ['train_cfg.max_iters=2', 'val_dataloader.dataset.indices=2']
-    config = 'deeplabv3plus_xception_mini-voc'
+    config = Path(CONFIG).stem
     done = run(
         installed, tmp_path, 'train', config, '--data-root', data, '--cfg-options', *SMALL, *steps
     )

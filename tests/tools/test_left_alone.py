@@ -11,13 +11,12 @@ from tools_conftest import SMALL
 from mmdeeplab.cli import analyze, check_dataset, export, predict, test, train
 
 CONFIG = 'deeplabv3plus_mobilenetv2_mini-voc'
-OPTIONS = [option for option in SMALL if 'depth' not in option]
 
 
 @pytest.fixture(scope='module')
 def work(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp('work')
-    options = [*OPTIONS, 'train_cfg.max_iters=2']
+    options = [*SMALL, 'train_cfg.max_iters=2']
     status = train.main(
         [CONFIG, '--data-root', str(data), '--work-dir', str(work), '--cfg-options', *options]
     )

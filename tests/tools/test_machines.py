@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 from places import ROOT
-from tools_conftest import SMALL, Tool
+from tools_conftest import CONFIG, SMALL, Tool
 from two_hosts import ADDRESSES, Host, child, two_hosts
 
 from mmdeeplab.checkpoint.store import load
 
 pytestmark = pytest.mark.slow
 
-CONFIG = 'configs/deeplabv3plus_mobilenetv2_mini-voc.py'
 LENGTH = 12
 RUN = [
-    *SMALL[1:],
+    *SMALL,
     f'train_cfg.max_iters={LENGTH}',
     f'train_cfg.val_begin={LENGTH + 1}',
     'default_hooks.checkpoint.interval=2',

@@ -12,9 +12,8 @@ from places import ROOT
 
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
-CONFIG = 'configs/deeplabv3plus_xception_mini-voc.py'
+CONFIG = 'configs/deeplabv3plus_mobilenetv2_mini-voc.py'
 SMALL = [
-    'model.backbone.depth=41',
     'train_dataloader.batch_size=2',
     'train_dataloader.num_workers=0',
     'train_dataloader.persistent_workers=False',
@@ -27,6 +26,7 @@ SMALL = [
     'model.data_preprocessor.test_size=(65,65)',
     'default_hooks.logger.interval=1',
 ]
+XCEPTION = ['model.backbone.depth=41', *SMALL]
 
 
 @pytest.fixture(scope='session')

@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 from PIL import Image
 from places import ROOT
-from tools_conftest import SMALL, Tool, data, tool
+from tools_conftest import XCEPTION, Tool, data, tool
 
 from benchmarks.ablation import runs
 from benchmarks.ablation.command import main
@@ -266,7 +266,7 @@ def test_the_page_does_its_sums() -> None:
 def test_a_real_run(tool: Callable[..., Tool], data: Path, tmp_path: Path) -> None:
     ran = tool(
         'ablate.py', '--data', data, '--only', 'base', '--seeds', 1, '--iters', 2, '--out',
-        tmp_path, '--cfg-options', *SMALL,
+        tmp_path, '--cfg-options', *XCEPTION,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert '[1/1] base-seed0: mIoU' in ran.stdout
