@@ -21,6 +21,7 @@ published figures count that padding: the column "with TF's padding". 21 classes
 
 def line(config: str, options: dict, published: str) -> str:
     """One row of the table."""
+    import torch
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
@@ -30,7 +31,8 @@ def line(config: str, options: dict, published: str) -> str:
     cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
     cfg.merge_from_dict(options)
     init_default_scope('mmseg')
-    model = MODELS.build(cfg.model).to('meta')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
     plain, padded = (
         sum(multiply_adds(model, (1, 3, 513, 513), flag).values()) / 1e9 for flag in (False, True)
     )

@@ -166,6 +166,7 @@ def median_step(work: Path) -> float:
 
 def costs(config: str, options: Sequence[str]) -> dict:
     """Parameters, and multiply-adds by input side: 513 and the config's own crop."""
+    import torch
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
@@ -175,7 +176,8 @@ def costs(config: str, options: Sequence[str]) -> dict:
 
     cfg = load_config(config, ConfigOptions(options))
     init_default_scope(cfg.default_scope)
-    model = MODELS.build(cfg.model).to('meta')
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
     crop = max(cfg.model.data_preprocessor['size'])
     counts = {n: sum(multiply_adds(model, (1, 3, n, n)).values()) for n in (513, crop)}
     return dict(

@@ -168,6 +168,14 @@ def apart(cfg: Config, importer: object, arrays: dict, model: nn.Module) -> list
     return [gap for _, gap, _ in found]
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A construction draws nothing: each value is written over."""
+    for name in ('uniform_', 'normal_', 'kaiming_uniform_', 'kaiming_normal_'):
+        monkeypatch.setattr(nn.init, name, lambda values, *_, **__: values.detach().zero_())
+
+
+@pytest.mark.usefixtures('undrawn')
 @pytest.mark.parametrize(('importer', 'make', 'fitting'), ALL)
 def test_equals_the_peer(
     peers: Peers, tmp_path: Path, importer: object, make: Callable, fitting: Fitting
@@ -213,6 +221,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.usefixtures('undrawn')
 @pytest.mark.parametrize(('importer', 'make', 'name', 'wrong'), WRONG)
 def test_a_wrong_network_would_show(
     peers: Peers, tmp_path: Path, importer: object, make: Callable, name: str, wrong: list
