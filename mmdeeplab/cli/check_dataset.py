@@ -96,9 +96,9 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
     print(
         'to use them: --cfg-options '
         + shlex.join(
-            f'{role}_dataloader.dataset.{key}={value}'
+            f'{dataset}.{key}={value}'
             for source in labelled
-            for role in source.roles
+            for dataset in source.keys
             for key, value in _keys(source, out).items()
         )
     )

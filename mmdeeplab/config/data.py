@@ -16,19 +16,28 @@ SPLITS = ('train', 'val', 'test')
 
 def datasets(cfg: Config, *splits: str) -> Iterator[ConfigDict]:
     """The configs of all data sets of some splits, also inside wrappers."""
+    for split in splits:
+        yield from datasets_by_key(cfg, split).values()
 
-    def walk(node: object) -> Iterator[ConfigDict]:
+
+def datasets_by_key(cfg: Config, split: str) -> dict[str, ConfigDict]:
+    """The configs of the data sets of a split by their keys, also inside wrappers.
+
+    Such a key is ``train_dataloader.dataset`` or ``train_dataloader.dataset.datasets.1``.
+    """
+
+    def walk(key: str, node: object) -> Iterator[tuple[str, ConfigDict]]:
         if isinstance(node, dict):
             if 'data_root' in node:
-                yield node
-            for key in ('dataset', 'datasets'):
-                yield from walk(node.get(key))
+                yield key, node
+            for inner in ('dataset', 'datasets'):
+                yield from walk(f'{key}.{inner}', node.get(inner))
         elif isinstance(node, (list, tuple)):
-            for item in node:
-                yield from walk(item)
+            for i, item in enumerate(node):
+                yield from walk(f'{key}.{i}', item)
 
-    for split in splits:
-        yield from walk((cfg.get(f'{split}_dataloader') or {}).get('dataset'))
+    loader = f'{split}_dataloader'
+    return dict(walk(f'{loader}.dataset', (cfg.get(loader) or {}).get('dataset')))
 
 
 def pipeline_steps(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

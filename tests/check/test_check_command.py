@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +106,25 @@ def test_fix_writes_ids_for_vocs_colours(root: Path, tmp_path: Path) -> None:
     used = [f'{s}_dataloader.dataset.mask_dir={out}/SegmentationClass' for s in ('train', 'val')]
     assert check(root, '--split', 'train,val', '--cfg-options', *used) == 0
     assert check(root, '--fix', out) == 2  # not empty: never overwritten
+
+
+def test_fix_names_the_keys_of_data_sets_inside_wrappers(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    nested = tmp_path / 'nested.py'
+    nested.write_text(
+        f'_base_ = {CONFIG!r}\n'
+        f"both = [dict(type='mmdeeplab.VOCFolderDataset', data_root={str(root)!r}, split=split, "
+        "pipeline={{_base_.train_pipeline}}) for split in ('train', 'val')]\n"
+        "train_dataloader = dict(dataset=dict(_delete_=True, type='RepeatDataset', times=2, "
+        "dataset=dict(type='ConcatDataset', datasets=both)))\n"
+    )
+    coloured(Folder(root, 'val').mask)
+    options = [str(nested), '--split', 'train']
+    assert main([*options, '--fix', str(tmp_path / 'fixed')]) == 2
+    (said,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith('to use them')]
+    assert 'train_dataloader.dataset.dataset.datasets.1.mask_dir=' in said
+    assert main([*options, *shlex.split(said.partition(': ')[2])]) == 0
 
 
 def test_fix_by_a_list_of_colours_and_by_renaming(root: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class Source:
         indices: The samples of the list that are used, as in MMEngine's data sets; None: all.
         pixels: Bands and depth if images are read as they are stored; None: RGB of 8 bits.
         labelled: Whether there are masks; otherwise their folder is not looked at.
-        roles: The splits of the config that use it: train, val, test.
+        keys: Where it stands in the config, e.g. ``train_dataloader.dataset``.
     """
 
     root: Path
@@ -42,11 +42,16 @@ class Source:
     indices: int | tuple[int, ...] | None = None
     pixels: Pixels | None = None
     labelled: bool = True
-    roles: tuple[str, ...] = field(default=(), compare=False)
+    keys: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def list(self) -> Path:
         return self.root / 'ImageSets' / 'Segmentation' / f'{self.split}.txt'
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The splits of the config that use it: train, val, test."""
+        return tuple(dict.fromkeys(key.partition('_dataloader')[0] for key in self.keys))
 
     @property
     def role(self) -> str:

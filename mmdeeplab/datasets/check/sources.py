@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdeeplab.config.data import datasets, is_voc_folder, pipeline_steps, type_name
+from mmdeeplab.config.data import datasets_by_key, is_voc_folder, pipeline_steps, type_name
 from mmdeeplab.config.pixels import pixels_of
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.class_names import classes_of
@@ -35,14 +35,13 @@ def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[
     unknown = []
     for role in splits:
         refuse_unbalanced((cfg.get(f'{role}_dataloader') or {}).get('dataset'), role)
-        for node in datasets(cfg, role):
+        for key, node in datasets_by_key(cfg, role).items():
             if not is_voc_folder(node):
                 unknown.append((role, str(node.get('type'))))
                 continue
             source = _source(node, role)
-            roles = found.get(source, ())
-            found[source] = roles if role in roles else (*roles, role)
-    return [replace(source, roles=roles) for source, roles in found.items()], unknown
+            found[source] = (*found.get(source, ()), key)
+    return [replace(source, keys=keys) for source, keys in found.items()], unknown
 
 
 def refuse_unbalanced(node: Any, role: str) -> None:

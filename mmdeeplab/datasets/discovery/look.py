@@ -44,7 +44,7 @@ def source(
         mask_suffixes=pairs.mask_suffixes,
         classes=classes,
         pixels=pixels,
-        roles=(role,),
+        keys=(f'{role}_dataloader.dataset',),
     )
 
 
