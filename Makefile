@@ -31,7 +31,7 @@ demo: $(VENV)/.complete
 	$(BIN)/python tools/test.py $(CONFIG) $(DEMO) --work-dir $(DEMO) --out $(DEMO)/report
 
 test: env
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # A warning is an error; build/site/index.html opens from the disk.
 docs: $(VENV)/.complete

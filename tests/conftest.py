@@ -59,14 +59,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names that differ between processes, which pytest-xdist reports without a cause.
-
-    Files with slow tests come first, so that no process is left alone with one at the end.
-    """
+    """Refuse names that differ between processes, which pytest-xdist reports without a cause."""
     if addressed := [item.nodeid for item in items if ' at 0x' in item.nodeid]:
         raise pytest.UsageError(f'the name holds an address, give it an id: {addressed[0]}')
-    slow = {item.path for item in items if item.get_closest_marker('slow')}
-    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope='session')
@@ -90,6 +85,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / 'mmdeeplab').mkdir()
     (folder / 'mmdeeplab/kernels').symlink_to(kernels)
     os.environ.update(XDG_CACHE_HOME=str(folder), MMDEEPLAB_CACHE=str(folder / 'mmdeeplab'))
+
+
+@pytest.fixture(autouse=WITH_TORCH)
+def _one_thread() -> None:
+    """What a test does to the number of threads ends with it: forks of many threads crash."""
+    if WITH_TORCH:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -7,6 +7,7 @@ import copy
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,11 @@ class DeepLabRunner(Runner):
     def build_logger(
         self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: object
     ) -> MMLogger:
+        # MMEngine keeps loggers, message hubs and visualizers by this name while a process lives:
+        # a run that starts within a second of another would write into the other's folder.
+        name = self.experiment_name
+        names = (f'{name}_{i}' if i else name for i in count())
+        self._experiment_name = next(n for n in names if not MMLogger.check_instance_created(n))
         return to_console(super().build_logger(log_level, log_file, **kwargs))
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
