@@ -32,7 +32,8 @@ MEMORY = Path('/dev/shm')
 def pytest_configure() -> None:
     """Keep the files of a run in memory, if it has 8 GB to spare: most of them are small and many.
 
-    The folder bears the number of the process, and goes with the first run after its own.
+    The folder bears the number of the process. It goes at the end of a run without failures, or at
+    the start of the next run.
     """
     if 'TMPDIR' in os.environ or not MEMORY.is_dir():
         return
@@ -41,9 +42,21 @@ def pytest_configure() -> None:
             shutil.rmtree(left, ignore_errors=True)
     barred = os.statvfs(MEMORY).f_flag & os.ST_NOEXEC or not os.access(MEMORY, os.W_OK)
     if not barred and min(shutil.disk_usage(MEMORY).free, available()) > 8e9:
-        folder = MEMORY / f'mmdeeplab-tests-{os.getpid()}'
+        folder = own_folder()
         folder.mkdir()
         os.environ['TMPDIR'] = tempfile.tempdir = str(folder)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the memory back; the files of a run with failures stay to be looked at."""
+    if not session.testsfailed:
+        shutil.rmtree(own_folder(), ignore_errors=True)
+
+
+def own_folder() -> Path:
+    """Where this process keeps the files of its run, if in memory."""
+    return MEMORY / f'mmdeeplab-tests-{os.getpid()}'
 
 
 def available() -> int:
@@ -85,13 +98,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     (folder / 'mmdeeplab').mkdir()
     (folder / 'mmdeeplab/kernels').symlink_to(kernels)
     os.environ.update(XDG_CACHE_HOME=str(folder), MMDEEPLAB_CACHE=str(folder / 'mmdeeplab'))
-
-
-@pytest.fixture(autouse=WITH_TORCH)
-def _one_thread() -> None:
-    """What a test does to the number of threads ends with it: forks of many threads crash."""
-    if WITH_TORCH:
-        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope='session', autouse=True)
