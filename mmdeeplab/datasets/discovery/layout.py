@@ -145,11 +145,11 @@ def hold_out(layout: Layout, prefixes: tuple[str, ...]) -> Layout:
     for prefix in prefixes:
         if not any(name.startswith(prefix) for name in ids):
             raise UserError(f'--val-prefix: no image of {train.images} begins with {prefix!r}')
-    kept = tuple(name for name in ids if not name.startswith(prefixes))
+    held = tuple(name for name in ids if name.startswith(prefixes))
+    kept = tuple(sorted({*ids} - {*held}))
     if not kept:
         raise UserError(
             f'--val-prefix: every image of {train.images} begins so, none is left to train'
         )
-    held = tuple(name for name in ids if name.startswith(prefixes))
     train, val = replace(train, ids=kept), replace(val, ids=held)
     return replace(layout, train=train, val=val, listed=False)
