@@ -43,7 +43,7 @@ class VOCFolderDataset(BaseSegDataset):
         data_root: The folder.
         split: Name of the list of ids.
         mask_dir: Folder of the masks (``SegmentationClassAug`` for VOC's trainaug); None for images
-            without masks (:class:`mmdeeplab.engine.few_labels.mean_teacher.MeanTeacherHook`).
+            without masks (:class:`mmdeeplab.engine.teachers.mean_teacher.MeanTeacherHook`).
         image_dir: Folder of the images.
         img_suffix: Suffix that an id and the name of its image differ by, or several, such as
             ``('.jpg', '.JPG', '.png')``.

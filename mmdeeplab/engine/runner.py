@@ -42,13 +42,13 @@ from mmdeeplab.engine.console_handler import to_console
 from mmdeeplab.engine.dataloader import seeded
 from mmdeeplab.engine.distributed.lost_worker import loader_explained
 from mmdeeplab.engine.distributed.ranks import join_ranks
-from mmdeeplab.engine.few_labels.mean_teacher import require_teacher
 from mmdeeplab.engine.hooks.table import own_hooks
 from mmdeeplab.engine.load_weights import load_to_train, load_whole
 from mmdeeplab.engine.loops import counts_epochs, own_loop
 from mmdeeplab.engine.optim.fused import fused_on_gpu
 from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
+from mmdeeplab.engine.teachers.mean_teacher import require_teacher
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.evaluation.evaluator import Evaluator
 from mmdeeplab.fileio.atomic import Disk

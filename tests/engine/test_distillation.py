@@ -20,7 +20,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from robustness.tiny import in_child, warm
 
-from mmdeeplab.engine.few_labels.distillation import DistillationHook
+from mmdeeplab.engine.teachers.distillation import DistillationHook
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.build import load_segmentor
 

@@ -27,7 +27,7 @@ from robustness.tiny import in_child, warm
 from torch import Tensor
 
 from mmdeeplab.datasets.image_io import read_image
-from mmdeeplab.engine.few_labels.mean_teacher import MeanTeacherHook, cutmix, draw_box
+from mmdeeplab.engine.teachers.mean_teacher import MeanTeacherHook, cutmix, draw_box
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.build import load_segmentor
 from mmdeeplab.label_map import IGNORE_INDEX

@@ -74,7 +74,7 @@ class PackTwoViews(PackTraining):
 
     ``inputs`` is the strong view, after ``transforms``; ``data_samples.weak_view`` (C, H, W) is the
     image before them, by which a teacher labels it
-    (:class:`mmdeeplab.engine.few_labels.mean_teacher.MeanTeacherHook`).
+    (:class:`mmdeeplab.engine.teachers.mean_teacher.MeanTeacherHook`).
 
     Args:
         transforms: Change the image's values, not its geometry; by default mmseg's

@@ -26,7 +26,7 @@ from mmdeeplab.engine.checks.lengths import check_custom_keys, check_lengths
 from mmdeeplab.engine.checks.loss_terms import check_terms
 from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.checks.schedules import misfits
-from mmdeeplab.engine.few_labels.teacher import Teacher
+from mmdeeplab.engine.teachers.teacher import Teacher
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.evaluator import collision
 from mmdeeplab.finite import all_finite, ids, listed, require_finite_predictions

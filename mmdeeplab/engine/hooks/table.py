@@ -7,8 +7,6 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from mmdeeplab.engine.distributed.lost_worker import FetchDeathsHook
-from mmdeeplab.engine.few_labels.distillation import DistillationHook
-from mmdeeplab.engine.few_labels.mean_teacher import MeanTeacherHook
 from mmdeeplab.engine.hooks.accelerate import FastHook
 from mmdeeplab.engine.hooks.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.hooks.data_check import DataCheckHook
@@ -27,6 +25,8 @@ from mmdeeplab.engine.hooks.recipe import RecipeHook
 from mmdeeplab.engine.hooks.resumed_validation import ResumedValidationHook
 from mmdeeplab.engine.hooks.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.hooks.step_seed import StepSeedHook
+from mmdeeplab.engine.teachers.distillation import DistillationHook
+from mmdeeplab.engine.teachers.mean_teacher import MeanTeacherHook
 from mmdeeplab.models.norms.policy import BatchNormRecordHook
 
 RUNNER = 'every run'  # by DeepLabRunner, in the order of the table

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.data import datasets
-from mmdeeplab.engine.few_labels.teacher import Teacher, scores_of
+from mmdeeplab.engine.teachers.teacher import Teacher, scores_of
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.randomness import derive

@@ -10,7 +10,7 @@ from mmdeeplab.checkpoint.class_order import data_classes, require_order
 from mmdeeplab.checkpoint.fine_tune import class_names
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.engine.few_labels.teacher import Teacher, scores_of
+from mmdeeplab.engine.teachers.teacher import Teacher, scores_of
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.build import load_segmentor, make_config
 from mmdeeplab.models.losses.distillation import TEACHER

@@ -1,1 +1,0 @@
-"""Training with few labels: teachers that label images, or show a smaller network the way."""

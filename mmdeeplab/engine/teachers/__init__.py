@@ -1,0 +1,1 @@
+"""Networks that teach another one: a mean teacher for images without masks, and distillation."""
