@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from PIL import Image
 from torch import nn
 
@@ -20,6 +22,20 @@ from mmdeeplab.inference.accelerate import FastSegmentor
 CONFIG = 'deeplabv3plus_mobilenetv2_voc'
 SPLIT = ['train_dataloader.dataset.split=train',
          'train_dataloader.dataset.mask_dir=SegmentationClass']  # fmt: skip
+
+
+def test_images_without_masks_correct_nothing(tmp_path: Path) -> None:
+    generate(tmp_path, MiniVoc(train=5, val=3, size=48), quiet=True)
+    data = dict(type='mmdeeplab.VOCFolderDataset', data_root=str(tmp_path))
+    unlabelled = data | dict(split='train', mask_dir=None)
+    both = dict(type='ConcatDataset', datasets=[unlabelled, data | dict(split='val'), unlabelled])
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        found = training_pictures(Config(dict(train_dataloader=dict(dataset=both))))
+    names = (tmp_path / 'ImageSets' / 'Segmentation' / 'val.txt').read_text().split()
+    assert len(found) == len(names)
+    for (_, mask), name in zip(found, names, strict=True):
+        expected = Image.open(tmp_path / 'SegmentationClass' / f'{name}.png')
+        assert np.array_equal(mask, np.array(expected))
 
 
 def test_the_training_split_corrects_lower_precision_alone(

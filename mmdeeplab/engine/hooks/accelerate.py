@@ -1,7 +1,6 @@
 """``tools/test.py --fast``: replace the network by a fast one once its weights are loaded."""
 
 from collections.abc import Iterator
-from itertools import islice
 
 import numpy as np
 import torch
@@ -49,7 +48,7 @@ class FastHook(Hook):
 
 
 def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
-    """A few pictures with their masks, evenly spread over a config's training split.
+    """A few pictures with their masks, evenly spread over the labelled part of a training split.
 
     Returns:
         Pairs of a picture, (H, W, 3) uint8 RGB (or as stored, if LoadImage names bands and depth),
@@ -60,10 +59,10 @@ def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
     from mmdeeplab.registry import DATASETS
 
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    step = max(len(dataset) // PICTURES, 1)
-    indices = islice(range(0, len(dataset), step), PICTURES)
+    labelled = [i for i in range(len(dataset)) if 'seg_map_path' in dataset.get_data_info(i)]
+    step = max(len(labelled) // PICTURES, 1)
     found = []
-    for info in map(dataset.get_data_info, indices):
+    for info in map(dataset.get_data_info, labelled[::step][:PICTURES]):
         path = info['img_path']
         picture = read_stored(path) if evaluated_pixels(cfg) else read_image(path)[..., ::-1]
         mask = LoadMask()(info | dict(ori_shape=picture.shape[:2]))['gt_seg_map']
