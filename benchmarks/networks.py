@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.case import Skip, Work
 from mmdeeplab.config.shipped import config_path
 from mmdeeplab.inference.accelerate import Tolerance
+from mmdeeplab.inference.accelerate.openvino import core
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.processor import has_bf16, has_vnni
@@ -118,7 +119,7 @@ def openvino_run(model: nn.Module, shape: tuple[int, ...]) -> Callable[[Tensor],
     converted = openvino.convert_model(model, example_input=torch.zeros(shape), input=list(shape))
     threads = str(torch.get_num_threads())
     hints = {'INFERENCE_PRECISION_HINT': 'f32', 'INFERENCE_NUM_THREADS': threads}
-    network = openvino.compile_model(converted, 'CPU', hints)
+    network = core().compile_model(converted, 'CPU', hints)
     return lambda x: torch.from_numpy(network(x.numpy())[0])
 
 

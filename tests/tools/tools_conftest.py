@@ -85,7 +85,9 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tool]:
         return subprocess.CompletedProcess(script, status, *(file.read_text() for file in files))
 
     yield call
-    server.communicate(timeout=60)
+    # Not by the end of its input: a process that a test forked and left may hold the pipe open.
+    server.terminate()
+    server.wait(timeout=60)
 
 
 @pytest.fixture(scope='session')

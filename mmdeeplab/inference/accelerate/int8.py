@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdeeplab.inference.accelerate.openvino import Compiled
+from mmdeeplab.inference.accelerate.openvino import Compiled, core
 
 CONVOLUTIONS = {'Convolution': 1, 'GroupConvolution': 2}
 """Kinds of nodes, and how many leading axes of their weights tell the output channel."""
@@ -111,15 +111,13 @@ def source(node: Any) -> tuple[str, int]:
 
 def ranges(model: Any, inputs: Sequence[np.ndarray]) -> dict[tuple[str, int], tuple[float, float]]:
     """For the input of each convolution the range of values that its 8 bits cover."""
-    import openvino
-
     watched = model.clone()
     reads = {source(node): node.input_value(0) for node in inner_convolutions(watched)}
     watched.add_outputs(list(reads.values()))
-    network = openvino.Core().compile_model(watched, 'CPU', dict(INFERENCE_PRECISION_HINT='f32'))
+    network = core().compile_model(watched, 'CPU', dict(INFERENCE_PRECISION_HINT='f32'))
     samples: dict[tuple[str, int], list[Tensor]] = {key: [] for key in reads}
     for picture in inputs:
-        values = list(network([picture]).values())[-len(reads) :]
+        values = list(network([picture]).values())[len(model.outputs) :]
         for key, value in zip(reads, values, strict=True):
             samples[key].append(some(torch.from_numpy(value.reshape(-1))))
     return {key: best_range(torch.cat(parts)) for key, parts in samples.items()}

@@ -25,11 +25,22 @@ def installed() -> bool:
 
 
 @cache
-def has_bf16() -> bool:
-    """Whether OpenVINO computes in bfloat16 on this processor; otherwise it uses float32."""
+def core() -> Any:
+    """OpenVINO's ``Core``, one for the life of the process.
+
+    Its CPU plugin lends the thread that loads it a stack for signal handlers, and takes the memory
+    away when the last user of the plugin goes. If that happens in another thread, the next signal,
+    such as that of Ctrl-C, ends the process with a segmentation fault.
+    """
     import openvino
 
-    return 'BF16' in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return openvino.Core()
+
+
+@cache
+def has_bf16() -> bool:
+    """Whether OpenVINO computes in bfloat16 on this processor; otherwise it uses float32."""
+    return 'BF16' in core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
 
 
 def convert(artefact: ArtefactSpec) -> Any:
@@ -63,9 +74,7 @@ def write(artefact: ArtefactSpec, path: Path) -> None:
 
 def read(path: Path) -> Any:
     """Read a model from an OpenVINO or ONNX file."""
-    import openvino
-
-    return openvino.Core().read_model(str(path))
+    return core().read_model(str(path))
 
 
 def save(model: Any, path: Path, contents: dict, half: bool = False) -> None:
@@ -82,11 +91,9 @@ def open_run(path: Path, precision: str) -> Run:
     By default OpenVINO computes in the shortest type in which the processor is fast, such as
     bfloat16. Only for the precision ``float`` it is told to use float32.
     """
-    import openvino
-
     hint = {'INFERENCE_PRECISION_HINT': 'f32'} if precision == 'float' else {}
     hint['INFERENCE_NUM_THREADS'] = str(torch.get_num_threads())
-    network = openvino.Core().compile_model(str(path), 'CPU', hint)
+    network = core().compile_model(str(path), 'CPU', hint)
 
     def run(image: np.ndarray) -> np.ndarray:
         return network(image)[0]
@@ -135,8 +142,6 @@ class Compiled:
         return requests[cores]
 
     def _compile(self, cores: int) -> Any:
-        import openvino
-
         passes = max(usable_cores() // cores, 1)
         hints = dict(
             INFERENCE_PRECISION_HINT=self.precision,
@@ -144,7 +149,7 @@ class Compiled:
             NUM_STREAMS=passes,
             ENABLE_CPU_PINNING=False,  # the other threads of this process want the cores, too
         )
-        return openvino.Core().compile_model(self.model, 'CPU', hints)
+        return core().compile_model(self.model, 'CPU', hints)
 
 
 def metadata(path: Path) -> str:
