@@ -1,6 +1,6 @@
 """Multi-scale and flipped inference as DeepLab evaluates (DeepLabv3, section 4.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -68,15 +68,19 @@ class MultiScaleFlip(SegmentorWrapper):
         The largest scale is run first, while there is no sum in memory yet.
         """
         total: Tensor | None = None
+        for image, scale, mirrored in self.views(inputs):
+            view = probabilities_(self.logits(image, scale, mirrored, tuple(inputs.shape[2:])))
+            total = view if total is None else total.add_(view)
+            del view
+        assert total is not None
+        return total.div_(len(self.scales) * (1 + self.flip))
+
+    def views(self, inputs: Tensor) -> Iterator[tuple[Tensor, float, bool]]:
+        """Each resized and perhaps mirrored image with its scale and whether it is mirrored."""
         for scale in sorted(self.scales, reverse=True):
             image = bilinear(inputs, tuple(scaled(side, scale) for side in inputs.shape[2:]))
             for mirrored in (False, True)[: 1 + self.flip]:
-                image = image.flip(3) if mirrored else image
-                view = probabilities_(self.logits(image, scale, mirrored, tuple(inputs.shape[2:])))
-                total = view if total is None else total.add_(view)
-                del view
-        assert total is not None
-        return total.div_(len(self.scales) * (1 + self.flip))
+                yield image.flip(3) if mirrored else image, scale, mirrored
 
     def logits(self, image: Tensor, scale: float, mirrored: bool, size: tuple[int, ...]) -> Tensor:
         """Logits (N, C, *size) of one scale; those of a mirror image are mirrored back."""

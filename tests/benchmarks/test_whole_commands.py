@@ -1,5 +1,6 @@
 """Whole commands of the benchmarks: each runs, and gives the same labels as the others."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from places import ROOT
 
 from benchmarks.case import Scale, Skip, Trained
-from benchmarks.cases.commands import BARE, Commands, setup
+from benchmarks.cases.commands import BARE, HEAVY, Commands, setup
 from mmdeeplab.config.load import load_config
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
@@ -47,8 +48,12 @@ def test_every_command_runs(scale: Scale) -> None:
     assert scale.trained is not None
     work = Commands(scale, scale.trained)
     assert (work.count, work.images) == (2, 3)
-    assert work.network(False).units == 2, BARE
-    work.test().call()
+    assert work.network().units == 2, BARE
+    for name, (_, options) in HEAVY.items():
+        work.network(**options).call()
+        work.test(2, *name.split()).call()
+    with pytest.raises(subprocess.CalledProcessError):
+        work.test(2, '--output-stride', '7').call()
     found = []
     for prepare in (lambda: work.predict('--save', 'masks'), work.plain_loop, work.inferencer):
         before = set(scale.folder.iterdir())
