@@ -1,7 +1,10 @@
 """Write docs/costs.md: ``python docs/make_costs.py``. Counts are made on the real modules."""
 
+import json
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'models')]
@@ -19,8 +22,21 @@ published figures count that padding: the column "with TF's padding". 21 classes
 """
 
 
-def line(config: str, options: dict, published: str) -> str:
-    """One row of the table."""
+class Cost(NamedTuple):
+    """Parameters, and multiply-adds without and with the padding of TF's atrous convolutions."""
+
+    parameters: int
+    multiply_adds: int
+    padded: int
+
+
+def cost(config: str, options: dict[str, Any]) -> Cost:
+    """Of the network of ``configs/CONFIG.py`` with some settings changed, counted once."""
+    return _cost(config, json.dumps(options))
+
+
+@cache
+def _cost(config: str, options: str) -> Cost:
     import torch
     from mmengine.config import Config
     from mmengine.registry import init_default_scope
@@ -29,16 +45,21 @@ def line(config: str, options: dict, published: str) -> str:
     from mmdeeplab.models.analysis import multiply_adds, parameters
 
     cfg = Config.fromfile(ROOT / 'configs' / f'{config}.py')
-    cfg.merge_from_dict(options)
+    cfg.merge_from_dict(json.loads(options))
     init_default_scope('mmseg')
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
-    plain, padded = (
-        sum(multiply_adds(model, (1, 3, 513, 513), flag).values()) / 1e9 for flag in (False, True)
-    )
+    counts = (multiply_adds(model, (1, 3, 513, 513), flag) for flag in (False, True))
+    return Cost(parameters(model), *(sum(count.values()) for count in counts))
+
+
+def line(config: str, options: dict, published: str) -> str:
+    """One row of the table."""
+    found = cost(config, options)
+    plain, padded = found.multiply_adds / 1e9, found.padded / 1e9
     changes = ', '.join(f'{k.removeprefix("model.")}={v}' for k, v in options.items())
     title = f'`{config}`' + (f'<br>{changes}' if changes else '')
-    return f'| {title} | {parameters(model):,} | {plain:.2f} | {padded:.2f} | {published} |\n'
+    return f'| {title} | {found.parameters:,} | {plain:.2f} | {padded:.2f} | {published} |\n'
 
 
 def page() -> str:

@@ -65,42 +65,35 @@ def setup(scale: Scale) -> list[Comparison]:
     if scale.trained is None:
         raise Skip('it needs --config CONFIG --checkpoint FILE --data-root DIR')
     work = Commands(scale, scale.trained)
-    masks = ('--save', 'masks')
-    predict = {
-        'masks': masks,
-        'masks --fast': (*masks, '--fast'),
-        'masks and overlays': (),
-        'masks and overlays --fast': ('--fast',),
-        'masks and overlays as JPEG --fast': ('--overlay-format', 'jpeg', '--fast'),
-    }
-    ours = tuple(Variant(name, partial(work.predict, *args)) for name, args in predict.items())
-    peers = (
-        Variant(INFERENCER, work.inferencer, 'mmseg'),
-        Variant(LOOP, work.plain_loop, 'openvino'),
-    )
-    title = f'{work.count} photographs of the validation split'
-    return [
-        Comparison(
-            f'predict, {title}, beside other programs',
-            (*peers, *ours[:2], ours[2]),
-            INFERENCER,
-            goals={'masks': 1.5, 'masks --fast': 1.5, 'masks and overlays': 1.5},
-        ),
-        beside_the_network(f'predict, {title}', work, ours, False),
-        beside_the_network(f'predict --fast, {title}', work, ours, True),
-        *evaluations(work),
-    ]
+    return [*predictions(work), *evaluations(work)]
 
 
-def beside_the_network(
-    title: str, work: 'Commands', ours: tuple[Variant, ...], fast: bool
-) -> Comparison:
-    """Whole commands against the passes of the network that they hold, in the same precision."""
-    rows = [one for one in ours if one.name.endswith('--fast') == fast]
-    goals = {one.name: 0.85 if one.name.startswith('masks --') else 0.6 for one in rows}
-    goals |= {'masks': 0.85} if not fast else {}
-    variants = (Variant(BARE, partial(work.network, fast)), *rows)
-    return Comparison(title, variants, BARE, goals=goals)
+def predictions(work: 'Commands') -> Iterator[Comparison]:
+    """``tools/predict.py`` beside other programs, and beside the passes of the network it holds."""
+    few, some, many = (work.photographs(most) for most in (48, 162, 496))
+
+    def masks(photographs: Path, *fast: str) -> Variant:
+        return Variant('masks', partial(work.predict, photographs, '--save', 'masks', *fast))
+
+    def both(photographs: Path, *fast: str) -> Variant:
+        return Variant('masks and overlays', partial(work.predict, photographs, *fast))
+
+    def bare(*fast: bool) -> Variant:
+        return Variant(BARE, partial(work.network, *fast))
+
+    inferencer = Variant(INFERENCER, partial(work.inferencer, few), 'mmseg')
+    loop = Variant(LOOP, partial(work.plain_loop, many), 'openvino')
+    peers = {'masks': 1.5, 'masks and overlays': 1.5}
+    network = {'masks': 0.85, 'masks and overlays': 0.6}
+    rows: tuple[Variant, ...] = (inferencer, masks(few), both(few))
+    yield Comparison(f'predict, {few.name}', rows, INFERENCER, goals=peers)
+    title = f'predict --fast, {many.name}'
+    rows = (loop, masks(many, '--fast'))
+    yield Comparison(title, rows, LOOP, goals=dict(masks=1.5))
+    rows = (bare(), masks(some), both(some))
+    yield Comparison(f'predict, {some.name}, beside {BARE}', rows, BARE, goals=network)
+    rows = (bare(True), masks(many, '--fast'), both(many, '--fast'))
+    yield Comparison(f'{title}, beside {BARE}', rows, BARE, goals=network)
 
 
 def evaluations(work: 'Commands') -> Iterator[Comparison]:
@@ -122,8 +115,7 @@ class Commands:
     """The commands, ready to run on one trained network and its validation split.
 
     Attributes:
-        count: Photographs to segment.
-        images: Of the whole split.
+        images: Of the validation split.
     """
 
     def __init__(self, scale: Scale, trained: Trained) -> None:
@@ -134,11 +126,20 @@ class Commands:
         split = root / 'ImageSets' / 'Segmentation' / f'{dataset.get("split", "val")}.txt'
         ids = read_split(split)
         self.images = len(ids)
-        self.pictures = self.folder / 'photographs'
-        self.pictures.mkdir()
-        for name in ids[:: max(len(ids) // scale.of(48, 2), 1)][: scale.of(48, 2)]:
-            (self.pictures / f'{name}.jpg').symlink_to((root / f'JPEGImages/{name}.jpg').absolute())
-        self.count = len(list(self.pictures.iterdir()))
+        self.most = scale.of(10**9, 2)
+        self.all = [root / f'JPEGImages/{name}.jpg' for name in ids]
+        self.all += sorted(set((root / 'JPEGImages').glob('*.jpg')) - set(self.all))
+
+    def photographs(self, most: int) -> Path:
+        """A folder of so many, those of the validation split first."""
+        chosen = self.all[: min(most, self.most)]
+        folder = self.folder / f'{len(chosen)} photographs'
+        folder.mkdir(exist_ok=True)
+        for path in chosen:
+            link = folder / path.name
+            if not link.is_symlink():
+                link.symlink_to(path.absolute())
+        return folder
 
     def network(
         self, fast: bool = False, tta: bool = False, output_stride: int | None = None
@@ -146,8 +147,9 @@ class Commands:
         """Passes over prepared pictures, logits out; nothing is read, labelled or written."""
         data, checkpoint = self.trained.data_root, self.trained.checkpoint
         cfg = load_config(self.trained.config, ConfigOptions((), data, output_stride))
-        predictor = DeepLabPredictor(cfg, checkpoint, 'cpu', tta=tta, keep_logits=False, fast=fast)
-        some = sorted(self.pictures.iterdir())[: 2 if tta else 8]
+        use: dict[str, Any] = dict(tta=tta, keep_logits=not fast, fast=fast)
+        predictor = DeepLabPredictor(cfg, checkpoint, 'cpu', **use)
+        some = self.all[: min(2 if tta else 8, self.most)]
         inputs = [prepared(predictor.model, predictor.read(path)).clone() for path in some]
         network, views = unwrap(predictor.model), inputs
         if isinstance(predictor.model, MultiScaleFlip):
@@ -160,11 +162,11 @@ class Commands:
 
         return Work(call, len(inputs))
 
-    def predict(self, *arguments: str) -> Work:
+    def predict(self, photographs: Path, *arguments: str) -> Work:
         """``tools/predict.py`` into a new folder."""
         model = ('--model', self.trained.config, '--checkpoint', self.trained.checkpoint)
-        line = ['tools/predict.py', str(self.pictures), *model, *arguments, '--out']
-        return Work(lambda: run(*line, self._new()), self.count)
+        line = ['tools/predict.py', str(photographs), *model, *arguments, '--out']
+        return Work(lambda: run(*line, self._new()), files_in(photographs))
 
     def test(self, images: int, *arguments: str) -> Work:
         """``tools/test.py`` over the first images of the split."""
@@ -174,14 +176,14 @@ class Commands:
         line += ['--cfg-options', f'test_dataloader.dataset.indices={images}', '--work-dir']
         return Work(lambda: run(*line, self._new()), images)
 
-    def inferencer(self) -> Work:
+    def inferencer(self, photographs: Path) -> Work:
         """mmsegmentation's own, over our network: labels and colours of every picture."""
         config = self.folder / 'config.py'
         self.cfg.dump(config)
-        line = ('-c', INFER, str(config), self.trained.checkpoint, str(self.pictures))
-        return Work(lambda: run(*line, self._new()), self.count)
+        line = ('-c', INFER, str(config), self.trained.checkpoint, str(photographs))
+        return Work(lambda: run(*line, self._new()), files_in(photographs))
 
-    def plain_loop(self) -> Work:
+    def plain_loop(self, photographs: Path) -> Work:
         """The loop that a user of the exported network writes.
 
         Raises:
@@ -204,11 +206,15 @@ class Commands:
         openvino.save_model(model, file, compress_to_fp16=False)
         statistics = (preprocessor.mean, preprocessor.std)
         numbers = [repr(values.flatten().tolist()) for values in statistics]
-        line = ('-c', PLAIN, str(file), *numbers, *map(str, sides), str(self.pictures))
-        return Work(lambda: run(*line, self._new()), self.count)
+        line = ('-c', PLAIN, str(file), *numbers, *map(str, sides), str(photographs))
+        return Work(lambda: run(*line, self._new()), files_in(photographs))
 
     def _new(self) -> str:
         return mkdtemp(dir=self.folder)
+
+
+def files_in(folder: Path) -> int:
+    return len(list(folder.iterdir()))
 
 
 def run(*line: str) -> None:

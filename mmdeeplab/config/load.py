@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mmdeeplab.config.options import ConfigOptions
@@ -87,8 +89,11 @@ def _with_one_loop(cfg: Config, sources: Sources) -> Config:
 
 
 def quiet_imports() -> None:
-    """Import mmengine, mmcv and mmseg without their notices about parts that are not used here."""
-    with warnings.catch_warnings():
+    """Import mmengine, mmcv and mmseg without their notices about parts that are not used here.
+
+    The garbage collector rests meanwhile: it would go through all modules many times.
+    """
+    with warnings.catch_warnings(), _without_garbage_collector():
         warnings.simplefilter('ignore')
         from mmdeeplab.registry import DATASETS, MODELS
 
@@ -96,3 +101,14 @@ def quiet_imports() -> None:
             registry.import_from_location()
     warnings.filterwarnings('ignore', category=DeprecationWarning)
     warnings.filterwarnings('ignore', category=FutureWarning)
+
+
+@contextmanager
+def _without_garbage_collector() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.buffer_pool import BufferPool
-from mmdeeplab.models.cpu_kernels.normalise import normalise
 from mmdeeplab.models.upload import gathered, upload
 from mmdeeplab.registry import MODELS
 
@@ -88,7 +87,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             width - image.shape[2] if mirrored else 0
             for image, mirrored in zip_longest(images, flipped)
         ]
-        batch = self._normalised(images, lefts, (height, width), training)
+        batch = self._normalised(images, lefts, (height, width))
         for image, sample, left in zip(images, samples, lefts, strict=False):
             h, w = image.shape[1:]
             padding = [left, width - w - left, 0, height - h]
@@ -102,7 +101,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         return dict(inputs=batch, data_samples=samples or None)
 
     def _normalised(
-        self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int], training: bool
+        self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int]
     ) -> Tensor:
         """Normalise images (C, h_i, w_i) into one batch (N, C, H, W); ``lefts`` are their columns.
 
@@ -115,7 +114,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             batch.zero_()
         for image, out, left in zip(self.cast_data(list(images)), batch, lefts, strict=True):
             h, w = image.shape[1:]
-            self._normalise(image, out[:, :h, left : left + w], training)
+            self._normalise(image, out[:, :h, left : left + w])
         return batch
 
     def _are_uploaded(self, maps: Sequence[Tensor]) -> bool:
@@ -173,12 +172,9 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
                 copied.set_data({name: PixelData(data=upload(data, self.device))})
         return copied
 
-    def _normalise(self, image: Tensor, out: Tensor, training: bool) -> None:
+    def _normalise(self, image: Tensor, out: Tensor) -> None:
         means, stds = (b.flatten().expand(len(image)) for b in (self.mean, self.std))
-        reverse = self.bgr_to_rgb and len(image) == 3
-        if training and normalise(image, out, means, stds, reverse):
-            return  # in training only: a prediction should not wait for the C compiler
-        planes = image.unbind()[:: -1 if reverse else 1]
+        planes = image.unbind()[:: -1 if self.bgr_to_rgb and len(image) == 3 else 1]
         # Plane by plane: the three passes over a plane find it in the processor's cache.
         for plane, target, mean, std in zip(planes, out, means, stds, strict=True):
             target.copy_(plane).sub_(mean).div_(std)

@@ -1,12 +1,15 @@
 """Draw the learning curves of a work dir as a picture."""
 
+from __future__ import annotations
+
 from logging import Logger
 from pathlib import Path
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from mmdeeplab.report.history import History, panels, read_history
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK, SOFT, LINE = '#1c1f23', '#5c636b', '#e3e2dc'
 COLOURS = ('#0b6b74', '#b3541e')
@@ -22,6 +25,8 @@ def draw_curves(work_dir: str | Path) -> Path | None:
     drawn = panels(read_history(work_dir))
     if not drawn:
         return None
+    from matplotlib.figure import Figure  # half a second, which other commands need not wait
+
     figure = Figure((4.4 * len(drawn), 3.3), layout='constrained')
     for axes, (title, curves) in zip(
         figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True

@@ -1,6 +1,7 @@
 """Whole commands of the benchmarks: each runs, and gives the same labels as the others."""
 
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,8 @@ def test_every_command_runs(scale: Scale) -> None:
     pytest.importorskip('openvino')
     assert scale.trained is not None
     work = Commands(scale, scale.trained)
-    assert (work.count, work.images) == (2, 3)
+    photographs = work.photographs(48)
+    assert (len(list(photographs.iterdir())), work.images) == (2, 3)
     assert work.network().units == 2, BARE
     for name, (_, options) in HEAVY.items():
         work.network(**options).call()
@@ -55,7 +57,9 @@ def test_every_command_runs(scale: Scale) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         work.test(2, '--output-stride', '7').call()
     found = []
-    for prepare in (lambda: work.predict('--save', 'masks'), work.plain_loop, work.inferencer):
+    ours = partial(work.predict, photographs, '--save', 'masks')
+    peers = (partial(peer, photographs) for peer in (work.plain_loop, work.inferencer))
+    for prepare in (ours, *peers):
         before = set(scale.folder.iterdir())
         prepare().call()
         (out,) = (path for path in set(scale.folder.iterdir()) - before if path.is_dir())

@@ -169,6 +169,14 @@ def test_the_package_loads_nothing() -> None:
     assert done.stdout.strip() == '[]'
 
 
+def test_matplotlib_is_loaded_when_something_is_drawn() -> None:
+    code = 'import gc, sys\nfrom mmdeeplab.config.load import quiet_imports\nquiet_imports()\n'
+    code += 'import mmdeeplab.engine.runner\nimport mmdeeplab.inference.predictor\n'
+    code += 'print("torch" in sys.modules, "matplotlib" in sys.modules, gc.isenabled())'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ['True', 'False', 'True']
+
+
 @pytest.mark.parametrize('tool', sorted(p.name for p in (ROOT / 'tools').glob('[a-z]*.py')))
 def test_help_is_immediate(tool: str) -> None:
     """Nothing heavy is imported before the arguments are parsed."""
