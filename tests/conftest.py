@@ -24,6 +24,9 @@ WITH_TORCH = find_spec('torch') is not None
 if WITH_TORCH:
     import torch
 
+    from mmdeeplab.models.cpu_kernels.memory import keep_memory
+
+    keep_memory()  # the system would clear the memory of every map anew
     # Threads that wait for each other on busy cores make small tensors many times slower.
     torch.set_num_threads(1)
 MEMORY = Path('/dev/shm')

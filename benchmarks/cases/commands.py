@@ -151,16 +151,17 @@ class Commands:
         predictor = DeepLabPredictor(cfg, checkpoint, 'cpu', **use)
         some = self.all[: min(2 if tta else 8, self.most)]
         inputs = [prepared(predictor.model, predictor.read(path)).clone() for path in some]
-        network, views = unwrap(predictor.model), inputs
-        if isinstance(predictor.model, MultiScaleFlip):
-            views = [view for x in inputs for view, _, _ in predictor.model.views(x)]
+        network = unwrap(predictor.model)
+        wrappers = (m for m in predictor.model.modules() if isinstance(m, MultiScaleFlip))
+        if averaging := next(wrappers, None):
+            inputs = [view for x in inputs for view, _, _ in averaging.views(x)]
 
         @torch.no_grad()
         def call() -> None:
-            for x in views:
+            for x in inputs:
                 network(x, mode='tensor')
 
-        return Work(call, len(inputs))
+        return Work(call, len(some))
 
     def predict(self, photographs: Path, *arguments: str) -> Work:
         """``tools/predict.py`` into a new folder."""

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmseg.models.segmentors import EncoderDecoder
 from networks import random_checkpoint
 from PIL import Image
 from places import ROOT
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 
-from benchmarks.case import Scale, Skip, Trained
+from benchmarks.case import Scale, Skip, Trained, Work
 from benchmarks.cases.commands import BARE, HEAVY, Commands, setup
 from mmdeeplab.config.load import load_config
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
@@ -43,6 +46,20 @@ def test_goals_name_rows(scale: Scale) -> None:
         assert one.reference in names
 
 
+def passes(work: Work) -> int:
+    """How often a call runs a segmentor."""
+    seen: list[nn.Module] = []
+
+    def note(module: nn.Module, *_: object) -> None:
+        if isinstance(module, EncoderDecoder):
+            seen.append(module)
+
+    hook = register_module_forward_hook(note)
+    work.call()
+    hook.remove()
+    return len(seen)
+
+
 @pytest.mark.slow
 def test_every_command_runs(scale: Scale) -> None:
     pytest.importorskip('openvino')
@@ -52,7 +69,8 @@ def test_every_command_runs(scale: Scale) -> None:
     assert (len(list(photographs.iterdir())), work.images) == (2, 3)
     assert work.network().units == 2, BARE
     for name, (_, options) in HEAVY.items():
-        work.network(**options).call()
+        bare = work.network(**options)
+        assert (bare.units, passes(bare)) == (2, 24 if name == '--tta' else 2)
         work.test(2, *name.split()).call()
     with pytest.raises(subprocess.CalledProcessError):
         work.test(2, '--output-stride', '7').call()
