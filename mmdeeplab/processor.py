@@ -1,6 +1,11 @@
-"""Features of this machine's processor: bfloat16, and exact products of bytes."""
+"""Features of this machine's processor: AVX-512, bfloat16, and exact products of bytes."""
 
 import torch
+
+
+def has_avx512() -> bool:
+    """Whether PyTorch computes with vectors of 512 bits."""
+    return torch.backends.cpu.get_cpu_capability() == 'AVX512'
 
 
 def has_bf16() -> bool:

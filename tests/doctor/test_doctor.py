@@ -229,7 +229,7 @@ def test_a_crash_of_an_import_is_told(tmp_path: Path) -> None:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where nothing is compiled yet."""
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.delenv('MMDEEPLAB_KERNELS', raising=False)
+    monkeypatch.setenv('MMDEEPLAB_KERNELS', '1')
     monkeypatch.delenv('CC', raising=False)
     return tmp_path / 'cache'
 
@@ -264,6 +264,9 @@ def test_why_there_are_no_kernels(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     assert kernel_facts() == {}
     monkeypatch.setenv('MMDEEPLAB_KERNELS', '0')
     assert kernel_facts() == dict(off='MMDEEPLAB_KERNELS=0')
+    monkeypatch.delenv('MMDEEPLAB_KERNELS')
+    monkeypatch.setattr('mmdeeplab.models.cpu_kernels.build.has_avx512', lambda: False)
+    assert 'AVX-512' in kernel_facts()['off']
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ Run as a file by :mod:`mmdeeplab.cli.doctor.facts`; prints one JSON object per l
 import ctypes
 import importlib
 import json
-import os
 import subprocess
 import sys
 import warnings
@@ -72,14 +71,10 @@ def numpy_works() -> bool:
 
 def kernel_facts() -> dict:
     """The values of :class:`mmdeeplab.cli.doctor.facts.Kernels`."""
-    import torch
-
     from mmdeeplab.models.cpu_kernels import build
 
-    if os.environ.get(build.SWITCH) == '0':
-        return dict(off=f'{build.SWITCH}=0')
-    if not torch.backends.mkldnn.is_available():
-        return dict(off='this PyTorch has no oneDNN')
+    if reason := build.why_off():
+        return dict(off=reason)
     compiler = build.find_compiler()
     if compiler is None:
         return {}

@@ -17,6 +17,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.fileio.file_stamp import stamp
+from mmdeeplab.processor import has_avx512
 
 FLAGS = ('-O3', '-march=native', '-std=gnu11', '-fopenmp', '-fPIC', '-w')
 SWITCH = 'MMDEEPLAB_KERNELS'
@@ -25,13 +26,12 @@ FOLDER = Path(__file__).parent
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernels; None where there is no compiler, or where it fails, which is logged."""
+    """The compiled kernels; None where they are off or there is no compiler.
+
+    A compiler that fails is logged.
+    """
     compiler = find_compiler()
-    if (
-        os.environ.get(SWITCH) == '0'
-        or compiler is None
-        or not torch.backends.mkldnn.is_available()
-    ):
+    if why_off() or compiler is None:
         return None
     try:
         return ctypes.CDLL(str(compiled(compiler)))
@@ -40,6 +40,18 @@ def library() -> ctypes.CDLL | None:
         line = (reason.strip().splitlines() or ['?'])[0]
         print_log(f'no C kernels, PyTorch alone: {line}', 'current', logging.WARNING)
         return None
+
+
+def why_off() -> str:
+    """Why the kernels are not used on this machine; empty where they are."""
+    switch = os.environ.get(SWITCH)
+    if switch == '0':
+        return f'{SWITCH}=0'
+    if not torch.backends.mkldnn.is_available():
+        return 'this PyTorch has no oneDNN'
+    if switch != '1' and not has_avx512():
+        return f'PyTorch is faster without AVX-512 ({SWITCH}=1 uses them)'
+    return ''
 
 
 def find_compiler() -> str | None:
