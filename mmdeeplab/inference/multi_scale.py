@@ -63,10 +63,7 @@ class MultiScaleFlip(SegmentorWrapper):
 
     @torch.no_grad()
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """(N, 3, H, W) -> mean class probabilities (N, C, H, W).
-
-        The largest scale is run first, while there is no sum in memory yet.
-        """
+        """(N, 3, H, W) -> mean class probabilities (N, C, H, W)."""
         total: Tensor | None = None
         for image, scale, mirrored in self.views(inputs):
             view = probabilities_(self.logits(image, scale, mirrored, tuple(inputs.shape[2:])))
@@ -76,7 +73,10 @@ class MultiScaleFlip(SegmentorWrapper):
         return total.div_(len(self.scales) * (1 + self.flip))
 
     def views(self, inputs: Tensor) -> Iterator[tuple[Tensor, float, bool]]:
-        """Each resized and perhaps mirrored image with its scale and whether it is mirrored."""
+        """Each resized and perhaps mirrored image with its scale and whether it is mirrored.
+
+        The largest scale comes first, while there is no sum of probabilities in memory yet.
+        """
         for scale in sorted(self.scales, reverse=True):
             image = bilinear(inputs, tuple(scaled(side, scale) for side in inputs.shape[2:]))
             for mirrored in (False, True)[: 1 + self.flip]:

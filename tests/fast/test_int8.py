@@ -13,6 +13,7 @@ from mmdeeplab.inference.accelerate.int8 import (
     best_range,
     inner_convolutions,
     on_grid,
+    ranges,
     rounded_to,
 )
 
@@ -27,6 +28,16 @@ def test_a_byte_stands_for_zero_and_others_for_what_is_near() -> None:
     assert found == pytest.approx([-1, -0.5, 0, 1, 1.5, 1.55, -1], abs=1e-6)
     assert rounded_to(torch.zeros(1), -0.7313, 2.31).abs() < 1e-6
     assert on_grid(0.5, 2.55) == pytest.approx((0, 2.55))
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 4])
+def test_the_first_and_the_last_convolution_have_no_range(count: int) -> None:
+    import openvino as runtime
+
+    network = torch.nn.Sequential(*(torch.nn.Conv2d(3, 3, 3) for _ in range(count)))
+    x = torch.randn(1, 3, 12, 12)
+    model = runtime.convert_model(network, example_input=x)
+    assert len(ranges(model, [x.numpy()])) == max(count - 2, 0)
 
 
 def test_ranges_leave_out_what_is_rare() -> None:

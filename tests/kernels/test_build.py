@@ -63,10 +63,15 @@ def test_a_compiler_that_fails_is_named_once(
     assert lines == ['no C kernels, PyTorch alone: no such option']
 
 
-@pytest.mark.parametrize('off', ['switched off', 'no compiler'])
+@pytest.mark.parametrize('off', ['switched off', 'no compiler', 'no AVX-512'])
 def test_without_them_pytorch_does_the_work(off: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if off == 'no compiler':
         monkeypatch.setattr(build, 'find_compiler', lambda: None)
+    elif off == 'no AVX-512':
+        monkeypatch.delenv('MMDEEPLAB_KERNELS')
+        monkeypatch.setattr(build, 'has_avx512', lambda: True)
+        assert build.why_off() == ''
+        monkeypatch.setattr(build, 'has_avx512', lambda: False)
     else:
         monkeypatch.setenv('MMDEEPLAB_KERNELS', '0')
     assert library() is None
