@@ -11,6 +11,7 @@ from mmengine.utils import import_modules_from_strings
 from mmdeeplab.config.bases import BASE, BASE_VALUE, chain
 from mmdeeplab.config.data import SPLITS
 from mmdeeplab.config.known_keys import keys_of
+from mmdeeplab.config.new_style import with_names
 from mmdeeplab.errors import UserError, did_you_mean, edits
 
 UNREAD = ', and nothing in the files reads it: use it in a key, or leave it out'
@@ -43,7 +44,7 @@ def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:
     _check_helpers(helpers, files, known)
     for name in helpers:
         cfg.pop(name)
-    return cfg, helpers
+    return with_names(cfg), helpers
 
 
 def _parse(path: str | Path) -> Config:

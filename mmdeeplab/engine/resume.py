@@ -8,10 +8,10 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.find import age, candidates, newest_valid, read_summary
 from mmdeeplab.checkpoint.safetensors_layout import Damaged
-from mmdeeplab.config.diff import differences, settings
 from mmdeeplab.engine.hooks.resumed_validation import VALIDATED
 from mmdeeplab.engine.loops import counts_epochs, is_complete, position
 from mmdeeplab.engine.optim.restore import restore_gradients, restore_schedule
+from mmdeeplab.engine.run_settings import differences, settings
 from mmdeeplab.errors import UserError
 
 

@@ -8,10 +8,10 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.config.diff import settings
 from mmdeeplab.engine.distributed.job import job_name
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.optim.restore import kinds, unfinished_gradients
+from mmdeeplab.engine.run_settings import settings
 from mmdeeplab.version import __version__
 
 SUMMARY = ('iter', 'epoch', 'seed', 'started', 'attempt', 'job')  # of meta, read without the rest

@@ -20,9 +20,9 @@ from robustness.tiny import Count, Noise, Trace, in_child, tiny_runner
 from mmdeeplab.checkpoint.find import read_summary
 from mmdeeplab.checkpoint.store import load, save
 from mmdeeplab.cli import train as command
-from mmdeeplab.config.diff import differences
 from mmdeeplab.datasets import samplers
 from mmdeeplab.engine.optim.restore import scale_changed
+from mmdeeplab.engine.run_settings import differences
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
 

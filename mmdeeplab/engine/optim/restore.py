@@ -5,8 +5,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from mmdeeplab.checkpoint.load import unwrap
-from mmdeeplab.config.diff import settings
 from mmdeeplab.engine.optim.param_groups import parameter_order, regrouped
+from mmdeeplab.engine.run_settings import settings
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
