@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Union
+from typing import IO, Union
 
 import cv2
 import numpy as np
@@ -28,7 +28,9 @@ from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import open_regular
 
-Picture = Union[str, Path, bytes, Image.Image, np.ndarray, Tensor]  # noqa: UP007  (3.10)
+Picture = Union[  # noqa: UP007  (3.10)
+    str, Path, bytes, bytearray, memoryview, IO[bytes], Image.Image, np.ndarray, Tensor
+]
 DOWNLOAD_LIMIT = 64 << 20  # bytes
 
 
@@ -45,7 +47,7 @@ def read_picture(
     """Read a picture as (H, W, bands) uint8.
 
     Args:
-        picture: A path, an https URL, the bytes of a file, a PIL image, or an array.
+        picture: A path, an https URL, an open file or its bytes, a PIL image, an array or a tensor.
         bands: Number of bands that the network takes: 3 for RGB. For another number, the file must
             have as many; the first three of them are RGB.
         tell: Called with bands and depth, and a sentence, if RGB of 8 bits loses a part of them.
@@ -53,13 +55,12 @@ def read_picture(
     Raises:
         UserError: It is not an image, or its shape or type could mean several things.
     """
-    if isinstance(picture, str) and '://' in picture:
-        picture = download(picture)
+    name = picture if isinstance(picture, (str, Path)) else 'of these bytes'
+    picture = fetched(picture)
     if bands != 3:
         return _read_bands(picture, bands)
-    name: object = 'of these bytes'
     if isinstance(picture, (str, Path)):
-        name, picture = picture, read_bytes(picture, 'image')
+        picture = read_bytes(picture, 'image')
         array = swapped(decode_image(picture, name)[1])
     elif isinstance(picture, bytes):
         array = from_pil(decode(picture))
@@ -96,17 +97,16 @@ def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
     """Read a picture as (H, W, bands) as it is stored, with every value kept.
 
     Args:
-        picture: A path, the bytes of a file, or an array.
+        picture: A path, an https URL, an open file or its bytes, or an array.
         pixels: The bands and the depth that the network takes.
 
     Raises:
         UserError: It is not an image, or has other bands or another depth.
     """
-    name: object = 'of these bytes'
-    if isinstance(picture, str) and '://' in picture:
-        name, picture = picture, download(picture)
+    name = picture if isinstance(picture, (str, Path)) else 'of these bytes'
+    picture = fetched(picture)
     if isinstance(picture, (str, Path)):
-        name, array = picture, read_stored(picture)
+        array = read_stored(picture)
     elif isinstance(picture, bytes):
         array = decode_stored(picture, name)
     else:
@@ -114,6 +114,17 @@ def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
         array = array[..., None] if array.ndim == 2 else array
     check_pixels(array, pixels, name)
     return np.ascontiguousarray(array)
+
+
+def fetched(picture: Picture) -> Picture:
+    """The bytes of what is an https URL, an open file or a buffer; anything else as it is."""
+    if isinstance(picture, str) and '://' in picture:
+        return download(picture)
+    if isinstance(picture, io.TextIOBase):
+        raise UserError("a picture is no text: open its file by open(path, 'rb')")
+    if hasattr(picture, 'read'):
+        return picture.read()
+    return bytes(picture) if isinstance(picture, (bytearray, memoryview)) else picture
 
 
 def swapped(picture: np.ndarray) -> np.ndarray:

@@ -213,9 +213,10 @@ class DeepLabPredictor:
         """Segment one image.
 
         Args:
-            image: A path or https URL, a PIL image, an RGB array (H, W, 3) or a grey one (H, W) of
-                uint8, or a tensor (3, H, W) of uint8 or of floats in 0..1. If :attr:`pixels` is
-                not None: a path, the bytes of a file, or an array (H, W, bands) of that depth.
+            image: A path or https URL, an open file or its bytes, a PIL image, an RGB array
+                (H, W, 3) or a grey one (H, W) of uint8, or a tensor (3, H, W) of uint8 or of floats
+                in 0..1. If :attr:`pixels` is not None: a path or URL, an open file or its bytes, or
+                an array (H, W, bands) of that depth.
 
         Raises:
             UserError: It is not an image; the message names it.
@@ -231,6 +232,8 @@ class DeepLabPredictor:
         padding.
         """
         pictures = [self.read(image) for image in images]
+        if not pictures:
+            return []
         with self._turn:
             results = segment(self.model, pictures, self.pixels is not None)
         return [self._result(*pair) for pair in zip(pictures, results, strict=True)]

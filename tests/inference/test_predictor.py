@@ -18,10 +18,11 @@ from places import ROOT
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
+from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
 from mmdeeplab.inference.files import done, segment_files
-from mmdeeplab.inference.images import read_picture
+from mmdeeplab.inference.images import read_as_stored, read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs
 from mmdeeplab.inference.segmentation import OUTPUTS, Segmentation
@@ -82,8 +83,12 @@ def test_every_kind_of_picture_is_the_same_picture(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, 'PNG')
     chw = torch.from_numpy(rgb).permute(2, 0, 1)
-    for kind in (path, str(path), buffer.getvalue(), Image.fromarray(rgb), rgb, chw, chw / 255):
+    data = buffer.getvalue()
+    files = (path, str(path), data, bytearray(data), memoryview(data), io.BytesIO(data))
+    for kind in (*files, Image.fromarray(rgb), rgb, chw, chw / 255):
         assert np.array_equal(read_picture(kind), rgb)
+    with path.open('rb') as file:
+        assert np.array_equal(read_as_stored(file, Pixels(3, 'uint8')), rgb)
     grey = rgb[..., 0]
     assert np.array_equal(read_picture(grey), np.stack([grey] * 3, 2))
     transparent = Image.fromarray(rgb).convert('RGBA')
@@ -100,6 +105,8 @@ def test_every_kind_of_picture_is_the_same_picture(tmp_path: Path) -> None:
         (torch.zeros(4, 4, 3), r'\(4, 4, 3\)'),
         (torch.full((3, 4, 4), 2.0), r'0\.\.1'),
         (7, 'int'),
+        (io.StringIO('a.png'), "'rb'"),
+        (io.BytesIO(b''), 'not an image'),
         ('gone.jpg', r'gone\.jpg'),
         ('http://localhost/a.jpg', 'https'),
     ],
@@ -132,12 +139,19 @@ def test_labels_are_the_argmax_of_the_network(predictor: DeepLabPredictor) -> No
     assert result.classes == VOC_CLASSES
 
 
-def test_a_batch_gives_what_single_images_give(predictor: DeepLabPredictor) -> None:
+def test_a_batch_gives_what_single_images_give(
+    predictor: DeepLabPredictor, capfd: pytest.CaptureFixture
+) -> None:
     pictures = [picture(40, 50, 1), picture(65, 33, 2)]
     together = predictor.batch(pictures)
+    assert capfd.readouterr() == ('', '')
     for rgb, result in zip(pictures, together, strict=True):
         alone = predictor(rgb)
         np.testing.assert_allclose(result.logits, alone.logits, atol=1e-4)
+
+
+def test_no_picture_has_no_results(predictor: DeepLabPredictor) -> None:
+    assert predictor.batch(iter(())) == []
 
 
 def simple() -> Segmentation:

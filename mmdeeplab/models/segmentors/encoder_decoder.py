@@ -17,6 +17,7 @@ from mmdeeplab.checkpoint import mmengine_loader  # noqa: F401  MMEngine reads o
 from mmdeeplab.checkpoint.key_prefixes import unwrapped
 from mmdeeplab.checkpoint.load import check_fit
 from mmdeeplab.checkpoint.mismatch import COUNTER
+from mmdeeplab.errors import choose
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.models.losses.distillation import TEACHER, distillation_loss
 from mmdeeplab.models.norms.norm_layers import match_norm
@@ -30,7 +31,7 @@ ASKED = 'load_state_dict'  # marks in the metadata that PyTorch's function was c
 class EncoderDecoder(mmseg.EncoderDecoder):
     """mmseg's EncoderDecoder: images (N, C, H, W) -> logits (N, num_classes, H, W).
 
-    Four things differ from mmseg's class:
+    Five things differ from mmseg's class:
 
     Weights must fit. MMEngine loads the tensors of a file that match, warns, and leaves the others
     random. Here every tensor must be in the file and fit (BatchNorm becomes group norm if the
@@ -46,6 +47,8 @@ class EncoderDecoder(mmseg.EncoderDecoder):
 
     If a teacher has scored the samples, there is one more loss, ``decode.loss_distill``
     (:func:`mmdeeplab.models.losses.distillation.distillation_loss`).
+
+    A batch of images of several sizes is no reason to warn.
 
     Args:
         backbone: Config of the backbone.
@@ -109,6 +112,27 @@ class EncoderDecoder(mmseg.EncoderDecoder):
         logits = resize(logits, size, mode='bilinear', align_corners=self.align_corners)
         losses['loss_distill'] = distillation_loss(logits.float(), data_samples)
         return add_prefix(losses, 'decode')
+
+    def inference(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """Logits of whole images or by windows, as ``test_cfg.mode`` says.
+
+        mmseg's method warns of each batch whose images differ in size. Here the padding of each is
+        cut off (:meth:`postprocess_result`), so nothing is wrong with them.
+
+        Args:
+            inputs: (N, C, H, W).
+            batch_img_metas: Of each image.
+
+        Returns:
+            (N, num_classes, H, W).
+
+        Raises:
+            ValueError: Another mode.
+        """
+        mode = self.test_cfg.get('mode', 'whole')
+        choose('test_cfg.mode', mode, ('whole', 'slide'))
+        infer = self.slide_inference if mode == 'slide' else self.whole_inference
+        return infer(inputs, batch_img_metas)
 
     def postprocess_result(
         self, seg_logits: Tensor, data_samples: list[SegDataSample] | None = None
