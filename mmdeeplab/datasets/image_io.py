@@ -1,4 +1,4 @@
-"""Decode images and masks; every error names the file.
+"""Decode images; every error names the file.
 
 Training and the check of a data set (:mod:`mmdeeplab.datasets.check`) use the same functions, so
 training can read whatever passes the check. Every error has an attribute ``fault``, a key of
@@ -19,12 +19,10 @@ from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.datasets.stored_kind import known_kind
 from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio import input_files
-from mmdeeplab.label_map import IGNORE_INDEX
 
 MAX_PIXELS = 2**27
 """Larger pictures (134 million pixels) are refused by their header, before they fill the memory."""
 
-MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -112,45 +110,6 @@ def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
     return image
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask as (H, W) ids: palette indices or grey values of 8 or 16 bits, as stored.
-
-    Raises:
-        UserError: The file is missing, empty, cut, too large, no picture, in colour or lossy.
-    """
-    return decode_mask(read_bytes(path, 'mask'), path)[1]
-
-
-def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
-    """Decode a mask's bytes: the header, and the ids (H, W)."""
-    header = read_header(data, path, 'mask')
-    if header.format == 'JPEG':
-        raise bad_data(
-            'lossy-mask', f'the mask {path} is a JPEG, whose compression changes ids; use PNG'
-        )
-    if header.mode not in MASK_MODES:
-        raise bad_data(
-            'colour-mask',
-            f'the mask {path} is a {header.mode} picture; a mask holds one class id a pixel (a '
-            f'palette or grey PNG); {tool("check_dataset")} CONFIG --fix OUT writes such ones',
-        )
-    ids = decode_pixels(data, path)
-    if header.orientation != 1:
-        raise bad_data(
-            'orientation', f'the mask {path} has an EXIF tag that turns it; save it without one'
-        )
-    return header, ids
-
-
-def decode_pixels(data: bytes, path: str | Path) -> np.ndarray:
-    """Decode a mask's pixels as they are stored, (H, W) or (H, W, channels)."""
-    try:
-        with _quietly_opened(data) as picture:
-            return np.array(picture)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise bad_data('unreadable', f'the mask {path} is broken ({error})') from error
-
-
 def read_bytes(path: str | Path, what: str) -> bytes:
     """Read a file; ``what``, 'image' or 'mask', is for the message of an error."""
     data = input_files.read_bytes(path, what)
@@ -182,7 +141,7 @@ def check_pixel_count(height: int, width: int, what: str, path: object) -> None:
 
 def _header(data: bytes, path: str | Path, what: str) -> Header:
     try:
-        with _quietly_opened(data) as picture:
+        with quietly_opened(data) as picture:
             format = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
             tagged = format in ('JPEG', 'TIFF') or 'exif' in picture.info
             turn = picture.getexif().get(_ORIENTATION, 1) if tagged else 1
@@ -199,48 +158,8 @@ def _header(data: bytes, path: str | Path, what: str) -> Header:
         ) from error
 
 
-def _quietly_opened(data: bytes) -> Image.Image:
+def quietly_opened(data: bytes) -> Image.Image:
+    """Open a picture's bytes without Pillow's warning about many pixels."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', Image.DecompressionBombWarning)  # MAX_PIXELS decides
         return Image.open(io.BytesIO(data))
-
-
-def check_size(mask: np.ndarray, size: tuple[int, int], path: object, image_path: object) -> None:
-    """Refuse a mask whose size is not that of its image, ``size`` (H, W)."""
-    if mask.shape == tuple(size):
-        return
-    turned = mask.shape == (size[1], size[0])
-    raise bad_data(
-        'orientation' if turned else 'size',
-        f'the mask {path} is {mask.shape[1]}x{mask.shape[0]}, its image {image_path} is '
-        f'{size[1]}x{size[0]}'
-        + (': one of them is transposed, or turned by an EXIF tag' if turned else ''),
-    )
-
-
-def check_ids(
-    mask: np.ndarray, num_classes: int, path: str | Path, stored: np.ndarray | None = None
-) -> None:
-    """Refuse a mask with ids that are neither a class (0 to num_classes - 1) nor void (255).
-
-    Args:
-        mask: (H, W) class ids.
-        num_classes: Number of classes.
-        path: The mask's file, for the message.
-        stored: (H, W) ids as the file has them, if they were mapped to class ids.
-
-    Raises:
-        UserError: It names the file and the ids.
-    """
-    if mask.dtype == np.uint8 and (mask + np.uint8(1)).max(initial=0) <= num_classes:
-        return  # void is 0 here
-    wrong = ((mask < 0) | (mask >= num_classes)) & (mask != IGNORE_INDEX)
-    bad = np.unique((mask if stored is None else stored)[wrong])
-    if bad.size:
-        values = ', '.join(map(str, bad[:5].tolist())) + (', ...' if bad.size > 5 else '')
-        raise bad_data(
-            '16-bit' if bad[-1] > IGNORE_INDEX else 'ids',
-            f'label {values} in {path} is outside the {num_classes} classes '
-            f'(0..{num_classes - 1}, and 255 for void); mend the mask, or add the class to '
-            'classes.txt and to model.decode_head.num_classes',
-        )

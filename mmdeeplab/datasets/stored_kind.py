@@ -24,7 +24,7 @@ def stored_shape(data: bytes, path: object) -> tuple[tuple[int, ...], np.dtype] 
             installed.
     """
     if data.startswith(NPY):
-        shape, dtype = attempt(lambda: _npy_header(data), data, path)
+        shape, dtype = attempt(lambda: npy_header(data), data, path)
         shape = (*shape, 1) if len(shape) == 2 else shape
     elif data.startswith(TIFF):
         shape, dtype = attempt(lambda: _tiff_header(data), data, path)
@@ -96,7 +96,12 @@ def broken(data: bytes, path: object, why: str) -> UserError:
     return bad_data('unreadable', f'the image {path} is broken ({len(data)} bytes): {why}')
 
 
-def _npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype]:
+def npy_header(data: bytes) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the values of the array in an NPY file.
+
+    Raises:
+        ValueError: The header is broken.
+    """
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdeeplab.datasets.image_io import Header, decode_mask, read_header
+from mmdeeplab.datasets.image_io import Header, read_header
+from mmdeeplab.datasets.mask_io import decode_mask
 from mmdeeplab.errors import UserError
 
 GREY, PALETTE = 0, 3  # colour types of PNG

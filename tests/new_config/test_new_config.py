@@ -31,7 +31,10 @@ def draw(image: Path, mask: Path, ids: tuple[int, ...] = (0, 1, 2), mode: str = 
     stripes = np.array(ids, np.uint8)[np.arange(64) * len(ids) // 64][None].repeat(48, 0)
     if mode == 'RGB':
         stripes = np.array([COLOURS[i] for i in range(256) if i in COLOURS], np.uint8)[stripes]
-    Image.fromarray(stripes).save(mask)
+    if mask.suffix == '.npy':
+        np.save(mask, stripes.astype(int))
+    else:
+        Image.fromarray(stripes).save(mask)
 
 
 NAMES = [f'street{i}' for i in range(10)]
@@ -41,6 +44,12 @@ LAYOUTS: dict[str, Callable[[Path, int], tuple[Path, Path]]] = {
     ),
     'endings': lambda root, i: (
         root / 'imgs' / f'{NAMES[i]}.JPG', root / 'Labels' / f'{NAMES[i]}_mask.png',
+    ),
+    'GIF masks': lambda root, i: (
+        root / 'images' / f'{NAMES[i]}.jpg', root / 'masks' / f'{NAMES[i]}_mask.gif',
+    ),
+    'NPY masks': lambda root, i: (
+        root / 'images' / f'{NAMES[i]}.png', root / 'masks' / f'{NAMES[i]}.npy',
     ),
     'one folder': lambda root, i: (root / f'{NAMES[i]}.jpg', root / f'{NAMES[i]}.png'),
     'one folder, all PNG': lambda root, i: (
@@ -255,6 +264,9 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     shutil.rmtree(root / 'masks')
     draw(tmp_path / 'x.png', root / 'masks' / 'other.png')
     with pytest.raises(UserError, match=r'street0\.png.*other\.png'):
+        find_layout(root)
+    (root / 'masks' / 'other.png').rename(root / 'masks' / 'street0.mat')
+    with pytest.raises(UserError, match=r'no picture, but street0\.mat'):
         find_layout(root)
 
 

@@ -13,17 +13,9 @@ from mmdeeplab.datasets.check.judge import only_0_and_255
 from mmdeeplab.datasets.check.levels import grey_values, ids_of_levels
 from mmdeeplab.datasets.check.report import CheckedSource, Report
 from mmdeeplab.datasets.check.sample import CheckedSample
-from mmdeeplab.datasets.image_io import (
-    MASK_MODES,
-    TURNS,
-    check_ids,
-    check_size,
-    decode_pixels,
-    read_bytes,
-    read_header,
-    read_image,
-)
+from mmdeeplab.datasets.image_io import TURNS, read_bytes, read_image
 from mmdeeplab.datasets.label_ids import PLAIN
+from mmdeeplab.datasets.mask_io import MODES, check_ids, check_size, decode_pixels, mask_header
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import voc_palette
@@ -99,14 +91,14 @@ def _write(
     path = each.source.mask(name)
     classes = each.source.classes
     data = read_bytes(path, 'mask')
-    header = read_header(data, path, 'mask')
+    header = mask_header(data, path)
     pixels = decode_pixels(data, path)
     if header.format == 'JPEG' and levels is None:
         raise UserError(f'the mask {path} is a JPEG, whose ids are lost')
     ids = pixels
     if levels is not None:
         ids = ids_of_levels(grey_values(pixels, path), levels)
-    elif header.mode not in MASK_MODES:
+    elif header.mode not in MODES:
         known = voc_colours(classes) if colours is None else dict(colours)
         ids = ids_of_colours(pixels, sample, known, len(classes), path)
     before = ids

@@ -7,14 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mmdeeplab.config.pixels import Pixels
-from mmdeeplab.datasets.image_io import (
-    Header,
-    check_size,
-    decode_image,
-    decode_mask,
-    decode_pixels,
-    read_bytes,
-)
+from mmdeeplab.datasets.image_io import Header, decode_image, read_bytes
+from mmdeeplab.datasets.mask_io import check_size, decode_mask, decode_pixels
 from mmdeeplab.datasets.stored_images import check_pixels, decode_stored
 from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.errors import UserError

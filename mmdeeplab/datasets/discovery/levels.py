@@ -9,7 +9,8 @@ import numpy as np
 
 from mmdeeplab.datasets.check.levels import grey_values, has_holes, ids_by_rank
 from mmdeeplab.datasets.check.report import CheckedSource
-from mmdeeplab.datasets.image_io import decode_pixels, read_bytes
+from mmdeeplab.datasets.image_io import read_bytes
+from mmdeeplab.datasets.mask_io import decode_pixels
 from mmdeeplab.errors import UserError
 
 MASKS_READ = 200  # to tell flat values from edges

@@ -10,6 +10,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import Listing, list_files
 
 NAMED = 3
+RARE_MASKS = ('.gif', '.npy')
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def pair(images: Path, masks: Path) -> Pairs:
     """Match the files of two folders, which may be the same one, and of their sub-folders.
 
     The combination of suffixes and usual affixes that matches most files is used first, with PNG
-    masks before others; the remaining files are matched by the next one.
+    masks before others; the remaining files are matched by the next one. NPY files are images, and
+    GIF and NPY files masks, where a folder has no others.
 
     Raises:
         UserError: No image has a mask, two files differ only in their suffix, or a name cannot be
@@ -47,12 +49,14 @@ def pair(images: Path, masks: Path) -> Pairs:
     listings = tuple(list_files(folder, recurse=not same) for folder in (images, masks))
     if not listings[0].names:
         listings = (list_files(images, ('.npy',), recurse=True), listings[1])
+    if not listings[1].names:
+        listings = (listings[0], list_files(masks, RARE_MASKS, recurse=True))
     image_names, mask_names = listings[0].names, listings[1].names
     match = match_names(image_names, mask_names, same)
     if not match.pairs:
         raise UserError(
-            f'no image of {images} ({_some(image_names)}) has a mask in {masks} '
-            f'({_some(mask_names)}): both are called alike, e.g. street1.jpg and street1.png'
+            f'no image of {images} ({_found(listings[0])}) has a mask in {masks} '
+            f'({_found(listings[1])}): both are called alike, e.g. street1.jpg and street1.png'
         )
     image_suffixes, mask_suffixes = match.suffixes
     _refuse_twins(match, 0, image_names, image_suffixes, images, same)
@@ -134,4 +138,11 @@ def _count(names: Iterable[str], what: str) -> str:
 def _some(names: Iterable[str]) -> str:
     listed = sorted(names)
     more = f' and {len(listed) - NAMED} more' if len(listed) > NAMED else ''
-    return ', '.join(listed[:NAMED]) + more if listed else 'no picture'
+    return ', '.join(listed[:NAMED]) + more
+
+
+def _found(listing: Listing) -> str:
+    """The first pictures of a folder; if it has none, which other files are there."""
+    if listing.names:
+        return _some(listing.names)
+    return f'no picture, but {_some(listing.others)}' if listing.others else 'no picture'

@@ -5,8 +5,9 @@ from mmcv.transforms import BaseTransform
 
 from mmdeeplab.config.pixels import LOADERS, given_pixels
 from mmdeeplab.datasets.decoded_cache import through_cache
-from mmdeeplab.datasets.image_io import check_ids, check_size, read_image, read_mask
+from mmdeeplab.datasets.image_io import read_image
 from mmdeeplab.datasets.label_ids import class_ids
+from mmdeeplab.datasets.mask_io import check_ids, check_size, read_mask
 from mmdeeplab.datasets.stored_images import check_pixels, read_stored
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.registry import TRANSFORMS
