@@ -33,6 +33,8 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF orientation to what makes the picture upright; those from 5 on swap width and height."""
+HEIC = tuple(b'ftyp' + brand for brand in (b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1'))
+"""How such files begin, behind four bytes; AVIF has other brands."""
 _ORIENTATION = 0x0112
 _LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end was cut
 
@@ -151,11 +153,18 @@ def _header(data: bytes, path: str | Path, what: str) -> Header:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         if what == 'image' and (stored := known_kind(data)):
             raise bad_data('unreadable', f'the image {path} {not_rgb(stored)}') from error
-        text = data[:200].lstrip().lower()
-        guess = ' but a web page' if text.startswith((b'<!doctype', b'<html', b'<?xml')) else ''
         raise bad_data(
-            'unreadable', f'the {what} {path} is not a picture{guess} ({len(data)} bytes)'
+            'unreadable', f'the {what} {path} is not a picture{_guess(data)} ({len(data)} bytes)'
         ) from error
+
+
+def _guess(data: bytes) -> str:
+    """Words about what is often taken for a picture."""
+    if data[:200].lstrip().lower().startswith((b'<!doctype', b'<html', b'<?xml')):
+        return ' but a web page'
+    if data[4:12] in HEIC:
+        return ' that is read here but HEIC, as of an iPhone: save it as JPEG'
+    return ''
 
 
 def quietly_opened(data: bytes) -> Image.Image:

@@ -15,7 +15,7 @@ from pathlib import Path
 from mmdeeplab.console import progress
 from mmdeeplab.errors import UserError, bad_data
 
-PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.jp2', '.avif')
 MAX_BYTES = 2**31
 """Larger pictures are refused; 134 million pixels of four channels of 16 bits are half of it."""
 MAX_TEXT_BYTES = 2**28

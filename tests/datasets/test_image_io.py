@@ -3,15 +3,17 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from mmdeeplab.datasets.image_io import Header, read_header
+from mmdeeplab.datasets.image_io import Header, read_header, read_image
 from mmdeeplab.datasets.mask_io import decode_mask
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import list_files
 
 GREY, PALETTE = 0, 3  # colour types of PNG
 IDS = np.random.default_rng(0).integers(0, 21, (5, 7), dtype=np.uint8).repeat(9, 0).repeat(8, 1)
@@ -130,3 +132,23 @@ def test_turned_cmyk_and_cut_jpegs() -> None:
     whole = jpeg()
     with pytest.raises(UserError, match='cut'):
         read_header(whole[:-2], 'a.jpg', 'image')
+
+
+@pytest.mark.parametrize(
+    ('suffix', 'options', 'error'), [('jp2', {}, 0), ('avif', dict(quality=95), 12)]
+)
+def test_pictures_of_satellites_and_phones(
+    suffix: str, options: dict, error: int, tmp_path: Path
+) -> None:
+    small = np.random.default_rng(1).integers(40, 200, (4, 5, 3), dtype=np.uint8)
+    rgb = cv2.resize(small, (50, 40), interpolation=cv2.INTER_LINEAR)
+    Image.fromarray(rgb).save(tmp_path / f'a.{suffix}', **options)
+    assert list_files(tmp_path).names == (f'a.{suffix}',)
+    read = read_image(tmp_path / f'a.{suffix}')[..., ::-1]
+    assert np.abs(read.astype(int) - rgb).max() <= error
+
+
+def test_heic_is_named() -> None:
+    data = bytes([0, 0, 0, 24]) + b'ftypheic' + bytes(500)
+    with pytest.raises(UserError, match=r'a\.heic is .* HEIC, as of an iPhone: save it as JPEG'):
+        read_header(data, 'a.heic', 'image')
