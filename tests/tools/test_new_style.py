@@ -55,14 +55,14 @@ def test_classes_and_their_dumped_names_become_the_registered_ones(
 
 @pytest.mark.slow
 def test_a_run_is_the_same_bit_for_bit(
-    tool: Tool, trained: dict, data: Path, tmp_path: Path
+    forked: Tool, trained: dict, data: Path, tmp_path: Path
 ) -> None:
     """Trained by classes, tested and shared by what the work dir holds."""
     options = [*SMALL, 'train_cfg.max_iters=4', 'default_hooks.checkpoint.interval=2']
     cfg = load_config(str(ROOT / CONFIG), ConfigOptions(options, str(data)))
     write_new_style(cfg, tmp_path / 'new.py')
     work = tmp_path / 'work'
-    done = tool('train.py', tmp_path / 'new.py', '--work-dir', work)
+    done = forked('train.py', tmp_path / 'new.py', '--work-dir', work)
     assert done.returncode == 0, done.stderr[-2000:]
     before = load_file(trained['work'] / 'iter_4.safetensors')
     after = load_file(work / 'iter_4.safetensors')
@@ -71,7 +71,7 @@ def test_a_run_is_the_same_bit_for_bit(
     same = [key for key in before if np.array_equal(before[key], after[key])]
     assert {key for key in before.keys() - same if not times.search(key)} == set()
     for file in (tmp_path / 'new.py', work / 'new.py'):
-        done = tool('test.py', file, work / 'iter_4.safetensors')
+        done = forked('test.py', file, work / 'iter_4.safetensors')
         assert done.returncode == 0, done.stderr[-2000:]
         assert 'mIoU' in done.stdout
     picture = next((data / 'JPEGImages').iterdir())
