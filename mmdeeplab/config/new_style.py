@@ -18,7 +18,8 @@ def with_names(cfg: Config) -> Config:
     All that follows, and what is dumped, is then as of a config that names its classes. MMEngine
     dumps a new-style config with the modules that it imported (``'mmengine.optim.OptimWrapper'``):
     these names become the registered ones, too. They are looked up among the modules that are
-    imported already, and no module is imported for them. What no registry has is left as it is.
+    imported already, as those of the registries are, and none is imported for them. What no
+    registry has is left as it is.
     """
     changed = copy.deepcopy(cfg)
     _name(changed._cfg_dict, ())
@@ -49,7 +50,10 @@ def _name(node: Any, path: tuple[str, ...]) -> None:
         node
     ):  # what is imported lazily, MMEngine's own items would import
         _name(value, (*path, str(key)))
-    kind = _imported(node.get('type'))
+    if 'type' not in node:
+        return
+    names(roots(path))  # imports what is registered
+    kind = _imported(node['type'])
     name = registered_name(kind, path, node.get('_scope_')) if callable(kind) else None
     if name is not None:
         node['type'] = name

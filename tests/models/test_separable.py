@@ -99,3 +99,11 @@ def test_pointwise_under_autocast(size: tuple) -> None:
         assert a.dtype == b.dtype
         assert a.shape == b.shape
         assert (a - exact).abs().max() <= 1.1 * (b - exact).abs().max() + 1e-6
+
+
+def test_a_trace_of_a_network_whose_weights_ask_for_gradients_is_right() -> None:
+    network = nn.Sequential(layer(2), nn.Conv2d(16, 8, 1), nn.ReLU()).eval()
+    x = torch.randn(2, 16, 20, 30)
+    traced = torch.jit.trace(network, x)  # raises where a second recording differs
+    other = torch.randn(1, 16, 25, 17)
+    torch.testing.assert_close(traced(other), network(other))

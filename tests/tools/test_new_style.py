@@ -1,6 +1,8 @@
 """MMEngine's new-style configs do what configs with names of classes do."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +88,19 @@ def test_a_class_that_no_registry_has_is_refused_by_its_name(tmp_path: Path) -> 
     file.write_text(f'_base_ = {str(ROOT / CONFIG)!r}\nmodel = dict(type="os.path.Mine")\n')
     with pytest.raises(UserError, match=r'model\.type: there is no class os\.path\.Mine'):
         load_config(str(file))
+
+
+def test_names_of_modules_that_nothing_has_imported_yet(tmp_path: Path) -> None:
+    """In a process of its own: here the engine is imported."""
+    backend = "dict(type='mmdeeplab.engine.log_files.LocalVisBackend')"
+    file = tmp_path / 'dumped.py'
+    file.write_text(
+        f'_base_ = {str(ROOT / CONFIG)!r}\n'
+        f"visualizer = dict(type='mmseg.SegLocalVisualizer', vis_backends=[{backend}])\n"
+    )
+    code = (
+        'from mmdeeplab.config.load import load_config\n'
+        f'print(load_config({str(file)!r}).visualizer.vis_backends[0].type)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == 'mmdeeplab.LocalVisBackend', done.stderr[-2000:]

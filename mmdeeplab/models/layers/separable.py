@@ -39,7 +39,8 @@ class SeparableConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         trains = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        plain = x.device.type != 'cpu' or not trains or torch.compiler.is_compiling()
+        recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        plain = x.device.type != 'cpu' or not trains or recorded
         narrow = not plain and torch.is_autocast_enabled('cpu')
         if not plain and is_channels_last(x) and self._has_kernel():
             x = x.to(torch.get_autocast_dtype('cpu')) if narrow else x
