@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from mmdeeplab.errors import UserError
+
 VOC_CLASSES: tuple[str, ...] = (
     'background',
     'aeroplane',
@@ -26,8 +28,6 @@ VOC_CLASSES: tuple[str, ...] = (
     'tvmonitor',
 )
 
-"""Label id of the void border, which takes part in neither loss nor score."""
-
 
 def _colour(index: int) -> tuple[int, int, int]:
     """RGB of a label id: bits 0, 1, 2 of each base-8 digit go to R, G, B, high bits first."""
@@ -47,9 +47,14 @@ def voc_palette(num_classes: int = 256) -> list[tuple[int, int, int]]:
 
     Returns:
         ``num_classes`` RGB triples of 0..255; id 0 is black, id 255 is (224, 224, 192).
+
+    Raises:
+        UserError: There are more classes than ids of 8 bits.
     """
     if not 0 <= num_classes <= 256:
-        raise ValueError(f'num_classes must lie in 0..256, got {num_classes}')
+        raise UserError(
+            f'{num_classes} classes: masks and results hold class ids in 8 bits, at most 256'
+        )
     return [_colour(index) for index in range(num_classes)]
 
 

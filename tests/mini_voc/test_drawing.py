@@ -14,6 +14,7 @@ from mmdeeplab.datasets.mini_voc.scene import draw_sample, scene_classes
 from mmdeeplab.datasets.mini_voc.shapes import box, coverage, cut
 from mmdeeplab.datasets.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.datasets.mini_voc.textures import PATTERNS
+from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
@@ -64,7 +65,7 @@ def test_palette_is_the_published_one() -> None:
     assert tuple(voc_palette(21)) == VOC_COLOURS
     assert len(voc_palette()) == 256
     assert voc_palette()[255] == (224, 224, 192)
-    with pytest.raises(ValueError, match='257'):
+    with pytest.raises(UserError, match='257 classes: .*8 bits'):
         voc_palette(257)
 
 
