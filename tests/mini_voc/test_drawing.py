@@ -65,7 +65,7 @@ def test_palette_is_the_published_one() -> None:
     assert tuple(voc_palette(21)) == VOC_COLOURS
     assert len(voc_palette()) == 256
     assert voc_palette()[255] == (224, 224, 192)
-    with pytest.raises(UserError, match='257 classes: .*8 bits'):
+    with pytest.raises(UserError, match=r'257 classes: .*8 bits'):
         voc_palette(257)
 
 
