@@ -63,6 +63,7 @@ def summarise_head(
         finer = [result['finer'] | dict(seed=result['seed']) for result in results]
         title = f'{head.title}: trained at 16, tested at 8'
         found.append(entry_of(f'{head.name}-at-8', title, finer, drawn))
+        found[1]['published'] = head.finer
         compare(found[1], found[0], drawn)
     return found
 
