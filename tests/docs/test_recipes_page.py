@@ -5,13 +5,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from blocks import Block, blocks
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import HOOKS, PARAM_SCHEDULERS, init_default_scope
-from mmseg.registry import MODELS
+from mmseg.registry import MODELS, TRANSFORMS
 from places import ROOT
 from test_losses_page import batch
 from torch import nn
@@ -19,6 +20,7 @@ from torch import nn
 from mmdeeplab.config.class_weight import auto_methods, with_class_weights
 from mmdeeplab.config.load import load_config
 from mmdeeplab.models.losses import replace_losses
+from mmdeeplab.randomness import seed_all
 
 BASE = ROOT / 'configs/deeplabv3plus_mobilenetv2_voc.py'
 PAGE = (ROOT / 'docs/recipes.md').read_text()
@@ -60,6 +62,22 @@ def averaged(cfg: Config, model: nn.Module, wrapper: OptimWrapper, logged: dict)
     assert cfg.custom_hooks[:-1] == base
     hook = HOOKS.build(cfg.custom_hooks[-1])
     assert hook.ema_cfg['momentum'] == 2e-4
+
+
+def coloured(cfg: Config, model: nn.Module, wrapper: OptimWrapper, logged: dict) -> None:
+    """Colours change behind crop and mirror, and nothing else does."""
+    steps = cfg.train_dataloader.dataset.pipeline
+    assert steps[-2] == dict(type='PhotoMetricDistortion')
+    assert [*steps[:-2], steps[-1]] == Config.fromfile(BASE).train_dataloader.dataset.pipeline
+    rng = np.random.default_rng(0)
+    given = dict(
+        img=rng.integers(60, 190, (9, 8, 3), np.uint8), gt_seg_map=rng.integers(0, 21, (9, 8))
+    )
+    seed_all(0)
+    changed = TRANSFORMS.build(steps[-2])({key: value.copy() for key, value in given.items()})
+    assert changed['img'].shape == (9, 8, 3)
+    assert (changed['img'] != given['img']).any()
+    assert (changed['gt_seg_map'] == given['gt_seg_map']).all()
 
 
 def slower(cfg: Config, model: nn.Module, wrapper: OptimWrapper, logged: dict) -> None:
@@ -120,6 +138,7 @@ CHECKS: dict[str, Callable[[Config, nn.Module, OptimWrapper, dict], None]] = {
     'Hard pixels only': hard,
     'Class weights': weighted,
     'Averaged weights': averaged,
+    'Changed colours': coloured,
     'A smaller rate for the backbone': slower,
     'A rate for each block': layered,
     'A frozen backbone': frozen,
