@@ -1,6 +1,7 @@
 """Our batch normalisation against PyTorch's in float64, which it is as near as PyTorch's own."""
 
 import copy
+import io
 
 import pytest
 import torch
@@ -88,3 +89,13 @@ def test_fused_modules_train_and_evaluate_as_before() -> None:
     assert fused.state_dict().keys() == model.state_dict().keys()
     fused.load_state_dict(model.state_dict())
     assert torch.equal(fused.eval()(x), model.eval()(x))
+
+
+def test_a_trace_holds_what_pytorch_computes() -> None:
+    norm = FusedBatchNorm2d(16).train()
+    first, other = (channels_last(torch.randn(2, 16, 5, 6)) for _ in range(2))
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.trace(norm, first), file)  # refuses functions in Python
+    file.seek(0)
+    traced = torch.jit.load(file)
+    torch.testing.assert_close(traced(other), nn.BatchNorm2d(16).train()(other))

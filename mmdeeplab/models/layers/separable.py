@@ -39,8 +39,7 @@ class SeparableConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         trains = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-        plain = x.device.type != 'cpu' or not trains or recorded
+        plain = x.device.type != 'cpu' or not trains or is_recorded()
         narrow = not plain and torch.is_autocast_enabled('cpu')
         if not plain and is_channels_last(x) and self._has_kernel():
             x = x.to(torch.get_autocast_dtype('cpu')) if narrow else x
@@ -90,6 +89,11 @@ SEPARABLE = dict(type='mmdeeplab.SeparableConv2d')
 def is_channels_last(x: Tensor) -> bool:
     """Whether a map (N, C, H, W) lies in memory as (N, H, W, C), and in no other order as well."""
     return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
+def is_recorded() -> bool:
+    """Whether PyTorch records a graph, into which what it does not compute itself does not come."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 class _Depthwise(torch.autograd.Function):

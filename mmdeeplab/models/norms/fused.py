@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdeeplab.models.cpu_kernels.batch_norm import BatchNorm, available
-from mmdeeplab.models.layers.separable import is_channels_last
+from mmdeeplab.models.layers.separable import is_channels_last, is_recorded
 from mmdeeplab.models.norms.norm_layers import norm_layers, replace, twin
 
 
@@ -27,7 +27,7 @@ class FusedBatchNorm2d(nn.BatchNorm2d):
         return y
 
     def _has_kernel(self, x: Tensor) -> bool:
-        fits = self.training and x.device.type == 'cpu' and not torch.compiler.is_compiling()
+        fits = self.training and x.device.type == 'cpu' and not is_recorded()
         several = x.numel() > x.shape[1]  # of a single value PyTorch tells what is wrong
         single = self.weight is None or self.weight.dtype == torch.float32
         return fits and several and single and is_channels_last(x) and available(x)
