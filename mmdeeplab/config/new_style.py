@@ -46,20 +46,17 @@ def _name(node: Any, path: tuple[str, ...]) -> None:
             _name(item, (*path, str(i)))
     if not isinstance(node, dict):
         return
-    for key, value in dict.items(
-        node
-    ):  # what is imported lazily, MMEngine's own items would import
+    for key, value in dict.items(node):  # ConfigDict's own would import what is to stay lazy
         _name(value, (*path, str(key)))
-    if 'type' not in node:
-        return
-    names(roots(path))  # imports what is registered
-    kind = _imported(node['type'])
-    name = registered_name(kind, path, node.get('_scope_')) if callable(kind) else None
+    kind = node.get('type')
+    cls = _imported(kind, path) if isinstance(kind, str) and '.' in kind else kind
+    name = registered_name(cls, path, node.get('_scope_')) if callable(cls) else None
     if name is not None:
         node['type'] = name
 
 
-def _imported(kind: object) -> object:
-    """What a name with its module means, if that is imported; anything else as it is."""
-    module, _, name = kind.rpartition('.') if isinstance(kind, str) else ('', '', '')
-    return getattr(sys.modules.get(module), name, kind)
+def _imported(kind: str, path: Sequence[str]) -> object:
+    """What a name with its module means, if that is imported; otherwise None."""
+    names(roots(path))  # imports what is registered
+    module, _, name = kind.rpartition('.')
+    return getattr(sys.modules.get(module), name, None)

@@ -22,7 +22,7 @@ from mmdeeplab.datasets.stored_kind import NPY, npy_header
 from mmdeeplab.errors import bad_data
 from mmdeeplab.label_map import IGNORE_INDEX
 
-MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
+MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
 """Of Pillow: pictures that hold one whole number a pixel."""
 
 
@@ -43,7 +43,7 @@ def decode_mask(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
         raise bad_data(
             'lossy-mask', f'the mask {path} is a JPEG, whose compression changes ids; use PNG'
         )
-    if header.mode not in MODES:
+    if header.mode not in MASK_MODES:
         raise bad_data(
             'colour-mask',
             f'the mask {path} is a {header.mode} picture; a mask holds one class id a pixel (a '

@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import OptimWrapper
+from mmseg.models import FCNHead
 from new_style_configs import write_new_style
 from places import ROOT
 from safetensors.torch import load_file
@@ -16,6 +20,7 @@ from tools_conftest import CONFIG, SMALL, Tool
 
 from mmdeeplab import DeepLabPredictor
 from mmdeeplab.config.load import load_config
+from mmdeeplab.config.new_style import with_names
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.config.registered import find_class
 from mmdeeplab.errors import UserError
@@ -81,6 +86,41 @@ def test_a_run_is_the_same_bit_for_bit(
     predictor.save_pretrained(tmp_path / 'shared')
     shared = DeepLabPredictor.from_pretrained(tmp_path / 'shared')
     assert np.array_equal(shared(picture).labels, predictor(picture).labels)
+
+
+class Unregistered:
+    """A class of the user's own."""
+
+
+@pytest.mark.parametrize(
+    ('path', 'kind', 'name'),
+    [
+        ('optim_wrapper', OptimWrapper, 'OptimWrapper'),
+        ('optim_wrapper', 'mmengine.optim.OptimWrapper', 'OptimWrapper'),  # not where it is defined
+        ('optim_wrapper.optimizer', torch.optim.SGD, 'SGD'),
+        ('optim_wrapper.optimizer', 'torch.optim.SGD', 'SGD'),
+        ('train_dataloader.collate_fn', pseudo_collate, 'pseudo_collate'),
+        ('train_dataloader.collate_fn', 'mmengine.dataset.pseudo_collate', 'pseudo_collate'),
+        ('model.backbone.norm_cfg', torch.nn.BatchNorm2d, 'BN'),
+        ('model.decode_head', FCNHead, 'mmseg.FCNHead'),
+        ('model.decode_head', 'mmseg.models.FCNHead', 'mmseg.FCNHead'),
+        ('model.neck', 'mmdeeplab.models.necks.ASPPNeck', 'mmdeeplab.ASPPNeck'),
+        ('model.neck', 'mmdeeplab.ASPPNeck', 'mmdeeplab.ASPPNeck'),
+        ('model.neck', 'ASPPNeck', 'ASPPNeck'),  # for the check to refuse or to find
+        ('model.neck', 'os.path.join', 'os.path.join'),
+        ('model.neck', 'nowhere.at.all.Neck', 'nowhere.at.all.Neck'),
+        ('model.neck', Unregistered, Unregistered),
+        ('optim_wrapper.clip_grad', 'norm', 'norm'),
+    ],
+)
+def test_every_way_to_write_a_class(path: str, kind: object, name: object) -> None:
+    node: dict = dict(type=kind)
+    for key in reversed(path.split('.')):
+        node = {key: node}
+    new = with_names(Config(node))
+    for key in path.split('.'):
+        new = new[key]
+    assert new.type == name
 
 
 def test_a_class_that_no_registry_has_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mmdeeplab.datasets.check.report import CheckedSource, Report
 from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.datasets.image_io import TURNS, read_bytes, read_image
 from mmdeeplab.datasets.label_ids import PLAIN
-from mmdeeplab.datasets.mask_io import MODES, check_ids, check_size, decode_pixels, mask_header
+from mmdeeplab.datasets.mask_io import MASK_MODES, check_ids, check_size, decode_pixels, mask_header
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_map import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import voc_palette
@@ -98,7 +98,7 @@ def _write(
     ids = pixels
     if levels is not None:
         ids = ids_of_levels(grey_values(pixels, path), levels)
-    elif header.mode not in MODES:
+    elif header.mode not in MASK_MODES:
         known = voc_colours(classes) if colours is None else dict(colours)
         ids = ids_of_colours(pixels, sample, known, len(classes), path)
     before = ids

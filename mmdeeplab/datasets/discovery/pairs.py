@@ -10,6 +10,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import Listing, list_files
 
 NAMED = 3
+RARE_IMAGES = ('.npy',)
 RARE_MASKS = ('.gif', '.npy')
 
 
@@ -46,11 +47,10 @@ def pair(images: Path, masks: Path) -> Pairs:
             written into a list.
     """
     same = images == masks
-    listings = tuple(list_files(folder, recurse=not same) for folder in (images, masks))
-    if not listings[0].names:
-        listings = (list_files(images, ('.npy',), recurse=True), listings[1])
-    if not listings[1].names:
-        listings = (listings[0], list_files(masks, RARE_MASKS, recurse=True))
+    listings = tuple(
+        _pictures(folder, rare, recurse=not same)
+        for folder, rare in ((images, RARE_IMAGES), (masks, RARE_MASKS))
+    )
     image_names, mask_names = listings[0].names, listings[1].names
     match = match_names(image_names, mask_names, same)
     if not match.pairs:
@@ -70,6 +70,12 @@ def pair(images: Path, masks: Path) -> Pairs:
         ids=tuple(sorted(match.pairs)),
         notes=tuple(_notes(match, images, masks, listings)),
     )
+
+
+def _pictures(folder: Path, rare: tuple[str, ...], recurse: bool) -> Listing:
+    """The pictures in a folder; if there is none, its files of other suffixes."""
+    found = list_files(folder, recurse=recurse)
+    return found if found.names else list_files(folder, rare, recurse=True)
 
 
 def _refuse_twins(
