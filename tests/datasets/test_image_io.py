@@ -148,7 +148,9 @@ def test_pictures_of_satellites_and_phones(
     assert np.abs(read.astype(int) - rgb).max() <= error
 
 
-def test_heic_is_named() -> None:
-    data = bytes([0, 0, 0, 24]) + b'ftypheic' + bytes(500)
+@pytest.mark.parametrize('brand', [b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1'])
+@pytest.mark.parametrize('what', ['image', 'mask'])
+def test_heic_is_named(brand: bytes, what: str) -> None:
+    data = bytes([0, 0, 0, 24]) + b'ftyp' + brand + bytes(500)
     with pytest.raises(UserError, match=r'a\.heic is .* HEIC, as of an iPhone: save it as JPEG'):
-        read_header(data, 'a.heic', 'image')
+        read_header(data, 'a.heic', what)
