@@ -34,6 +34,11 @@ def ratios(reference: Sequence[float], times: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(reference, times, strict=True)]
 
 
+def three_digits(milliseconds: float) -> str:
+    """A number with three digits, or a whole one."""
+    return f'{milliseconds:.3g}' if milliseconds < 100 else f'{milliseconds:.0f}'
+
+
 def interleave(works: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
     """Seconds a unit of each work, in rounds: every work once a round, each time another first."""
     repeats = {name: repetitions(work) for name, work in works.items()}

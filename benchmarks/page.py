@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchmarks.measure import three_digits
 from benchmarks.results import read_results
 
 HEAD = """# Speed beside other projects
@@ -58,10 +59,13 @@ def misses(results: Mapping) -> Iterator[str]:
 
 
 def at_limit(row: Mapping) -> str:
-    """What the ratio would be if the row's arithmetic ran at the machine's limit."""
+    """What would be reached if the row's arithmetic ran at the machine's limit."""
     if not row.get('share') or 'ratio' not in row:
         return ''
-    return f' (x{row["ratio"][0] / row["share"]:.2f} at the limit of this machine)'
+    best = f'x{row["ratio"][0] / row["share"]:.2f}'
+    if not row['goal'].startswith('x'):
+        best = f'{three_digits(row["milliseconds"][0] * row["share"])} ms'
+    return f' ({best} at the limit of this machine)'
 
 
 def section(name: str, case: Mapping) -> str:
@@ -108,7 +112,7 @@ def table_row(row: Mapping, reference: str) -> str:
     cells = [
         row['name'],
         f'{row["of"]} {row["version"]}'.strip(),
-        f'{middle:.3g}' if middle < 100 else f'{middle:.0f}',
+        three_digits(middle),
         ratio,
         f'{row["parameters"] / 1e6:.2f}' if row['parameters'] else '',
         f'{row["multiply_adds"] / 1e9:.2f}' if row['multiply_adds'] else '',

@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks import limits
 from benchmarks.case import Comparison, Scale, Skip, Variant, Work
 from benchmarks.machine import PACKAGES, machine, version
-from benchmarks.measure import interleave, ratios, spread
+from benchmarks.measure import interleave, ratios, spread, three_digits
 from mmdeeplab.errors import UserError
 
 MILLI = 1e3
@@ -142,4 +142,4 @@ def judged(
         return dict(goal=f'x{goal:g}', met=reached >= goal, reached=f'x{reached:.2f}')
     else:
         return {}
-    return dict(goal=words, met=reached <= bound, reached=f'{reached:.3g} ms')
+    return dict(goal=words, met=reached <= bound, reached=f'{three_digits(reached)} ms')

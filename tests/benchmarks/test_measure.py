@@ -8,6 +8,7 @@ import torch
 
 from benchmarks import limits, measure
 from benchmarks.case import Comparison, Scale, Skip, Variant, Work
+from benchmarks.page import at_limit
 from benchmarks.run import record
 
 
@@ -103,10 +104,12 @@ def test_bounds_and_what_is_added_to_the_reference(
 ) -> None:
     make = clock(monkeypatch)
     rows = (variant('bare', make(0.5)), variant('more', make(0.75)), variant('late', make(2.0)))
-    one = Comparison('x', rows, 'bare', extra=dict(more=249.0), bounds=dict(late=2000.5))
+    one = Comparison('x', rows, 'bare', extra=dict(more=249.0), bounds=dict(late=1900, bare=500.5))
     found = {row['name']: row for row in record(one, Scale(tmp_path, rounds=5))['rows']}
     assert (found['more']['met'], found['more']['reached']) == (False, '250 ms')
-    assert found['late']['met'] is True
+    assert found['bare']['met'] is True
+    assert (found['late']['met'], found['late']['reached']) == (False, '2000 ms')
+    assert at_limit(found['late'] | dict(share=0.25)) == ' (500 ms at the limit of this machine)'
 
 
 def test_limits_are_the_best_and_count_two_operations_a_multiply_add(tmp_path: Path) -> None:
