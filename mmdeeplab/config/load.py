@@ -101,6 +101,8 @@ def quiet_imports() -> None:
             registry.import_from_location()
     warnings.filterwarnings('ignore', category=DeprecationWarning)
     warnings.filterwarnings('ignore', category=FutureWarning)
+    # mmseg says so of class weights, too, with which it averages over labels alone.
+    warnings.filterwarnings('ignore', message='Default ``avg_non_ignore`` is False')
 
 
 @contextmanager

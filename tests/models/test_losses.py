@@ -13,6 +13,8 @@ from mmseg.registry import MODELS as MMSEG
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.shipped import CONFIGS
 from mmdeeplab.errors import UserError
 from mmdeeplab.models import losses  # also registers them
 from mmdeeplab.models.losses.replace import OTHER_TARGETS, WHY, replace_losses
@@ -310,6 +312,14 @@ def test_whoever_builds_our_segmentor_gets_ours(name: str, place: str) -> None:
 def test_a_right_cross_entropy_stays(loss: dict) -> None:
     config = head(dict(type='CrossEntropyLoss', **loss))
     assert replace_losses(config) == (config, [])
+
+
+def test_class_weights_are_no_reason_for_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    cfg = load_config(str(CONFIGS / 'deeplabv3plus_mobilenetv2-coral_camvid.py'))
+    loss = MODELS.build(cfg.model.decode_head.loss_decode)
+    assert type(loss) is upstream.CrossEntropyLoss
+    assert loss.class_weight
+    assert not [str(warning.message) for warning in recwarn]
 
 
 def test_the_default_of_a_head_averages_over_labels() -> None:
