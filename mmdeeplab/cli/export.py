@@ -120,16 +120,17 @@ def read_spec(
         raise UserError(f'--min-agreement must be between 0 and 1, got {args.min_agreement}')
     if args.size and min(args.size) < 1:
         raise UserError(f'--size must be positive, got {args.size[0]} {args.size[1]}')
-    suffix = FORMATS[args.format].suffix
-    out = Path(args.out or Path(args.config).stem + suffix)
-    if out.suffix != suffix:
-        raise UserError(f'--out of {args.format} ends in {suffix}, got {out}')
+    row = FORMATS[args.format]
+    out = Path(args.out or Path(args.config).stem + row.suffix)
+    if out.suffix != row.suffix:
+        raise UserError(f'--out of {args.format} ends in {row.suffix}, got {out}')
+    computed_in = row.half if precision == 'half' else precision
     return ExportSpec(
         args.format,
         precision,
         size=None if args.dynamic else tuple(args.size or padded),
         processing=args.with_processing,
-        tolerance=TOLERANCES[precision]._replace(**limits),
+        tolerance=TOLERANCES[computed_in]._replace(**limits),
         out=out,
         pixels=pixels,
     )

@@ -18,6 +18,8 @@ class Format(NamedTuple):
     """An export format.
 
     Its module has ``write(artefact, path)``, ``open_run(path, precision)`` and ``metadata(path)``.
+    ``half`` says in what its runtime may compute files of half precision, a key of
+    :data:`mmdeeplab.inference.accelerate.parity.TOLERANCES`.
     """
 
     suffix: str
@@ -25,6 +27,7 @@ class Format(NamedTuple):
     needs: tuple[str, ...]
     runtime: str
     package: str = 'mmdeeplab.export'
+    half: str = 'half'
 
     def module(self, name: str) -> ModuleType:
         """The module of this format.
@@ -39,7 +42,7 @@ class Format(NamedTuple):
 BELOW = 'mmdeeplab.inference.accelerate'  # shared with the fast engine
 FORMATS = {
     'onnx': Format('.onnx', PRECISIONS, ONNX, 'ONNX Runtime', package=BELOW),
-    'openvino': Format('.xml', PRECISIONS, ('openvino',), 'OpenVINO', package=BELOW),
+    'openvino': Format('.xml', PRECISIONS, ('openvino',), 'OpenVINO', package=BELOW, half='bf16'),
     'pt2': Format('.pt2', ('float', 'half'), (), 'torch.export'),
     'torchscript': Format('.pt', ('float', 'half'), (), 'TorchScript'),
 }

@@ -35,7 +35,7 @@ from mmdeeplab.inference.accelerate import (
 from mmdeeplab.inference.accelerate.artefact import ArtefactSpec, ScoresGraph
 from mmdeeplab.inference.accelerate.gate import Gate, of_other_sizes
 from mmdeeplab.inference.accelerate.parity import TOLERANCES
-from mmdeeplab.inference.accelerate.store import KEPT, Store
+from mmdeeplab.inference.accelerate.store import KEPT, ConvertedNetwork, Store
 from mmdeeplab.report.page import facts
 
 pytest.importorskip('openvino', reason="openvino is not installed (the extra 'export')")
@@ -284,7 +284,7 @@ def test_networks_that_were_not_used_for_longest_go(
     monkeypatch.setenv('MMDEEPLAB_CACHE', str(tmp_path))
     model = openvino.convert(spec(Few().eval()))
     for i in range(KEPT + 2):
-        Store(nn.Linear(1, i + 1), True, [], None).write('openvino-f32', model)
+        Store(nn.Linear(1, i + 1), True, [], None).write(ConvertedNetwork(engine.F32, model, []))
     assert len(list((tmp_path / 'engines').iterdir())) == 2 * KEPT
 
 
@@ -414,15 +414,18 @@ def test_what_ran_is_recorded(
     monkeypatch.setattr('mmdeeplab.inference.accelerate.store.has_vnni', lambda: vnni)
     lowest = 'int8' if fast == 'int8' and vnni else 'bf16' if fast is not True and bf16 else ''
     best = f'openvino-{lowest or "f32"}'
-    quick = accelerate(Few().eval(), fast, tolerance=ANY)
-    assert what_ran(quick, fast)['engines'] == []
-    for size in (65, 65, 33):
-        quick(torch.rand(1, 3, size, size))
     record = dict(fast=lowest or True, fast_allowed=fast, engines=[best])
-    assert what_ran(quick, fast) == record
-    told = capsys.readouterr().err
-    assert ('no VNNI' in told) == (fast == 'int8' and not vnni)
-    assert ('no bfloat16' in told) == (fast is not True and not bf16)
+    network = Few().eval()
+    for converting in (True, False):  # then it is read from the cache
+        quick = accelerate(network, fast, tolerance=ANY)
+        assert what_ran(quick, fast)['engines'] == []
+        for size in (65, 65, 33):
+            quick(torch.full((1, 3, size, size), 0.5))
+        assert what_ran(quick, fast) == record
+        told = capsys.readouterr().err
+        assert ('converting' in told) == converting
+        assert told.count('no VNNI') == (fast == 'int8' and not vnni)
+        assert told.count('no bfloat16') == (fast is not True and not bf16)
     row = facts(dict(config='c', **record))['Precision']
     shown = lowest or 'float32'
     assert row == f'{shown} ({best}){f"; {fast} was allowed" if record["fast"] != fast else ""}'
@@ -475,11 +478,10 @@ def test_autocast_computes_in_bfloat16_and_gives_float32() -> None:
     torch.testing.assert_close(found, linear(x), rtol=0.02, atol=0.02)
 
 
-def test_layers_that_bytes_would_spoil_stay_in_float(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_layers_that_bytes_would_spoil_stay_in_float(monkeypatch: pytest.MonkeyPatch) -> None:
     """None; some, where scores must be nearer than all in bytes are; all, where they are equal."""
     monkeypatch.setattr(openvino, 'has_bf16', lambda: False)
+    monkeypatch.setitem(engine.HINTS, engine.INT8, 'f32')  # on every processor
     monkeypatch.setattr(engine, 'has_vnni', lambda: True)
     network: Any = Few().eval()
     x = torch.randn(1, 3, 64, 64)
@@ -488,11 +490,12 @@ def test_layers_that_bytes_would_spoil_stay_in_float(
     def made(part: float) -> tuple[str, float, str]:
         """The engine, its largest difference as a part of the largest score, what was told."""
         limits = {'float': ANY, 'int8': Tolerance(0, 0, part)}
-        monkeypatch.setattr(engine, 'TOLERANCES', limits | {'half': ANY})
+        monkeypatch.setattr(engine, 'TOLERANCES', limits | {'bf16': ANY})
         found = engine.Conversion(network, [CalibrationPicture(x)], None).lowest('int8')
         assert found is not None
-        difference = openvino.Compiled(found[1], 'f32')(x) - truth
-        return found[0], float(difference.abs().max() / truth.abs().max()), capsys.readouterr().err
+        difference = openvino.Compiled(found.model, 'f32')(x) - truth
+        part = float(difference.abs().max() / truth.abs().max())
+        return found.engine, part, ' '.join(found.notices)
 
     name, whole, told = made(1.0)
     assert (name, told) == ('openvino-int8', '')

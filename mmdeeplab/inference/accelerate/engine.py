@@ -15,7 +15,7 @@ from mmdeeplab.inference.accelerate.fall_back import fall_back
 from mmdeeplab.inference.accelerate.gate import CalibrationPicture, Engine, Gate, of_other_sizes
 from mmdeeplab.inference.accelerate.int8 import Quantiser
 from mmdeeplab.inference.accelerate.parity import TOLERANCES, ParityReport, Tolerance
-from mmdeeplab.inference.accelerate.store import Store
+from mmdeeplab.inference.accelerate.store import ConvertedNetwork, Store
 from mmdeeplab.processor import has_vnni
 
 PLAIN, AUTOCAST = 'plain', 'autocast-bf16'
@@ -61,9 +61,10 @@ def choose_engine(
         found = Conversion(network, pictures, tolerance).lowest(fast)
         if found is None:
             return PLAIN, plain(network)
-        store.write(*found)
-    name, model = found
-    return name, openvino.Compiled(model, HINTS[name])
+        store.write(found)
+    for notice in found.notices:
+        tell(notice)
+    return found.engine, openvino.Compiled(found.model, HINTS[found.engine])
 
 
 def plain(network: EncoderDecoder) -> Engine:
@@ -98,9 +99,10 @@ class Conversion:
     ) -> None:
         self.network, self.pictures, self.tolerance = network, list(pictures), tolerance
         self.spec = ArtefactSpec(ScoresGraph(network), None, 'float', {})
+        self.notices: list[str] = []
 
-    def lowest(self, fast: bool | str) -> tuple[str, Any] | None:
-        """The engine's name and its model; None if only the plain network may run."""
+    def lowest(self, fast: bool | str) -> ConvertedNetwork | None:
+        """The network in the lowest precision; None if only the plain one may run."""
         try:
             model = openvino.convert(self.spec)
         except UserError as error:
@@ -114,26 +116,27 @@ class Conversion:
             tell(f'float32 by OpenVINO is not the plain network: {wrong[0]}; that runs instead')
             return None
         if fast == 'int8' and (quantised := self.int8(model)) is not None:
-            return INT8, quantised
-        if fast is not True and self.bf16(model):
-            return BF16, model
-        return F32, model
+            return ConvertedNetwork(INT8, quantised, self.notices)
+        name = BF16 if fast is not True and self.bf16(model) else F32
+        return ConvertedNetwork(name, model, self.notices)
 
     def bf16(self, model: Any) -> bool:
         """Whether the processor has bfloat16 and the model passes the check in it."""
         if not openvino.has_bf16():
-            tell('OpenVINO finds no bfloat16 in this processor: float32 instead')
+            self.notices.append('OpenVINO finds no bfloat16 in this processor: float32 instead')
             return False
-        limits = self.tolerance or TOLERANCES['half']
+        limits = self.tolerance or TOLERANCES['bf16']
         wrong = self.gate.report(openvino.Compiled(model, HINTS[BF16]), limits).faults
         if wrong:
-            tell(f'bf16 is not near enough: {wrong[0]}; float32 instead')
+            self.notices.append(f'bf16 is not near enough: {wrong[0]}; float32 instead')
         return not wrong
 
     def int8(self, model: Any) -> Any | None:
         """The model with as many int8 layers as pass the check; None if none may be."""
         if not has_vnni():
-            tell('this processor has no VNNI, without which int8 is not exact: float instead')
+            self.notices.append(
+                'this processor has no VNNI, without which int8 is not exact: float instead'
+            )
             return None
         quantiser = Quantiser(model, [one.image.numpy() for one in self.pictures])
         limits = self.tolerance or TOLERANCES['int8']
@@ -146,10 +149,10 @@ class Conversion:
 
         report, in_float = fall_back(attempt, lambda: quantiser.by_harm)
         if report.faults or len(in_float) == len(quantiser.layers):
-            tell('int8 is not near enough in any layer; floating point instead')
+            self.notices.append('int8 is not near enough in any layer; floating point instead')
             return None
         if in_float:
-            tell(f'in floating point, not int8: {", ".join(in_float)}')
+            self.notices.append(f'in floating point, not int8: {", ".join(in_float)}')
         return found
 
 

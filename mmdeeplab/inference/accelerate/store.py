@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -25,6 +25,20 @@ from mmdeeplab.processor import has_vnni
 from mmdeeplab.version import __version__
 
 KEPT = 16  # networks; the least recently used ones are removed
+
+
+class ConvertedNetwork(NamedTuple):
+    """A network that passed the check.
+
+    Attributes:
+        engine: The engine's name.
+        model: The OpenVINO model.
+        notices: Why it is not what was asked for, to be told whenever it is used.
+    """
+
+    engine: str
+    model: Any
+    notices: list[str]
 
 
 class Store:
@@ -53,24 +67,27 @@ class Store:
                 found.update(content(image))
         self.path = cache_folder() / 'engines' / f'{found.hexdigest()[:32]}.xml'
 
-    def read(self) -> tuple[str, Any] | None:
-        """The engine's name and the OpenVINO model; None if the files are missing or damaged."""
+    def read(self) -> ConvertedNetwork | None:
+        """What was written; None if the files are missing or damaged."""
         if not self.path.is_file():
             return None
         try:
             model = openvino.read(self.path)
-            name = json.loads(openvino.metadata_of(model))['engine']
+            kept = json.loads(openvino.metadata_of(model))
+            found = ConvertedNetwork(kept['engine'], model, kept['notices'])
         except Exception:  # OpenVINO's own, of several kinds
             return None
         with suppress(OSError):
             os.utime(self.path)
-        return name, model
+        return found
 
-    def write(self, name: str, model: Any) -> None:
+    def write(self, network: ConvertedNetwork) -> None:
         """Write a converted network; nothing happens if the folder cannot be written."""
         import openvino as runtime
 
-        model.set_rt_info(json.dumps(dict(engine=name)), [METADATA])
+        model = network.model
+        kept = dict(engine=network.engine, notices=network.notices)
+        model.set_rt_info(json.dumps(kept), [METADATA])
         weights = self.path.with_suffix('.bin')
         try:
             with (
