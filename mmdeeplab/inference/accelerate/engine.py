@@ -54,6 +54,7 @@ def choose_engine(
         tell(f'OpenVINO is not installed: {openvino.INSTALL}; the plain network runs instead')
         return PLAIN, plain(network)
     pictures = pictures or [CalibrationPicture(x[:1, :, :LARGEST, :LARGEST])]
+    fast = supported(fast)
     store = Store(network, fast, pictures, tolerance)
     found = store.read()
     if found is None:
@@ -65,6 +66,17 @@ def choose_engine(
     for notice in found.notices:
         tell(notice)
     return found.engine, openvino.Compiled(found.model, HINTS[found.engine])
+
+
+def supported(fast: bool | str) -> bool | str:
+    """The lowest precision allowed that this processor has; what it lacks is told."""
+    if fast == 'int8' and not has_vnni():
+        tell('this processor has no VNNI, without which int8 is not exact: float instead')
+        fast = 'bf16'
+    if fast == 'bf16' and not openvino.has_bf16():
+        tell('OpenVINO finds no bfloat16 in this processor: float32 instead')
+        fast = True
+    return fast
 
 
 def plain(network: EncoderDecoder) -> Engine:
@@ -117,14 +129,12 @@ class Conversion:
             return None
         if fast == 'int8' and (quantised := self.int8(model)) is not None:
             return ConvertedNetwork(INT8, quantised, self.notices)
-        name = BF16 if fast is not True and self.bf16(model) else F32
+        lower = fast is not True and openvino.has_bf16() and self.bf16(model)
+        name = BF16 if lower else F32
         return ConvertedNetwork(name, model, self.notices)
 
     def bf16(self, model: Any) -> bool:
-        """Whether the processor has bfloat16 and the model passes the check in it."""
-        if not openvino.has_bf16():
-            self.notices.append('OpenVINO finds no bfloat16 in this processor: float32 instead')
-            return False
+        """Whether the model passes the check in bfloat16."""
         limits = self.tolerance or TOLERANCES['bf16']
         wrong = self.gate.report(openvino.Compiled(model, HINTS[BF16]), limits).faults
         if wrong:
@@ -133,11 +143,6 @@ class Conversion:
 
     def int8(self, model: Any) -> Any | None:
         """The model with as many int8 layers as pass the check; None if none may be."""
-        if not has_vnni():
-            self.notices.append(
-                'this processor has no VNNI, without which int8 is not exact: float instead'
-            )
-            return None
         quantiser = Quantiser(model, [one.image.numpy() for one in self.pictures])
         limits = self.tolerance or TOLERANCES['int8']
         found: Any = None

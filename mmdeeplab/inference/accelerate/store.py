@@ -33,7 +33,8 @@ class ConvertedNetwork(NamedTuple):
     Attributes:
         engine: The engine's name.
         model: The OpenVINO model.
-        notices: Why it is not what was asked for, to be told whenever it is used.
+        notices: Why these pictures did not let it be what was asked for, to be told whenever it is
+            used.
     """
 
     engine: str
@@ -43,6 +44,9 @@ class ConvertedNetwork(NamedTuple):
 
 class Store:
     """One converted network in the cache: two files in the folder ``engines``.
+
+    It serves all pictures, but for int8, and where a precision did not pass the check: then it
+    serves those by which it was calibrated and checked.
 
     Args:
         network: The plain network with its weights.
@@ -62,24 +66,27 @@ class Store:
         facts += [f'bf16 {openvino.has_bf16()}', f'vnni {has_vnni()}']
         found = hashlib.sha256('; '.join(facts).encode())
         found.update(identity(network))
+        folder = cache_folder() / 'engines'
+        self.path = folder / f'{found.hexdigest()[:32]}.xml'
+        for image, _ in pictures:
+            found.update(content(image))
+        self.of_pictures = folder / f'{found.hexdigest()[:32]}.xml'
         if fast == 'int8':
-            for image, _ in pictures:
-                found.update(content(image))
-        self.path = cache_folder() / 'engines' / f'{found.hexdigest()[:32]}.xml'
+            self.path = self.of_pictures
 
     def read(self) -> ConvertedNetwork | None:
         """What was written; None if the files are missing or damaged."""
-        if not self.path.is_file():
-            return None
-        try:
-            model = openvino.read(self.path)
-            kept = json.loads(openvino.metadata_of(model))
-            found = ConvertedNetwork(kept['engine'], model, kept['notices'])
-        except Exception:  # OpenVINO's own, of several kinds
-            return None
-        with suppress(OSError):
-            os.utime(self.path)
-        return found
+        for path in filter(Path.is_file, (self.path, self.of_pictures)):
+            try:
+                model = openvino.read(path)
+                kept = json.loads(openvino.metadata_of(model))
+                found = ConvertedNetwork(kept['engine'], model, kept['notices'])
+            except Exception:  # OpenVINO's own, of several kinds
+                continue
+            with suppress(OSError):
+                os.utime(path)
+            return found
+        return None
 
     def write(self, network: ConvertedNetwork) -> None:
         """Write a converted network; nothing happens if the folder cannot be written."""
@@ -88,10 +95,11 @@ class Store:
         model = network.model
         kept = dict(engine=network.engine, notices=network.notices)
         model.set_rt_info(json.dumps(kept), [METADATA])
-        weights = self.path.with_suffix('.bin')
+        path = self.of_pictures if network.notices else self.path
+        weights = path.with_suffix('.bin')
         try:
             with (
-                placing(self.path, suffix='.xml') as graph,
+                placing(path, suffix='.xml') as graph,
                 placing(weights, suffix='.bin') as beside,
             ):
                 runtime.serialize(model, str(graph), str(beside))
