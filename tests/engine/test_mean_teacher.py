@@ -247,4 +247,4 @@ def test_a_teacher_without_images_to_label_is_refused(root: Path, tmp_path: Path
 def test_the_config_of_the_page(root: Path, tmp_path: Path) -> None:
     lists = 'train_dataloader.dataset.datasets'
     crops = [f'{lists}.{i}.pipeline.{2 - i}.crop_size=(33,33)' for i in (0, 1)]
-    try_config(page_config(0), root, tmp_path, *crops)
+    try_config(page_config(0), root, tmp_path, *crops, 'train_dataloader.batch_size=3')
