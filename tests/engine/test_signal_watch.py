@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -141,3 +142,27 @@ def test_a_frozen_rank_is_found_before_exchanges_are_given_up(limit: int) -> Non
     chosen = HeartbeatHook(7)
     chosen.before_train(runner)  # type: ignore[arg-type]
     assert chosen.timeout == 7
+
+
+ENDING = """
+import atexit, threading
+from types import SimpleNamespace
+from torch.distributed import HashStore
+from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
+
+atexit.register(lambda: print(sorted(thread.name for thread in threading.enumerate())))  # is last
+hook = HeartbeatHook(60)
+hook._connect = HashStore
+hook.before_train(SimpleNamespace(rank=0, world_size=2, iter=0))
+assert hook.thread.is_alive()
+raise SystemExit(138)
+"""
+
+
+def test_no_thread_is_inside_the_store_while_python_ends() -> None:
+    """It would abort the process, whose exit status would be another one."""
+    environment = dict(os.environ, MASTER_ADDR='localhost')
+    command = [sys.executable, '-c', ENDING]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert ended.returncode == 138, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "['MainThread']"

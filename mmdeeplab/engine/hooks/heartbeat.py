@@ -1,5 +1,6 @@
 """Detect a process of a run that has frozen, and name it."""
 
+import atexit
 import os
 import signal
 import socket
@@ -54,6 +55,7 @@ class HeartbeatHook(Hook):
     def __init__(self, timeout: float | None = None) -> None:
         self.timeout = timeout or 0.0
         self.stop = threading.Event()
+        self.thread: threading.Thread | None = None
 
     def before_train(self, runner: Runner) -> None:
         self.rank, self.world_size = runner.rank, runner.world_size
@@ -65,7 +67,9 @@ class HeartbeatHook(Hook):
         self._sign(0)
         watched = range(1, self.world_size) if self.rank == 0 else range(self.rank == 1)
         self.last = {rank: ('', time.monotonic()) for rank in watched}
-        threading.Thread(target=self._beat, name='heartbeat', daemon=True).start()
+        self.thread = threading.Thread(target=self._beat, name='heartbeat', daemon=True)
+        self.thread.start()
+        atexit.register(self.close)
 
     def _connect(self) -> Store:
         address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
@@ -75,7 +79,17 @@ class HeartbeatHook(Hook):
         return PrefixStore(f'heartbeat/{int(life)}', store)
 
     def after_train(self, runner: Runner) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the signs of life.
+
+        A thread that is inside the store while Python ends aborts the process ("terminate called
+        without an active exception"), whose exit status is then not its own.
+        """
         self.stop.set()
+        if self.thread is not None:
+            self.thread.join(SILENT * PERIOD)
 
     def _beat(self) -> None:
         count = 0
