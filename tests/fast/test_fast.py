@@ -260,7 +260,7 @@ def test_a_stored_network_is_of_what_it_was_made_from(monkeypatch: pytest.Monkey
     """Weights, settings that no printed network shows, precision, pictures, versions."""
 
     def path(network: nn.Module, fast: bool | str = True, value: float = 0.0) -> Path:
-        return Store(network, fast, [CalibrationPicture(torch.full((1, 3), value))], None).path
+        return Store(network, fast, [CalibrationPicture(torch.full((1, 3), value))], None).paths[0]
 
     network = nn.Conv2d(3, 4, 3)
     first = path(network)

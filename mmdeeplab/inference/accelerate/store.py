@@ -20,7 +20,7 @@ from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.inference.accelerate import openvino
 from mmdeeplab.inference.accelerate.artefact import METADATA
 from mmdeeplab.inference.accelerate.gate import CalibrationPicture
-from mmdeeplab.inference.accelerate.parity import Tolerance
+from mmdeeplab.inference.accelerate.parity import TOLERANCES, Tolerance
 from mmdeeplab.processor import has_vnni
 from mmdeeplab.version import __version__
 
@@ -62,21 +62,23 @@ class Store:
         pictures: Sequence[CalibrationPicture],
         tolerance: Tolerance | None,
     ) -> None:
-        facts = [__version__, torch.__version__, version('openvino'), str(fast), repr(tolerance)]
+        facts = [__version__, torch.__version__, version('openvino'), str(fast)]
+        facts += [repr(tolerance or TOLERANCES)]
         facts += [f'bf16 {openvino.has_bf16()}', f'vnni {has_vnni()}']
         found = hashlib.sha256('; '.join(facts).encode())
         found.update(identity(network))
-        folder = cache_folder() / 'engines'
-        self.path = folder / f'{found.hexdigest()[:32]}.xml'
-        for image, _ in pictures:
-            found.update(content(image))
-        self.of_pictures = folder / f'{found.hexdigest()[:32]}.xml'
-        if fast == 'int8':
-            self.path = self.of_pictures
+        names = [] if fast == 'int8' else [found.hexdigest()]
+        if fast is not True:
+            for image, _ in pictures:
+                found.update(content(image))
+            names.append(found.hexdigest())
+        self.folder = cache_folder() / 'engines'
+        # of all pictures, if there is such a one, and of these
+        self.paths = [self.folder / f'{name[:32]}.xml' for name in names]
 
     def read(self) -> ConvertedNetwork | None:
         """What was written; None if the files are missing or damaged."""
-        for path in filter(Path.is_file, (self.path, self.of_pictures)):
+        for path in filter(Path.is_file, self.paths):
             try:
                 model = openvino.read(path)
                 kept = json.loads(openvino.metadata_of(model))
@@ -95,7 +97,7 @@ class Store:
         model = network.model
         kept = dict(engine=network.engine, notices=network.notices)
         model.set_rt_info(json.dumps(kept), [METADATA])
-        path = self.of_pictures if network.notices else self.path
+        path = self.paths[-1 if network.notices else 0]
         weights = path.with_suffix('.bin')
         try:
             with (
@@ -109,7 +111,9 @@ class Store:
 
     def _remove_old(self) -> None:
         with suppress(OSError):  # another process removes them, too
-            files = sorted(self.path.parent.glob('*.xml'), key=lambda file: file.stat().st_mtime)
+            files = sorted(
+                self.paths[0].parent.glob('*.xml'), key=lambda file: file.stat().st_mtime
+            )
             for file in files[:-KEPT]:
                 file.unlink()
                 file.with_suffix('.bin').unlink()
