@@ -87,6 +87,7 @@ class HeartbeatHook(Hook):
         A thread that is inside the store while Python ends aborts the process ("terminate called
         without an active exception"), whose exit status is then not its own.
         """
+        atexit.unregister(self.close)  # or the run would be kept in memory
         self.stop.set()
         if self.thread is not None:
             self.thread.join(SILENT * PERIOD)
