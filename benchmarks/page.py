@@ -59,12 +59,16 @@ def misses(results: Mapping) -> Iterator[str]:
 
 
 def at_limit(row: Mapping) -> str:
-    """What would be reached if the row's arithmetic ran at the machine's limit."""
-    if not row.get('share') or 'ratio' not in row:
-        return ''
-    best = f'x{row["ratio"][0] / row["share"]:.2f}'
-    if not row['goal'].startswith('x'):
+    """What would be reached if the row's arithmetic ran at the machine's limit.
+
+    Nothing for goals of other kinds than a ratio or a time: a score, a difference of times.
+    """
+    if row.get('share') and row['goal'].startswith('x'):
+        best = f'x{row["ratio"][0] / row["share"]:.2f}'
+    elif row.get('share') and row['goal'].endswith(' ms'):
         best = f'{three_digits(row["milliseconds"][0] * row["share"])} ms'
+    else:
+        return ''
     return f' ({best} at the limit of this machine)'
 
 

@@ -110,6 +110,7 @@ def test_bounds_and_what_is_added_to_the_reference(
     assert found['bare']['met'] is True
     assert (found['late']['met'], found['late']['reached']) == (False, '2000 ms')
     assert at_limit(found['late'] | dict(share=0.25)) == ' (500 ms at the limit of this machine)'
+    assert at_limit(found['more'] | dict(share=0.25)) == ''
 
 
 def test_limits_are_the_best_and_count_two_operations_a_multiply_add(tmp_path: Path) -> None:
