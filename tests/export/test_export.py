@@ -13,7 +13,7 @@ from places import ROOT
 from torch import nn
 from torch.nn import functional as F
 
-from mmdeeplab.cli.export import FORMAT_NAMES, main
+from mmdeeplab.cli.export import FORMAT_NAMES, _parser, main, read_spec
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
@@ -384,3 +384,29 @@ def test_the_command(
     ]:
         assert main([*common, *wrong, *options]) == 2
         assert words in capfd.readouterr().err
+
+
+def test_the_limits_are_those_of_the_page() -> None:
+    """OpenVINO may compute a file of half precision in bfloat16; all others in what they are."""
+    page = (ROOT / 'docs/export.md').read_text(encoding='utf-8')
+    section = page.split('## The parity check')[1].split('\n## ')[0]
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip('|').split('|')]
+        for line in section.splitlines()
+        if line.startswith('|')
+    )
+    table = list(zip(*rows, strict=True))
+    columns = {head[i]: table[i] for i in range(1, len(head) - 1)}
+    for name, row in FORMATS.items():
+        for precision in row.precisions:
+            way = [] if precision == 'float' else [f'--{precision}']
+            args = _parser().parse_args(
+                ['c.py', 'best', '--verify', 'data', '--format', name, *way]
+            )
+            limits = read_spec(args, (SIDE, SIDE), None).tolerance
+            column = f'{precision}, {row.runtime}'
+            drop, agreement, difference = columns.get(column, columns.get(precision, ()))
+            assert limits.drop == float(drop.removesuffix(' points'))
+            assert 100 * limits.agreement == pytest.approx(float(agreement.removesuffix(' %')))
+            assert str(limits.difference or 'any') == difference
+    assert set(columns) == {'float', 'half', 'half, OpenVINO', 'int8'}

@@ -92,7 +92,7 @@ def is_channels_last(x: Tensor) -> bool:
 
 
 def is_recorded() -> bool:
-    """Whether PyTorch records a graph, into which what it does not compute itself does not come."""
+    """Whether PyTorch records a graph, which holds its own operations alone."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
