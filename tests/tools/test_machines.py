@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ class Machine:
         self.process = self.host.start(
             *command, '--data-root', self.data, '--work-dir', self.folder / 'work', *OPTIONS,
             '--cfg-options', *RUN, log=self.log, cwd=ROOT, OMP_NUM_THREADS=1,
-            **(dict(PATH=PATH) | environment),
+            PYTHONFAULTHANDLER=1, **(dict(PATH=PATH) | environment),
         )  # fmt: skip
 
     def task(self, tasks: Path, **environment: object) -> None:
@@ -93,7 +94,7 @@ class Machine:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f'no end in {seconds} s: {self.said()[-3000:]}') from None
+            raise AssertionError(f'no end in {seconds} s: {self.stacks()}') from None
 
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ''
@@ -101,9 +102,19 @@ class Machine:
     def wait_for(self, pattern: str, times: int = 1, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while len(re.findall(pattern, self.said())) < times:
-            late = self.process.poll() is not None or time.monotonic() > deadline
-            assert not late, (pattern, self.said()[-3000:])
+            ended, late = self.process.poll(), time.monotonic() > deadline
+            if late or ended is not None:
+                raise AssertionError(f'no {pattern} until end {ended}: {self.stacks()}')
             time.sleep(0.02)
+
+    def stacks(self) -> str:
+        """End what still runs on both hosts; what they said, and the stacks where they were."""
+        for file in Path('/proc').glob('[0-9]*/cmdline'):
+            with suppress(OSError):  # another process may end meanwhile
+                if f'--work-dir\0{self.folder}' in file.read_text():
+                    os.kill(int(file.parent.name), signal.SIGABRT)
+        time.sleep(2)
+        return '\n'.join(f'{log}:\n{log.read_text()}' for log in self.folder.glob('*.log'))
 
 
 def step(number: int) -> str:
