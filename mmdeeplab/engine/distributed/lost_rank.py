@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mmengine.runner import Runner
+from torch.distributed import DistError
 
 from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
 
-# How gloo and NCCL begin to say that another process does not answer.
+# How gloo and NCCL say that another process does not answer, beside errors of a type of their own.
 SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', 'gloo/transport',
          'nccl', 'broken pipe', 'socket')  # fmt: skip
 
@@ -24,7 +25,8 @@ def explained(runner: Runner) -> Iterator[None]:
         yield
     except RuntimeError as error:
         text = str(error).lower()
-        if runner.world_size < 2 or not any(sign in text for sign in SIGNS):
+        lost = isinstance(error, DistError) or any(sign in text for sign in SIGNS)
+        if runner.world_size < 2 or not lost:
             raise
         print(
             f'error: rank {runner.rank} lost another rank in iteration {runner.iter} '
