@@ -121,9 +121,8 @@ def require_weights(state: object, path: str | Path) -> None:
         'of complex numbers': [key for key in state if state[key].is_complex()],
     }
     if any(faults.values()):
-        raise UserError(
-            describe(str(path), {fault: keys for fault, keys in faults.items() if keys})
-        )
+        faults = {fault: keys for fault, keys in faults.items() if keys}
+        raise UserError(describe(f'{path} holds weights that cannot be used', faults))
 
 
 def check_archive(path: Path) -> None:
@@ -171,4 +170,4 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
     }
     faults = {fault: texts for fault, texts in faults.items() if texts}
     if faults:
-        raise UserError(describe(str(path), faults))
+        raise UserError(describe(f'{path} does not fit the model', faults))

@@ -6,9 +6,9 @@ COUNTER = 'num_batches_tracked'  # of BatchNorm: weights without it fit, since n
 SHOWN = 12  # offenders of one kind that an error spells out
 
 
-def describe(name: str, faults: Mapping[str, Sequence[str]]) -> str:
-    """A text with a paragraph for each kind of fault, which names the first tensors with it."""
-    lines = [f'these weights do not fit the model by the rules of "{name}":']
+def describe(heading: str, faults: Mapping[str, Sequence[str]]) -> str:
+    """A text: the heading, then a paragraph for each kind of fault, with the first tensors."""
+    lines = [f'{heading}:']
     for fault, texts in faults.items():
         lines.append(f'  {len(texts)} {fault}:')
         lines += [f'    {text}' for text in texts[:SHOWN]]

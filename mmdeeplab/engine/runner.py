@@ -274,7 +274,8 @@ class DeepLabRunner(Runner):
         """Load weights from a file.
 
         To evaluate or resume, every tensor must be in the file and fit. To train on other data
-        (``load_from``), only the backbone must (:mod:`mmdeeplab.checkpoint.fine_tune`).
+        (``load_from``), only the backbone must (:mod:`mmdeeplab.checkpoint.fine_tune`). MMEngine's
+        other arguments have no effect: weights are read into memory, under the names they have.
 
         Raises:
             UserError: The file is missing, broken, unsafe, or does not fit the model.

@@ -111,7 +111,7 @@ def _of_pairs(
 
 
 def _runs(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
-    """The matrix from the lengths of runs of equal pairs; None if the runs are short."""
+    """Labels, predictions and counts, by runs of equal pairs; None if the runs are short."""
     runs = run_lengths(prediction, label)
     if runs is None:
         return None
@@ -120,7 +120,7 @@ def _runs(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
 
 
 def _histogram(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
-    """The matrix from OpenCV's histogram of pairs of bytes; None if an id is above 255."""
+    """Labels, predictions and counts, by OpenCV's histogram; None if an id is above 255."""
     rows, columns = _bytes(label), _bytes(prediction)
     if rows is None or columns is None:
         return None

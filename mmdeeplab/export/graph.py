@@ -87,10 +87,10 @@ class PictureGraph(ExportGraph):
 
     def lack(self, side: Any, least: int) -> Any:
         """By how many pixels the evaluation pads a side, which may be symbolic, at its end."""
-        artefact: Any = aligned(side) if self.corners_aligned else side
+        padded: Any = aligned(side) if self.corners_aligned else side
         if isinstance(side, Tensor):  # torch.jit.trace
-            return artefact.clamp(min=least) - side
-        return torch.sym_max(artefact, least) - side
+            return padded.clamp(min=least) - side
+        return torch.sym_max(padded, least) - side
 
     def example(self, size: Sequence[int] | None) -> Tensor:
         return torch.zeros(1 if size else 2, *(size or EXAMPLE), self.bands, dtype=self.dtype)

@@ -183,13 +183,13 @@ def from_tensor(tensor: Tensor) -> np.ndarray:
     return from_array(tensor.permute(1, 2, 0).numpy())
 
 
-def decode(data: bytes, name: str = 'these bytes') -> Image.Image:
-    """Decode a picture from the bytes of a file, as (H, W, 3) uint8 RGB."""
+def decode(data: bytes) -> Image.Image:
+    """Decode a picture from the bytes of a file."""
     try:
         picture = Image.open(io.BytesIO(data))
         picture.load()
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f'not an image, or a broken one: {name} ({len(data)} bytes)') from error
+        raise UserError(f'not an image, or a broken one: these {len(data)} bytes') from error
     return picture
 
 

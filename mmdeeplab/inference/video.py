@@ -154,7 +154,9 @@ def segment_frames(
     wanted: Sequence[str],
     batch: list[tuple[int, np.ndarray]],
 ) -> list[tuple[int, str, np.ndarray | bytes]]:
-    """Segment frames; yield the number, the output, and its picture (H, W, 3) or file content.
+    """Segment frames; for each frame and output its number, the output, and what it is.
+
+    That is a picture (H, W, 3) uint8 RGB, or the content of a file.
 
     Args:
         predictor: The network.

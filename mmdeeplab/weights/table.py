@@ -136,7 +136,9 @@ def convert(
         if key not in origin and key not in counters:
             fault('missing from the source', key)
     if faults:
-        raise UserError(describe(table.name, faults))
+        raise UserError(
+            describe(f'the weights do not fit the model by the rules of "{table.name}"', faults)
+        )
     return result | {key: torch.zeros_like(model[key], device='cpu') for key in counters}
 
 

@@ -40,7 +40,7 @@ class Polygons:
     rings: tuple[Ring, ...]
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        inside(self.rings, height, width)
+        require_near(self.rings, height, width)
         coco = pycocotools()
         runs = coco.frPyObjects([list(ring) for ring in self.rings], height, width)
         return coco.decode(coco.merge(runs)).astype(bool)
@@ -54,7 +54,7 @@ class PillowPolygon:
     kind: str = 'polygon'
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        inside((self.ring,), height, width)
+        require_near((self.ring,), height, width)
         picture = Image.new('L', (width, height))
         draw = ImageDraw.Draw(picture)
         draw_by_kind: dict[str, Any] = dict(
@@ -72,7 +72,7 @@ class OpenCVPolygon:
     holes: tuple[Ring, ...] = ()
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        inside((self.ring,), height, width)
+        require_near((self.ring,), height, width)
         filled = np.zeros((height, width), np.uint8)
         for ring, value in ((self.ring, 1), *((hole, 0) for hole in self.holes)):
             corners = np.array(ring, np.float32).reshape(-1, 2).astype(np.int32)
@@ -108,8 +108,8 @@ def pycocotools() -> Any:
     return mask
 
 
-def inside(rings: Sequence[Ring], height: int, width: int) -> None:
-    """Clip polygons at the edges of the picture; refuse those that cannot be meant for it.
+def require_near(rings: Sequence[Ring], height: int, width: int) -> None:
+    """Refuse polygons that cannot be meant for a picture; small parts outside are cut off.
 
     Raises:
         ValueError: A polygon lies outside the picture, or reaches beyond it by more than its size,

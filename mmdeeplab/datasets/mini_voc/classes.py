@@ -35,7 +35,7 @@ class Appearance:
         name: VOC class name, which is also the silhouette's.
         hue: CIELAB hue angle in degrees.
         tone: Lightness of the main and the accent colour.
-        texture: Name of a pattern in ``mini_voc_textures``.
+        texture: Name of a pattern in :mod:`mmdeeplab.datasets.mini_voc.textures`.
     """
 
     name: str

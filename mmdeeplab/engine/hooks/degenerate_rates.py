@@ -1,4 +1,4 @@
-"""Warn before training if an atrous rate is larger than the map that the convolution reads."""
+"""Warn before training if an atrous rate reaches beyond the map that the convolution reads."""
 
 from mmengine import dist
 from mmengine.hooks import Hook

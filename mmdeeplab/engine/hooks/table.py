@@ -76,7 +76,7 @@ TABLE = (
     Row(FiniteCheckpointHook, RUNNER, 'no checkpoint holds NaN'),
     Row(CheckpointHook, CONFIG, 'saves, keeps the newest and the best, in the background'),
     Row(DataCheckHook, CONFIG, 'the data is checked before the first step'),
-    Row(DegenerateRateHook, CONFIG, 'warns of atrous rates larger than their map'),
+    Row(DegenerateRateHook, CONFIG, 'warns of atrous rates that reach beyond their map'),
     Row(DataTimeHook, CONFIG, 'logs the time spent waiting for data, and warns'),
     Row(RecipeHook, CONFIG, 'prints the recipe of the run beside the published one'),
     Row(ProgressHook, CONFIG, 'progress bars on a terminal, lines in a log'),

@@ -163,7 +163,7 @@ def input_channels(model: nn.Module) -> int:
 
 
 def degenerate_rates(model: nn.Module, shape: Sequence[int]) -> list[str]:
-    """One sentence for each atrous convolution whose rate exceeds the map that it reads.
+    """One sentence for each atrous convolution whose rate reaches beyond its map.
 
     All taps but the middle one then read padding only, so that a 3x3 kernel has become 1x1. The
     model does not change.
@@ -179,7 +179,7 @@ def degenerate_rates(model: nn.Module, shape: Sequence[int]) -> list[str]:
             k = call.conv.kernel_size[0]
             left = f'{1 if rate >= h else k}x{1 if rate >= w else k}'
             sentences.append(
-                f'{call.name.removesuffix(".conv")}: rate {rate} exceeds its map of {h} x {w} (for '
+                f'{call.name.removesuffix(".conv")}: rate {rate} reaches beyond its map of {h} x {w} (for '
                 f'an input of {shape[2]} x {shape[3]}), so the {k}x{k} convolution has become '
                 f'{left}: take larger crops or smaller rates'
             )
