@@ -1,6 +1,8 @@
-"""The exception that commands print as a sentence without traceback, and checks of choices."""
+"""The exception that commands print as a sentence without traceback, and parts of sentences."""
 
 from collections.abc import Iterable, Sequence
+
+SHOWN = 8  # names that a sentence spells out
 
 
 class UserError(ValueError):
@@ -28,6 +30,11 @@ def choose(name: str, value: object, choices: Sequence[object], why: str = '') -
         raise ValueError(
             f'{name} must be one of {", ".join(map(str, choices))}, got {value!r}{why}'
         )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names as text, and how many more there are."""
+    return ', '.join(names[:SHOWN]) + (f' and {len(names) - SHOWN} more' * (len(names) > SHOWN))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """Find NaN and Inf in tensors, and name what they belong to."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from mmdeeplab.errors import UserError
 
-SHOWN = 8  # names that a sentence spells out
 FEW = 16  # numbers on a CPU that are added up faster one by one
 
 
@@ -35,11 +34,11 @@ def all_finite(tensors: list[Tensor]) -> bool:
     if len(tensors) <= FEW and tensors[0].device.type == 'cpu':
         total = sum([norm.item() for norm in torch._foreach_norm(tensors)])
     else:
-        total = size(tensors).item()
+        total = norm_sum(tensors).item()
     return isfinite(total) or each_finite(tensors)
 
 
-def size(tensors: list[Tensor]) -> Tensor:
+def norm_sum(tensors: list[Tensor]) -> Tensor:
     """The sum of the norms of tensors, on their device; not finite if a value is not, or too large.
 
     Args:
@@ -71,7 +70,7 @@ def broken(tensors: Mapping[str, Tensor]) -> list[str]:
     return [key for key, t in floats.items() if not bool(t.isfinite().all())]
 
 
-def ids(batch: Any, only_bad: bool = False) -> list[str]:
+def image_ids(batch: Any, only_bad: bool = False) -> list[str]:
     """Ids of the images of a batch; with ``only_bad`` of those whose input is not finite."""
     if not isinstance(batch, Mapping):
         return []
@@ -80,11 +79,6 @@ def ids(batch: Any, only_bad: bool = False) -> list[str]:
     names += [f'image {i}' for i in range(len(names), len(inputs))]
     bad = [x.is_floating_point() and not bool(x.isfinite().all()) for x in inputs]
     return [name for name, b in zip(names, bad, strict=False) if b] if only_bad else names
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names as text, and how many more there are."""
-    return ', '.join(names[:SHOWN]) + (f' and {len(names) - SHOWN} more' * (len(names) > SHOWN))
 
 
 def require_finite_predictions(samples: Any) -> None:
@@ -118,15 +112,3 @@ def require_finite_logits(logits: Tensor, sample: Any) -> None:
             f'the logits of {known or "an image"} are not finite: the weights, or this image, '
             'are unusable'
         )
-
-
-def fetch(outputs: dict) -> None:
-    """Copy the values of a step for the log from a GPU in one transfer, in place."""
-    there = {
-        key: value.detach().reshape(())
-        for key, value in outputs.items()
-        if isinstance(value, Tensor) and value.is_cuda and value.numel() == 1
-    }
-    kinds = {value.dtype for value in there.values()}
-    if len(kinds) == 1:
-        outputs.update(zip(there, torch.stack(list(there.values())).cpu(), strict=True))

@@ -20,7 +20,7 @@ from benchmarks.ablation.plan import BANDS, Run, Settings
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.shipped import HOME
 from mmdeeplab.evaluation.metric import SegMetric
-from mmdeeplab.inference.labels import label_map
+from mmdeeplab.inference.labels import labels_of_logits
 from mmdeeplab.models.analysis import parameters
 from mmdeeplab.models.losses import replace_losses
 from mmdeeplab.randomness import derive, seed_all
@@ -153,7 +153,9 @@ def evaluate(network: Network, head: Head, store: Store, features: Features) -> 
         kinds = [features.last] if head.neck is not None else [features.low, features.context]
         maps = tuple(tensor(kind[i : i + 1]) for kind in kinds if kind is not None)
         padding = (0, width - w, 0, height - h)
-        labels = label_map(network(maps)[0], (height, width), padding, (h, w), align_corners=True)
+        labels = labels_of_logits(
+            network(maps)[0], (height, width), padding, (h, w), align_corners=True
+        )
         pair = dict(gt_sem_seg=sample.gt_sem_seg.data, pred_sem_seg=labels[None].long())
         paths = dict(img_path=sample.img_path, seg_map_path=sample.seg_map_path)
         metric.process({}, [{key: dict(data=value) for key, value in pair.items()} | paths])

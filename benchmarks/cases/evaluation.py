@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmarks.case import Comparison, Scale, Variant, Work
 from benchmarks.stubs import CLASSES, Crops, Views, areas
 from mmdeeplab.evaluation.confusion import confusion_matrix
-from mmdeeplab.inference.labels import label_map
+from mmdeeplab.inference.labels import labels_of_logits
 from mmdeeplab.inference.multi_scale import MultiScaleFlip
 from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.models.atrous import scaled
@@ -95,7 +95,7 @@ def labels(image: tuple[int, int], small: int, side: int, classes: int) -> Compa
         return samples[0].pred_sem_seg.data[0]
 
     def ours() -> Tensor:
-        return label_map(logits, (side, side), padding_of(image, side), image, True)
+        return labels_of_logits(logits, (side, side), padding_of(image, side), image, True)
 
     return pair(
         f'{small} x {small} logits to {image[0]} x {image[1]} labels, {classes} classes',

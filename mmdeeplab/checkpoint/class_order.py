@@ -10,8 +10,7 @@ from itertools import zip_longest
 from mmengine.runner import BaseLoop, Runner
 from torch import Tensor
 
-from mmdeeplab.errors import UserError
-from mmdeeplab.finite import listed
+from mmdeeplab.errors import UserError, listed
 
 
 def in_order(source: Sequence[str] | None, target: Sequence[str] | None) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmdeeplab.config.data import SPLITS, datasets, is_voc_folder
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from mmengine.config import Config

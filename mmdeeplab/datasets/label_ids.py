@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 BYTES = 256
 

@@ -20,7 +20,7 @@ from mmdeeplab.datasets.image_io import (
 )
 from mmdeeplab.datasets.stored_kind import NPY, npy_header
 from mmdeeplab.errors import bad_data
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 MASK_MODES = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'I;16L')
 """Of Pillow: pictures that hold one whole number a pixel."""

@@ -16,7 +16,7 @@ from mmdeeplab.datasets.label_ids import LabelIds
 from mmdeeplab.datasets.split_list import read_split, several_files, why_missing
 from mmdeeplab.datasets.symlinks import check_list_name, refuse_links_out
 from mmdeeplab.errors import UserError, bad_data
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.registry import DATASETS
 
 with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

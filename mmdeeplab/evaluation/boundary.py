@@ -5,6 +5,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmdeeplab.label_counts import IGNORE_INDEX
+
 RATIO = 0.02  # of the image's diagonal, section 5
 
 
@@ -13,7 +15,7 @@ def boundary_counts(
     label: Tensor,
     num_classes: int,
     ratio: float = RATIO,
-    ignore_index: int = 255,
+    ignore_index: int = IGNORE_INDEX,
 ) -> Tensor:
     """Intersection and union of the boundary regions of ground truth and prediction, in pixels.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import run_lengths
+from mmdeeplab.label_counts import IGNORE_INDEX, run_lengths
 
 CHUNK = 2**22  # pixels counted at once; OpenCV counts in float32, exactly up to 2**24
 BYTE = 256
@@ -16,7 +16,11 @@ Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def confusion_matrix(
-    prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255, name: str = ''
+    prediction: Tensor,
+    label: Tensor,
+    num_classes: int,
+    ignore_index: int = IGNORE_INDEX,
+    name: str = '',
 ) -> Tensor:
     """Count the pixels of an image by label (row) and prediction (column), exactly, in int64.
 
@@ -46,7 +50,7 @@ def confusion_matrix(
 
 
 def pair_counts(
-    prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = 255
+    prediction: Tensor, label: Tensor, num_classes: int, ignore_index: int = IGNORE_INDEX
 ) -> Tensor:
     """The counts of :func:`confusion_matrix` as one row, computed without waiting for a GPU.
 

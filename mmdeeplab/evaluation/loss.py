@@ -4,10 +4,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdeeplab.label_counts import IGNORE_INDEX
+
 CHUNK = 2**24  # logits at once
 
 
-def cross_entropy_sum(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
+def cross_entropy_sum(logits: Tensor, label: Tensor, ignore_index: int = IGNORE_INDEX) -> Tensor:
     """Sum of the cross entropy over an image's labelled pixels: () float64, on the device.
 
     Args:

@@ -20,6 +20,7 @@ from mmdeeplab.evaluation.result import Evaluation, EvaluationResult
 from mmdeeplab.evaluation.scores import MEANS, mean, percent, plain, scores, table
 from mmdeeplab.evaluation.trimap import band_labels
 from mmdeeplab.finite import require_finite_logits
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.registry import METRICS
 
 
@@ -55,7 +56,7 @@ class SegMetric(BaseMetric):
 
     def __init__(
         self,
-        ignore_index: int = 255,
+        ignore_index: int = IGNORE_INDEX,
         trimap: Sequence[int] = (),
         boundary: bool | float = False,
         loss: bool = True,

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmdeeplab.label_counts import IGNORE_INDEX
+
 
 def border_distance(label: np.ndarray) -> np.ndarray:
     """Distance of every pixel to the nearest pixel with another label.
@@ -34,7 +36,9 @@ def border_distance(label: np.ndarray) -> np.ndarray:
     return distance
 
 
-def band_labels(label: Tensor, widths: Sequence[int], ignore_index: int = 255) -> list[Tensor]:
+def band_labels(
+    label: Tensor, widths: Sequence[int], ignore_index: int = IGNORE_INDEX
+) -> list[Tensor]:
     """The labels within bands around the borders; pixels outside the band become void.
 
     The band of width w has every labelled pixel with another label, or void, within w pixels

@@ -16,7 +16,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.export.formats import FORMATS
 from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.parity import ParityCheck
-from mmdeeplab.export.samples import Sample, of_every_parity
+from mmdeeplab.export.samples import Sample, of_other_sizes
 from mmdeeplab.fileio.atomic import writing
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.inference.accelerate.artefact import ArtefactSpec
@@ -94,7 +94,7 @@ def export(
         spec.precision,
         dict(metadata),
     )
-    sizes = [] if spec.size else of_every_parity(samples[0], least)
+    sizes = [] if spec.size else of_other_sizes(samples[0], least)
     padded = least if spec.processing or not spec.size else spec.size
     check = ParityCheck(
         model,

@@ -93,7 +93,7 @@ def spread(rows: list, count: int) -> list:
     return [rows[i * len(rows) // count] for i in range(count)] if count < len(rows) else rows
 
 
-def of_every_parity(sample: Sample, least: tuple[int, int]) -> list[Sample]:
+def of_other_sizes(sample: Sample, least: tuple[int, int]) -> list[Sample]:
     """Versions of a picture with odd and even sides just above ``least``, and one below it.
 
     The picture is repeated or cut; none is square. Strided layers treat odd and even sides

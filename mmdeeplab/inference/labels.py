@@ -33,7 +33,7 @@ def predict_labels(model: EncoderDecoder, data: dict) -> list[SegDataSample]:
     scores = model._forward(data['inputs'])
     for logits, sample in zip(scores, data['data_samples'], strict=True):
         require_finite_logits(logits, sample)
-        labels = label_map(
+        labels = labels_of_logits(
             logits,
             sample.pad_shape,
             sample.img_padding_size,
@@ -44,7 +44,7 @@ def predict_labels(model: EncoderDecoder, data: dict) -> list[SegDataSample]:
     return data['data_samples']
 
 
-def label_map(
+def labels_of_logits(
     logits: Tensor,
     padded: Sequence[int],
     padding: Sequence[int],

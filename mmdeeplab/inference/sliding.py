@@ -12,6 +12,7 @@ from torch import Tensor
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.finite import require_finite_logits
+from mmdeeplab.inference.boundary_argmax import label_dtype
 from mmdeeplab.inference.labels import makes_labels, predict_labels
 from mmdeeplab.inference.windows import blend_profile, total_weight, window_starts
 from mmdeeplab.models.segmentors.wrapper import SegmentorWrapper
@@ -113,16 +114,13 @@ class SlidingWindows(SegmentorWrapper):
         return result
 
     def _label_bands(self, image: Tensor, sample: SegDataSample) -> SegDataSample:
-        """Predict an image by windows, keeping only the labels (1, H, W): uint8, or int32 if there
-        are more than 256 classes.
-        """
+        """Predict an image by windows, keeping only the labels (1, H, W)."""
         if tuple(sample.ori_shape) != tuple(image.shape[1:]):
             raise UserError(
                 f'{sample.get("img_path", "an image")}: --mode bands works at the size of the '
                 'labels; take a protocol that does not resize images'
             )
-        dtype = torch.uint8 if self.network.out_channels <= 256 else torch.int32
-        labels = torch.empty(image.shape[1:], dtype=dtype)
+        labels = torch.empty(image.shape[1:], dtype=label_dtype(self.network.out_channels))
         for top, band in self.label_bands(image, sample):
             labels[top : top + len(band)] = band
         sample.set_data(dict(pred_sem_seg=PixelData(data=labels[None])))

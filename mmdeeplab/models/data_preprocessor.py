@@ -9,6 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.buffer_pool import BufferPool
 from mmdeeplab.models.upload import gathered, upload
@@ -51,7 +52,7 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         size: Sequence[int] = (513, 513),
         test_size: Sequence[int] | None = None,
         bgr_to_rgb: bool = True,
-        seg_pad_val: int = 255,
+        seg_pad_val: int = IGNORE_INDEX,
         non_blocking: bool = False,
     ) -> None:
         super().__init__(non_blocking)

@@ -145,7 +145,7 @@ def choose_config(
     from mmdeeplab.config.load import load_config, transformed
     from mmdeeplab.config.options import ConfigOptions
     from mmdeeplab.config.transforms import with_settings
-    from mmdeeplab.weights.provenance import config_options
+    from mmdeeplab.weights.provenance import class_count_settings
     from mmdeeplab.weights.table import Fitting
 
     network: Sequence[str] = ()
@@ -157,7 +157,7 @@ def choose_config(
         config = request.config
     wanted = ConfigOptions([*network, *request.cfg_options], output_stride=request.output_stride)
     cfg = load_config(config, wanted)
-    classes = config_options(arrays, table, cfg)
+    classes = class_count_settings(arrays, table, cfg)
     if request.config is None:
         cfg = transformed(cfg, [partial(with_settings, values=classes)])
     return Chosen(config, cfg, network, [f'{key}={value}' for key, value in classes.items()])

@@ -22,7 +22,9 @@ def input_digest(path: Path) -> str:
     return digest(*([path] if path.is_file() else sorted(path.parent.glob(f'{path.name}.*'))))
 
 
-def config_options(source: Mapping[str, Array], table: Table, cfg: Config) -> dict[str, object]:
+def class_count_settings(
+    source: Mapping[str, Array], table: Table, cfg: Config
+) -> dict[str, object]:
     """The settings that give ``cfg`` as many classes as the source; empty if it has them already.
 
     A single channel of scores stands for two classes: mmseg tells them apart by a sigmoid.

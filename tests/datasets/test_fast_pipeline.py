@@ -19,7 +19,7 @@ from mmdeeplab.datasets.transforms.pack import RandomFlip
 from mmdeeplab.datasets.transforms.resize import resize_bilinear, resize_nearest
 from mmdeeplab.datasets.transforms.scale import RandomScale
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import histogram
+from mmdeeplab.label_counts import histogram
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 from mmdeeplab.randomness import seed_all
 

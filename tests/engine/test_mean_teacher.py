@@ -30,7 +30,7 @@ from mmdeeplab.datasets.image_io import read_image
 from mmdeeplab.engine.teachers.mean_teacher import MeanTeacherHook, cutmix, draw_box
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.build import load_segmentor
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 TEACHER = dict(type='mmdeeplab.MeanTeacherHook', threshold=0.8)
 

@@ -27,7 +27,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.finite import (
     all_finite,
     broken,
-    ids,
+    image_ids,
     require_finite_logits,
     require_finite_predictions,
 )
@@ -216,9 +216,9 @@ def test_broken_tensors_are_named() -> None:
 def test_ids_of_a_batch() -> None:
     samples = [SegDataSample(metainfo=dict(img_path=f'/x/{name}.jpg')) for name in 'ab']
     batch = dict(inputs=[torch.ones(3), torch.tensor([math.inf])], data_samples=samples)
-    assert ids(batch) == ['a', 'b']
-    assert ids(batch, only_bad=True) == ['b']
-    assert ids(dict(inputs=[torch.ones(3)])) == ['image 0']
+    assert image_ids(batch) == ['a', 'b']
+    assert image_ids(batch, only_bad=True) == ['b']
+    assert image_ids(dict(inputs=[torch.ones(3)])) == ['image 0']
 
 
 def test_logits_that_are_not_finite_are_refused() -> None:

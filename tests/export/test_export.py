@@ -1,4 +1,4 @@
-"""Exported networks, run by their own runtimes, at sizes of every parity."""
+"""Exported networks, run by their own runtimes, at odd and even sizes."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.export.formats import FORMATS, open_artefact
 from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.run import ExportSpec, describe_network, export
-from mmdeeplab.export.samples import Sample, of_every_parity, read_samples
+from mmdeeplab.export.samples import Sample, of_other_sizes, read_samples
 from mmdeeplab.inference.accelerate.fall_back import fall_back
 from mmdeeplab.inference.accelerate.packages import require
 from mmdeeplab.inference.accelerate.parity import TOLERANCES, ParityReport, Tolerance, faults
@@ -302,8 +302,8 @@ def test_faults(after: float, agreement: float, difference: float | None, words:
             raise UserError(found[0])
 
 
-def test_sizes_of_every_parity() -> None:
-    found = of_every_parity(Sample('a', picture((7, 9))), (513, 513))
+def test_odd_and_even_sizes() -> None:
+    found = of_other_sizes(Sample('a', picture((7, 9))), (513, 513))
     shapes = [sample.picture.shape[:2] for sample in found]
     assert {(h % 2, w % 2) for h, w in shapes[:4]} == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert all(h > 513 and w > 513 and h != w for h, w in shapes[:4])

@@ -33,7 +33,7 @@ from mmdeeplab.inference.accelerate import (
     openvino,
 )
 from mmdeeplab.inference.accelerate.artefact import ArtefactSpec, ScoresGraph
-from mmdeeplab.inference.accelerate.gate import Gate, of_other_sizes
+from mmdeeplab.inference.accelerate.engine_check import EngineCheck, of_other_sizes
 from mmdeeplab.inference.accelerate.parity import TOLERANCES
 from mmdeeplab.inference.accelerate.store import KEPT, ConvertedNetwork, Store
 from mmdeeplab.report.page import facts
@@ -377,7 +377,7 @@ def test_another_device_gets_folded_norms() -> None:
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
 
 
-def test_sizes_of_every_parity_are_tried() -> None:
+def test_odd_and_even_sizes_are_tried() -> None:
     sizes = [tuple(one.image.shape) for one in of_other_sizes(torch.zeros(3, 3, 513, 200))]
     assert {(h % 2, w % 2) for _, _, h, w in sizes} == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert {n for n, *_ in sizes} == {1, 2}
@@ -405,18 +405,18 @@ def test_the_gate_counts_labels_and_scores_by_masks(masked: bool) -> None:
     plain = torch.stack([4.5 - column, column - 4.5])[None]
     mask = (column >= 5).to(torch.uint8)[:, :9] if masked else None  # the last column is padding
     known: Any = Known(plain)
-    gate = Gate(known, [CalibrationPicture(torch.zeros(1, 3, 10, 10), mask)])
-    report = gate.report(lambda x: plain, TOLERANCES['float'])
+    check = EngineCheck(known, [CalibrationPicture(torch.zeros(1, 3, 10, 10), mask)])
+    report = check.report(lambda x: plain, TOLERANCES['float'])
     assert (report.agreement, report.difference, report.faults) == (1, 0, [])
     assert report.before == report.after == (100 if masked else None)
     moved = torch.stack([3.5 - column, column - 3.5])[None]
-    report = gate.report(lambda x: moved, TOLERANCES['float'])
+    report = check.report(lambda x: moved, TOLERANCES['float'])
     assert report.agreement == pytest.approx(0.9)
     assert report.difference == pytest.approx(1)
     if masked:
         assert report.after == pytest.approx(100 * (4 / 5 + 4 / 5) / 2)
     assert len(report.faults) == (3 if masked else 2)
-    assert gate.report(lambda x: plain * float('nan'), ANY).difference == float('inf')
+    assert check.report(lambda x: plain * float('nan'), ANY).difference == float('inf')
 
 
 @pytest.mark.parametrize(('bf16', 'vnni'), [(True, True), (True, False), (False, False)])

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from mmdeeplab.config.shipped import config_path
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.boundary_argmax import Resize, boundary_labels, contenders
-from mmdeeplab.inference.labels import label_map, makes_labels, predict_labels
+from mmdeeplab.inference.labels import labels_of_logits, makes_labels, predict_labels
 from mmdeeplab.inference.predictor import DeepLabPredictor
 
 SMALL = 'deeplabv3plus_mobilenetv2_voc'
@@ -45,7 +45,7 @@ def test_equals_resizing_every_class(present: int, size: tuple, align: bool) -> 
     where = (81, 81), (0, 11, 0, 21), size, align
     for _ in range(5):
         logits = areas(21, 21, present)
-        labels = label_map(logits, *where)
+        labels = labels_of_logits(logits, *where)
         assert labels.dtype == torch.uint8
         assert torch.equal(labels.long(), plainly(logits, *where))
 
@@ -103,7 +103,7 @@ def test_equals_scores_of_twice_the_digits(area: float, size: tuple, align: bool
     scores = F.interpolate(full[..., 2:62, 3:54], size, mode='bilinear', align_corners=align)[0]
     best = scores.topk(2, 0)[0]
     clear = best[0] - best[1] > 1e-5
-    labels = label_map(logits.float(), (65, 64), (3, 10, 2, 3), size, align)
+    labels = labels_of_logits(logits.float(), (65, 64), (3, 10, 2, 3), size, align)
     assert clear.float().mean() > 0.99
     assert torch.equal(labels[clear].long(), scores.argmax(0)[clear])
 
@@ -139,20 +139,20 @@ def test_noise_and_narrow_numbers_are_resized_whole() -> None:
     )
     where = (65, 65), (0, 0, 0, 0), (65, 65), True
     for logits in (noise, area.bfloat16()):
-        assert torch.equal(label_map(logits, *where).long(), plainly(logits, *where))
+        assert torch.equal(labels_of_logits(logits, *where).long(), plainly(logits, *where))
 
 
 def test_ties_go_to_the_first_class() -> None:
     logits = torch.zeros(5, 4, 4)
     logits[[1, 3]] = 2
-    assert label_map(logits, (7, 7), (0, 0, 0, 0), (7, 7), True).unique().tolist() == [1]
+    assert labels_of_logits(logits, (7, 7), (0, 0, 0, 0), (7, 7), True).unique().tolist() == [1]
 
 
 @pytest.mark.parametrize('shape', [(300, 1, 1), (300, 1, 4), (300, 3, 1)])
 def test_maps_of_one_point_and_many_classes(shape: tuple) -> None:
     logits = torch.randn(shape)
     where = (9, 9), (0, 0, 0, 0), (9, 9), False
-    assert torch.equal(label_map(logits, *where), plainly(logits, *where))
+    assert torch.equal(labels_of_logits(logits, *where), plainly(logits, *where))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from mmdeeplab.datasets.mini_voc.shapes import box, coverage, cut
 from mmdeeplab.datasets.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.datasets.mini_voc.textures import PATTERNS
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 # The published colour table of VOC 2012.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmdeeplab.datasets.annotations.model import AnnotatedImage, AnnotatedObject, Annotations
 from mmdeeplab.errors import UserError, did_you_mean
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 BACKGROUND = ('background', '_background_', '__background__', 'bg')
 """Pixels that nobody annotated are of this class, which has id 0."""

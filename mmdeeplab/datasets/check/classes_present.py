@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mmdeeplab.datasets.check.scan import scan
 from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 
 def classes_present(source: Source, ids: Sequence[str]) -> list[list[int]]:

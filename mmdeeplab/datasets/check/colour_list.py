@@ -8,7 +8,7 @@ from pathlib import Path
 from mmdeeplab.datasets.check.colours import Colour
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import read_text
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 _GAP = r'[\s,;:=]+'
 _NUMBERS = r'(?P<r>\d+)[\s,;]+(?P<g>\d+)[\s,;]+(?P<b>\d+)'

@@ -1,6 +1,6 @@
 """Map the colours of a mask to class ids."""
 
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES, voc_palette
 
 Colour = tuple[int, int, int]

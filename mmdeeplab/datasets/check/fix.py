@@ -17,7 +17,7 @@ from mmdeeplab.datasets.image_io import TURNS, read_bytes, read_image
 from mmdeeplab.datasets.label_ids import PLAIN
 from mmdeeplab.datasets.mask_io import MASK_MODES, check_ids, check_size, decode_pixels, mask_header
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import voc_palette
 
 

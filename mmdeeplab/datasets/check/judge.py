@@ -13,7 +13,7 @@ from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.folders import missing_folder
 from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
 from mmdeeplab.datasets.split_list import SplitList, several_files, why_missing
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from mmdeeplab.datasets.check.colours import Colour

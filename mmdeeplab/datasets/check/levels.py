@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 EVEN = 2  # grey levels that divide 0..255 evenly may differ by
 REACH = 5  # side of the window in which an edge pixel looks for its class

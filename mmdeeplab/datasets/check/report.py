@@ -15,7 +15,7 @@ from mmdeeplab.datasets.check.sources import sources, taken
 from mmdeeplab.datasets.split_list import parse_split
 from mmdeeplab.datasets.symlinks import WAY_OUT, links_out, refuse_links_out
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from mmengine.config import Config

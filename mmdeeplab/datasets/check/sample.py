@@ -12,7 +12,7 @@ from mmdeeplab.datasets.mask_io import check_size, decode_mask, decode_pixels
 from mmdeeplab.datasets.stored_images import check_pixels, decode_stored
 from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import histogram
+from mmdeeplab.label_counts import histogram
 
 LARGE = 2**25
 SMALLEST_SIDE = 4

@@ -14,7 +14,7 @@ from mmdeeplab.datasets.folders import check_backend
 from mmdeeplab.datasets.label_ids import LabelIds
 from mmdeeplab.datasets.symlinks import check_list_name, refuse_links_out
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from mmengine.config import Config, ConfigDict

@@ -21,7 +21,7 @@ from mmdeeplab.datasets.image_io import read_bytes, read_header
 from mmdeeplab.datasets.stored_images import stored_kind
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 SIZES_READ = 100  # headers; enough for the middle

@@ -11,7 +11,7 @@ from mmdeeplab.datasets.discovery.layout import Layout
 from mmdeeplab.datasets.discovery.levels import Levels, guess_levels
 from mmdeeplab.datasets.discovery.pairs import Pairs
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 
 

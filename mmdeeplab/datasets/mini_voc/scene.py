@@ -11,7 +11,7 @@ from mmdeeplab.datasets.mini_voc.classes import APPEARANCES, Appearance, object_
 from mmdeeplab.datasets.mini_voc.shapes import FloatMap, Points, coverage
 from mmdeeplab.datasets.mini_voc.silhouettes import SILHOUETTES
 from mmdeeplab.datasets.mini_voc.textures import pattern, value_noise
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 Label = NDArray[np.uint8]
 Owner = NDArray[np.int16]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 UNKNOWN = -1
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mmdeeplab.datasets.transforms.resize import Window
-from mmdeeplab.label_map import IGNORE_INDEX, histogram
+from mmdeeplab.label_counts import IGNORE_INDEX, histogram
 
 TRIES = 10  # for a crop that no class fills, as in mmseg
 

@@ -9,7 +9,7 @@ from mmdeeplab.datasets.image_io import read_image
 from mmdeeplab.datasets.label_ids import class_ids
 from mmdeeplab.datasets.mask_io import check_ids, check_size, read_mask
 from mmdeeplab.datasets.stored_images import check_pixels, read_stored
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.registry import TRANSFORMS
 
 __all__ = ['IGNORE_INDEX', 'LoadImage', 'LoadMask', 'check_ids', 'read_image', 'read_mask']

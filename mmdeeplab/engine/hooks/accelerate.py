@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdeeplab.config.pixels import evaluated_pixels
-from mmdeeplab.inference.accelerate.gate import CalibrationPicture
+from mmdeeplab.inference.accelerate.engine_check import CalibrationPicture
 from mmdeeplab.registry import HOOKS
 
 LOWER = ('bf16', 'int8')

@@ -3,20 +3,14 @@
 from math import isfinite
 from typing import Any
 
+import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
 from mmdeeplab.engine.optim.non_finite import Guard
-from mmdeeplab.errors import UserError
-from mmdeeplab.finite import (
-    broken,
-    fetch,
-    ids,
-    listed,
-    require_finite_predictions,
-    tensors_of,
-)
+from mmdeeplab.errors import UserError, listed
+from mmdeeplab.finite import broken, image_ids, require_finite_predictions, tensors_of
 
 PATIENCE = 10
 SKIPPED = 'skipped_steps'  # in the message hub, and so in checkpoints: what the guard counts
@@ -59,7 +53,7 @@ class NonFiniteHook(Hook):
         skipped = guard.skipped, guard.in_a_row, guard.non_finite
         if any(skipped) or SKIPPED in runner.message_hub.runtime_info:
             runner.message_hub.update_info(SKIPPED, list(skipped))
-        fetch(outputs or {})
+        copy_to_cpu(outputs or {})
         for key in [k for k, v in (outputs or {}).items() if not isfinite(number(v))]:
             outputs.pop(key)  # type: ignore[union-attr]
         if guard.what:
@@ -71,9 +65,10 @@ class NonFiniteHook(Hook):
             runner.message_hub.update_scalar('train/skipped', guard.skipped)
 
     def _report(self, runner: Runner, guard: Guard, batch: Any) -> None:
-        culprits = ids(batch, only_bad=True)
+        culprits = image_ids(batch, only_bad=True)
         cause = f'; the input of {listed(culprits)} holds such numbers' if culprits else ''
-        where = f'not finite {guard.what} on {listed(ids(batch)) or "a batch without ids"}{cause}'
+        images = listed(image_ids(batch)) or 'a batch without ids'
+        where = f'not finite {guard.what} on {images}{cause}'
         runner.logger.warning(
             f'step {runner.iter + 1} is skipped: {where} ({guard.skipped} skipped so far)'
         )
@@ -142,3 +137,15 @@ class FiniteCheckpointHook(Hook):
                 f'iteration {done} is not saved: {len(bad)} tensors are not finite '
                 f'({listed(bad)}). {WAY_OUT}'
             )
+
+
+def copy_to_cpu(outputs: dict) -> None:
+    """Copy the values of a step for the log from a GPU in one transfer, in place."""
+    there = {
+        key: value.detach().reshape(())
+        for key, value in outputs.items()
+        if isinstance(value, Tensor) and value.is_cuda and value.numel() == 1
+    }
+    kinds = {value.dtype for value in there.values()}
+    if len(kinds) == 1:
+        outputs.update(zip(there, torch.stack(list(there.values())).cpu(), strict=True))

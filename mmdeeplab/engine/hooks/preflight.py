@@ -27,9 +27,9 @@ from mmdeeplab.engine.checks.loss_terms import check_terms
 from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.checks.schedules import misfits
 from mmdeeplab.engine.teachers.teacher import Teacher
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, listed
 from mmdeeplab.evaluation.evaluator import collision
-from mmdeeplab.finite import all_finite, ids, listed, require_finite_predictions
+from mmdeeplab.finite import all_finite, image_ids, require_finite_predictions
 from mmdeeplab.registry import HOOKS
 
 FOLDER = 'preflight'
@@ -143,8 +143,8 @@ def _check_gradients(runner: Runner, loss: Tensor, batch: Any) -> None:
     found = [gradient for gradient in learning.values() if gradient is not None]
     if not all_finite([loss.detach(), *found]):
         raise UserError(
-            f'the first batch ({listed(ids(batch))}) has loss {loss.item()}, or a gradient that is '
-            'not finite'
+            f'the first batch ({listed(image_ids(batch))}) has loss {loss.item()}, or a gradient '
+            'that is not finite'
         )
     unused = [name for name, gradient in learning.items() if gradient is None]
     if unused and runner.distributed and not runner.cfg.get('find_unused_parameters'):

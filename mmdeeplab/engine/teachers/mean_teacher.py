@@ -15,7 +15,7 @@ from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.data import datasets
 from mmdeeplab.engine.teachers.teacher import Teacher, scores_of
 from mmdeeplab.errors import UserError
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.randomness import derive
 from mmdeeplab.registry import HOOKS
 

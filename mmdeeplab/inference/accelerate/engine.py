@@ -11,8 +11,13 @@ from torch import Tensor
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.accelerate import openvino
 from mmdeeplab.inference.accelerate.artefact import ArtefactSpec, ScoresGraph
+from mmdeeplab.inference.accelerate.engine_check import (
+    CalibrationPicture,
+    Engine,
+    EngineCheck,
+    of_other_sizes,
+)
 from mmdeeplab.inference.accelerate.fall_back import fall_back
-from mmdeeplab.inference.accelerate.gate import CalibrationPicture, Engine, Gate, of_other_sizes
 from mmdeeplab.inference.accelerate.int8 import Quantiser
 from mmdeeplab.inference.accelerate.parity import TOLERANCES, ParityReport, Tolerance
 from mmdeeplab.inference.accelerate.store import ConvertedNetwork, Store
@@ -120,11 +125,11 @@ class Conversion:
         except UserError as error:
             tell(f'{error}; the plain network runs instead')
             return None
-        sizes = Gate(self.network, of_other_sizes(self.pictures[0].image))
-        self.gate = Gate(self.network, self.pictures)
+        sizes = EngineCheck(self.network, of_other_sizes(self.pictures[0].image))
+        self.check = EngineCheck(self.network, self.pictures)
         run = openvino.Compiled(model, HINTS[F32])
         limits = self.tolerance or TOLERANCES['float']
-        if wrong := sizes.report(run, limits).faults + self.gate.report(run, limits).faults:
+        if wrong := sizes.report(run, limits).faults + self.check.report(run, limits).faults:
             tell(f'float32 by OpenVINO is not the plain network: {wrong[0]}; that runs instead')
             return None
         if fast == 'int8' and (quantised := self.int8(model)) is not None:
@@ -136,7 +141,7 @@ class Conversion:
     def bf16(self, model: Any) -> bool:
         """Whether the model passes the check in bfloat16."""
         limits = self.tolerance or TOLERANCES['bf16']
-        wrong = self.gate.report(openvino.Compiled(model, HINTS[BF16]), limits).faults
+        wrong = self.check.report(openvino.Compiled(model, HINTS[BF16]), limits).faults
         if wrong:
             self.notices.append(f'bf16 is not near enough: {wrong[0]}; float32 instead')
         return not wrong
@@ -150,7 +155,7 @@ class Conversion:
         def attempt(in_float: list[str]) -> ParityReport:
             nonlocal found
             found = quantiser.quantised(in_float)
-            return self.gate.report(openvino.Compiled(found, HINTS[INT8]), limits)
+            return self.check.report(openvino.Compiled(found, HINTS[INT8]), limits)
 
         report, in_float = fall_back(attempt, lambda: quantiser.by_harm)
         if report.faults or len(in_float) == len(quantiser.layers):

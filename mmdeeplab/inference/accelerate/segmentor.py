@@ -16,9 +16,9 @@ from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.errors import UserError, choose
 from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.inference.accelerate.engine import choose_engine, require_precision
-from mmdeeplab.inference.accelerate.gate import CalibrationPicture, Engine
+from mmdeeplab.inference.accelerate.engine_check import CalibrationPicture, Engine
 from mmdeeplab.inference.accelerate.parity import Tolerance
-from mmdeeplab.inference.labels import label_map
+from mmdeeplab.inference.labels import labels_of_logits
 
 FAST = (True, 'bf16', 'int8')
 CHOOSING = Lock()  # several threads may call it first
@@ -160,7 +160,7 @@ class FastSegmentor(nn.Module):
             padded = tuple(sample.get('pad_shape') or inputs.shape[2:])[:2]
             padding = sample.get('img_padding_size') or sample.get('padding_size') or [0] * 4
             size = tuple(sample.ori_shape)[:2]
-            labels = label_map(scores, padded, padding, size, self.network.align_corners)
+            labels = labels_of_logits(scores, padded, padding, size, self.network.align_corners)
             axes = {None: [], 'horizontal': [1], 'vertical': [0]}
             flip = sample.get('flip_direction') if sample.get('flip') else None
             sample.set_data(dict(pred_sem_seg=PixelData(data=labels.flip(axes[flip])[None])))

@@ -19,7 +19,7 @@ from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.inference.accelerate import openvino
 from mmdeeplab.inference.accelerate.artefact import METADATA
-from mmdeeplab.inference.accelerate.gate import CalibrationPicture
+from mmdeeplab.inference.accelerate.engine_check import CalibrationPicture
 from mmdeeplab.inference.accelerate.parity import TOLERANCES, Tolerance
 from mmdeeplab.processor import has_vnni
 from mmdeeplab.version import __version__

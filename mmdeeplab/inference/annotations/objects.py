@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mmdeeplab.datasets.annotations.class_ids import is_background
-from mmdeeplab.label_map import IGNORE_INDEX
+from mmdeeplab.label_counts import IGNORE_INDEX
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from mmdeeplab.errors import UserError
 
 BLOCK = 256  # side of the tiles of files that are written
 CACHE = 128 << 20  # bytes that GDAL may keep of blocks
-VOID = 255
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mmdeeplab.inference.geotiff.grid import BLOCK, CACHE, VOID, Grid
+from mmdeeplab.inference.geotiff.grid import BLOCK, CACHE, Grid
 from mmdeeplab.inference.geotiff.polygons import features, write_features
 from mmdeeplab.inference.segmentation import Segmentation, blend
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.colorize import colour
 
 Rows = Callable[[int, int], Any]
@@ -23,7 +24,7 @@ def create(
     """Create the raster of one output; ``make`` is the ``create`` of :meth:`Grid.create`."""
     if output != 'masks':
         return grid.create(make, 3, photometric='RGB')
-    dataset = grid.create(make, 1, nodata=VOID)
+    dataset = grid.create(make, 1, nodata=IGNORE_INDEX)
     dataset.write_colormap(1, {i: (*map(int, rgb), 255) for i, rgb in enumerate(palette)})
     dataset.update_tags(**{f'CLASS_{i}': name for i, name in enumerate(classes)})
     return dataset
@@ -67,7 +68,7 @@ def write_rows(
     for labels in blocks(rows):
         count, width = labels.shape
         if (known := valid(top, count)) is not None:
-            labels = np.where(known, labels, np.uint8(VOID))
+            labels = np.where(known, labels, np.uint8(IGNORE_INDEX))
         for output, dataset in datasets.items():
             bands = labels[None]
             if output != 'masks':
@@ -93,7 +94,7 @@ def encode(output: str, result: Segmentation, grid: Grid) -> bytes:
         text = io.StringIO()
         labels = result.labels
         if grid.valid is not None:
-            labels = np.where(grid.valid, labels, np.uint8(VOID))
+            labels = np.where(grid.valid, labels, np.uint8(IGNORE_INDEX))
         write_features(text, features(labels, grid.place, result.classes))
         return text.getvalue().encode()
     with rasterio.Env(GDAL_CACHEMAX=CACHE), MemoryFile(ext='.tif') as memory:

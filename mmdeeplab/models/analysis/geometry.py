@@ -179,8 +179,8 @@ def degenerate_rates(model: nn.Module, shape: Sequence[int]) -> list[str]:
             k = call.conv.kernel_size[0]
             left = f'{1 if rate >= h else k}x{1 if rate >= w else k}'
             sentences.append(
-                f'{call.name.removesuffix(".conv")}: rate {rate} reaches beyond its map of {h} x {w} (for '
-                f'an input of {shape[2]} x {shape[3]}), so the {k}x{k} convolution has become '
-                f'{left}: take larger crops or smaller rates'
+                f'{call.name.removesuffix(".conv")}: rate {rate} reaches beyond its map of '
+                f'{h} x {w} (for an input of {shape[2]} x {shape[3]}), so the {k}x{k} convolution '
+                f'has become {left}: take larger crops or smaller rates'
             )
     return sentences

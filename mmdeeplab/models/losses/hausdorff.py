@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
 from mmdeeplab.errors import choose
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.models.losses.labelled import as_two_channels, labelled, zero_loss
 from mmdeeplab.registry import MODELS
 
@@ -61,7 +62,7 @@ class HausdorffDistanceLoss(nn.Module):
         reduction: str = 'mean',
         class_weight: Sequence[float] | str | None = None,
         loss_weight: float = 1.0,
-        ignore_index: int | None = 255,
+        ignore_index: int | None = IGNORE_INDEX,
         loss_name: str = 'loss_huasdorff_disstance',
     ) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import choose
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.models.losses.labelled import as_two_channels, labelled, select, zero_loss
 from mmdeeplab.registry import MODELS
 
@@ -40,7 +41,7 @@ class PixelLoss(nn.Module):
         pred: Tensor,
         target: Tensor,
         weight: Tensor | None = None,
-        ignore_index: int | None = 255,
+        ignore_index: int | None = IGNORE_INDEX,
         reduction_override: str | None = None,
     ) -> Tensor:
         """The reduced loss; with ``reduction_override='none'`` a map (N, ...) that is 0 at void."""

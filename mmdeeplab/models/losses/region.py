@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.models.losses.labelled import as_two_channels, labelled, select, zero_loss
 from mmdeeplab.registry import MODELS
 
@@ -38,7 +39,7 @@ class LabelledPixels(nn.Module):
         reduction_override: str | None = None,
     ) -> Tensor:
         """The loss, reduced over the images; 'none' gives one value per image."""
-        keep = labelled(target, ignore_index, getattr(self, self.own_void, 255))
+        keep = labelled(target, ignore_index, getattr(self, self.own_void, IGNORE_INDEX))
         if weight is not None:
             keep &= weight > 0
         size = 1 if self.per_image else len(target)

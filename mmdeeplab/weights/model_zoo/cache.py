@@ -38,7 +38,7 @@ PARTS = ('', 'converters/', 'readers/')  # of mmdeeplab.weights, on whose code a
 def converter_version() -> str:
     """A hash of version and code of the converters, on which a converted file depends as well."""
     weights = Path(__file__).parents[1]
-    sources = sorted(path for room in PARTS for path in weights.glob(f'{room}*.py'))
+    sources = sorted(path for part in PARTS for path in weights.glob(f'{part}*.py'))
     return f'{__version__}-{digest(*sources)[:12]}'
 
 

@@ -10,8 +10,8 @@ from places import ROOT
 
 PACKAGE = ROOT / 'mmdeeplab'
 GROUND = '(modules of the package itself)'
-# From the top down; a room may import those behind it. CONTRIBUTING says what lives in each.
-ROOMS = (
+# From the top down; a package may import those behind it. CONTRIBUTING says what lives in each.
+PACKAGES = (
     *('cli', 'serve', 'export', 'engine', 'report', 'inference', 'weights', 'datasets', 'config'),
     *('models', 'checkpoint', 'visualization', 'evaluation', 'fileio', GROUND),
 )
@@ -39,15 +39,15 @@ def imported(path: Path) -> set[str]:
 IMPORTS = {name: imported(path) for name, path in FILES.items()}
 
 
-def room(module: str) -> str:
+def package_of(module: str) -> str:
     """The package that a module lies in."""
     first = module.split('.')[1]
     return first if (PACKAGE / first).is_dir() else GROUND
 
 
-def test_rooms_are_few_and_none_is_crowded() -> None:
+def test_packages_are_few_and_none_is_crowded() -> None:
     packages = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
-    assert packages == set(ROOMS) - {GROUND}
+    assert packages == set(PACKAGES) - {GROUND}
     assert len(packages) <= 14
     folders = {path.parent for path in FILES.values()}
     assert len(folders) > 20
@@ -61,19 +61,20 @@ def test_contributing_has_a_line_for_every_package_in_this_order() -> None:
     folders = {path.parent.relative_to(PACKAGE).as_posix() for path in FILES.values()}
     assert len(names) == len(set(names)) > 30
     assert set(names) == folders - {'.'}
-    assert [name for name in names if '/' not in name] == [name for name in ROOMS if name != GROUND]
+    tops = [name for name in names if '/' not in name]
+    assert tops == [name for name in PACKAGES if name != GROUND]
 
 
-@pytest.mark.parametrize('name', ROOMS)
+@pytest.mark.parametrize('name', PACKAGES)
 def test_imports_go_down(name: str) -> None:
-    level = ROOMS.index(name)
-    modules = [m for m in FILES if m != 'mmdeeplab' and room(m) == name]
+    level = PACKAGES.index(name)
+    modules = [m for m in FILES if m != 'mmdeeplab' and package_of(m) == name]
     assert modules
     up = [
         f'{module} imports {other}'
         for module in modules
         for other in sorted(IMPORTS[module])
-        if other == 'mmdeeplab' or ROOMS.index(room(other)) < level
+        if other == 'mmdeeplab' or PACKAGES.index(package_of(other)) < level
     ]
     assert up == []
 

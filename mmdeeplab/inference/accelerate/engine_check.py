@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, faults, miou
-from mmdeeplab.inference.labels import label_map
+from mmdeeplab.inference.labels import labels_of_logits
 
 Engine = Callable[[Tensor], Tensor]
 COMPARED = 8  # pictures
@@ -25,7 +25,7 @@ class CalibrationPicture(NamedTuple):
     mask: Tensor | None = None
 
 
-class Gate:
+class EngineCheck:
     """Holds scores and labels of the plain network, and compares those of engines with them.
 
     Args:
@@ -65,7 +65,7 @@ class Gate:
     def _labels(self, scores: Tensor, image: Tensor) -> Tensor:
         size, corners = image.shape[2:], self.network.align_corners
         if scores.shape[1] > 1:
-            return label_map(scores[0], size, [0] * 4, size, corners).long()
+            return labels_of_logits(scores[0], size, [0] * 4, size, corners).long()
         full = F.interpolate(scores, size, mode='bilinear', align_corners=corners)
         return (full[0, 0].sigmoid() > self.network.decode_head.threshold).long()
 
