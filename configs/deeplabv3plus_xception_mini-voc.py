@@ -1,33 +1,14 @@
-# The same network on the miniature VOC (tools/make_mini_voc.py), from scratch in minutes on a CPU.
-_base_ = './deeplabv3plus_xception_voc.py'
-data_root = 'data/mini-voc'
-crop_size = (97, 97)
-train_pipeline = [
-    dict(type='mmdeeplab.LoadImage'),
-    dict(type='mmdeeplab.LoadMask'),
-    dict(
-        type='mmdeeplab.RandomScaleCrop', crop_size=crop_size, minimum=0.75, maximum=1.25, step=0.25
-    ),
-    dict(type='mmdeeplab.RandomFlip', prob=0.5),
-    dict(type='mmdeeplab.PackTraining'),
+# DeepLabv3+ with Xception-65 on the miniature VOC (tools/make_mini_voc.py): minutes on a CPU.
+_base_ = [
+    './_base_/runtime.py',
+    './_base_/datasets/mini-voc.py',
+    './_base_/models/deeplabv3plus_xception.py',
+    './_base_/schedules/voc_30k.py',
 ]
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    dataset=dict(
-        data_root=data_root,
-        split='train',
-        mask_dir='SegmentationClass',
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(num_workers=1, dataset=dict(data_root=data_root))
-test_dataloader = val_dataloader
-protocols = {'paper-129': dict(pipeline=_base_.test_pipeline, test_size=(129, 129))}
 # BN's horizon is part of a schedule: TF's 1 / 3e-4 = 3,333 steps outlast this run.
 norm = dict(momentum=0.03)
 model = dict(
-    data_preprocessor=dict(size=crop_size, test_size=(129, 129)),
+    data_preprocessor=dict(size=(97, 97), test_size=(129, 129)),
     backbone=dict(norm_cfg=norm),
     neck=dict(norm_cfg=norm),
     decode_head=dict(norm_cfg=norm),

@@ -130,7 +130,6 @@ def test_legal_options_pass(option: str) -> None:
         ('env_cfg.cudnn_benchmrk=True', 'did you mean cudnn_benchmark?'),
         ('default_hooks.checkpoint.max_keep_ckpt=3', 'did you mean max_keep_ckpts?'),
         ('default_hooks.timr.type=IterTimerHook', 'did you mean timer?'),
-        ('crop_size=(33,33)', r'set train_dataloader.dataset.pipeline.2.crop_size, model.data_'),
         ('model.backbone.type=mmdeeplab.Xcepton', 'did you mean mmdeeplab.Xception?'),
         ('model.decode_head.type=ResNetV1C', 'did you mean ResNetV1c?'),
         ('model.backbone.type=os.system', 'there is no class os.system'),
@@ -237,8 +236,12 @@ def test_names_of_config_files_have_a_purpose(tmp_path: Path) -> None:
     stray = write(tmp_path / 'stray.py', base + 'optim_wraper = dict(optimizer=dict(lr=1))\n')
     with pytest.raises(UserError, match='did you mean optim_wrapper'):
         load(stray)
-    again = write(tmp_path / 'again.py', base + 'crop_size = (33, 33)\n')
-    with pytest.raises(UserError, match=r'has no effect: what .*mini-voc\.py'):
+    sized = base + 'crop_size = (33, 33)\nmodel = dict(data_preprocessor=dict(size=crop_size))\n'
+    sized = write(tmp_path / 'sized.py', sized)
+    with pytest.raises(UserError, match=r'set model\.data_preprocessor\.size'):
+        load(sized, 'crop_size=(65, 65)')
+    again = write(tmp_path / 'again.py', "_base_ = 'sized.py'\ncrop_size = (65, 65)\n")
+    with pytest.raises(UserError, match=r'has no effect: what .*sized\.py'):
         load(again)
     root = write(tmp_path / 'root.py', base + "data_root = 'mine'\n")
     with pytest.raises(UserError, match=r'--data-root DIR, or set train_dataloader\.dataset'):
