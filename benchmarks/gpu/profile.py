@@ -13,9 +13,9 @@ from benchmarks.gpu import trace
 from benchmarks.gpu.job import Job
 from benchmarks.gpu.steps import BF16, FP32
 from benchmarks.gpu.training import data
+from mmdeeplab.config.changes import with_settings
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.config.transforms import with_settings
 from mmdeeplab.engine.runner import DeepLabRunner
 
 GAPS = 0.05  # of a step, at most

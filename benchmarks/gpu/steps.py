@@ -20,9 +20,9 @@ from benchmarks import networks
 from benchmarks.case import Skip, Work
 from benchmarks.cases.train import CLASSES, VOID, target
 from benchmarks.gpu.job import Job
+from mmdeeplab.config.changes import with_settings
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.config.transforms import with_settings
 from mmdeeplab.engine.runner import DeepLabRunner
 
 BF16 = 'optim_wrapper.type=mmdeeplab.AutocastOptimWrapper'

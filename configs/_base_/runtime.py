@@ -1,5 +1,5 @@
 # What every run shares: the plugin, the environment, logging and checkpoints.
-bn_policy = 'auto'  # BatchNorm follows the batch: mmdeeplab.models.norms.policy
+bn_policy = 'auto'  # BatchNorm follows the batch: mmdeeplab.models.norms.bn_policy
 custom_imports = dict(
     imports=['mmdeeplab', 'mmdeeplab.checkpoint.mmengine_loader'], allow_failed_imports=False
 )

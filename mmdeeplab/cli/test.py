@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command, config_options, require_data
 from mmdeeplab.cli.inference import add_inference_options, inference_options
-from mmdeeplab.config.load import load_config, transformed
+from mmdeeplab.config.load import load_config, with_changes
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.resolve import find_checkpoint
 
@@ -76,7 +76,7 @@ def test(args: argparse.Namespace) -> None:
     names = find_protocols(cfg, args.protocol)
     folders = {n: Path(args.out, *[n] * (len(names) > 1)) if args.out else None for n in names}
     options = evaluation_options(args)
-    configs = {n: transformed(cfg, options.transforms(n, out)) for n, out in folders.items()}
+    configs = {n: with_changes(cfg, options.changes(n, out)) for n, out in folders.items()}
     results = {n: evaluate(configs[n], args, n, out) for n, out in folders.items()}
     if len(names) > 1 and dist.is_main_process():
         from mmdeeplab.evaluation.scores import compare, compare_scores

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.cli.common import add_config_options, command, config_options, require_data
-from mmdeeplab.config.load import load_config, transformed
+from mmdeeplab.config.load import load_config, with_changes
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
 
@@ -51,7 +51,7 @@ def train(args: argparse.Namespace) -> None:
     """Build the Runner of a config and train."""
     cfg = load_config(args.config, config_options(args))
     require_data(cfg, 'train', 'val')
-    cfg = transformed(cfg, training_options(args).transforms())
+    cfg = with_changes(cfg, training_options(args).changes())
     from mmdeeplab.checkpoint.lock import training_lock
     from mmdeeplab.fileio.atomic import probe
 
@@ -100,7 +100,7 @@ def run(cfg: Config, args: argparse.Namespace, checkpoint: str | None, notices: 
     data = check_training_data(cfg, args.cfg_options)
     weigh = partial(with_class_weights, weights=data.weights)
     go_on = partial(with_resume, checkpoint=checkpoint)
-    runner = DeepLabRunner.from_cfg(transformed(cfg, [weigh, go_on]))
+    runner = DeepLabRunner.from_cfg(with_changes(cfg, [weigh, go_on]))
     for notice in [data.notice, *notices]:
         runner.logger.info(notice)
     runner.logger.info(f'training {Path(args.config).stem}; everything goes to {runner.work_dir}')

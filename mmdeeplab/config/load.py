@@ -14,24 +14,24 @@ from mmdeeplab.config.shipped import find_config
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from mmdeeplab.config.changes import ConfigChange
     from mmdeeplab.config.inherited import Sources
-    from mmdeeplab.config.transforms import Transform
 
 
 def load_config(
-    path: str, options: ConfigOptions = ConfigOptions(), transforms: Iterable[Transform] = ()
+    path: str, options: ConfigOptions = ConfigOptions(), changes: Iterable[ConfigChange] = ()
 ) -> Config:
     """Load the config of a command.
 
     The steps are: read the file and its bases; merge ``options.cfg_options``; settle the loop and
     length of training; validate what the user wrote, so that later steps need not expect slips;
-    apply the other ``options``, then ``transforms``; make ``ignore_index`` agree everywhere and
-    note ``class_weight='auto'``; validate the result (:func:`transformed`).
+    apply the other ``options``, then ``changes``; make ``ignore_index`` agree everywhere and
+    note ``class_weight='auto'``; validate the result (:func:`with_changes`).
 
     Args:
         path: A file, or the name of a shipped config.
         options: The user's options.
-        transforms: Further changes.
+        changes: Further changes.
 
     Raises:
         UserError: There is no such file, it does not parse, or a key or an option has no effect.
@@ -51,34 +51,34 @@ def load_config(
     cfg = _with_one_loop(cfg, sources)
     validate.check_config(cfg, sources)
     last = [unify_ignore_index, note_auto_weights]
-    return transformed(cfg, [*options.transforms(), *transforms, *last], sources)
+    return with_changes(cfg, [*options.changes(), *changes, *last], sources)
 
 
-def transformed(
-    cfg: Config, transforms: Iterable[Transform], sources: Sources | None = None
+def with_changes(
+    cfg: Config, changes: Iterable[ConfigChange], sources: Sources | None = None
 ) -> Config:
     """Apply changes to a config and validate the result, which must not be changed afterwards.
 
     Args:
         cfg: A config from :func:`load_config`; it is not changed.
-        transforms: Changes, such as those that depend on the config or its data.
+        changes: Changes, such as those that depend on the config or its data.
         sources: Files and options of the config.
 
     Raises:
         UserError: A change cannot be made, or leads to a key without effect.
     """
     from mmdeeplab.config import validate
-    from mmdeeplab.config.transforms import apply
+    from mmdeeplab.config.changes import apply
 
-    cfg = apply(cfg, transforms)
+    cfg = apply(cfg, changes)
     validate.check_config(cfg, sources)
     return cfg
 
 
 def _with_one_loop(cfg: Config, sources: Sources) -> Config:
     """``cfg`` with one loop and one length; ``sources`` tells which of them a base wrote."""
+    from mmdeeplab.config.changes import replaced
     from mmdeeplab.config.loops import choose_loop
-    from mmdeeplab.config.transforms import replaced
 
     loop = cfg.get('train_cfg')
     if not loop:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmdeeplab.config.transforms import Transform
+    from mmdeeplab.config.changes import ConfigChange
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class ConfigOptions:
     output_stride: int | None = None
     launcher: str | None = None
 
-    def transforms(self) -> list[Transform]:
+    def changes(self) -> list[ConfigChange]:
         """The changes that the options make to a config, in order; ``cfg_options`` come before."""
+        from mmdeeplab.config.changes import with_settings
         from mmdeeplab.config.data import with_data_root
         from mmdeeplab.config.output_stride import with_output_stride
-        from mmdeeplab.config.transforms import with_settings
 
-        transforms: list[Transform] = []
+        changes: list[ConfigChange] = []
         if self.data_root:
-            transforms.append(partial(with_data_root, root=self.data_root))
+            changes.append(partial(with_data_root, root=self.data_root))
         if self.output_stride is not None:
-            transforms.append(partial(with_output_stride, output_stride=self.output_stride))
+            changes.append(partial(with_output_stride, output_stride=self.output_stride))
         if self.launcher is not None:
-            transforms.append(partial(with_settings, values=dict(launcher=self.launcher)))
-        return transforms
+            changes.append(partial(with_settings, values=dict(launcher=self.launcher)))
+        return changes

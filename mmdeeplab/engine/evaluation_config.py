@@ -9,8 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdeeplab.config.changes import ConfigChange, with_hooks, with_settings, with_work_dir
 from mmdeeplab.config.protocols import with_protocol
-from mmdeeplab.config.transforms import Transform, with_hooks, with_settings, with_work_dir
 from mmdeeplab.engine.hooks.data_check import with_data_check
 from mmdeeplab.errors import UserError
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
@@ -43,7 +43,7 @@ class EvaluationOptions:
     boundary: bool | float | None = None
     save_masks: str | None = None
 
-    def transforms(self, protocol: str, out: Path | None = None) -> list[Transform]:
+    def changes(self, protocol: str, out: Path | None = None) -> list[ConfigChange]:
         """The changes that the options make to a config, in order.
 
         Args:
@@ -52,21 +52,21 @@ class EvaluationOptions:
         """
         # The policy of BatchNorm is about training: here the layers are the checkpoint's.
         weights = dict(load_from=self.checkpoint, resume=False, bn_policy=None)
-        transforms: list[Transform] = [
+        changes: list[ConfigChange] = [
             partial(with_work_dir, work_dir=self.work_dir, name=self.name),
             partial(with_settings, values=weights),
             partial(with_measures, trimap=self.trimap, boundary=self.boundary),
             with_data_check,
             partial(with_protocol, name=protocol),
-            *self.inference.transforms(),
+            *self.inference.changes(),
         ]
         if self.inference.crf:
-            transforms.append(with_crf)
+            changes.append(with_crf)
         if self.inference.fast:
-            transforms.append(partial(with_fast_engine, options=self.inference))
+            changes.append(partial(with_fast_engine, options=self.inference))
         if out:
-            transforms.append(partial(with_report, out=out, save_masks=self.save_masks))
-        return transforms
+            changes.append(partial(with_report, out=out, save_masks=self.save_masks))
+        return changes
 
 
 def with_fast_engine(cfg: Config, options: InferenceOptions) -> Config:

@@ -29,32 +29,32 @@ from mmdeeplab.config.ignore_index import unify_ignore_index
 from mmdeeplab.config.loops import by_epoch, choose_loop
 from mmdeeplab.config.registered import find_class
 from mmdeeplab.engine import resume, training_state
-from mmdeeplab.engine.batches import (
+from mmdeeplab.engine.build_errors import building
+from mmdeeplab.engine.console_handler import to_console
+from mmdeeplab.engine.dataloader import seeded
+from mmdeeplab.engine.dataloader_checks import (
     evaluation_loader,
     require_batches,
     require_end,
     require_shares,
     training_loader,
 )
-from mmdeeplab.engine.build_model import prepare_model, processes_notice, wrapper_config
-from mmdeeplab.engine.building import building
-from mmdeeplab.engine.console_handler import to_console
-from mmdeeplab.engine.dataloader import seeded
-from mmdeeplab.engine.distributed.lost_worker import loader_explained
 from mmdeeplab.engine.distributed.ranks import join_ranks
 from mmdeeplab.engine.hooks.table import own_hooks
 from mmdeeplab.engine.load_weights import load_to_train, load_whole
 from mmdeeplab.engine.loops import counts_epochs, own_loop
+from mmdeeplab.engine.lost_worker import loader_explained
 from mmdeeplab.engine.optim.fused import fused_on_gpu
 from mmdeeplab.engine.optim.non_finite import guarded
 from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
+from mmdeeplab.engine.prepare_model import prepare_model, processes_notice, wrapper_config
 from mmdeeplab.engine.teachers.mean_teacher import require_teacher
 from mmdeeplab.engine.trackers import start_backends, with_backends
 from mmdeeplab.evaluation.evaluator import Evaluator
 from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.models.load import read_weights
 from mmdeeplab.models.losses import replace_losses
-from mmdeeplab.models.norms.policy import Plan
+from mmdeeplab.models.norms.bn_policy import Plan
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.registry import RUNNERS
 from mmdeeplab.report.curves import try_to_draw
@@ -66,8 +66,8 @@ class DeepLabRunner(Runner):
     """The Runner of our configs (``runner_type = 'mmdeeplab.DeepLabRunner'``).
 
     It differs from MMEngine's in this: ``launcher='pytorch'`` works without a GPU, on gloo.
-    BatchNorm follows ``bn_policy`` (:mod:`mmdeeplab.models.norms.policy`). The console shows short
-    notices. Weights must fit, and loading them executes no code. Checkpoints are written by
+    BatchNorm follows ``bn_policy`` (:mod:`mmdeeplab.models.norms.bn_policy`). The console shows
+    short notices. Weights must fit, and loading them executes no code. Checkpoints are written by
     :mod:`mmdeeplab.checkpoint`, and a resumed run goes on bit for bit. The hooks that it installs
     are listed in :mod:`mmdeeplab.engine.hooks.table`.
 

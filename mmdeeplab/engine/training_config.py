@@ -5,7 +5,7 @@ from functools import partial
 
 from mmengine.config import Config
 
-from mmdeeplab.config.transforms import Transform, replaced, with_settings, with_work_dir
+from mmdeeplab.config.changes import ConfigChange, replaced, with_settings, with_work_dir
 from mmdeeplab.engine.hooks.data_check import with_data_check
 
 PREFLIGHT = dict(type='mmdeeplab.PreflightHook')
@@ -29,7 +29,7 @@ class TrainingOptions:
     check: bool = True
     preflight: bool = True
 
-    def transforms(self) -> list[Transform]:
+    def changes(self) -> list[ConfigChange]:
         """The changes that the options make to a config, in order."""
         settings: dict[str, object] = {}
         if self.amp:

@@ -10,9 +10,9 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from mmdeeplab.config.changes import ConfigChange, apply
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.config.transforms import Transform, apply
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.load import load_weights
 from mmdeeplab.models.losses import replace_losses
@@ -23,7 +23,7 @@ def make_config(
     model: str | Path | Config,
     checkpoint: str | Path | None,
     options: ConfigOptions,
-    transforms: Iterable[Transform],
+    changes: Iterable[ConfigChange],
 ) -> tuple[Config, Path]:
     """Make the config of a network with its wrappers, and find the file of its weights.
 
@@ -31,7 +31,7 @@ def make_config(
         model: The argument of :class:`DeepLabPredictor`.
         checkpoint: The weights.
         options: Options for a config that is given by its path or name.
-        transforms: Changes to the config that put wrappers around the network.
+        changes: Changes to the config that put wrappers around the network.
 
     Raises:
         UserError: The config or the weights are missing, or there are options for a config that is
@@ -41,13 +41,13 @@ def make_config(
     if not isinstance(model, Config):
         config, settings, weights = resolve(str(model), name)
         options = replace(options, cfg_options=[*settings, *options.cfg_options])
-        return load_config(config, options, transforms), weights
+        return load_config(config, options, changes), weights
     if name is None:
         raise UserError('a config needs a checkpoint')
     if options != ConfigOptions():
         raise UserError('options go with the path or name of a config; this one is read already')
     own = Config(model.to_dict())  # the caller's stays as it is, whatever is built from it
-    return apply(own, transforms), find_checkpoint(name)
+    return apply(own, changes), find_checkpoint(name)
 
 
 def load_segmentor(

@@ -21,7 +21,7 @@ from mmdeeplab.inference.images import picture_pixels
 from mmdeeplab.inference.inputs import Input, Inputs
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.workers import chunks, in_order
+from mmdeeplab.picture_threads import chunks, in_order
 
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 

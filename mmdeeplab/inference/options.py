@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmdeeplab.config.transforms import Transform
+    from mmdeeplab.config.changes import ConfigChange
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class InferenceOptions:
     blend: str = 'hann'
     fast: bool | str = False
 
-    def transforms(self, labels_only: bool = False) -> list[Transform]:
+    def changes(self, labels_only: bool = False) -> list[ConfigChange]:
         """The changes to a config that put scales and windows around its network, in order.
 
         The CRF is not among them: an evaluation adds it by

@@ -118,8 +118,8 @@ class DeepLabPredictor:
             blend=blend,
             fast=fast,
         )
-        transforms = use.transforms(labels_only=not (fast or self.keep_logits or crf))
-        cfg, weights = make_config(model, checkpoint, options, transforms)
+        changes = use.changes(labels_only=not (fast or self.keep_logits or crf))
+        cfg, weights = make_config(model, checkpoint, options, changes)
         in_config = (cfg.get('env_cfg') or {}).get('allow_tf32')
         set_tf32(in_config if allow_tf32 is None else allow_tf32)
         self.crf = crf_of(cfg) if crf else None

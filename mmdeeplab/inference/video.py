@@ -19,7 +19,7 @@ from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.inference.save_formats import OUTPUTS
-from mmdeeplab.workers import chunks, in_order
+from mmdeeplab.picture_threads import chunks, in_order
 
 FILMED = ('color', 'overlay')  # one video each; the other outputs are one file a frame
 

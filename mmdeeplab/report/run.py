@@ -7,8 +7,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmdeeplab.config.changes import with_hooks
 from mmdeeplab.config.pixels import evaluated_pixels
-from mmdeeplab.config.transforms import with_hooks
 from mmdeeplab.evaluation.evaluator import seg_metric_configs
 from mmdeeplab.evaluation.extremes import Kept
 from mmdeeplab.report.page import write_report

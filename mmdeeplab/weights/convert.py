@@ -142,9 +142,9 @@ def choose_config(
     A config that the request names is not changed; the settings for the classes are then only used
     as advice.
     """
-    from mmdeeplab.config.load import load_config, transformed
+    from mmdeeplab.config.changes import with_settings
+    from mmdeeplab.config.load import load_config, with_changes
     from mmdeeplab.config.options import ConfigOptions
-    from mmdeeplab.config.transforms import with_settings
     from mmdeeplab.weights.provenance import class_count_settings
     from mmdeeplab.weights.table import Fitting
 
@@ -159,7 +159,7 @@ def choose_config(
     cfg = load_config(config, wanted)
     classes = class_count_settings(arrays, table, cfg)
     if request.config is None:
-        cfg = transformed(cfg, [partial(with_settings, values=classes)])
+        cfg = with_changes(cfg, [partial(with_settings, values=classes)])
     return Chosen(config, cfg, network, [f'{key}={value}' for key, value in classes.items()])
 
 

@@ -21,7 +21,7 @@ from mmdeeplab.datasets.named_classes import named_classes
 from mmdeeplab.datasets.prepare.prepare import prepare
 from mmdeeplab.datasets.prepare.table import DATA_SETS, DataSet
 from mmdeeplab.engine.hooks.recipe import compare, effective
-from mmdeeplab.models.norms.policy import Plan
+from mmdeeplab.models.norms.bn_policy import Plan
 from mmdeeplab.weights.model_zoo import load
 
 LEAVES = sorted(

@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader
 
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.datasets.samplers import ResumableSampler
-from mmdeeplab.engine.batches import require_batches, whole_batches
+from mmdeeplab.engine.dataloader_checks import require_batches, whole_batches
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.load import load_weights
+from mmdeeplab.models.norms.bn_policy import Setting, apply_policy, decide
 from mmdeeplab.models.norms.norm_layers import (
     FrozenBatchNorm,
     frozen,
@@ -22,7 +23,6 @@ from mmdeeplab.models.norms.norm_layers import (
     norm_layers,
     trained_layers,
 )
-from mmdeeplab.models.norms.policy import Setting, apply_policy, decide
 
 MOBILE = 'deeplabv3plus_mobilenetv2_voc'
 

@@ -14,7 +14,7 @@ import pytest
 from robustness.tiny import Count, Noise, Trace, tiny_runner
 from torch.utils.data import get_worker_info
 
-from mmdeeplab.engine.distributed.lost_worker import explain
+from mmdeeplab.engine.lost_worker import explain
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
 

@@ -18,7 +18,7 @@ from mmdeeplab.engine.hooks.recipe import (
     schedule,
     table,
 )
-from mmdeeplab.models.norms.policy import Plan
+from mmdeeplab.models.norms.bn_policy import Plan
 
 LEAVES = sorted((ROOT / 'configs').glob('*_voc.py'))
 # Section 5 of the specification: config -> published mIoU on VOC val, single scale, no CRF.

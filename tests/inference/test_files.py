@@ -20,7 +20,7 @@ from mmdeeplab.inference.images import read_picture
 from mmdeeplab.inference.inputs import find_inputs
 from mmdeeplab.inference.outputs import Outputs, source_of
 from mmdeeplab.inference.segmentation import Segmentation
-from mmdeeplab.workers import AHEAD, MOST
+from mmdeeplab.picture_threads import AHEAD, MOST
 
 SETTINGS = dict(model='a')
 

@@ -18,15 +18,15 @@ from mmdeeplab.cli import analyze, check_dataset, export, predict, train
 from mmdeeplab.cli import test as test_command
 from mmdeeplab.config import data as config_data
 from mmdeeplab.config import validate
+from mmdeeplab.config.changes import ConfigChange, replaced, with_hooks, with_settings
 from mmdeeplab.config.class_weight import note_auto_weights, with_class_weights
 from mmdeeplab.config.data import with_data_root
 from mmdeeplab.config.ignore_index import unify_ignore_index
-from mmdeeplab.config.load import load_config, transformed
+from mmdeeplab.config.load import load_config, with_changes
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.config.output_stride import with_output_stride
 from mmdeeplab.config.overrides import merge_options
 from mmdeeplab.config.protocols import network_of, with_protocol
-from mmdeeplab.config.transforms import Transform, replaced, with_hooks, with_settings
 from mmdeeplab.datasets.check import report as data_report
 from mmdeeplab.engine.evaluation_config import EvaluationOptions
 from mmdeeplab.engine.runner import DeepLabRunner
@@ -178,7 +178,7 @@ def test_other_commands(
     assert ('SlidingWindows' in seen.handed[0]) == (command == 'predict')
 
 
-TRANSFORMS: dict[str, Transform] = {
+CHANGES: dict[str, ConfigChange] = {
     'auto weights': note_auto_weights,
     'class weights': partial(with_class_weights, weights={'auto': [1.0] * 21}),
     'data root': partial(with_data_root, root='elsewhere'),
@@ -195,28 +195,28 @@ TRANSFORMS: dict[str, Transform] = {
     'report': partial(with_report, out=Path('out'), save_masks='voc'),
     'resume': partial(with_resume, checkpoint='iter_1.safetensors'),
     **{
-        f'training {i}': transform
-        for i, transform in enumerate(TrainingOptions('a', 'b', True, False).transforms())
+        f'training {i}': change
+        for i, change in enumerate(TrainingOptions('a', 'b', True, False).changes())
     },
     **{
-        f'evaluation {i}': transform
-        for i, transform in enumerate(
+        f'evaluation {i}': change
+        for i, change in enumerate(
             EvaluationOptions(
                 'a', 'b', InferenceOptions(tta=True, crf=True, fast=True), 'c', [1], 0.01, 'voc'
-            ).transforms('crop-513', Path('out'))
+            ).changes('crop-513', Path('out'))
         )
     },
 }
 
 
-@pytest.mark.parametrize('name', TRANSFORMS)
+@pytest.mark.parametrize('name', CHANGES)
 def test_a_transform_leaves_what_it_is_given(name: str, cfg: Config) -> None:
     given = with_settings(cfg, {'model.decode_head.loss_decode.class_weight': 'auto'})
     given = with_settings(given, {'train_dataloader.dataset.ignore_index': 0})
     if name == 'class weights':
         given = note_auto_weights(given)
     before, shared = text(given), copy.deepcopy(given)
-    made = TRANSFORMS[name](given)
+    made = CHANGES[name](given)
     assert text(given) == before == text(shared)
     assert text(made) != before
     made.model.clear()  # they have no part in common
@@ -225,13 +225,13 @@ def test_a_transform_leaves_what_it_is_given(name: str, cfg: Config) -> None:
 
 def test_what_a_transform_slips_in_is_refused(cfg: Config) -> None:
     with pytest.raises(UserError, match=r'neck\.rate is no argument of mmdeeplab\.ASPPNeck'):
-        transformed(cfg, [partial(with_settings, values={'model.neck.rate': 3})])
+        with_changes(cfg, [partial(with_settings, values={'model.neck.rate': 3})])
 
 
 def test_the_crf_stands_outside_the_windows_and_these_outside_the_scales(cfg: Config) -> None:
     use = InferenceOptions(tta=True, crf=True)
     options = EvaluationOptions('a', 'b.safetensors', use)
-    made = transformed(cfg, options.transforms('custom'))
+    made = with_changes(cfg, options.changes('custom'))
     kinds, node = [], made.model
     while 'module' in node:
         kinds.append(node.type)

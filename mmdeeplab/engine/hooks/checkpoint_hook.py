@@ -19,7 +19,7 @@ from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.checkpoint.safetensors_layout import Damaged
 from mmdeeplab.checkpoint.store import snapshot
 from mmdeeplab.command_names import tool
-from mmdeeplab.engine.building import building
+from mmdeeplab.engine.build_errors import building
 from mmdeeplab.engine.hooks.resumed_validation import VALIDATED
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.errors import UserError

@@ -13,9 +13,9 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.command_names import tool
+from mmdeeplab.config.changes import replaced
 from mmdeeplab.config.class_weight import auto_methods
 from mmdeeplab.config.data import SPLITS
-from mmdeeplab.config.transforms import replaced
 from mmdeeplab.datasets.check.report import Report, allowed_kinds, examine
 from mmdeeplab.datasets.check.sources import sources
 from mmdeeplab.datasets.check.text import sentence, summary

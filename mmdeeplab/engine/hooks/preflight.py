@@ -21,11 +21,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, unwrap
-from mmdeeplab.engine.batches import is_infinite
 from mmdeeplab.engine.checks.lengths import check_custom_keys, check_lengths
 from mmdeeplab.engine.checks.loss_terms import check_terms
 from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.checks.schedules import misfits
+from mmdeeplab.engine.dataloader_checks import is_infinite
 from mmdeeplab.engine.teachers.teacher import Teacher
 from mmdeeplab.errors import UserError, listed
 from mmdeeplab.evaluation.evaluator import collision

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from mmdeeplab.config.data import pipeline_steps, type_name
 from mmdeeplab.config.protocols import configured_protocol
-from mmdeeplab.models.norms.policy import Plan
+from mmdeeplab.models.norms.bn_policy import Plan
 from mmdeeplab.registry import HOOKS
 
 UNKNOWN = '-'

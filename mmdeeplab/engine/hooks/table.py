@@ -6,7 +6,6 @@ from typing import NamedTuple
 from mmengine.config import Config
 from mmengine.hooks import Hook
 
-from mmdeeplab.engine.distributed.lost_worker import FetchDeathsHook
 from mmdeeplab.engine.hooks.accelerate import FastHook
 from mmdeeplab.engine.hooks.checkpoint_hook import CheckpointHook
 from mmdeeplab.engine.hooks.data_check import DataCheckHook
@@ -25,9 +24,10 @@ from mmdeeplab.engine.hooks.recipe import RecipeHook
 from mmdeeplab.engine.hooks.resumed_validation import ResumedValidationHook
 from mmdeeplab.engine.hooks.shared_buffers import SharedBuffersHook
 from mmdeeplab.engine.hooks.step_seed import StepSeedHook
+from mmdeeplab.engine.lost_worker import LoaderDeathHook
 from mmdeeplab.engine.teachers.distillation import DistillationHook
 from mmdeeplab.engine.teachers.mean_teacher import MeanTeacherHook
-from mmdeeplab.models.norms.policy import BatchNormRecordHook
+from mmdeeplab.models.norms.bn_policy import BatchNormRecordHook
 
 RUNNER = 'every run'  # by DeepLabRunner, in the order of the table
 CONFIG = 'configs/_base_/runtime.py'
@@ -69,7 +69,7 @@ TABLE = (
     Row(ResumedValidationHook, RUNNER, 'a validation that an interrupted run owes is made'),
     Row(PlainHistoryHook, RUNNER, 'logged values in checkpoints are plain data, and few'),
     Row(PreemptionHook, RUNNER, 'on SIGTERM, SIGINT or SIGUSR1 a run saves and leaves'),
-    Row(FetchDeathsHook, RUNNER, 'a dead data loading process is noticed between steps'),
+    Row(LoaderDeathHook, RUNNER, 'a dead data loading process is noticed between steps'),
     Row(BatchNormRecordHook, RUNNER, 'a checkpoint tells what became of its BatchNorm'),
     Row(EarlyStopping, RUNNER, 'ends a run as early_stopping of its config says', _early_stopping),
     Row(NonFiniteHook, RUNNER, 'reports steps skipped for NaN, refuses NaN in logits', _non_finite),

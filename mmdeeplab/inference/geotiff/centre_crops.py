@@ -13,7 +13,7 @@ from mmdeeplab.finite import require_finite_logits
 from mmdeeplab.inference.sliding import SlidingWindows, Windowed
 from mmdeeplab.inference.windows import window_starts
 from mmdeeplab.models.atrous import corners_aligned
-from mmdeeplab.workers import chunks
+from mmdeeplab.picture_threads import chunks
 
 STEP = 32  # pixels; windows begin at multiples of it, where the whole picture's maps have samples
 ALIGNED, FREE = 17, 2  # least sides to pad to: with samples on the corners, and without

@@ -57,7 +57,7 @@ CAUSES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-class FetchDeathsHook(Hook):
+class LoaderDeathHook(Hook):
     """Let the death of a data loading process be noticed when its next batch is fetched.
 
     PyTorch's SIGCHLD handler raises an error wherever the main process is, even in the middle of an

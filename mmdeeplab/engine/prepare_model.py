@@ -7,8 +7,8 @@ from mmengine.config import Config
 from torch import nn
 
 from mmdeeplab.engine.optim.memory_format import apply_memory_options
+from mmdeeplab.models.norms.bn_policy import Plan, apply_policy
 from mmdeeplab.models.norms.norm_layers import norm_layers, replace
-from mmdeeplab.models.norms.policy import Plan, apply_policy
 from mmdeeplab.models.norms.sync_batch_norm import synchronised
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-Transform = Callable[['Config'], 'Config']
+ConfigChange = Callable[['Config'], 'Config']
 
 
-def apply(cfg: Config, transforms: Iterable[Transform]) -> Config:
+def apply(cfg: Config, changes: Iterable[ConfigChange]) -> Config:
     """Apply changes to a config, one after the other."""
-    for transform in transforms:
-        cfg = transform(cfg)
+    for change in changes:
+        cfg = change(cfg)
     return cfg
 
 

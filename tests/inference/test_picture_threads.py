@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from mmdeeplab.workers import AHEAD, LARGE, MOST, chunks, in_order
+from mmdeeplab.picture_threads import AHEAD, LARGE, MOST, chunks, in_order
 
 
 @pytest.fixture(params=[1, 2, 8])
