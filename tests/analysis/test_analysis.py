@@ -27,7 +27,7 @@ class Net(nn.Module):
         self.backbone = nn.ModuleList(layers)
         self.skip = skip
 
-    def forward(self, x: Tensor, mode: str) -> Tensor:
+    def forward(self, x: Tensor, mode: str = 'tensor') -> Tensor:
         assert mode == 'tensor'
         image = x
         for layer in self.backbone:

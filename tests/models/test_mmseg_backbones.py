@@ -9,7 +9,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from mmdeeplab.config.validate import check_config
-from mmdeeplab.models.backbones.dilate import run_without_numbers
+from mmdeeplab.models.meta import run_on_meta
 
 DILATED = dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))  # output stride 8
 
@@ -61,7 +61,7 @@ def test_they_need_no_numbers(name: str, arguments: dict, first: int, last: int)
     if name == 'VisionTransformer':  # as shipped it returns its last map only
         model['decode_head'].update(in_index=(-1, -1))
     built = MODELS.build(model)
-    maps = run_without_numbers(built.backbone, torch.empty(1, 3, 128, 64, device='meta'))
+    maps = run_on_meta(built.backbone, torch.empty(1, 3, 128, 64, device='meta'))
     assert [128 // m.shape[2] for m in (maps[0], maps[-1])] == [first, last]
     with torch.no_grad():
         logits = built.eval()(torch.randn(1, 3, 128, 64))

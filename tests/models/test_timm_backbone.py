@@ -13,8 +13,8 @@ from timm_proof import STRIDES, proved, randomise
 from torch import Tensor, nn
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.backbones.dilate import run_without_numbers
 from mmdeeplab.models.backbones.timm_backbone import FAMILIES, TimmBackbone, family_of
+from mmdeeplab.models.meta import run_on_meta
 from mmdeeplab.weights.reference_models import load
 
 slow = pytest.mark.slow
@@ -105,14 +105,14 @@ def test_networks_that_users_asked_for(name: str, output_stride: int) -> None:
     with torch.device('meta'):
         model = segmentor(name, output_stride, V3_PLUS, ASPP)
     assert model.neck.rates == {8: (12, 24, 36), 16: (6, 12, 18), 32: (3, 6, 9)}[output_stride]
-    maps = run_without_numbers(model.backbone, torch.empty(2, 3, 128, 96, device='meta'))
+    maps = run_on_meta(model.backbone, torch.empty(2, 3, 128, 96, device='meta'))
     strides = [min(stride, output_stride) for stride in (4, 8, 16, 32)]
     assert model.backbone.strides == tuple(strides)
     assert [tuple(x.shape) for x in maps] == [
         (2, channels, 128 // stride, 96 // stride)
         for channels, stride in zip(model.backbone.channels, strides, strict=True)
     ]
-    logits = run_without_numbers(model, torch.empty(2, 3, 128, 96, device='meta'))
+    logits = run_on_meta(model, torch.empty(2, 3, 128, 96, device='meta'))
     assert logits.shape == (2, 5, 32, 24)
 
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils.hooks import RemovableHandle
+
+from mmdeeplab.models.meta import run_on_meta
 
 
 class ConvCall(NamedTuple):
@@ -39,31 +40,6 @@ def conv_calls(model: nn.Module) -> Iterator[list[ConvCall]]:
             handle.remove()
 
 
-def meta_weights(model: nn.Module) -> dict[str, Tensor]:
-    """All parameters and buffers of a model as tensors on ``meta``, by name."""
-    return {
-        name: torch.empty_like(value, device='meta').requires_grad_(value.requires_grad)
-        for name, value in (*model.named_parameters(), *model.named_buffers())
-    }
-
-
-def run_on_meta(
-    model: nn.Module, image: Tensor, weights: dict[str, Tensor], training: bool = False
-) -> Tensor:
-    """Run a segmentor on images (N, C, H, W) on the device ``meta``; return its logits there.
-
-    Nothing is computed, any size takes milliseconds to seconds, and the model's own weights and
-    mode are left as they are. ``weights`` are the model's :func:`meta_weights`.
-    """
-    was_training = model.training
-    try:
-        model.train(training)
-        with torch.set_grad_enabled(training):
-            return functional_call(model, weights, (image,), dict(mode='tensor'))
-    finally:
-        model.train(was_training)
-
-
 def parameters(model: nn.Module) -> int:
     """Number of trainable values: weights and biases, and gamma and beta of the norm layers."""
     return sum(p.numel() for p in model.parameters())
@@ -84,7 +60,7 @@ def multiply_adds(
             published figures of such networks include that padding.
     """
     with conv_calls(model) as calls:
-        run_on_meta(model, torch.empty(tuple(shape), device='meta'), meta_weights(model))
+        run_on_meta(model, torch.empty(tuple(shape), device='meta'))
     total: Counter[str] = Counter()
     for name, conv, _, output in calls:
         n, c, h, w = output.shape

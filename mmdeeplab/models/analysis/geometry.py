@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from mmdeeplab.models.analysis.costs import ConvCall, conv_calls, meta_weights, run_on_meta
+from mmdeeplab.models.analysis.costs import ConvCall, conv_calls
+from mmdeeplab.models.meta import meta_weights, run_on_meta
 
 ATEN = torch.ops.aten
 POOLS = (ATEN.max_pool2d_with_indices, ATEN.max_pool2d, ATEN.avg_pool2d)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from mmdeeplab.models.analysis.costs import meta_weights, run_on_meta
+from mmdeeplab.models.meta import meta_weights, run_on_meta
 
 
 class Storages:

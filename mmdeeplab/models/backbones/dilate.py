@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.atrous import Step, step_at
@@ -24,40 +23,13 @@ from mmdeeplab.models.layers.atrous_pool import (
     AtrousPatchConv2d,
     Window,
 )
+from mmdeeplab.models.meta import run_on_meta
 
 SIDE = 512  # pixels of the trial run's image: all strides divide it
 
 
-def run_without_numbers(
-    module: nn.Module, inputs: Any, call: Callable[..., Any] | None = None
-) -> Any:
-    """Run a module in evaluation mode on the device ``meta``, where tensors have only shapes.
-
-    The module's own tensors are not copied and do not change.
-
-    Args:
-        module: A module on any device.
-        inputs: Its one argument, on ``meta``.
-        call: ``call(module, inputs)`` is run instead of the module's ``forward``.
-
-    Returns:
-        What the module returns, with tensors on ``meta``.
-    """
-    held = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    runner = _Call(module, call) if call else module
-    prefix = 'module.' if call else ''
-    training = module.training
-    try:
-        module.eval()
-        with torch.no_grad():
-            tensors = {f'{prefix}{name}': tensor.to('meta') for name, tensor in held.items()}
-            return functional_call(runner, tensors, (inputs,))
-    finally:
-        module.train(training)
-
-
 class _Call(nn.Module):
-    """A module whose forward pass is ``call(module, x)``; ``functional_call`` needs a module."""
+    """A module whose forward pass is ``call(module, x)``."""
 
     def __init__(self, module: nn.Module, call: Callable[..., Any]) -> None:
         super().__init__()
@@ -97,7 +69,7 @@ def strides_read(
     ]
     try:
         image = torch.zeros(1, channels, SIDE, SIDE, device='meta')
-        run_without_numbers(network, image, call)
+        run_on_meta(_Call(network, call), image)
     finally:
         for hook in hooks:
             hook.remove()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.atrous import OUTPUT_STRIDES, STRIDE, scale_rates
-from mmdeeplab.models.backbones.dilate import run_without_numbers
+from mmdeeplab.models.meta import run_on_meta
 
 SIZE = (224, 224)  # (H, W) of the trial run's image; the size that transformers are built for
 
@@ -77,7 +77,7 @@ def head_with_channels(part: Mapping[str, Any], maps: list[Tensor]) -> dict:
 def _maps(module: nn.Module, inputs: Any) -> list[Tensor]:
     name = type(module).__name__
     try:
-        maps = run_without_numbers(module, inputs)
+        maps = run_on_meta(module, inputs)
     except Exception as error:  # code of other projects may raise anything here
         raise UserError(
             f'the channels that {name} returns are not to be found out ({error}): write '

@@ -1,0 +1,46 @@
+"""Run a module on the device ``meta``, where tensors have shapes and no numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+def meta_weights(module: nn.Module) -> dict[str, Tensor]:
+    """All parameters and buffers of a module as tensors on ``meta``, by name."""
+    return {
+        name: torch.empty_like(value, device='meta').requires_grad_(value.requires_grad)
+        for name, value in (*module.named_parameters(), *module.named_buffers())
+    }
+
+
+def run_on_meta(
+    module: nn.Module,
+    inputs: Any,
+    weights: Mapping[str, Tensor] | None = None,
+    training: bool = False,
+) -> Any:
+    """Run a module on ``meta``: any size takes milliseconds to seconds, and nothing is computed.
+
+    The module's own tensors and modes are left as they are.
+
+    Args:
+        module: A module on any device.
+        inputs: Its one argument, on ``meta``: for a segmentor, images (N, C, H, W).
+        weights: The module's :func:`meta_weights`, made here by default.
+        training: Run in training mode, with gradients.
+
+    Returns:
+        What the module returns, with tensors on ``meta``: for a segmentor, its logits.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        module.train(training)
+        with torch.set_grad_enabled(training):
+            held = meta_weights(module) if weights is None else dict(weights)
+            return functional_call(module, held, (inputs,))
+    finally:
+        for part, mode in modes:
+            part.training = mode
