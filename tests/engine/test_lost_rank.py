@@ -31,7 +31,12 @@ def read_alone(store: TCPStore) -> None:
     store.get('never')
 
 
-@pytest.mark.parametrize('exchange', [join_alone, read_alone])
+def closed(store: TCPStore) -> None:
+    """What gloo says of a second exchange under way when the first one timed out."""
+    raise RuntimeError('Application timeout caused pair closure')
+
+
+@pytest.mark.parametrize('exchange', [join_alone, read_alone, closed])
 def test_a_rank_that_never_comes(
     exchange, store: TCPStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:

@@ -11,8 +11,8 @@ from torch.distributed import DistError
 from mmdeeplab.engine.hooks.heartbeat import HeartbeatHook
 
 # How gloo and NCCL say that another process does not answer, beside errors of a type of their own.
-SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', 'gloo/transport',
-         'nccl', 'broken pipe', 'socket')  # fmt: skip
+SIGNS = ('connection closed by peer', 'connection reset', 'timed out waiting', 'pair closure',
+         'gloo/transport', 'nccl', 'broken pipe', 'socket')  # fmt: skip
 
 
 @contextmanager
