@@ -61,6 +61,7 @@ def config(work: Path, data: str) -> Config:
 def evaluated(kind: type[Runner], work: Path, data: str, weights: str, folder: Path) -> dict:
     cfg = config(work, data)
     cfg.work_dir, cfg.load_from = str(folder), str(work / f'{weights}.safetensors')
+    cfg.experiment_name = folder.name  # MMEngine's runs of one second and name share a folder
     return kind.from_cfg(cfg).test()
 
 

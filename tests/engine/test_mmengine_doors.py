@@ -86,6 +86,8 @@ def test_mmseg_predicts_our_labels(work: Path, door: Callable, suffix: str, arra
 def evaluated(kind: type[Runner], work: Path, weights: Path, folder: Path) -> dict:
     cfg = config(work)
     cfg.work_dir, cfg.load_from = str(folder), str(weights)
+    # MMEngine's runs of one second and name share a folder.
+    cfg.experiment_name = f'{folder.parent.name} {folder.name}'
     return kind.from_cfg(cfg).test()
 
 
@@ -200,7 +202,7 @@ def test_a_part_can_still_be_taken_on_purpose(work: Path) -> None:
 
 def test_mmengines_runner_says_how_to_train(work: Path, tmp_path: Path) -> None:
     cfg = config(work)
-    cfg.work_dir = str(tmp_path)
+    cfg.work_dir, cfg.experiment_name = str(tmp_path), tmp_path.name
     with pytest.raises(UserError, match=r'RUNNERS\.build\(cfg\)\.train\(\)'):
         Runner.from_cfg(cfg).train()
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
+import time
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
@@ -551,6 +552,7 @@ def test_a_signal_of_another_kind_ends_the_process_at_once_with_its_own_code(
             if runner.iter == 2:
                 os.kill(os.getpid(), first)
                 os.kill(os.getpid(), second)
+                time.sleep(60 * (first != second))  # a step that does not end by itself
 
     status = in_child(lambda: train(tmp_path, 4, interval=9, hooks=[Twice()]))
     assert status == 128 + second

@@ -106,7 +106,7 @@ def another_version(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def another_config(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = data.parent / 'home'
     shutil.copytree(ROOT / 'configs', home / 'configs')
-    with (home / 'configs/deeplabv3plus_xception_voc.py').open('a') as base:
+    with (home / 'configs/_base_/models/deeplabv3plus_xception.py').open('a') as base:
         base.write('# changed')
     monkeypatch.setattr(runs, 'HOME', home)
 
