@@ -5,13 +5,13 @@ import os
 import re
 import shutil
 import signal
+import time
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
-import time
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
