@@ -222,6 +222,15 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+SIZED = """
+crop_size = (33, 33)
+steps = [*_base_.train_dataloader.dataset.pipeline]
+steps[2] = dict(steps[2], crop_size=crop_size)
+train_dataloader = dict(dataset=dict(pipeline=steps))
+model = dict(data_preprocessor=dict(size=crop_size))
+"""
+
+
 def test_names_of_config_files_have_a_purpose(tmp_path: Path) -> None:
     base = f'_base_ = {str(MINI)!r}\n'
     good = write(tmp_path / 'good.py', base + 'n = 7\ntrain_dataloader = dict(batch_size=n)\n')
@@ -236,10 +245,10 @@ def test_names_of_config_files_have_a_purpose(tmp_path: Path) -> None:
     stray = write(tmp_path / 'stray.py', base + 'optim_wraper = dict(optimizer=dict(lr=1))\n')
     with pytest.raises(UserError, match='did you mean optim_wrapper'):
         load(stray)
-    sized = base + 'crop_size = (33, 33)\nmodel = dict(data_preprocessor=dict(size=crop_size))\n'
-    sized = write(tmp_path / 'sized.py', sized)
-    with pytest.raises(UserError, match=r'set model\.data_preprocessor\.size'):
-        load(sized, 'crop_size=(65, 65)')
+    sized = write(tmp_path / 'sized.py', base + SIZED)
+    words = 'set train_dataloader.dataset.pipeline.2.crop_size, model.data_'
+    with pytest.raises(UserError, match=re.escape(words)):
+        load(sized, 'crop_size=(33,33)')
     again = write(tmp_path / 'again.py', "_base_ = 'sized.py'\ncrop_size = (65, 65)\n")
     with pytest.raises(UserError, match=r'has no effect: what .*sized\.py'):
         load(again)
