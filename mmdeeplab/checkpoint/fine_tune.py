@@ -188,8 +188,7 @@ def _require_backbone(
     raise UserError(
         f'load_from: {share:.0%} of the {len(keys)} tensors of the backbone are in {path}, '
         f'at least {least:.0%} must be (finetune.min_backbone): another backbone, or weights to '
-        f'bring over by {tool("convert_weights")}\n'
-        + describe('what does not fit', {fault: keys for fault, keys in faults.items() if keys})
+        f'bring over by {tool("convert_weights")}\n' + describe('what does not fit', faults)
     )
 
 

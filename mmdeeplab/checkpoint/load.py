@@ -121,7 +121,6 @@ def require_weights(state: object, path: str | Path) -> None:
         'of complex numbers': [key for key in state if state[key].is_complex()],
     }
     if any(faults.values()):
-        faults = {fault: keys for fault, keys in faults.items() if keys}
         raise UserError(describe(f'{path} holds weights that cannot be used', faults))
 
 
@@ -168,6 +167,5 @@ def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -
             if key in state and state[key].is_floating_point() != expected[key].is_floating_point()
         ],
     }
-    faults = {fault: texts for fault, texts in faults.items() if texts}
-    if faults:
+    if any(faults.values()):
         raise UserError(describe(f'{path} does not fit the model', faults))

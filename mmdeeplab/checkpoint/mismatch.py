@@ -7,9 +7,11 @@ SHOWN = 12  # offenders of one kind that an error spells out
 
 
 def describe(heading: str, faults: Mapping[str, Sequence[str]]) -> str:
-    """A text: the heading, then a paragraph for each kind of fault, with the first tensors."""
+    """A text: the heading, then a paragraph for each kind of fault that some tensors have."""
     lines = [f'{heading}:']
     for fault, texts in faults.items():
+        if not texts:
+            continue
         lines.append(f'  {len(texts)} {fault}:')
         lines += [f'    {text}' for text in texts[:SHOWN]]
         if len(texts) > SHOWN:

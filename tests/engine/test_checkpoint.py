@@ -77,6 +77,7 @@ def test_every_misfit_is_named() -> None:
     state['stray'] = state.pop('0.bias')
     with pytest.raises(UserError) as error:
         check_fit(state, model(), 'a.pth')
+    assert str(error.value).startswith('a.pth does not fit the model:\n  1 missing from the file:')
     for words in ('0.bias', 'stray', '0.weight: file (4, 9, 1, 1), model (4, 3, 1, 1)'):
         assert words in str(error.value)
 
@@ -108,10 +109,23 @@ def test_sha256(tmp_path: Path) -> None:
     assert digest(tmp_path / 'a') == hashlib.sha256(data).hexdigest()
 
 
-def test_complex_weights_are_named() -> None:
-    state = {key: value.to(torch.complex64) for key, value in model().state_dict().items()}
-    with pytest.raises(UserError, match='of complex numbers'):
-        require_weights(state, 'a.pth')
+SPOILT = {
+    'of complex numbers': ('0.weight', torch.zeros(4, 3, 1, 1, dtype=torch.complex64)),
+    'not finite (NaN or Inf)': ('0.bias', torch.full((4,), float('nan'))),
+    'impossible, a variance below 0': ('1.running_var', -torch.ones(4)),
+}
+
+
+@pytest.mark.parametrize('fault', SPOILT)
+def test_weights_that_no_network_can_use_are_named(fault: str) -> None:
+    """They are the file's own fault, whatever the model: it is not said not to fit."""
+    key, value = SPOILT[fault]
+    state = model().state_dict() | {key: value}
+    for refuse in (require_weights, lambda state, path: check_fit(state, model(), path)):
+        with pytest.raises(UserError) as error:
+            refuse(state, 'a.pth')
+        words = f'a.pth holds weights that cannot be used:\n  1 {fault}:\n    {key}'
+        assert str(error.value) == words
 
 
 class Called:
