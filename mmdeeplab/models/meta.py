@@ -1,11 +1,12 @@
 """Run a module on the device ``meta``, where tensors have shapes and no numbers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+
+from mmdeeplab.models.modes import kept_modes
 
 
 def meta_weights(module: nn.Module) -> dict[str, Tensor]:
@@ -19,7 +20,7 @@ def meta_weights(module: nn.Module) -> dict[str, Tensor]:
 def run_on_meta(
     module: nn.Module,
     inputs: Any,
-    weights: Mapping[str, Tensor] | None = None,
+    weights: dict[str, Tensor] | None = None,
     training: bool = False,
 ) -> Any:
     """Run a module on ``meta``: any size takes milliseconds to seconds, and nothing is computed.
@@ -35,12 +36,7 @@ def run_on_meta(
     Returns:
         What the module returns, with tensors on ``meta``: for a segmentor, its logits.
     """
-    modes = [(part, part.training) for part in module.modules()]
-    try:
+    held = meta_weights(module) if weights is None else weights
+    with kept_modes(module), torch.set_grad_enabled(training):
         module.train(training)
-        with torch.set_grad_enabled(training):
-            held = meta_weights(module) if weights is None else dict(weights)
-            return functional_call(module, held, (inputs,))
-    finally:
-        for part, mode in modes:
-            part.training = mode
+        return functional_call(module, held, (inputs,))

@@ -30,6 +30,7 @@ from mmdeeplab.engine.teachers.teacher import Teacher
 from mmdeeplab.errors import UserError, listed
 from mmdeeplab.evaluation.evaluator import collision
 from mmdeeplab.finite import all_finite, image_ids, require_finite_predictions
+from mmdeeplab.models.modes import kept_modes
 from mmdeeplab.registry import HOOKS
 
 FOLDER = 'preflight'
@@ -79,11 +80,11 @@ def unchanged(runner: Runner) -> Iterator[None]:
     gradients = [(p, p.grad) for p in model.parameters()]
     for parameter in model.parameters():  # a backward pass would add to what a step has begun
         parameter.grad = None
-    modes = [(module, module.training) for module in model.modules()]
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
-        yield
+        with kept_modes(model):
+            yield
     finally:
         random.setstate(state[0])
         np.random.set_state(state[1])
@@ -95,8 +96,6 @@ def unchanged(runner: Runner) -> Iterator[None]:
                 buffer.copy_(value)
         for parameter, gradient in gradients:
             parameter.grad = gradient
-        for module, mode in modes:
-            module.training = mode
 
 
 def sample(loader: DataLoader, count: int) -> Any:

@@ -15,6 +15,8 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmdeeplab.models.modes import kept_modes
+
 IMAGES = 64  # enough for a channel's mean and variance over N, H and W
 BATCH = 8
 
@@ -67,14 +69,13 @@ def unfold_batch_norm(
         name: _Moments(norm.num_features, norm.weight.device) for name, norm in norms.items()
     }
     hooks = [norm.register_forward_pre_hook(moments[name]) for name, norm in norms.items()]
-    training = model.training
     try:
-        model.eval()
-        forward()
+        with kept_modes(model):
+            model.eval()
+            forward()
     finally:
         for hook in hooks:
             hook.remove()
-        model.train(training)
     for name, norm in norms.items():
         mean, variance = moments[name].result()
         norm.register_buffer('running_mean', mean.to(norm.weight))
