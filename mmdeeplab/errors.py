@@ -32,9 +32,9 @@ def choose(name: str, value: object, choices: Sequence[object], why: str = '') -
         )
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first few names as text, and how many more there are."""
-    return ', '.join(names[:SHOWN]) + (f' and {len(names) - SHOWN} more' * (len(names) > SHOWN))
+def listed(names: Sequence[str], most: int = SHOWN) -> str:
+    """The first ``most`` names as text, and how many more there are."""
+    return ', '.join(names[:most]) + (f' and {len(names) - most} more' * (len(names) > most))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

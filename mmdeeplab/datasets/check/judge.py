@@ -13,6 +13,7 @@ from mmdeeplab.datasets.check.source import Source
 from mmdeeplab.datasets.folders import missing_folder
 from mmdeeplab.datasets.label_ids import PLAIN, LabelIds
 from mmdeeplab.datasets.split_list import SplitList, several_files, why_missing
+from mmdeeplab.errors import listed
 from mmdeeplab.label_counts import IGNORE_INDEX
 
 if TYPE_CHECKING:
@@ -85,13 +86,12 @@ def _faults_of_ids(
     ids = label_ids(stored)
     wrong = ((ids < 0) | (ids >= classes)) & (ids != IGNORE_INDEX)
     if wrong.any():
-        bad = list(zip(stored[wrong].tolist(), pixels[wrong].tolist(), strict=True))
-        listed = ', '.join(f'{i} ({n:,} pixels)' for i, n in bad[:_SHOWN])
-        more = f' and {len(bad) - _SHOWN} more' if len(bad) > _SHOWN else ''
+        bad = zip(stored[wrong].tolist(), pixels[wrong].tolist(), strict=True)
+        found = listed([f'{i} ({n:,} pixels)' for i, n in bad], _SHOWN)
         fault = '16-bit' if stored[wrong].max() > IGNORE_INDEX else 'ids'
         first = int(label_ids.reduce_zero_label)
         named = f'{classes} classes, {first}..{classes - 1 + first}'
-        yield fault, f'holds ids {listed}{more}; there are {named}'
+        yield fault, f'holds ids {found}; there are {named}'
     if ids.size and (ids == IGNORE_INDEX).all():
         yield 'void', f'is void ({" and ".join(map(str, stored.tolist()))}) all over'
     counts = dict(zip(ids.tolist(), pixels.tolist(), strict=True))
@@ -149,5 +149,5 @@ def advise_on_colours(
     if strange or not ids:
         named = ', '.join(map(str, strange[:3])) or 'the colours'
         return f'name the ids of {named} in --colours FILE, then --fix OUT'
-    listed = ', '.join(f'{colour} -> {i}' for colour, i in list(ids.items())[:_SHOWN])
-    return f'--fix OUT writes {listed}' + (', ...' if len(ids) > _SHOWN else '')
+    written = ', '.join(f'{colour} -> {i}' for colour, i in list(ids.items())[:_SHOWN])
+    return f'--fix OUT writes {written}' + (', ...' if len(ids) > _SHOWN else '')

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from mmdeeplab.datasets.discovery.match import Match, match_names
 from mmdeeplab.datasets.files_by_id import file_name
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, listed
 from mmdeeplab.fileio.input_files import Listing, list_files
 
 NAMED = 3
@@ -137,14 +137,12 @@ def _notes(match: Match, images: Path, masks: Path, listings: tuple[Listing, ...
 
 
 def _count(names: Iterable[str], what: str) -> str:
-    listed = sorted(names)
-    return f'{len(listed)} {what}{"s" * (len(listed) > 1)} ({_some(listed)})'
+    ordered = sorted(names)
+    return f'{len(ordered)} {what}{"s" * (len(ordered) > 1)} ({_some(ordered)})'
 
 
 def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    more = f' and {len(listed) - NAMED} more' if len(listed) > NAMED else ''
-    return ', '.join(listed[:NAMED]) + more
+    return listed(sorted(names), NAMED)
 
 
 def _found(listing: Listing) -> str:

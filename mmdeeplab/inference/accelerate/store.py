@@ -111,9 +111,7 @@ class Store:
 
     def _remove_old(self) -> None:
         with suppress(OSError):  # another process removes them, too
-            files = sorted(
-                self.paths[0].parent.glob('*.xml'), key=lambda file: file.stat().st_mtime
-            )
+            files = sorted(self.folder.glob('*.xml'), key=lambda file: file.stat().st_mtime)
             for file in files[:-KEPT]:
                 file.unlink()
                 file.with_suffix('.bin').unlink()
