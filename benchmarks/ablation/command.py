@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.ablation.heads import HEADS, plan_heads
 from benchmarks.ablation.plan import VARIANTS, Settings, plan
 from mmdeeplab.cli.common import command
 from mmdeeplab.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.ablation.runs import Runner
 
 NAMES = [variant.name for variant in VARIANTS]
 HEAD_NAMES = [head.name for head in HEADS]
@@ -36,7 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--encoder',
         metavar='CHECKPOINT',
-        help="train heads alone, behind Coral's MobileNetV2 of PASCAL VOC, which stays as it is",
+        help="train heads behind Coral's MobileNetV2 of PASCAL VOC, which stays as it is",
+    )
+    parser.add_argument(
+        '--train-encoder',
+        action='store_true',
+        help='train the encoder, too, at a tenth of the rate',
     )
     parser.add_argument('--table', action='store_true', help='train nothing: table and plot only')
     parser.add_argument(
@@ -51,6 +60,8 @@ def ablate(args: argparse.Namespace) -> None:
         raise UserError(
             f'--seeds and --iters must be at least 1, got {args.seeds} and {args.iters}'
         )
+    if args.train_encoder and not args.encoder:
+        raise UserError('--train-encoder: which one says --encoder CHECKPOINT')
     known = HEAD_NAMES if args.encoder else NAMES
     if strange := sorted({*(args.only or [])} - {*known}):
         raise UserError(
@@ -69,35 +80,51 @@ def ablate(args: argparse.Namespace) -> None:
 
 
 def heads(args: argparse.Namespace) -> None:
-    """Carry out what is missing of the heads on a frozen encoder, then write the table.
+    """Carry out what is missing of the heads on a trained encoder, then write the table.
 
     Raises:
-        UserError: ``--cfg-options``, or no such checkpoint.
+        UserError: ``--cfg-options`` for a frozen one, or no such checkpoint.
     """
     from benchmarks.ablation.heads_report import markdown, summarise
     from benchmarks.ablation.runs import complete, write_json
 
-    if args.cfg_options:
-        raise UserError('--cfg-options have no meaning with --encoder: its heads are what they are')
+    if args.cfg_options and not args.train_encoder:
+        raise UserError(
+            '--cfg-options have no meaning with --encoder: its heads are what they are, unless '
+            '--train-encoder is given, too'
+        )
     if not args.table:
-        from functools import partial
-
-        from benchmarks.ablation.features import Store
-        from benchmarks.ablation.train_heads import train_head
         from mmdeeplab.fileio.checksum import digest
         from mmdeeplab.weights.resolve import find_checkpoint
 
         checkpoint = find_checkpoint(args.encoder)
-        data, encoder = find_data(args.data), digest(checkpoint)
-        settings = Settings(data, args.iters, encoder=encoder)
-        store = Store(args.out / 'features' / encoder[:12], data, str(checkpoint))
-        runner = partial(train_head, store)
+        settings = Settings(
+            find_data(args.data), args.iters, tuple(args.cfg_options), digest(checkpoint),
+            frozen=not args.train_encoder,
+        )  # fmt: skip
+        runner = runner_of_heads(checkpoint, settings, args.out)
         complete(plan_heads(args.only, args.seeds), settings, args.out, runner)
     summary = summarise(args.out)
     write_json(args.out / 'results.json', summary)
     text = markdown(summary)
     (args.out / 'table.md').write_text(text)
     print(f'{text}\n{args.out}/table.md, {args.out}/results.json')
+
+
+def runner_of_heads(checkpoint: Path, settings: Settings, out: Path) -> Runner:
+    """What trains a head behind the encoder of a checkpoint."""
+    from functools import partial
+
+    assert settings.encoder is not None
+    if settings.frozen:
+        from benchmarks.ablation.features import Store
+        from benchmarks.ablation.train_heads import train_head
+
+        folder = out / 'features' / settings.encoder[:12]
+        return partial(train_head, Store(folder, settings.data, str(checkpoint)))
+    from benchmarks.ablation.tune_heads import tune_head, write_encoder
+
+    return partial(tune_head, write_encoder(checkpoint, out / 'encoder.pth'))
 
 
 def find_data(data: str) -> str:

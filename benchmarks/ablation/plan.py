@@ -82,13 +82,15 @@ class Settings:
         data: Folder of the data, in VOC's layout.
         iters: Training iterations.
         options: ``KEY=VALUE`` overrides of every config.
-        encoder: SHA-256 of the checkpoint whose encoder stays as it is; None where all is trained.
+        encoder: SHA-256 of the checkpoint whose encoder all heads have; None for other networks.
+        frozen: Whether it stays as it is.
     """
 
     data: str
     iters: int
     options: tuple[str, ...] = ()
     encoder: str | None = None
+    frozen: bool = True
 
     def as_json(self) -> dict:
         return {**asdict(self), 'options': list(self.options)}

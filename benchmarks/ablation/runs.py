@@ -117,10 +117,19 @@ def write_json(path: Path, content: object) -> None:
 def train_and_test(run: Run, settings: Settings, work: Path) -> dict:
     """Train and evaluate by the project's own commands; the weights are deleted afterwards."""
     config = str(HOME / run.variant.config)
-    shared = ['--data-root', str(Path(settings.data).resolve()), '--work-dir', str(work)]
+    train(config, run.seed, settings, work)
+    metrics = test(config, settings, work)
+    for checkpoint in work.glob('*.safetensors'):
+        checkpoint.unlink()
+    found = {key: metrics[key] for key in ('mIoU', 'trimap')}
+    return found | costs(config, settings.options) | dict(seconds_per_step=median_step(work))
+
+
+def train(config: str, seed: int, settings: Settings, work: Path) -> None:
+    """``tools/train.py`` to its last step, which alone leaves a checkpoint."""
     last = settings.iters
     training = [
-        f'randomness.seed={run.seed}',
+        f'randomness.seed={seed}',
         f'train_cfg.max_iters={last}',
         f'train_cfg.val_begin={last + 1}',  # test.py evaluates
         f'default_hooks.checkpoint.interval={last}',
@@ -129,15 +138,30 @@ def train_and_test(run: Run, settings: Settings, work: Path) -> dict:
         'default_hooks.logger.interval=1',
         'log_processor.window_size=1',
     ]
-    bands = f'test_evaluator.trimap=({",".join(map(str, BANDS))},)'
     options = ['--cfg-options', *settings.options]
-    call('train.py', [config, *shared, *options, *training], work)
-    call('test.py', [config, str(work), *shared, '--out', str(work), *options, bands], work)
-    for checkpoint in work.glob('*.safetensors'):
-        checkpoint.unlink()
-    metrics = json.loads((work / 'metrics.json').read_text())
-    scores = {key: metrics[key] for key in ('mIoU', 'trimap')}
-    return scores | costs(config, settings.options) | dict(seconds_per_step=median_step(work))
+    call('train.py', [config, *places(settings, work), *options, *training], work)
+
+
+def test(config: str, settings: Settings, work: Path, *more: str) -> dict:
+    """``metrics.json`` of ``tools/test.py``, with bands around borders.
+
+    Args:
+        config: Path of the config.
+        settings: Of all runs.
+        work: Where the checkpoint is.
+        more: Further options of the command.
+    """
+    bands = f'test_evaluator.trimap=({",".join(map(str, BANDS))},)'
+    options = [*more, '--cfg-options', *settings.options, bands]
+    shared = places(settings, work)
+    call('test.py', [config, str(work), *shared, '--out', str(work), *options], work)
+    metrics: dict = json.loads((work / 'metrics.json').read_text())
+    return metrics
+
+
+def places(settings: Settings, work: Path) -> list[str]:
+    """Options that tell a command where the data and its work dir are."""
+    return ['--data-root', str(Path(settings.data).resolve()), '--work-dir', str(work)]
 
 
 def call(tool: str, arguments: list[str], work: Path) -> None:
@@ -158,10 +182,15 @@ def call(tool: str, arguments: list[str], work: Path) -> None:
 
 
 def median_step(work: Path) -> float:
-    """Median seconds of a training step, its wait for data included, from MMEngine's log."""
+    """Median seconds of a training step, its wait for data included."""
+    return statistics.median(row['time'] for row in logged(work))
+
+
+def logged(work: Path) -> list[dict]:
+    """What MMEngine's log has of every training step."""
     (scalars,) = work.glob('*/vis_data/scalars.json')
     rows = [json.loads(line) for line in scalars.read_text().splitlines()]
-    return statistics.median(row['time'] for row in rows if 'loss' in row)
+    return [row for row in rows if 'loss' in row]
 
 
 def costs(config: str, options: Sequence[str]) -> dict:

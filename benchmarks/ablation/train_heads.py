@@ -67,8 +67,7 @@ class Network(nn.Module):
 def train_head(store: Store, run: Run, settings: Settings, work: Path) -> dict:
     """One run: what :func:`benchmarks.ablation.runs.complete` asks a runner for."""
     assert isinstance(run.variant, Head)  # what --encoder plans
-    if not MMLogger.check_instance_created('ablation'):  # one table of scores is made of all runs
-        MMLogger.get_instance('ablation', log_level='WARNING')
+    silence()
     seed_all(derive('head', run.seed))
     network = Network(run.variant)
     steps = fit(network, run.variant, store.training(), settings.iters, run.seed)
@@ -78,6 +77,12 @@ def train_head(store: Store, run: Run, settings: Settings, work: Path) -> dict:
         finer.load_state_dict(network.state_dict())
         result['finer'] = evaluate(finer, run.variant, store, store.validation(FINER))
     return result | steps | dict(parameters=parameters(network))
+
+
+def silence() -> None:
+    """No log of initial weights, nor of each run's scores: one table is made of all."""
+    if not MMLogger.check_instance_created('ablation'):
+        MMLogger.get_instance('ablation', log_level='WARNING')
 
 
 def fit(network: Network, head: Head, features: Features, iters: int, seed: int) -> dict:

@@ -194,6 +194,7 @@ def test_results_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
         (['--only', 'decoder'], '--only decoder goes with --encoder'),
         (['--encoder', 'w.pth', '--only', 'base'], '--only base goes without --encoder'),
         (['--encoder', 'w.pth', '--cfg-options', 'a=1'], '--cfg-options have no meaning'),
+        (['--train-encoder'], 'which one says --encoder'),
         (['--encoder', 'nowhere.pth'], 'no checkpoint at nowhere.pth'),
     ],
 )
