@@ -74,7 +74,7 @@ def show(report: Report) -> None:
     """Print the table of problems, the class frequencies and the class weights."""
     from mmdeeplab.datasets.check.text import frequency_table, problem_table, summary, weight_lines
 
-    roots = {each.source.root for each in report.checked}
+    roots = {checked.source.root for checked in report.checked}
     if report.problems:
         print(problem_table(report, roots.pop() if len(roots) == 1 else None))
     if report.counts:
@@ -89,7 +89,7 @@ def fix(report: Report, out: Path, colours: dict | None, renamed: dict[int, int]
     from mmdeeplab.datasets.check.fix import write_masks
 
     mended, failed = write_masks(report, out, colours, renamed)
-    labelled = [each.source for each in report.checked if each.source.labelled]
+    labelled = [checked.source for checked in report.checked if checked.source.labelled]
     folders = sorted({str(out / source.masks.name) for source in labelled})
     print(f'--fix: {mended} masks mended, the others copied, into ' + ' and '.join(folders))
     print('\n'.join(f'not mended: {words}' for words in failed), end='\n' if failed else '')

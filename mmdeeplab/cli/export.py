@@ -85,12 +85,12 @@ def export(args: argparse.Namespace) -> None:
     model, loaded = load_segmentor(cfg, checkpoint, 'cpu')
     height, width = preprocessor_of(model).test_size
     spec = read_spec(args, (height, width), evaluated_pixels(cfg))
-    data = partial(
+    read = partial(
         read_samples, cfg, count=args.images, num_classes=model.num_classes,
         names=class_names(loaded),
     )  # fmt: skip
-    samples = data(data=Path(args.verify))
-    calibration = data(data=Path(args.calibrate), split='train') if args.calibrate else []
+    samples = read(data=Path(args.verify))
+    calibration = read(data=Path(args.calibrate), split='train') if args.calibrate else []
     metadata = describe_network(cfg, args.config, checkpoint, loaded, model, spec)
     result = make(spec, model, metadata, samples, calibration)
     report(result, FORMATS[args.format].runtime)
@@ -114,8 +114,8 @@ def read_spec(
     from mmdeeplab.inference.accelerate.parity import TOLERANCES
 
     precision = 'half' if args.half else 'int8' if args.int8 else 'float'
-    given = dict(drop=args.max_drop, agreement=args.min_agreement, difference=args.max_difference)
-    limits = {name: value for name, value in given.items() if value is not None}
+    options = dict(drop=args.max_drop, agreement=args.min_agreement, difference=args.max_difference)
+    limits = {name: value for name, value in options.items() if value is not None}
     if not 0 <= limits.get('agreement', 0) <= 1:
         raise UserError(f'--min-agreement must be between 0 and 1, got {args.min_agreement}')
     if args.size and min(args.size) < 1:

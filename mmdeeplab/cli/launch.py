@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     if hasattr(args, 'signals_to_handle'):  # torch 2.9 and later
         args.signals_to_handle = f'{args.signals_to_handle},SIGUSR1'
     try:
-        store = meet(args)  # noqa: F841  (torchrun shares it as long as it lives)
+        store = meet(args)  # noqa: F841  (torchrun uses it while this name keeps it alive)
         run.run(args)
     except SignalException as error:
         return 128 + error.sigval

@@ -68,7 +68,7 @@ def predict(args: argparse.Namespace) -> None:
         raise UserError(f'--batch-size must be at least 1, got {args.batch_size}')
     from mmdeeplab.inference.inputs import find_inputs, passed_over
 
-    inputs, passed = find_inputs(args.input)
+    inputs, skipped = find_inputs(args.input)
     network = resolve(args.model, args.checkpoint)
     quiet_imports()
     from mmdeeplab.inference.annotations.files import join
@@ -76,15 +76,15 @@ def predict(args: argparse.Namespace) -> None:
     from mmdeeplab.inference.images import reader
     from mmdeeplab.inference.outputs import Outputs
 
-    keep = bool({'prob', 'confidence'} & set(wanted))
+    keep_logits = bool({'prob', 'confidence'} & set(wanted))
     pictures = []
     if args.fast in ('bf16', 'int8'):
         pictures = readable(inputs, CALIBRATED_BY, reader(network_config(args, network)))
-    predictor = make_predictor(args, network, keep, pictures)
+    predictor = make_predictor(args, network, keep_logits, pictures)
     settings = what_predictions_depend_on(args, network, predictor.cfg, pictures)
-    folder, form = Path(args.out), args.overlay_format
-    outputs = Outputs(folder, wanted, settings, args.overwrite, overlay_format=form)
-    failed = segment_files(predictor, inputs, outputs, args.batch_size, passed_over(passed))
+    folder, overlay_format = Path(args.out), args.overlay_format
+    outputs = Outputs(folder, wanted, settings, args.overwrite, overlay_format=overlay_format)
+    failed = segment_files(predictor, inputs, outputs, args.batch_size, passed_over(skipped))
     join(outputs.folder, wanted, predictor.classes)
     if failed:
         print('\n'.join(map(one_line, failed)), file=sys.stderr)
@@ -117,11 +117,11 @@ def digest_of(pictures: Sequence[np.ndarray]) -> str:
     """SHA-256 of the shapes and values of pictures."""
     import numpy as np
 
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for picture in pictures:
-        found.update(repr(picture.shape).encode())
-        found.update(np.ascontiguousarray(picture).data)
-    return found.hexdigest()
+        hasher.update(repr(picture.shape).encode())
+        hasher.update(np.ascontiguousarray(picture).data)
+    return hasher.hexdigest()
 
 
 main = command(_parser, predict, loads=True)

@@ -81,8 +81,8 @@ def test(args: argparse.Namespace) -> None:
     if len(names) > 1 and dist.is_main_process():
         from mmdeeplab.evaluation.scores import compare, compare_scores
 
-        counted = all('intervals' in result for result in results.values())
-        print(compare(results) if counted else compare_scores(results))
+        has_intervals = all('intervals' in result for result in results.values())
+        print(compare(results) if has_intervals else compare_scores(results))
 
 
 def evaluation_options(args: argparse.Namespace) -> EvaluationOptions:

@@ -84,7 +84,7 @@ def run(cfg: Config, args: argparse.Namespace, checkpoint: str | None, notices: 
         cfg: The config.
         args: The options.
         checkpoint: The checkpoint to resume from, if any.
-        notices: Sentences about that for the user.
+        notices: Sentences about the checkpoint for the user.
     """
     from mmdeeplab.config.class_weight import with_class_weights
     from mmdeeplab.engine.distributed.lost_rank import explained

@@ -31,17 +31,17 @@ def _parser() -> argparse.ArgumentParser:
     getting = actions.add_parser(
         'get', help='download, verify, convert, keep; prints the path to use'
     )
-    for one in (showing, getting):
-        one.add_argument('name', help='as in the list')
+    for subparser in (showing, getting):
+        subparser.add_argument('name', help='as in the list')
     getting.add_argument('--out', type=Path, metavar='FILE', help='copy the result to FILE, too')
     getting.add_argument(
         '--refresh', action='store_true', help='download and convert again, also when it is here'
     )
-    for one in (listing, showing, getting):
-        one.add_argument(
+    for subparser in (listing, showing, getting):
+        subparser.add_argument(
             '--cache', type=Path, metavar='DIR', help='($MMDEEPLAB_CACHE, else ~/.cache/mmdeeplab)'
         )
-        one.add_argument(
+        subparser.add_argument(
             '--catalogue',
             type=Path,
             metavar='FILE',
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def weights(args: argparse.Namespace) -> None:
-    """List, show, get or export."""
+    """List, show, get or export weights, as the arguments say."""
     if args.action == 'export':
         return export(args)
     from mmdeeplab.weights.model_zoo import WeightCache, find, load
@@ -88,16 +88,16 @@ def chosen(rows: Sequence[Checkpoint], args: argparse.Namespace) -> list[Checkpo
     Raises:
         UserError: No row matches.
     """
-    wanted = {key: getattr(args, key).lower() for key in ('name', *FILTERS)}
-    found = [
+    filters = {key: getattr(args, key).lower() for key in ('name', *FILTERS)}
+    matches = [
         row
         for row in rows
-        if all(text in (getattr(row, key) or '').lower() for key, text in wanted.items())
+        if all(text in (getattr(row, key) or '').lower() for key, text in filters.items())
     ]
-    if not found:
-        said = ', '.join(f'{key} {text!r}' for key, text in wanted.items() if text)
-        raise UserError(f'no checkpoint matches {said}; {tool("weights")} list shows all')
-    return found
+    if not matches:
+        criteria = ', '.join(f'{key} {text!r}' for key, text in filters.items() if text)
+        raise UserError(f'no checkpoint matches {criteria}; {tool("weights")} list shows all')
+    return matches
 
 
 def table(rows: Sequence[Checkpoint], cache: WeightCache) -> str:
@@ -118,9 +118,9 @@ def score(result: Result | None) -> str:
     """A published score and what it was measured with."""
     if result is None:
         return ''
-    how = [str(result.output_stride)] if result.output_stride else []
-    how += [result.split.partition(' ')[0]] if result.split != 'val' else []
-    return f'{result.miou:.2f}' + (f' ({", ".join(how)})' if how else '')
+    conditions = [str(result.output_stride)] if result.output_stride else []
+    conditions += [result.split.partition(' ')[0]] if result.split != 'val' else []
+    return f'{result.miou:.2f}' + (f' ({", ".join(conditions)})' if conditions else '')
 
 
 def show(row: Checkpoint, cache: WeightCache) -> None:

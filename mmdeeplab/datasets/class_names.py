@@ -25,16 +25,16 @@ def classes_of(metainfo: Mapping[str, Any] | None, root: Path) -> NamedClasses:
         UserError: The names contradict ``classes.txt``, or ``palette`` has more or fewer colours
             than there are classes.
     """
-    given = dict(metainfo or {})
-    wanted = given.get('classes')
+    settings = dict(metainfo or {})
+    wanted = settings.get('classes')
     if isinstance(wanted, str):
         classes, palette = named_classes(wanted)
     else:
         classes = read_classes(root / 'classes.txt')
         check_class_names(classes if wanted is None else wanted, classes, root)
         palette = voc_palette(len(classes))
-    check_palette(given.get('palette'), len(classes))
-    return NamedClasses(classes, given.get('palette') or palette)
+    check_palette(settings.get('palette'), len(classes))
+    return NamedClasses(classes, settings.get('palette') or palette)
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
@@ -49,22 +49,22 @@ def read_classes(path: Path) -> tuple[str, ...]:
     names = [name for name in names if name]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if not names or doubled:
-        what = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
-        raise UserError(f'{path} {what}; it holds one class name a line, in id order')
+        problem = f'names {", ".join(doubled)} more than once' if doubled else 'names no class'
+        raise UserError(f'{path} {problem}; it holds one class name a line, in id order')
     return tuple(names)
 
 
-def check_class_names(given: Sequence[str], classes: Sequence[str], root: Path) -> None:
+def check_class_names(config_names: Sequence[str], classes: Sequence[str], root: Path) -> None:
     """Refuse class names of a config that are not those of the data, in the same order.
 
     Raises:
         UserError: It names the first one that differs.
     """
-    for number, (name, own) in enumerate(zip_longest(given, classes)):
-        if name != own:
+    for number, (name, data_name) in enumerate(zip_longest(config_names, classes)):
+        if name != data_name:
             hint = did_you_mean(str(name), classes) if name not in classes else ''
             raise UserError(
-                f'metainfo.classes: class {number} is {name!r}, but {own!r} in {root} (its '
+                f'metainfo.classes: class {number} is {name!r}, but {data_name!r} in {root} (its '
                 f"classes.txt, or VOC's 21 without one){hint}"
             )
 

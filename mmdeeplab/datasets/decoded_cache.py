@@ -27,10 +27,10 @@ def through_cache(folder: str | None, path: str, read: Callable[[str], np.ndarra
     if folder is None or not file.is_file():
         return read(path)
     key = repr((str(file.resolve()), stamp(file), read.__name__, __version__))
-    kept = Path(folder) / f'{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npy'
+    array_file = Path(folder) / f'{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.npy'
     with suppress(OSError, EOFError, ValueError):  # missing or incomplete: decode again
-        return np.load(kept, allow_pickle=False)
+        return np.load(array_file, allow_pickle=False)
     array = read(path)
-    with placing(kept) as partial, partial.open('wb') as out:
+    with placing(array_file) as partial, partial.open('wb') as out:
         np.save(out, array, allow_pickle=False)
     return array

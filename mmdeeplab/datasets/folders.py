@@ -25,8 +25,8 @@ def missing_root(root: Path, split: str) -> str:
     """The sentence about a data root that is missing; empty if it exists."""
     if root.is_dir():
         return ''
-    if known := advice(root):
-        return f'no data at {root} (wanted for the split "{split}"): {known}'
+    if hint := advice(root):
+        return f'no data at {root} (wanted for the split "{split}"): {hint}'
     if 'mini' in root.name:
         return f'no data at {root}; draw them: {tool("make_mini_voc")} --out {root}'
     return (
@@ -46,9 +46,9 @@ def check_indices(indices: int | Sequence[int] | None, count: int, path: Path) -
     """
     if indices is None or (isinstance(indices, int) and not isinstance(indices, bool)):
         return
-    listed = isinstance(indices, Sequence) and not isinstance(indices, str)
-    places: Sequence = list(indices) if isinstance(indices, Sequence) and listed else [indices]
-    bad = [i for i in places if not listed or not isinstance(i, int) or not -count <= i < count]
+    is_list = isinstance(indices, Sequence) and not isinstance(indices, str)
+    places: Sequence = list(indices) if isinstance(indices, Sequence) and is_list else [indices]
+    bad = [i for i in places if not is_list or not isinstance(i, int) or not -count <= i < count]
     if bad:
         raise UserError(
             f'indices of a data set: {bad[0]!r} is no place in {path}, which has {count} ids; a '

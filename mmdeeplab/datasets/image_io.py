@@ -79,10 +79,10 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     return header, image
 
 
-def not_rgb(stored: Pixels) -> str:
+def not_rgb(pixels: Pixels) -> str:
     """The sentence that tells why an image is not read as RGB of 8 bits, and the way out."""
     return (
-        f'has {stored}, which are not RGB of 8 bits; {stored.step} in the config reads them as '
+        f'has {pixels}, which are not RGB of 8 bits; {pixels.step} in the config reads them as '
         f'they are, and {tool("new_config")} writes such a config'
     )
 
@@ -112,36 +112,37 @@ def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
     return image
 
 
-def read_bytes(path: str | Path, what: str) -> bytes:
-    """Read a file; ``what``, 'image' or 'mask', is for the message of an error."""
-    data = input_files.read_bytes(path, what)
+def read_bytes(path: str | Path, file_role: str) -> bytes:
+    """Read a file; ``file_role``, 'image' or 'mask', is for the message of an error."""
+    data = input_files.read_bytes(path, file_role)
     if not data:
-        raise bad_data('empty-file', f'the {what} {path} is empty: it has 0 bytes')
+        raise bad_data('empty-file', f'the {file_role} {path} is empty: it has 0 bytes')
     return data
 
 
-def read_header(data: bytes, path: str | Path, what: str) -> Header:
+def read_header(data: bytes, path: str | Path, file_role: str) -> Header:
     """Read a picture's header, and check that the end of the file is there."""
-    header = _header(data, path, what)
-    check_pixel_count(header.height, header.width, what, path)
+    header = _header(data, path, file_role)
+    check_pixel_count(header.height, header.width, file_role, path)
     if data.rfind(_LAST_BYTES.get(header.format, b'')) < 0:
         raise bad_data(
-            'truncated', f'the {what} {path} is cut: {len(data)} bytes, the end of it is missing'
+            'truncated',
+            f'the {file_role} {path} is cut: {len(data)} bytes, the end of it is missing',
         )
     return header
 
 
-def check_pixel_count(height: int, width: int, what: str, path: object) -> None:
+def check_pixel_count(height: int, width: int, file_role: str, path: object) -> None:
     """Refuse a picture of too many pixels, before it is decoded and fills the memory."""
     if width * height > MAX_PIXELS:
         raise bad_data(
             'too-large',
-            f'the {what} {path} is too large: {width}x{height} pixels, at most '
+            f'the {file_role} {path} is too large: {width}x{height} pixels, at most '
             f'{MAX_PIXELS:,} are decoded',
         )
 
 
-def _header(data: bytes, path: str | Path, what: str) -> Header:
+def _header(data: bytes, path: str | Path, file_role: str) -> Header:
     try:
         with quietly_opened(data) as picture:
             format = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
@@ -149,12 +150,13 @@ def _header(data: bytes, path: str | Path, what: str) -> Header:
             turn = picture.getexif().get(_ORIENTATION, 1) if tagged else 1
             return Header(format, picture.mode, *picture.size, turn if turn in range(1, 9) else 1)
     except Image.DecompressionBombError as error:
-        raise bad_data('too-large', f'the {what} {path} is too large: {error}') from error
+        raise bad_data('too-large', f'the {file_role} {path} is too large: {error}') from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        if what == 'image' and (stored := known_kind(data)):
-            raise bad_data('unreadable', f'the image {path} {not_rgb(stored)}') from error
+        if file_role == 'image' and (pixels := known_kind(data)):
+            raise bad_data('unreadable', f'the image {path} {not_rgb(pixels)}') from error
         raise bad_data(
-            'unreadable', f'the {what} {path} is not a picture{_guess(data)} ({len(data)} bytes)'
+            'unreadable',
+            f'the {file_role} {path} is not a picture{_guess(data)} ({len(data)} bytes)',
         ) from error
 
 

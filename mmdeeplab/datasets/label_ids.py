@@ -70,8 +70,8 @@ def class_ids(
         table[:IGNORE_INDEX] -= 1
         table[0] = IGNORE_INDEX
     if ids.dtype != np.uint8:
-        known = (ids >= 0) & (ids < BYTES)
-        reduced = np.where(known, table[np.where(known, ids, 0)], ids)
+        in_table = (ids >= 0) & (ids < BYTES)
+        reduced = np.where(in_table, table[np.where(in_table, ids, 0)], ids)
         result = reduced.copy()
         for old, new in (label_map or {}).items():
             result[reduced == old] = new

@@ -125,13 +125,15 @@ def check_ids(
         UserError: It names the file and the ids.
     """
     if mask.dtype == np.uint8 and (mask + np.uint8(1)).max(initial=0) <= num_classes:
-        return  # void is 0 here
+        return  # void, 255, has become 0
     wrong = ((mask < 0) | (mask >= num_classes)) & (mask != IGNORE_INDEX)
-    bad = np.unique((mask if stored is None else stored)[wrong])
-    if bad.size:
-        values = ', '.join(map(str, bad[:5].tolist())) + (', ...' if bad.size > 5 else '')
+    wrong_ids = np.unique((mask if stored is None else stored)[wrong])
+    if wrong_ids.size:
+        values = ', '.join(map(str, wrong_ids[:5].tolist())) + (
+            ', ...' if wrong_ids.size > 5 else ''
+        )
         raise bad_data(
-            '16-bit' if bad[-1] > IGNORE_INDEX else 'ids',
+            '16-bit' if wrong_ids[-1] > IGNORE_INDEX else 'ids',
             f'label {values} in {path} is outside the {num_classes} classes '
             f'(0..{num_classes - 1}, and 255 for void); mend the mask, or add the class to '
             'classes.txt and to model.decode_head.num_classes',

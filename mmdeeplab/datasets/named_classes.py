@@ -42,10 +42,11 @@ def named_classes(name: str) -> NamedClasses:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter('ignore')  # mmcv and mmseg announce what they lack
         from mmseg import datasets
-    theirs, other = NAMES[name]
-    about = getattr(datasets, theirs).METAINFO
-    classes = tuple(label.strip() for label in about['classes'])
-    palette = [tuple(map(int, colour)) for colour in about['palette']]
+    dataset_name, has_other = NAMES[name]
+    metainfo = getattr(datasets, dataset_name).METAINFO
+    classes = tuple(label.strip() for label in metainfo['classes'])
+    palette = [tuple(map(int, colour)) for colour in metainfo['palette']]
     return NamedClasses(
-        (*(('other',) if other else ()), *classes), [*([(0, 0, 0)] if other else []), *palette]
+        (*(('other',) if has_other else ()), *classes),
+        [*([(0, 0, 0)] if has_other else []), *palette],
     )

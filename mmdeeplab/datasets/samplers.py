@@ -120,8 +120,8 @@ class ResumableSampler(Sampler):
         part = part or self.parts[0]
         if not self.shuffle:
             return torch.arange(part.size)
-        words = [part.start] if part.start else []
-        generator = torch.Generator().manual_seed(derive('epoch', self.seed, epoch, *words))
+        part_seed = [part.start] if part.start else []
+        generator = torch.Generator().manual_seed(derive('epoch', self.seed, epoch, *part_seed))
         return torch.randperm(part.size, generator=generator)
 
     def skip(self, num_samples: int) -> None:

@@ -57,9 +57,9 @@ def write_split(path: Path, ids: set[str], source: str) -> None:
     if not path.exists():
         with placing(path) as partial:
             partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
-    elif other := ids ^ set(read_split(path)):
+    elif differing := ids ^ set(read_split(path)):
         raise UserError(
-            f'{path} differs from {source} in {len(other):,} images; move it away, it is not '
+            f'{path} differs from {source} in {len(differing):,} images; move it away, it is not '
             'overwritten'
         )
 
@@ -79,8 +79,8 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
         names = sorted(p.stem for p in path.parent.glob('*.txt'))
         lists = f'; there are: {", ".join(names)}' if names else ''
         root = path.parent.parent.parent  # of ROOT/ImageSets/Segmentation/SPLIT.txt
-        if known := advice(root):
-            lists += f'; {known}'
+        if hint := advice(root):
+            lists += f'; {hint}'
         return SplitList(faults=[('missing-list', f'no list of images at {path}{lists}')])
     try:
         data = read_bytes(path, 'list', MAX_TEXT_BYTES)
@@ -93,7 +93,7 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
     listed = SplitList(faults=list(_faults_of_the_text(path, data)))
     blank = []
     lines = LINE_END.split(text)
-    lines = lines[: -1 if not lines[-1] else None]  # what stands behind the last line's end
+    lines = lines[: -1 if not lines[-1] else None]  # without the empty text at the end
     for number, line in enumerate(progress(lines, f'reading {path}', len(lines), 'lines'), 1):
         name = line if line and line in images else line.strip()
         if not name:
@@ -110,23 +110,23 @@ def parse_split(path: Path, images: Container[str] = ()) -> SplitList:
     return listed
 
 
-def why_missing(files: FilesById, name: str, what: str) -> tuple[str, str]:
-    """The fault and the words about an id without file; ``what`` is 'image' or 'mask'."""
+def why_missing(files: FilesById, name: str, file_role: str) -> tuple[str, str]:
+    """The fault and the words about an id without file; ``file_role`` is 'image' or 'mask'."""
     stem, dot, ending = name.rpartition('.')
     if f'{dot}{ending}'.lower() in PICTURE_SUFFIXES and stem in files:
         return 'id-with-extension', f'the list says {name!r} where the id {stem!r} is meant'
-    words = f'the {what} {files.path(name)} is missing'
-    other = FilesById(files.folder, [*PICTURE_SUFFIXES, *map(str.upper, PICTURE_SUFFIXES)])
-    if there := other.names(name):
-        key = dict(image='img_suffix', mask='seg_map_suffix')[what]
-        suffixes = (*files.suffixes, there[0].removeprefix(name))
-        words += f', there is {there[0]} instead: {key}={suffixes} takes both'
-    return f'missing-{what}', words
+    words = f'the {file_role} {files.path(name)} is missing'
+    other_files = FilesById(files.folder, [*PICTURE_SUFFIXES, *map(str.upper, PICTURE_SUFFIXES)])
+    if existing := other_files.names(name):
+        key = dict(image='img_suffix', mask='seg_map_suffix')[file_role]
+        suffixes = (*files.suffixes, existing[0].removeprefix(name))
+        words += f', there is {existing[0]} instead: {key}={suffixes} takes both'
+    return f'missing-{file_role}', words
 
 
-def several_files(name: str, found: Sequence[str], what: str) -> str:
+def several_files(name: str, file_names: Sequence[str], file_role: str) -> str:
     """The words about an id with more than one file."""
-    return f'the id {name!r} has several {what}s: {", ".join(found)}; keep or rename one'
+    return f'the id {name!r} has several {file_role}s: {", ".join(file_names)}; keep or rename one'
 
 
 def _faults_of_the_text(path: Path, data: bytes) -> Iterator[tuple[str, str]]:

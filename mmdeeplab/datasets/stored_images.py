@@ -76,15 +76,18 @@ def stored_kind(data: bytes, path: object) -> tuple[tuple[int, int], Pixels]:
     Raises:
         UserError: The file is not an image, or one whose values cannot be kept as they are.
     """
-    known = stored_shape(data, path)
-    if known is None:
+    shape_and_type = stored_shape(data, path)
+    if shape_and_type is None:
         header = read_header(data, str(path), 'image')
-        known = (header.height, header.width, 1 if header.mode == 'L' else 3), np.dtype(np.uint8)
+        shape_and_type = (
+            (header.height, header.width, 1 if header.mode == 'L' else 3),
+            np.dtype(np.uint8),
+        )
     elif data.startswith(PNG):
         read_header(data, str(path), 'image')  # whether its end is there
-    (height, width, _), _ = known
+    (height, width, _), _ = shape_and_type
     check_pixel_count(height, width, 'image', path)
-    return (height, width), check_kind(*known, path)
+    return (height, width), check_kind(*shape_and_type, path)
 
 
 def check_pixels(image: np.ndarray, wanted: Pixels, path: object) -> None:
@@ -97,7 +100,7 @@ def check_pixels(image: np.ndarray, wanted: Pixels, path: object) -> None:
 
 
 def check_bands(bands: int, depth: str, wanted: Pixels, path: object) -> None:
-    """:func:`check_pixels` for bands and depth from a file's header."""
+    """Refuse bands and depth in a file's header that are not those that a config names."""
     if (bands, depth) != (wanted.bands, wanted.depth):
         raise bad_data(
             'pixels',

@@ -42,19 +42,19 @@ def stored_shape(data: bytes, path: object) -> tuple[tuple[int, ...], np.dtype] 
 def known_kind(data: bytes) -> Pixels | None:
     """Bands and depth of a PNG, TIFF or NPY that can be read as stored; otherwise None."""
     try:
-        known = stored_shape(data, '')
-        return check_kind(*known, '') if known else None
+        shape_and_type = stored_shape(data, '')
+        return check_kind(*shape_and_type, '') if shape_and_type else None
     except UserError:
         return None
 
 
 def lost_in_rgb(data: bytes) -> Pixels | None:
     """Bands and depth of an image that loses values as RGB of 8 bits; None if it loses none."""
-    stored = known_kind(data)
-    if stored is None:
+    pixels = known_kind(data)
+    if pixels is None:
         return None
-    more = stored.bands > 4 or stored.depth != 'uint8' or _has_other_bands(data)
-    return stored if more else None
+    loses = pixels.bands > 4 or pixels.depth != 'uint8' or _has_other_bands(data)
+    return pixels if loses else None
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype, path: object) -> Pixels:

@@ -134,8 +134,8 @@ class VOCFolderDataset(BaseSegDataset):
         ids = read_split(lists, source.image_files)
         check_indices(self._indices, len(ids), lists)
         paths = {
-            PATH_KEYS[what]: map(str, self._find(files, ids, what))
-            for what, files in source.files.items()
+            PATH_KEYS[file_role]: map(str, self._find(files, ids, file_role))
+            for file_role, files in source.files.items()
         }
         return [
             dict(
@@ -178,7 +178,7 @@ class VOCFolderDataset(BaseSegDataset):
             labelled='seg_map_path' in self.data_prefix,
         )
 
-    def _find(self, files: FilesById, ids: Sequence[str], what: str) -> list[Path]:
+    def _find(self, files: FilesById, ids: Sequence[str], file_role: str) -> list[Path]:
         """The file of each id."""
         if message := missing_folder(files.folder, self.split):
             raise bad_data('missing-folder', message)
@@ -186,7 +186,7 @@ class VOCFolderDataset(BaseSegDataset):
         missing = [name for name in ids if not names[name]]
         if missing:
             first = [str(files.path(name).relative_to(files.folder)) for name in missing[:SHOWN]]
-            fault, words = why_missing(files, missing[0], what)
+            fault, words = why_missing(files, missing[0], file_role)
             raise bad_data(
                 fault,
                 f'{len(missing)} of {len(ids)} files that {self.ann_file} names are not in '
@@ -194,7 +194,7 @@ class VOCFolderDataset(BaseSegDataset):
                 f'({words})',
             )
         if doubled := next((name for name in ids if len(names[name]) > 1), None):
-            words = several_files(doubled, names[doubled], what)
+            words = several_files(doubled, names[doubled], file_role)
             raise bad_data('several-files', f'{files.folder}: {words}')
         files_of_ids = [names[name][0] for name in ids]
         if not self.follow_links:

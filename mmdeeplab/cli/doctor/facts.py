@@ -118,13 +118,13 @@ class Facts:
 
 def gather(distributions: Iterable[metadata.Distribution] | None = None) -> Facts:
     """Collect all facts; ``distributions`` are by default those of this interpreter."""
-    found = list(metadata.distributions() if distributions is None else distributions)
+    installed = list(metadata.distributions() if distributions is None else distributions)
     stack = run_probe()
     return Facts(
         python=sys.version_info[:3],
         executable=sys.executable,
-        distributions=versions(found),
-        requirements=requirements(found),
+        distributions=versions(installed),
+        requirements=requirements(installed),
         machine=look_at_machine(),
         **stack._asdict(),
     )
@@ -134,17 +134,17 @@ def canonical(name: str) -> str:
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
-def versions(found: Iterable[metadata.Distribution]) -> dict[str, str]:
+def versions(distributions: Iterable[metadata.Distribution]) -> dict[str, str]:
     """Versions by canonical name; of two copies on the path the first one counts, as in imports."""
     result: dict[str, str] = {}
-    for distribution in found:
+    for distribution in distributions:
         name = distribution.metadata['Name']
         if name:
             result.setdefault(canonical(name), distribution.version)
     return result
 
 
-def requirements(found: Iterable[metadata.Distribution]) -> tuple[Requirement, ...]:
+def requirements(distributions: Iterable[metadata.Distribution]) -> tuple[Requirement, ...]:
     """The requirements of mmdeeplab: from setup.cfg in a checkout, else from its metadata."""
     setup = HOME / 'setup.cfg'
     lines: list[str] = []
@@ -155,7 +155,7 @@ def requirements(found: Iterable[metadata.Distribution]) -> tuple[Requirement, .
         for extra, text in parser['options.extras_require'].items():
             lines += [f'{line}; extra == "{extra}"' for line in text.split('\n') if line]
     else:
-        for distribution in found:
+        for distribution in distributions:
             if canonical(distribution.metadata['Name'] or '') == 'mmdeeplab':
                 lines += distribution.requires or []
                 break
@@ -172,12 +172,12 @@ def parse_requirement(line: str) -> Requirement:
 def run_probe(python: str = sys.executable) -> Stack:
     """Import the packages and compile the kernels in another process, which may crash."""
     command = [python, str(Path(__file__).with_name('probe.py'))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
     imports: dict[str, str] = {}
     torch = kernels = None
-    for record in records(done.stdout):
+    for record in records(completed.stdout):
         if 'begin' in record:
-            end = f'the import ends the process with status {done.returncode}'
+            end = f'the import ends the process with status {completed.returncode}'
             imports[record['begin']] = end
         elif 'module' in record:
             imports[record['module']] = record['error']

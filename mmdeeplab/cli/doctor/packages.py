@@ -59,8 +59,8 @@ def judge_requirements(facts: Facts, needs: Sequence[Requirement]) -> Iterator[F
     if missing := [need for need in needs if need.name not in versions]:
         words = f'not installed: {", ".join(need.name for need in missing)}'
         yield Finding(ERROR, words, pip(facts, 'install', *map(str, missing)))
-    here = [need for need in needs if need.name in versions]
-    if old := [need for need in here if numbers(versions[need.name]) < numbers(need.least)]:
+    installed = [need for need in needs if need.name in versions]
+    if old := [need for need in installed if numbers(versions[need.name]) < numbers(need.least)]:
         named = (f'{need.name} {versions[need.name]} (at least {need.least})' for need in old)
         words = f'too old: {", ".join(named)}'
         yield Finding(ERROR, words, pip(facts, 'install', '--upgrade', *map(str, old)))
@@ -69,10 +69,10 @@ def judge_requirements(facts: Facts, needs: Sequence[Requirement]) -> Iterator[F
 def judge_originals(facts: Facts) -> Iterator[Finding]:
     """Findings about OpenMMLab's own packages, installed instead of their forks or over them."""
     for need in facts.requirements:
-        here = [name for name in ORIGINALS.get(need.name, ()) if name in facts.distributions]
-        if not here:
+        originals = [name for name in ORIGINALS.get(need.name, ()) if name in facts.distributions]
+        if not originals:
             continue
-        named = ' and '.join(f'{name} {facts.distributions[name]}' for name in here)
+        named = ' and '.join(f'{name} {facts.distributions[name]}' for name in originals)
         both = need.name in facts.distributions
         words = (
             f'{named} and {need.name} {facts.distributions[need.name]} are both installed and '
@@ -81,20 +81,20 @@ def judge_originals(facts: Facts) -> Iterator[Finding]:
             else f'{named} is installed in place of {need.name}: the original does not go with '
             'the PyTorch and NumPy that are needed here'
         )
-        removal = pip(facts, 'uninstall', '-y', *here, *([need.name] if both else []))
+        removal = pip(facts, 'uninstall', '-y', *originals, *([need.name] if both else []))
         yield Finding(ERROR, words, f'{removal} && {pip(facts, "install", str(need))}')
 
 
 def judge_opencv(facts: Facts) -> Iterator[Finding]:
     """Findings about several builds of OpenCV, which overwrite each other in part."""
-    here = [name for name in OPENCV if name in facts.distributions]
-    if len(here) < 2:
+    builds = [name for name in OPENCV if name in facts.distributions]
+    if len(builds) < 2:
         return
-    same = len({facts.distributions[name] for name in here}) == 1
+    same = len({facts.distributions[name] for name in builds}) == 1
     sound = same and not facts.imports.get('cv2')
-    named = ', '.join(f'{name} {facts.distributions[name]}' for name in here)
-    kept = f'{here[0]}=={facts.distributions[here[0]]}'
-    command = f'{pip(facts, "uninstall", "-y", *here)} && {pip(facts, "install", kept)}'
+    named = ', '.join(f'{name} {facts.distributions[name]}' for name in builds)
+    pinned = f'{builds[0]}=={facts.distributions[builds[0]]}'
+    command = f'{pip(facts, "uninstall", "-y", *builds)} && {pip(facts, "install", pinned)}'
     words = f'{named} overwrite the same files; keep one'
     yield Finding(WARNING if sound else ERROR, words, command)
 
@@ -128,8 +128,8 @@ def judge_import(facts: Facts, module: str, text: str) -> Finding:
             f'{facts.distributions.get("numpy")} ({short})'
         )
         return Finding(ERROR, words, pip(facts, 'install', '--upgrade', owner, 'numpy'))
-    again = pip(facts, 'install', '--force-reinstall', '--no-deps', f'{owner}=={version}')
-    return Finding(ERROR, f'{module} ({owner} {version}) cannot be imported: {short}', again)
+    reinstall = pip(facts, 'install', '--force-reinstall', '--no-deps', f'{owner}=={version}')
+    return Finding(ERROR, f'{module} ({owner} {version}) cannot be imported: {short}', reinstall)
 
 
 def numbers(version: str) -> tuple[int, ...]:

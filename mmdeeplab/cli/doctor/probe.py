@@ -29,7 +29,7 @@ def probe() -> None:
         print(json.dumps(dict(module=name, error=error)), flush=True)
     if 'torch' in sys.modules:
         print(json.dumps(dict(torch=torch_facts())), flush=True)
-        with suppress(ImportError):  # of what the kernels stand on, which is told above
+        with suppress(ImportError):  # of a package that the kernels need; reported above
             print(json.dumps(dict(kernels=kernel_facts())), flush=True)
 
 
@@ -81,13 +81,13 @@ def kernel_facts() -> dict:
     try:
         ctypes.CDLL(str(build.compiled(compiler)))
     except (OSError, subprocess.SubprocessError) as fault:
-        said = str(getattr(fault, 'stderr', '') or fault).split('\n')
+        lines = str(getattr(fault, 'stderr', '') or fault).split('\n')
         return dict(
-            compiler=compiler, error=next((line for line in said if 'error' in line), said[0])
+            compiler=compiler, error=next((line for line in lines if 'error' in line), lines[0])
         )
     return dict(compiler=compiler)
 
 
 if __name__ == '__main__':
-    sys.path[0] = str(Path(__file__).resolve().parents[3])  # ours, in the place of this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[3])  # the package's, not this folder
     probe()

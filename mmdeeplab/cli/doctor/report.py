@@ -8,8 +8,8 @@ from mmdeeplab.cli.doctor.packages import OPENCV, ORIGINALS, judge_packages, pip
 
 def judge(facts: Facts) -> list[Finding]:
     """All findings, errors first."""
-    found = [*judge_packages(facts), *judge_machine(facts)]
-    return sorted(found, key=lambda finding: finding.severity != ERROR)
+    findings = [*judge_packages(facts), *judge_machine(facts)]
+    return sorted(findings, key=lambda finding: finding.severity != ERROR)
 
 
 def describe(facts: Facts) -> str:
@@ -41,9 +41,9 @@ def describe(facts: Facts) -> str:
 
 def stack(facts: Facts) -> list[str]:
     """Names and versions of the main packages, and of others installed in their place."""
-    wanted = [need.name for need in facts.requirements if not need.extra]
+    required = [need.name for need in facts.requirements if not need.extra]
     others = [name for names in ORIGINALS.values() for name in names]
-    names = dict.fromkeys([*wanted, *others, *OPENCV])
+    names = dict.fromkeys([*required, *others, *OPENCV])
     return [f'{name} {facts.distributions[name]}' for name in names if name in facts.distributions]
 
 

@@ -84,8 +84,8 @@ def new_config(args: argparse.Namespace) -> None:
     from mmdeeplab.datasets.discovery.pixels import find_pixels, image_paths, mean_and_spread
     from mmdeeplab.datasets.prepare.recognise import advice
 
-    if known := advice(Path(args.data)):
-        print(known)
+    if hint := advice(Path(args.data)):
+        print(hint)
     network = find_network(args.version, args.backbone)
     weights = find_checkpoint(args.weights).resolve() if args.weights else None
     if not network.norms and not weights:
@@ -98,17 +98,17 @@ def new_config(args: argparse.Namespace) -> None:
     pixels = find_pixels([*images, *image_paths(layout.val)], args.all_bands)
     size = typical_size(layout.train, pixels)
     plan = make_plan(size, len(layout.train.ids), bool(weights), bool(network.norms), args.crop)
-    looks = look(layout, pixels=pixels)
-    ids = ids_of(looks, is_named(layout.root, args.classes, looks))
+    checked = look(layout, pixels=pixels)
+    ids = ids_of(checked, is_named(layout.root, args.classes, checked))
     names = class_names(layout.root, args.classes, ids)
-    about = describe(layout, size, names)
+    description = describe(layout, size, names)
     root = data_root(layout, beside, names)
-    text = config_text(about, network, root, layout, plan, len(names), weights)
+    text = config_text(description, network, root, layout, plan, len(names), weights)
     if pixels:
-        about += f'\n{pixels}, read as they are stored'
+        description += f'\n{pixels}, read as they are stored'
         text += pixel_text(pixels, *mean_and_spread(images))
     out.write_text(text, encoding='utf-8')
-    print(about)
+    print(description)
     tell(layout, network, plan, bool(weights))
     print(f'wrote {out}' + (f' and {beside}' if beside.exists() else ''))
     check(out)
@@ -124,9 +124,9 @@ def require_free(out: Path, beside: Path, force: bool) -> None:
         raise UserError(f'--out names a Python file, e.g. my_config.py, got {out}')
     if not out.parent.is_dir():
         raise UserError(f'--out: no folder {out.parent}')
-    if here := [str(path) for path in (out, beside) if path.exists()]:
+    if existing := [str(path) for path in (out, beside) if path.exists()]:
         if not force:
-            raise UserError(f'{" and ".join(here)}: there already; --force replaces it')
+            raise UserError(f'{" and ".join(existing)}: there already; --force replaces it')
         for path in beside.iterdir() if beside.is_dir() else ():
             if path.name != ANNOTATED:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -32,15 +32,15 @@ def find_network(version: str, backbone: str) -> Network:
     Raises:
         UserError: There is no such config; it names those that exist.
     """
-    known = available()
-    if version not in known:
-        raise UserError(f'--version is one of {", ".join(known)}, got {version}')
-    if backbone not in known[version]:
-        others = [other for other, backbones in known.items() if backbone in backbones]
-        hint = f'; {backbone} goes with --version {" or ".join(others)}' if others else ''
-        names = ', '.join(known[version])
+    configs = available()
+    if version not in configs:
+        raise UserError(f'--version is one of {", ".join(configs)}, got {version}')
+    if backbone not in configs[version]:
+        versions = [other for other, backbones in configs.items() if backbone in backbones]
+        hint = f'; {backbone} goes with --version {" or ".join(versions)}' if versions else ''
+        names = ', '.join(configs[version])
         raise UserError(f'--backbone of {version} is one of {names}; got {backbone}{hint}')
-    name = known[version][backbone]
+    name = configs[version][backbone]
     cfg = Config.fromfile(config_path(name))
     (crop,) = (i for i, step in enumerate(cfg.train_pipeline) if 'crop_size' in step)
     return Network(name, crop, norms(cfg.model))
@@ -48,12 +48,12 @@ def find_network(version: str, backbone: str) -> Network:
 
 def available() -> dict[str, dict[str, str]]:
     """Names of the configs, by version and backbone."""
-    found: dict[str, dict[str, str]] = {}
+    configs: dict[str, dict[str, str]] = {}
     for name in config_names():
         if match := _NAME.fullmatch(name):
             version = match['version'] or match['other']
-            found.setdefault(version, {})[match['backbone']] = name
-    return found
+            configs.setdefault(version, {})[match['backbone']] = name
+    return configs
 
 
 def norms(model: ConfigDict) -> tuple[str, ...]:

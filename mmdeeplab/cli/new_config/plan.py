@@ -34,7 +34,7 @@ class ConfigPlan:
 def make_plan(
     size: tuple[int, int], images: int, pretrained: bool, normed: bool, crop: int | None = None
 ) -> ConfigPlan:
-    """Choose the numbers.
+    """Choose the settings of training for the images.
 
     Args:
         size: (H, W) of a typical image.

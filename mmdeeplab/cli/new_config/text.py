@@ -11,11 +11,11 @@ from mmdeeplab.datasets.discovery.pairs import Pairs
 
 WIDTH = 100
 USUAL = dict(image_dir='JPEGImages', mask_dir='', img_suffix='.jpg', seg_map_suffix='.png')
-"""What stands in the config that is inherited from: not written. Its masks are SBD's."""
+"""Settings of the inherited config, which need not be repeated; its masks are SBD's."""
 
 
 def config_text(
-    about: str,
+    description: str,
     network: Network,
     data_root: Path,
     layout: Layout,
@@ -25,13 +25,13 @@ def config_text(
 ) -> str:
     """The text of a Python config that inherits from a shipped one."""
     train, val = (_dataset(data_root, pairs) for pairs in (layout.train, layout.val))
-    same = train == val
+    same_data = train == val
     lines = [
-        *(f'# {line}' for line in about.splitlines()),
+        *(f'# {line}' for line in description.splitlines()),
         f"_base_ = __import__('mmdeeplab').config_path({network.name!r})",
         f'crop_size, steps = ({plan.crop}, {plan.crop}), {plan.steps}',
-        _call('data' if same else 'train_data', train),
-        *([] if same else [_call('val_data', val)]),
+        _call('data' if same_data else 'train_data', train),
+        *([] if same_data else [_call('val_data', val)]),
         'train_pipeline = _base_.train_pipeline',
         f'train_pipeline[{network.crop_index}].crop_size = crop_size',
         _call(
@@ -40,11 +40,11 @@ def config_text(
                 f'batch_size={plan.batch_size}',
                 'num_workers=2',
                 "dataset=dict(split='train', pipeline=train_pipeline, "
-                f'**{"data" if same else "train_data"})',
+                f'**{"data" if same_data else "train_data"})',
             ],
         ),
         "val_dataloader = dict(num_workers=2, dataset=dict(split='val', "
-        f'**{"data" if same else "val_data"}))',
+        f'**{"data" if same_data else "val_data"}))',
         'test_dataloader = val_dataloader',
         *_model(network, plan, classes),
         f"optimizer = dict(type='AdamW', lr={plan.rate}, weight_decay=4e-5)",
@@ -60,7 +60,7 @@ def config_text(
 
 
 def pixel_text(pixels: Pixels, mean: list[float], spread: list[float]) -> str:
-    """The last part of the text, for images that are read as they are stored.
+    """The last part of a config, for images that are read as they are stored.
 
     Args:
         pixels: Bands and depth of the images.
@@ -97,12 +97,12 @@ def _dataset(root: Path, pairs: Pairs) -> list[str]:
         folder.relative_to(root) if folder.is_relative_to(root) else folder
         for folder in (pairs.images, pairs.masks)
     )
-    both = (pairs.image_suffixes, pairs.mask_suffixes)
-    suffixes = (several if len(several) > 1 else several[0] for several in both)
+    suffix_lists = (pairs.image_suffixes, pairs.mask_suffixes)
+    suffixes = (several if len(several) > 1 else several[0] for several in suffix_lists)
     values = (*map(str, folders), *suffixes)
-    named = zip(USUAL, values, strict=True)
-    others = [f'{key}={value!r}' for key, value in named if value != USUAL[key]]
-    return [f'data_root={str(root)!r}', *others]
+    settings = zip(USUAL, values, strict=True)
+    changed = [f'{key}={value!r}' for key, value in settings if value != USUAL[key]]
+    return [f'data_root={str(root)!r}', *changed]
 
 
 def _model(network: Network, plan: ConfigPlan, classes: int) -> list[str]:
@@ -132,8 +132,8 @@ def write_lists(folder: Path, layout: Layout, classes: tuple[str, ...]) -> None:
 
 def data_root(layout: Layout, beside: Path, classes: tuple[str, ...]) -> Path:
     """The folder with lists and class names: the data's own, or ``beside``, which is written."""
-    own = layout.root / 'classes.txt'
-    if layout.listed and read_classes(own) == classes:
+    classes_file = layout.root / 'classes.txt'
+    if layout.listed and read_classes(classes_file) == classes:
         return layout.root
     write_lists(beside, layout, classes)
     return beside

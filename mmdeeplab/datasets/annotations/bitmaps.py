@@ -58,7 +58,7 @@ class ColourRegion:
 
 
 @lru_cache(maxsize=1)  # an image's regions are filled one after the other
-def _coloured(path: Path, known: frozenset[tuple[int, int, int]]) -> np.ndarray:
+def _coloured(path: Path, known_colours: frozenset[tuple[int, int, int]]) -> np.ndarray:
     """Read a mask in colours as (H, W), each colour as one number."""
     try:
         with Image.open(path) as picture:
@@ -66,10 +66,11 @@ def _coloured(path: Path, known: frozenset[tuple[int, int, int]]) -> np.ndarray:
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f'{path} cannot be read ({error})') from error
     colours = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
-    allowed = {red << 16 | green << 8 | blue for red, green, blue in known}
+    allowed = {red << 16 | green << 8 | blue for red, green, blue in known_colours}
     if others := set(np.unique(colours).tolist()) - allowed:
-        one = min(others)
+        colour = min(others)
         raise ValueError(
-            f'{path} has the colour {one >> 16},{one >> 8 & 255},{one & 255}, which no class has'
+            f'{path} has the colour {colour >> 16},{colour >> 8 & 255},{colour & 255}, '
+            'which no class has'
         )
     return colours

@@ -37,20 +37,20 @@ class ClassIds:
     names: tuple[str, ...]
     unlabelled: int
 
-    def of(self, image: AnnotatedImage, one: AnnotatedObject) -> int:
+    def of(self, image: AnnotatedImage, annotated: AnnotatedObject) -> int:
         """The class id of an object.
 
         Raises:
             UserError: Its class is not among the names.
         """
-        name = plain(one.label)
+        name = plain(annotated.label)
         if name in self.names:
             return self.names.index(name)
         if is_void(name):
             return IGNORE_INDEX
         if is_background(name):
             return self.unlabelled
-        raise image.place_of(one).error(
+        raise image.place_of(annotated).error(
             f'its class {name!r} is not among --classes {",".join(self.names)}'
             + did_you_mean(name, self.names)
         )
@@ -62,13 +62,13 @@ def plain(name: str) -> str:
 
 
 def class_ids(
-    found: Annotations, given: tuple[str, ...], unlabelled_void: bool, path: Path
+    annotations: Annotations, wanted_names: tuple[str, ...], unlabelled_void: bool, path: Path
 ) -> ClassIds:
     """Assign ids from 0 on: to the background, then to the classes in the tool's own order.
 
     Args:
-        found: The annotations.
-        given: Names in the order that is wanted, with the background; empty for the tool's order.
+        annotations: The annotations.
+        wanted_names: Names in the wanted order, with the background; empty for the tool's order.
         unlabelled_void: Whether pixels that are not annotated are void; then there is no
             background.
         path: Path of the annotations, for messages.
@@ -76,27 +76,27 @@ def class_ids(
     Raises:
         UserError: A name occurs twice, there are too many, or none means the background.
     """
-    own = sorted(found.classes) if found.sorted else found.classes
-    own = list(dict.fromkeys(map(plain, own)))
-    background = next(filter(is_background, own), None)
-    if given:
-        names = [plain(name) for name in given]
+    tool_names = sorted(annotations.classes) if annotations.sorted else annotations.classes
+    tool_names = list(dict.fromkeys(map(plain, tool_names)))
+    background = next(filter(is_background, tool_names), None)
+    if wanted_names:
+        names = [plain(name) for name in wanted_names]
         if len(set(names)) < len(names) or not all(names):
-            raise UserError(f'--classes {",".join(given)}: each name stands there once')
-        place = next((i for i, name in enumerate(names) if is_background(name)), None)
-        if place is None and not unlabelled_void:
+            raise UserError(f'--classes {",".join(wanted_names)}: each name stands there once')
+        background_id = next((i for i, name in enumerate(names) if is_background(name)), None)
+        if background_id is None and not unlabelled_void:
             raise UserError(
-                f'--classes {",".join(given)}: where nobody annotated anything is a class as well: '
-                f'--classes background,{",".join(given)}; or, if that is to be ignored, '
-                '--unlabelled void'
+                f'--classes {",".join(wanted_names)}: where nobody annotated anything is a class '
+                f'as well: --classes background,{",".join(wanted_names)}; or, if that is to be '
+                'ignored, --unlabelled void'
             )
     else:
-        drawn = [name for name in own if not is_void(name) and not is_background(name)]
+        drawn = [name for name in tool_names if not is_void(name) and not is_background(name)]
         first = [background] if background else [] if unlabelled_void else ['background']
-        names, place = [*first, *drawn], 0
+        names, background_id = [*first, *drawn], 0
     if len(names) > IGNORE_INDEX:
         raise UserError(f'{path} has {len(names)} classes; a mask holds at most {IGNORE_INDEX}')
     if not names:
         raise UserError(f'{path} names no class')
-    fill = IGNORE_INDEX if unlabelled_void or place is None else place
+    fill = IGNORE_INDEX if unlabelled_void or background_id is None else background_id
     return ClassIds(tuple(names), fill)

@@ -29,19 +29,22 @@ def has_areas(document: dict) -> bool:
     return (
         not isinstance(annotations, list)
         or not annotations
-        or any(isinstance(one, dict) and one.get('segmentation') for one in annotations)
+        or any(
+            isinstance(annotation, dict) and annotation.get('segmentation')
+            for annotation in annotations
+        )
     )
 
 
-def read_coco(file: Path, document: dict, root: Path, found: Annotations) -> None:
-    """Add the images of a COCO file to ``found``.
+def read_coco(file: Path, document: dict, root: Path, annotations: Annotations) -> None:
+    """Add the images of a COCO file to ``annotations``.
 
     Raises:
         UserError: A value is missing, of a wrong type or doubled, or refers to something missing.
     """
     place = Place(file)
     names = _categories(place, document)
-    found.add_classes(list(names.values()))
+    annotations.add_classes(list(names.values()))
     objects: dict[int, list[AnnotatedObject]] = defaultdict(list)
     images: dict[int, dict] = {}
     for number, image in enumerate(place.value(document, 'images', list), 1):
@@ -51,19 +54,23 @@ def read_coco(file: Path, document: dict, root: Path, found: Annotations) -> Non
             raise where.error(f'the id {key} occurs twice among the images')
         images[key] = image
     seen: set[str] = set()
-    for number, one in enumerate(place.value(document, 'annotations', list), 1):
-        name = str(one.get('id', f'no. {number}') if isinstance(one, dict) else f'no. {number}')
+    for number, annotation in enumerate(place.value(document, 'annotations', list), 1):
+        name = str(
+            annotation.get('id', f'no. {number}')
+            if isinstance(annotation, dict)
+            else f'no. {number}'
+        )
         where = place.at(f'annotation {name}')
         if name in seen:
             raise where.error('the id occurs twice among the annotations')
         seen.add(name)
-        image_id = where.value(one, 'image_id', int)
+        image_id = where.value(annotation, 'image_id', int)
         if image_id not in images:
             raise where.error(f'it belongs to the image {image_id}, which is not in the file')
-        objects[image_id].append(_object(where, one, names))
+        objects[image_id].append(_object(where, annotation, names))
     for key, image in images.items():
         where = place.at(f'image {key}')
-        found.images.append(
+        annotations.images.append(
             AnnotatedImage(
                 where.value(image, 'file_name', str),
                 where,
@@ -78,32 +85,34 @@ def read_coco(file: Path, document: dict, root: Path, found: Annotations) -> Non
 def _categories(place: Place, document: dict) -> dict[int, str]:
     """Names of categories by id, in the order of ids, without Roboflow's top-level category."""
     names: dict[int, str] = {}
-    above: set[str] = set()
-    for number, one in enumerate(place.value(document, 'categories', list), 1):
+    supercategories: set[str] = set()
+    for number, category in enumerate(place.value(document, 'categories', list), 1):
         where = place.at(f'category {number}')
-        key = where.value(one, 'id', int)
+        key = where.value(category, 'id', int)
         if key in names:
             raise where.error(f'the id {key} occurs twice among the categories')
-        names[key] = where.value(one, 'name', str)
-        above.add(str(one.get('supercategory')))
+        names[key] = where.value(category, 'name', str)
+        supercategories.add(str(category.get('supercategory')))
     annotations = place.value(document, 'annotations', list)
-    used = {str(one.get('category_id')) for one in annotations if isinstance(one, dict)}
+    used = {str(a.get('category_id')) for a in annotations if isinstance(a, dict)}
     return {
-        key: name for key, name in sorted(names.items()) if str(key) in used or name not in above
+        key: name
+        for key, name in sorted(names.items())
+        if str(key) in used or name not in supercategories
     }
 
 
-def _object(where: Place, one: dict, names: dict[int, str]) -> AnnotatedObject:
-    category = where.value(one, 'category_id', int)
+def _object(where: Place, annotation: dict, names: dict[int, str]) -> AnnotatedObject:
+    category = where.value(annotation, 'category_id', int)
     if category not in names:
         raise where.error(f'its category {category} is not among those of the file')
-    crowd = one.get('iscrowd', 0) not in (0, None, False)
+    crowd = annotation.get('iscrowd', 0) not in (0, None, False)
     part = f'{where.part} ({names[category]})'
-    return AnnotatedObject(names[category], _shape(where, one), part, BELOW if crowd else 0)
+    return AnnotatedObject(names[category], _shape(where, annotation), part, BELOW if crowd else 0)
 
 
-def _shape(where: Place, one: dict) -> Shape:
-    region = one.get('segmentation')
+def _shape(where: Place, annotation: dict) -> Shape:
+    region = annotation.get('segmentation')
     if isinstance(region, list) and region:
         rings = []
         for ring in region:

@@ -67,38 +67,38 @@ def convert(path: Path, out: Path, options: ConversionOptions) -> Converted | No
     read = find_annotations(path)
     if read is None:
         return None
-    found, pictures = read
+    annotations, pictures = read
     root = path if path.is_dir() else path.parent
-    classes = class_ids(found, options.classes, options.unlabelled_void, path)
-    files = _pictures(found, Pictures(root, pictures), options.skip_missing, path)
+    classes = class_ids(annotations, options.classes, options.unlabelled_void, path)
+    files = _pictures(annotations, Pictures(root, pictures), options.skip_missing, path)
     base = Path(os.path.commonpath([file.parent for file in files.values()]))
     jobs: dict[str, Job] = {}
     for number, file in files.items():
         name = file.relative_to(base).with_suffix('').as_posix()
         if name in jobs:
             other = jobs[name]
-            raise found.images[number].place.error(
+            raise annotations.images[number].place.error(
                 f'{file.name} is annotated in {other.image.place.file} as well'
                 if other.picture == file
                 else f'{file} and {other.picture} would have one mask: rename one of them'
             )
         mask = out / 'SegmentationClass' / f'{name}.png'
-        jobs[name] = Job(found.images[number], file, classes, mask)
+        jobs[name] = Job(annotations.images[number], file, classes, mask)
     _link(out / LINK, base)
     written = write_masks(out, jobs)
     _write_lists(out, jobs, classes)
     count = sum(len(job.image.objects) for job in jobs.values())
-    notes = tuple(_notes(found))
-    return Converted(found.format, len(jobs), count, written=written, notes=notes)
+    notes = tuple(_notes(annotations))
+    return Converted(annotations.format, len(jobs), count, written=written, notes=notes)
 
 
 def _pictures(
-    found: Annotations, pictures: Pictures, skip_missing: bool, path: Path
+    annotations: Annotations, pictures: Pictures, skip_missing: bool, path: Path
 ) -> dict[int, Path]:
     """The file of each picture, by its index among all annotated pictures."""
     files: dict[int, Path] = {}
     missing = []
-    for number, image in enumerate(found.images):
+    for number, image in enumerate(annotations.images):
         file = pictures.find(image)
         if file is None:
             missing.append(image)
@@ -111,9 +111,9 @@ def _pictures(
             f'the picture {missing[0].name} is missing{more}: put it below {pictures.root}{way}'
         )
     if not files:
-        raise UserError(f'{path} holds {found.format} annotations of no picture')
+        raise UserError(f'{path} holds {annotations.format} annotations of no picture')
     for _ in missing:
-        found.leave_out('pictures that are missing')
+        annotations.leave_out('pictures that are missing')
     return files
 
 
@@ -148,5 +148,7 @@ def _write_lists(out: Path, jobs: dict[str, Job], classes: ClassIds) -> None:
             partial.write_text('\n'.join(lines) + '\n', encoding='utf-8')
 
 
-def _notes(found: Annotations) -> list[str]:
-    return [f'left out: {what} ({count})' for what, count in found.left_out.items()]
+def _notes(annotations: Annotations) -> list[str]:
+    return [
+        f'left out: {description} ({count})' for description, count in annotations.left_out.items()
+    ]

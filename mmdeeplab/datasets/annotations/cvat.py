@@ -20,8 +20,8 @@ from mmdeeplab.errors import did_you_mean
 NO_AREAS = ('polyline', 'points', 'tag', 'skeleton', 'cuboid')
 
 
-def read_cvat(file: Path, document: Element, root: Path, found: Annotations) -> None:
-    """Add the pictures of an XML file to ``found``.
+def read_cvat(file: Path, document: Element, root: Path, annotations: Annotations) -> None:
+    """Add the pictures of an XML file to ``annotations``.
 
     Raises:
         UserError: The file is about a film, or a value is missing or of a wrong type.
@@ -30,64 +30,66 @@ def read_cvat(file: Path, document: Element, root: Path, found: Annotations) -> 
     if document.find('track') is not None:
         raise place.error('these are tracks of a film; export the task as "CVAT for images 1.1"')
     labels = [name.text or '' for name in document.iterfind('meta//labels/label/name')]
-    found.add_classes(labels)
+    annotations.add_classes(labels)
     for image in document.iterfind('image'):
         name = _attribute(place.at(f'image {image.get("id")}'), image, 'name')
         where = place.at(f'image {name}')
         size = where.size({key: _number(where, image, key, int) for key in ('height', 'width')})
         objects = []
-        for number, one in enumerate(image, 1):
-            if one.tag in NO_AREAS:
-                found.leave_out(f'{one.tag} of CVAT')
+        for number, element in enumerate(image, 1):
+            if element.tag in NO_AREAS:
+                annotations.leave_out(f'{element.tag} of CVAT')
                 continue
-            objects.append(_object(where.at(f'{one.tag} {number}'), one, labels))
-        found.add_classes([one.label for one in objects])
+            objects.append(_object(where.at(f'{element.tag} {number}'), element, labels))
+        annotations.add_classes([annotated.label for annotated in objects])
         split = split_of(Path(image.get('subset') or file), root)
-        found.images.append(
+        annotations.images.append(
             AnnotatedImage(name, where, size, tuple(objects), folders=(file.parent,), split=split)
         )
 
 
-def _object(where: Place, one: Element, labels: list[str]) -> AnnotatedObject:
-    label = _attribute(where, one, 'label')
+def _object(where: Place, element: Element, labels: list[str]) -> AnnotatedObject:
+    label = _attribute(where, element, 'label')
     if labels and label not in labels:
         raise where.error(
             f'the label {label!r} is not among those of the file{did_you_mean(label, labels)}'
         )
     where = Place(where.file, f'{where.part} ({label})')
-    order = int(_number(where, one, 'z_order', int)) if one.get('z_order') else 0
-    return AnnotatedObject(label, _shape(where, one), where.part, order)
+    order = int(_number(where, element, 'z_order', int)) if element.get('z_order') else 0
+    return AnnotatedObject(label, _shape(where, element), where.part, order)
 
 
-def _shape(where: Place, one: Element) -> Shape:
-    if one.tag == 'polygon':
-        points = _attribute(where, one, 'points').split(';')
+def _shape(where: Place, element: Element) -> Shape:
+    if element.tag == 'polygon':
+        points = _attribute(where, element, 'points').split(';')
         return Polygons((where.ring(_floats(where, [x for p in points for x in p.split(',')])),))
-    if one.tag == 'mask':
-        counts = _floats(where, _attribute(where, one, 'rle').split(','))
-        box = (int(_number(where, one, key, int)) for key in ('left', 'top', 'width', 'height'))
+    if element.tag == 'mask':
+        counts = _floats(where, _attribute(where, element, 'rle').split(','))
+        box = (int(_number(where, element, key, int)) for key in ('left', 'top', 'width', 'height'))
         left, top, width, height = box
         return RowRuns(tuple(map(int, counts)), (left, top), (height, width))
-    if one.tag in ('box', 'ellipse'):
-        return Polygons((_turned(where, one),))
-    raise where.error(f'a <{one.tag}> is not known')
+    if element.tag in ('box', 'ellipse'):
+        return Polygons((_turned(where, element),))
+    raise where.error(f'a <{element.tag}> is not known')
 
 
-def _turned(where: Place, one: Element) -> tuple[float, ...]:
+def _turned(where: Place, element: Element) -> tuple[float, ...]:
     """Corners of a box, or of a polygon for an ellipse, rotated about its centre."""
-    if one.tag == 'box':
+    if element.tag == 'box':
         left, top, right, bottom = (
-            _number(where, one, key, float) for key in ('xtl', 'ytl', 'xbr', 'ybr')
+            _number(where, element, key, float) for key in ('xtl', 'ytl', 'xbr', 'ybr')
         )
         half = (right - left) / 2, (bottom - top) / 2
         middle = (left + right) / 2, (top + bottom) / 2
         offsets = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
     else:
-        middle = _number(where, one, 'cx', float), _number(where, one, 'cy', float)
-        half = _number(where, one, 'rx', float), _number(where, one, 'ry', float)
+        middle = _number(where, element, 'cx', float), _number(where, element, 'cy', float)
+        half = _number(where, element, 'rx', float), _number(where, element, 'ry', float)
         turns = [2 * math.pi * i / 360 for i in range(360)]
         offsets = [(math.cos(turn), math.sin(turn)) for turn in turns]
-    angle = math.radians(_number(where, one, 'rotation', float) if one.get('rotation') else 0)
+    angle = math.radians(
+        _number(where, element, 'rotation', float) if element.get('rotation') else 0
+    )
     return turned(middle, half, offsets, angle)
 
 
@@ -114,17 +116,19 @@ def turned(
     )
 
 
-def _attribute(where: Place, one: Element, key: str) -> str:
-    value = one.get(key)
+def _attribute(where: Place, element: Element, key: str) -> str:
+    value = element.get(key)
     if value is None:
         raise where.error(f'there is no {key}')
     return value
 
 
-def _number(where: Place, one: Element, key: str, kind: type[int] | type[float]) -> float:
-    text = _attribute(where, one, key)
+def _number(
+    where: Place, element: Element, key: str, number_type: type[int] | type[float]
+) -> float:
+    text = _attribute(where, element, key)
     try:
-        return kind(text)
+        return number_type(text)
     except ValueError:
         raise where.error(f'{key} is {text!r}, not a number') from None
 

@@ -32,15 +32,15 @@ def is_cvat_masks(root: Path) -> bool:
         return False
 
 
-def read_cvat_masks(root: Path, found: Annotations) -> None:
-    """Add the pictures of all masks to ``found``.
+def read_cvat_masks(root: Path, annotations: Annotations) -> None:
+    """Add the pictures of all masks to ``annotations``.
 
     Raises:
         UserError: A line of ``labelmap.txt`` has another form, or a mask is not a picture.
     """
     colours = _colours(root / LABELMAP)
-    found.add_classes(list(colours))
-    known = frozenset(colours.values())
+    annotations.add_classes(list(colours))
+    known_colours = frozenset(colours.values())
     splits = {
         name: split_of(path, root)
         for path in sorted((root / LISTS).glob('*.txt'))
@@ -56,7 +56,7 @@ def read_cvat_masks(root: Path, found: Annotations) -> None:
         except (OSError, SyntaxError, ValueError) as error:
             raise place.error(f'it cannot be read ({error})') from error
         objects = tuple(
-            AnnotatedObject(label, ColourRegion(path, colour, known), label)
+            AnnotatedObject(label, ColourRegion(path, colour, known_colours), label)
             for label, colour in colours.items()
         )
         stem = str(Path(name).with_suffix(''))
@@ -68,7 +68,7 @@ def read_cvat_masks(root: Path, found: Annotations) -> None:
             folders=(root / 'JPEGImages',),
             split=splits.get(stem, ''),
         )
-        found.images.append(image)
+        annotations.images.append(image)
 
 
 def _colours(path: Path) -> dict[str, tuple[int, int, int]]:
@@ -80,8 +80,8 @@ def _colours(path: Path) -> dict[str, tuple[int, int, int]]:
             continue
         place = Place(path, f'line {number}')
         name, colon, rest = line.partition(':')
-        given = rest.split(':')[0]
-        values = given.split(',') if given or not colon else palette[len(colours) % len(palette)]
+        rgb = rest.split(':')[0]
+        values = rgb.split(',') if rgb or not colon else palette[len(colours) % len(palette)]
         if len(values) != 3 or not all(v.strip().isdecimal() and int(v) < 256 for v in values):
             raise place.error(f'{line!r} is not NAME:R,G,B::')
         colour = (int(values[0]), int(values[1]), int(values[2]))

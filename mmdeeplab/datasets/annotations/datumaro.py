@@ -23,19 +23,19 @@ def is_datumaro(document: Any) -> bool:
     return isinstance(document, dict) and {'items', 'categories'} <= document.keys()
 
 
-def read_datumaro(file: Path, document: dict, root: Path, found: Annotations) -> None:
-    """Add the pictures of a Datumaro file to ``found``.
+def read_datumaro(file: Path, document: dict, root: Path, annotations: Annotations) -> None:
+    """Add the pictures of a Datumaro file to ``annotations``.
 
     Raises:
         UserError: A value is missing, of a wrong type or doubled, or refers to something missing.
     """
     place = Place(file)
-    label = place.value(place.value(document, 'categories', dict), 'label', dict)
+    labels = place.value(place.value(document, 'categories', dict), 'label', dict)
     names = [
-        place.at(f'label {i}').value(one, 'name', str)
-        for i, one in enumerate(place.value(label, 'labels', list))
+        place.at(f'label {i}').value(label, 'name', str)
+        for i, label in enumerate(place.value(labels, 'labels', list))
     ]
-    found.add_classes(names)
+    annotations.add_classes(names)
     seen: set[str] = set()
     for number, item in enumerate(place.value(document, 'items', list), 1):
         key = place.at(f'item {number}').value(item, 'id', str)
@@ -48,14 +48,14 @@ def read_datumaro(file: Path, document: dict, root: Path, found: Annotations) ->
         if size and len(size) != 2:
             raise where.error(f'the size of its picture is {size}, not [height, width]')
         objects = []
-        for i, one in enumerate(where.value(item, 'annotations', list), 1):
+        for i, annotation in enumerate(where.value(item, 'annotations', list), 1):
             at = where.at(f'annotation {i}')
-            kind = at.value(one, 'type', str)
-            if kind in NO_AREAS:
-                found.leave_out(f'{kind} of Datumaro')
+            shape_type = at.value(annotation, 'type', str)
+            if shape_type in NO_AREAS:
+                annotations.leave_out(f'{shape_type} of Datumaro')
                 continue
-            objects.append(_object(at, one, kind, names))
-        found.images.append(
+            objects.append(_object(at, annotation, shape_type, names))
+        annotations.images.append(
             AnnotatedImage(
                 where.value(image, 'path', str) if image.get('path') else f'{key}.*',
                 where,
@@ -67,22 +67,22 @@ def read_datumaro(file: Path, document: dict, root: Path, found: Annotations) ->
         )
 
 
-def _object(where: Place, one: dict, kind: str, names: list[str]) -> AnnotatedObject:
-    label = where.value(one, 'label_id', int)
+def _object(where: Place, annotation: dict, shape_type: str, names: list[str]) -> AnnotatedObject:
+    label = where.value(annotation, 'label_id', int)
     if not 0 <= label < len(names):
         raise where.error(f'its label {label} is not among the {len(names)} of the file')
     where = Place(where.file, f'{where.part} ({names[label]})')
-    order = where.value(one, 'z_order', int) if one.get('z_order') else 0
-    return AnnotatedObject(names[label], _shape(where, one, kind), where.part, order)
+    order = where.value(annotation, 'z_order', int) if annotation.get('z_order') else 0
+    return AnnotatedObject(names[label], _shape(where, annotation, shape_type), where.part, order)
 
 
-def _shape(where: Place, one: dict, kind: str) -> Shape:
-    if kind == 'polygon':
-        return Polygons((where.ring(where.value(one, 'points', list)),))
-    if kind == 'mask':
-        return runs_of(where, where.value(one, 'rle', dict))
-    if kind == 'bbox':
-        box = where.value(one, 'bbox', list)
+def _shape(where: Place, annotation: dict, shape_type: str) -> Shape:
+    if shape_type == 'polygon':
+        return Polygons((where.ring(where.value(annotation, 'points', list)),))
+    if shape_type == 'mask':
+        return runs_of(where, where.value(annotation, 'rle', dict))
+    if shape_type == 'bbox':
+        box = where.value(annotation, 'bbox', list)
         x, y, width, height, *_ = where.ring([*box, *box[:2]])
         return Polygons(((x, y, x + width, y, x + width, y + height, x, y + height),))
-    raise where.error(f'its type {kind!r} is no polygon, mask or box')
+    raise where.error(f'its type {shape_type!r} is no polygon, mask or box')

@@ -28,7 +28,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files, read_bytes
 
 RECORD = 'converted.json'
-"""In folders that :mod:`mmdeeplab.datasets.annotations.convert` wrote, which are no sources."""
+"""The file that marks folders written by a conversion, whose masks are no annotations."""
 JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Path, Any, Path, Annotations], None]]] = {
     'COCO': (is_coco, read_coco),
     'labelme': (is_labelme, read_labelme),
@@ -37,7 +37,7 @@ JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Path, Any, Path, Annotati
     'Supervisely': (is_supervisely, read_supervisely),
 }
 LINK = 'JPEGImages'
-"""In them, what leads to the pictures."""
+"""The link to the pictures, in folders written by a conversion."""
 KNOWN = f'{", ".join(JSON)} (JSON), CVAT for images 1.1 (XML), YOLO (data.yaml and labels/*.txt)'
 SUFFIXES = ('.json', '.xml', '.yaml', '.yml')
 ARCHIVES = ('.zip', '.tar', '.tgz', '.gz', '.7z', '.rar')
@@ -65,23 +65,27 @@ def find_annotations(path: Path) -> tuple[Annotations, tuple[str, ...]] | None:
     names = _sources(root, listing.names)
     pictures = tuple(name for name in names if _suffix(name) in PICTURE_SUFFIXES)
     if path.is_dir() and is_cvat_masks(root):
-        found = Annotations('CVAT masks')
-        read_cvat_masks(root, found)
-        return found, pictures
+        annotations = Annotations('CVAT masks')
+        read_cvat_masks(root, annotations)
+        return annotations, pictures
     files = [root / name for name in names if _suffix(name) in SUFFIXES]
-    found_by_format = _read(files if path.is_dir() else [path], root, pictures)
-    if not found_by_format and (names_of_yolo := _classes_txt(root)) and path.is_dir():
-        read_yolo(names_of_yolo, root, pictures, _of('YOLO', found_by_format))
-    kinds = {kind: found for kind, found in found_by_format.items() if found.images}
-    if len(kinds) > 1:
+    by_format = _read(files if path.is_dir() else [path], root, pictures)
+    if not by_format and (names_of_yolo := _classes_txt(root)) and path.is_dir():
+        read_yolo(names_of_yolo, root, pictures, _of('YOLO', by_format))
+    formats = {
+        format_name: annotations
+        for format_name, annotations in by_format.items()
+        if annotations.images
+    }
+    if len(formats) > 1:
         raise UserError(
-            f'{root} holds annotations of {" and ".join(kinds)}: name one file or folder'
+            f'{root} holds annotations of {" and ".join(formats)}: name one file or folder'
         )
-    for kind, found in kinds.items():
-        if kind == 'labelme' and (names_of_labelme := _lines(root / 'labels.txt')):
-            found.classes = list(dict.fromkeys([*names_of_labelme, *found.classes]))
-            found.sorted = False
-        return found, pictures
+    for format_name, annotations in formats.items():
+        if format_name == 'labelme' and (names_of_labelme := _lines(root / 'labels.txt')):
+            annotations.classes = list(dict.fromkeys([*names_of_labelme, *annotations.classes]))
+            annotations.sorted = False
+        return annotations, pictures
     _explain(path, files)
     return None
 
@@ -91,56 +95,58 @@ def _sources(root: Path, names: tuple[str, ...]) -> list[str]:
 
     Pictures that are reached through the link ``JPEGImages`` of a conversion get their own names.
     """
-    ours = [PurePosixPath(name).parent for name in names if _file(name) == RECORD]
+    conversions = [PurePosixPath(name).parent for name in names if _file(name) == RECORD]
     real = Path(os.path.realpath(root))
-    found = set()
+    sources = set()
     for name in names:
         path = PurePosixPath(name)
-        if any(path.is_relative_to(folder / LINK) for folder in ours):
+        if any(path.is_relative_to(folder / LINK) for folder in conversions):
             target = Path(os.path.realpath(root / name))
-            found |= {target.relative_to(real).as_posix()} if target.is_relative_to(real) else set()
-        elif not any(path.is_relative_to(folder) for folder in ours):
-            found.add(name)
-    return sorted(found)
+            sources |= (
+                {target.relative_to(real).as_posix()} if target.is_relative_to(real) else set()
+            )
+        elif not any(path.is_relative_to(folder) for folder in conversions):
+            sources.add(name)
+    return sorted(sources)
 
 
 def _read(files: list[Path], root: Path, pictures: tuple[str, ...]) -> dict[str, Annotations]:
     """Read annotation files, one at a time; return the annotations by format."""
-    found: dict[str, Annotations] = {}
+    by_format: dict[str, Annotations] = {}
     yolo: dict[Path, list[str]] = {}
     for file in progress(files, 'reading annotations', len(files), 'files'):
         if file.suffix.lower() == '.json':
-            _read_json(file, root, found)
+            _read_json(file, root, by_format)
         elif file.suffix.lower() == '.xml':
-            _read_xml(file, root, found)
+            _read_xml(file, root, by_format)
         elif names := read_names(file):
             yolo[file] = names
     if yolo:
         file, names = next(iter(yolo.items()))
         if any(others != names for others in yolo.values()):
             raise UserError(f'{" and ".join(map(str, yolo))} name other classes: keep one of them')
-        read_yolo(names, file.parent, _below(file.parent, root, pictures), _of('YOLO', found))
-    return found
+        read_yolo(names, file.parent, _below(file.parent, root, pictures), _of('YOLO', by_format))
+    return by_format
 
 
-def _read_json(file: Path, root: Path, found: dict[str, Annotations]) -> None:
+def _read_json(file: Path, root: Path, by_format: dict[str, Annotations]) -> None:
     document = read_json(file)
     if is_meta(document):
-        read_meta(file, document, _of('Supervisely', found))
-    for kind, (fits, read) in JSON.items():
-        if fits(document) and (kind != 'COCO' or has_areas(document)):
-            read(file, document, root, _of(kind, found))
+        read_meta(file, document, _of('Supervisely', by_format))
+    for format_name, (fits, read) in JSON.items():
+        if fits(document) and (format_name != 'COCO' or has_areas(document)):
+            read(file, document, root, _of(format_name, by_format))
             return
 
 
-def _read_xml(file: Path, root: Path, found: dict[str, Annotations]) -> None:
+def _read_xml(file: Path, root: Path, by_format: dict[str, Annotations]) -> None:
     data = read_bytes(file, 'annotation file')
     try:
         document = ElementTree.fromstring(data)
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise UserError(f'{file} is no XML, or cut off ({error}); export it again') from error
     if document.tag == 'annotations':
-        read_cvat(file, document, root, _of('CVAT', found))
+        read_cvat(file, document, root, _of('CVAT', by_format))
 
 
 def _explain(path: Path, files: list[Path]) -> None:
@@ -154,24 +160,24 @@ def _explain(path: Path, files: list[Path]) -> None:
         return
     for file in files:
         if file.suffix.lower() == '.json' and is_coco(document := read_json(file)):
-            what = document['annotations']
+            annotations = document['annotations']
             raise UserError(
                 f'{file} is COCO without a segmentation'
-                + (' (boxes, captions or keypoints only)' if what else '')
+                + (' (boxes, captions or keypoints only)' if annotations else '')
                 + ': a network for masks needs the outlines of objects'
             )
         if file.suffix.lower() == '.xml' and b'<annotation>' in read_bytes(file)[:500]:
             raise UserError(
                 f'{file} has the boxes of PASCAL VOC: masks need the outlines of objects'
             )
-    kinds = ', '.join(sorted({file.suffix.lower()[1:].upper() for file in files}))
+    file_types = ', '.join(sorted({file.suffix.lower()[1:].upper() for file in files}))
     shown = ', '.join(file.name for file in files[:3]) + (', ...' if len(files) > 3 else '')
-    raise UnknownAnnotations(f'{path} holds {kinds} ({shown}) that is none of: {KNOWN}')
+    raise UnknownAnnotations(f'{path} holds {file_types} ({shown}) that is none of: {KNOWN}')
 
 
-def _of(kind: str, found: dict[str, Annotations]) -> Annotations:
-    sorts = kind in ('labelme', 'Label Studio')
-    return found.setdefault(kind, Annotations(kind, sorted=sorts))
+def _of(format_name: str, by_format: dict[str, Annotations]) -> Annotations:
+    sorts = format_name in ('labelme', 'Label Studio')
+    return by_format.setdefault(format_name, Annotations(format_name, sorted=sorts))
 
 
 def _classes_txt(root: Path) -> list[str]:

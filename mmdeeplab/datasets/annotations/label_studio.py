@@ -32,8 +32,8 @@ def is_label_studio(document: Any) -> bool:
     return isinstance(first, dict) and 'data' in first and 'annotations' in first
 
 
-def read_label_studio(file: Path, document: list, root: Path, found: Annotations) -> None:
-    """Add the pictures of all finished tasks to ``found``.
+def read_label_studio(file: Path, document: list, root: Path, annotations: Annotations) -> None:
+    """Add the pictures of all finished tasks to ``annotations``.
 
     If a task has several annotations, the newest is used. Predictions and cancelled annotations are
     not used.
@@ -45,20 +45,25 @@ def read_label_studio(file: Path, document: list, root: Path, found: Annotations
         key = task.get('id', number) if isinstance(task, dict) else number
         place = Place(file, f'task {key}')
         name = _picture(place, place.value(task, 'data', dict))
-        done = [
-            one
-            for one in place.value(task, 'annotations', list)
-            if isinstance(one, dict) and not one.get('was_cancelled')
+        finished = [
+            annotation
+            for annotation in place.value(task, 'annotations', list)
+            if isinstance(annotation, dict) and not annotation.get('was_cancelled')
         ]
-        if not done:
-            found.leave_out('tasks without an annotation')
+        if not finished:
+            annotations.leave_out('tasks without an annotation')
             continue
-        if len(done) > 1:
-            found.leave_out('older annotations of tasks that have several')
-        newest = max(done, key=lambda one: str(one.get('updated_at') or one.get('created_at')))
-        objects, size = _objects(place, place.value(newest, 'result', list), found)
-        found.add_classes(sorted({one.label for one in objects}))
-        found.images.append(
+        if len(finished) > 1:
+            annotations.leave_out('older annotations of tasks that have several')
+        newest = max(
+            finished,
+            key=lambda annotation: str(
+                annotation.get('updated_at') or annotation.get('created_at')
+            ),
+        )
+        objects, size = _objects(place, place.value(newest, 'result', list), annotations)
+        annotations.add_classes(sorted({annotated.label for annotated in objects}))
+        annotations.images.append(
             AnnotatedImage(
                 name,
                 place,
@@ -85,32 +90,38 @@ def _picture(place: Place, data: dict) -> str:
 
 
 def _objects(
-    place: Place, results: list, found: Annotations
+    place: Place, results: list, annotations: Annotations
 ) -> tuple[list[AnnotatedObject], tuple[int, int] | None]:
     objects, size = [], None
-    for number, one in enumerate(results, 1):
-        where = place.at(f'region {one.get("id", number) if isinstance(one, dict) else number}')
-        kind = where.value(one, 'type', str).lower()
-        if kind in NO_AREAS:
-            found.leave_out(f'{kind} of Label Studio')
+    for number, region in enumerate(results, 1):
+        where = place.at(
+            f'region {region.get("id", number) if isinstance(region, dict) else number}'
+        )
+        region_type = where.value(region, 'type', str).lower()
+        if region_type in NO_AREAS:
+            annotations.leave_out(f'{region_type} of Label Studio')
             continue
-        value = where.value(one, 'value', dict)
-        labels = value.get(kind) or value.get('labels') or []
+        value = where.value(region, 'value', dict)
+        labels = value.get(region_type) or value.get('labels') or []
         if not isinstance(labels, list) or not labels or not isinstance(labels[0], str):
             raise where.error('it has no label')
         where = Place(where.file, f'{where.part} ({labels[0]})')
-        size = where.size(dict(height=one.get('original_height'), width=one.get('original_width')))
-        objects.append(AnnotatedObject(labels[0], _shape(where, kind, value, size), where.part))
+        size = where.size(
+            dict(height=region.get('original_height'), width=region.get('original_width'))
+        )
+        objects.append(
+            AnnotatedObject(labels[0], _shape(where, region_type, value, size), where.part)
+        )
     return objects, size
 
 
-def _shape(where: Place, kind: str, value: dict, size: tuple[int, int]) -> Shape:
+def _shape(where: Place, region_type: str, value: dict, size: tuple[int, int]) -> Shape:
     height, width = size
-    if kind in ('polygonlabels', 'polygon'):
+    if region_type in ('polygonlabels', 'polygon'):
         ring = where.pairs(where.value(value, 'points', list))
         scale = (width / 100, height / 100)
         return Polygons((tuple(v * scale[i % 2] for i, v in enumerate(ring)),))
-    if kind in ('brushlabels', 'brush'):
+    if region_type in ('brushlabels', 'brush'):
         runs = value.get('rle')
         if isinstance(runs, dict):
             return runs_of(where, runs)
@@ -119,17 +130,19 @@ def _shape(where: Place, kind: str, value: dict, size: tuple[int, int]) -> Shape
         ):
             raise where.error('its rle is no list of bytes')
         return BrushRuns(bytes(runs), size)
-    if kind in ('rectanglelabels', 'rectangle', 'ellipselabels', 'ellipse'):
-        return Polygons((_turned(where, kind, value, size),))
-    raise where.error(f'its type {kind!r} is no polygon, brush, rectangle or ellipse')
+    if region_type in ('rectanglelabels', 'rectangle', 'ellipselabels', 'ellipse'):
+        return Polygons((_turned(where, region_type, value, size),))
+    raise where.error(f'its type {region_type!r} is no polygon, brush, rectangle or ellipse')
 
 
-def _turned(where: Place, kind: str, value: dict, size: tuple[int, int]) -> tuple[float, ...]:
+def _turned(
+    where: Place, region_type: str, value: dict, size: tuple[int, int]
+) -> tuple[float, ...]:
     """Corners of a rectangle, rotated about the first one, or points of an ellipse."""
     scale = dict(x=size[1] / 100, y=size[0] / 100)
     x, y = (where.value(value, key, float) * scale[key] for key in 'xy')
     angle = math.radians(where.value(value, 'rotation', float) if value.get('rotation') else 0)
-    if kind.startswith('ellipse'):
+    if region_type.startswith('ellipse'):
         half = tuple(where.value(value, f'radius{a.upper()}', float) * scale[a] for a in 'xy')
         turns = [2 * math.pi * i / 360 for i in range(360)]
         offsets = [(math.cos(turn), math.sin(turn)) for turn in turns]

@@ -38,7 +38,7 @@ class Job:
 
     def key(self) -> str:
         """A hash of everything that the mask depends on."""
-        shapes = [one.shape for one in self.image.objects]
+        shapes = [annotated.shape for annotated in self.image.objects]
         masks = {
             shape.path: stamp(shape.path) for shape in shapes if isinstance(shape, ColourRegion)
         }
@@ -62,24 +62,28 @@ def write_masks(out: Path, jobs: dict[str, Job]) -> int:
     Raises:
         UserError: Some masks cannot be painted; it names the first and counts the others.
     """
-    record = out / RECORD
-    before = _record(record)
-    now = {name: job.key() for name, job in jobs.items()}
-    fresh = [name for name, job in jobs.items() if before.get(name) != [now[name], stamp(job.out)]]
-    for name in before.keys() - jobs.keys():
+    record_path = out / RECORD
+    earlier = _record(record_path)
+    keys = {name: job.key() for name, job in jobs.items()}
+    changed = [
+        name for name, job in jobs.items() if earlier.get(name) != [keys[name], stamp(job.out)]
+    ]
+    for name in earlier.keys() - jobs.keys():
         (out / 'SegmentationClass' / f'{name}.png').unlink(missing_ok=True)
     failed = []
     for problem in progress(
-        _painted([jobs[name] for name in fresh]), 'masks', len(fresh), 'images'
+        _painted([jobs[name] for name in changed]), 'masks', len(changed), 'images'
     ):
         failed += [problem] if problem else []
-    with placing(record) as partial:
-        done = {name: [now[name], stamp(job.out)] for name, job in jobs.items() if stamp(job.out)}
-        partial.write_text(json.dumps(done))
+    with placing(record_path) as partial:
+        record = {
+            name: [keys[name], stamp(job.out)] for name, job in jobs.items() if stamp(job.out)
+        }
+        partial.write_text(json.dumps(record))
     if failed:
         more = f'; and {len(failed) - 1} more pictures' if len(failed) > 1 else ''
         raise UserError(f'{failed[0]}{more}')
-    return len(fresh)
+    return len(changed)
 
 
 def _painted(jobs: list[Job]) -> Iterator[str]:

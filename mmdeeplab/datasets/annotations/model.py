@@ -50,9 +50,9 @@ class AnnotatedImage:
     folders: tuple[Path, ...] = ()
     split: str = ''
 
-    def place_of(self, one: AnnotatedObject) -> Place:
+    def place_of(self, annotated: AnnotatedObject) -> Place:
         """The place of one of its objects in the annotation file, for messages."""
-        return Place(self.place.file, one.part)
+        return Place(self.place.file, annotated.part)
 
 
 @dataclass
@@ -77,9 +77,9 @@ class Annotations:
         """Append names that are new."""
         self.classes += [name for name in dict.fromkeys(names) if name not in self.classes]
 
-    def leave_out(self, what: str) -> None:
-        """Count something that is skipped, described by ``what``."""
-        self.left_out[what] = self.left_out.get(what, 0) + 1
+    def leave_out(self, description: str) -> None:
+        """Count something that is skipped, described by ``description``."""
+        self.left_out[description] = self.left_out.get(description, 0) + 1
 
 
 def split_of(path: Path, root: Path) -> str:

@@ -41,13 +41,13 @@ def paint(image: AnnotatedImage, picture: Path, classes: ClassIds) -> np.ndarray
             f'{upright[0]}: annotate the picture that is trained on, or resize neither'
         )
     mask = np.full(size, classes.unlabelled, np.uint8)
-    for one in sorted(image.objects, key=lambda one: one.order):
+    for annotated in sorted(image.objects, key=lambda annotated: annotated.order):
         try:
-            mask[one.shape.mask(*size)] = classes.of(image, one)
+            mask[annotated.shape.mask(*size)] = classes.of(image, annotated)
         except UserError:
             raise
         except ValueError as error:
-            raise image.place_of(one).error(f'{error}') from error
+            raise image.place_of(annotated).error(f'{error}') from error
     if size == upright:
         return mask
     return np.array(Image.fromarray(mask).transpose(TURNS[header.orientation]))

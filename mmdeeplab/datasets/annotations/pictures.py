@@ -45,16 +45,18 @@ class Pictures:
             for path in _files(folder, name):
                 return Path(os.path.normpath(path))
         last = PurePosixPath(name).name
-        found = self.by_name.get(last) or self.by_name.get(UPLOADED.sub('', last, count=1)) or []
-        ends = [one for one in found if f'/{one}'.endswith(f'/{name.lstrip("/")}')]
-        found = ends or found
-        if len(found) > 1 and image.split:
-            found = [one for one in found if split_of(Path(one), Path()) == image.split] or found
-        if len(found) > 1:
+        matches = self.by_name.get(last) or self.by_name.get(UPLOADED.sub('', last, count=1)) or []
+        ends = [match for match in matches if f'/{match}'.endswith(f'/{name.lstrip("/")}')]
+        matches = ends or matches
+        if len(matches) > 1 and image.split:
+            matches = [
+                match for match in matches if split_of(Path(match), Path()) == image.split
+            ] or matches
+        if len(matches) > 1:
             raise image.place.error(
-                f'which picture is {image.name}? {" and ".join(found[:3])} are called so'
+                f'which picture is {image.name}? {" and ".join(matches[:3])} are called so'
             )
-        return self.root / found[0] if found else None
+        return self.root / matches[0] if matches else None
 
 
 def _files(folder: Path, name: str) -> list[Path]:

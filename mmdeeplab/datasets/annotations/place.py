@@ -13,7 +13,13 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import MAX_BYTES, read_bytes
 
 T = TypeVar('T')
-_KINDS = {int: 'a whole number', float: 'a number', str: 'text', list: 'a list', dict: 'an object'}
+_TYPE_NAMES = {
+    int: 'a whole number',
+    float: 'a number',
+    str: 'text',
+    list: 'a list',
+    dict: 'an object',
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,12 @@ class Place:
         """The place of a part of this one."""
         return Place(self.file, f'{self.part}, {part}' if self.part else str(part))
 
-    def error(self, what: str) -> UserError:
+    def error(self, message: str) -> UserError:
         """The error to raise about something that is wrong here."""
-        return UserError(f'{self.file}{", " if self.part else ""}{self.part}: {what}')
+        return UserError(f'{self.file}{", " if self.part else ""}{self.part}: {message}')
 
-    def value(self, mapping: object, key: str, kind: type[T]) -> T:
-        """``mapping[key]``, checked to exist and to be of the type ``kind``.
+    def value(self, mapping: object, key: str, value_type: type[T]) -> T:
+        """``mapping[key]``, checked to exist and to be of the type ``value_type``.
 
         Raises:
             UserError: It is missing or of another type.
@@ -45,9 +51,9 @@ class Place:
         if not isinstance(mapping, Mapping) or key not in mapping:
             raise self.error(f'there is no "{key}"')
         value: Any = mapping[key]
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        if not fits or (isinstance(value, bool) and kind in (int, float)):
-            raise self.error(f'"{key}" is {_shown(value)}, not {_KINDS[kind]}')
+        fits = isinstance(value, (int, float) if value_type is float else value_type)
+        if not fits or (isinstance(value, bool) and value_type in (int, float)):
+            raise self.error(f'"{key}" is {_shown(value)}, not {_TYPE_NAMES[value_type]}')
         return value
 
     def size(self, mapping: object) -> tuple[int, int]:
@@ -78,7 +84,7 @@ class Place:
         return tuple(float(n) for n in numbers)  # type: ignore[arg-type]
 
     def pairs(self, points: Sequence[object]) -> tuple[float, ...]:
-        """:meth:`ring` for a list of points (x, y)."""
+        """The coordinates of a list of points (x, y) in a row, checked as in :meth:`ring`."""
         for point in points:
             if not isinstance(point, (list, tuple)) or len(point) != 2:
                 raise self.error(f'the point {_shown(point)} is not x and y')

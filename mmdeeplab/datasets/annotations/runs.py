@@ -95,26 +95,26 @@ def brush_values(data: bytes, count: int) -> np.ndarray:
     Raises:
         ValueError: The bytes are of another form or have another number of values.
     """
-    at, total = 0, len(data) * 8
+    position, total = 0, len(data) * 8
 
     def take(width: int) -> int:
-        nonlocal at
-        at += width
-        if at > total:
+        nonlocal position
+        position += width
+        if position > total:
             raise ValueError('the RLE of the brush is cut off')
-        start = (at - width) // 8
-        piece = int.from_bytes(data[start : (at + 7) // 8], 'big')
-        return piece >> (-at % 8) & ((1 << width) - 1)
+        start = (position - width) // 8
+        piece = int.from_bytes(data[start : (position + 7) // 8], 'big')
+        return piece >> (-position % 8) & ((1 << width) - 1)
 
-    found, width = take(32), take(5) + 1
+    value_count, width = take(32), take(5) + 1
     widths = [take(4) + 1 for _ in range(4)]
-    if found != count:
-        raise ValueError(f'the RLE of the brush has {found} values, {count} are expected')
+    if value_count != count:
+        raise ValueError(f'the RLE of the brush has {value_count} values, {count} are expected')
     values = np.zeros(count, np.uint8)
-    done = 0
-    while done < count:
+    filled = 0
+    while filled < count:
         repeated = take(1)
-        end = min(done + take(widths[take(2)]) + 1, count)
-        values[done:end] = take(width) if repeated else [take(width) for _ in range(done, end)]
-        done = end
+        end = min(filled + take(widths[take(2)]) + 1, count)
+        values[filled:end] = take(width) if repeated else [take(width) for _ in range(filled, end)]
+        filled = end
     return values

@@ -32,53 +32,53 @@ def is_meta(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get('classes'), list)
 
 
-def read_meta(file: Path, document: dict, found: Annotations) -> None:
+def read_meta(file: Path, document: dict, annotations: Annotations) -> None:
     """Put the classes of a project, in its order, before those that were found so far."""
     place = Place(file)
-    titles = [place.value(one, 'title', str) for one in document['classes']]
-    found.classes = list(dict.fromkeys([*titles, *found.classes]))
+    titles = [place.value(entry, 'title', str) for entry in document['classes']]
+    annotations.classes = list(dict.fromkeys([*titles, *annotations.classes]))
 
 
-def read_supervisely(file: Path, document: dict, root: Path, found: Annotations) -> None:
-    """Add the picture of a Supervisely file to ``found``.
+def read_supervisely(file: Path, document: dict, root: Path, annotations: Annotations) -> None:
+    """Add the picture of a Supervisely file to ``annotations``.
 
     Raises:
         UserError: A value is missing or of a wrong type.
     """
     place = Place(file)
     objects = []
-    for number, one in enumerate(place.value(document, 'objects', list), 1):
+    for number, item in enumerate(place.value(document, 'objects', list), 1):
         where = place.at(f'object {number}')
-        label = where.value(one, 'classTitle', str)
-        kind = where.value(one, 'geometryType', str)
-        if kind in NO_AREAS:
-            found.leave_out(f'{kind} of Supervisely')
+        label = where.value(item, 'classTitle', str)
+        geometry = where.value(item, 'geometryType', str)
+        if geometry in NO_AREAS:
+            annotations.leave_out(f'{geometry} of Supervisely')
             continue
         where = place.at(f'object {number} ({label})')
-        objects.append(AnnotatedObject(label, _shape(where, one, kind), where.part))
-        found.add_classes([label])
+        objects.append(AnnotatedObject(label, _shape(where, item, geometry), where.part))
+        annotations.add_classes([label])
     size = place.at('size').size(document['size'])
     folders = (file.parent.parent / 'img', file.parent)
     split = split_of(file, root)
-    found.images.append(
+    annotations.images.append(
         AnnotatedImage(file.stem, place, size, tuple(objects), folders=folders, split=split)
     )
 
 
-def _shape(where: Place, one: dict, kind: str) -> Shape:
-    if kind == 'bitmap':
-        bitmap = where.value(one, 'bitmap', dict)
+def _shape(where: Place, item: dict, geometry: str) -> Shape:
+    if geometry == 'bitmap':
+        bitmap = where.value(item, 'bitmap', dict)
         origin = where.value(bitmap, 'origin', list)
         if len(origin) != 2 or not all(isinstance(value, int) for value in origin):
             raise where.error(f'the origin of its bitmap is {origin}, not [x, y]')
         return Bitmap(where.value(bitmap, 'data', str), (origin[0], origin[1]))
-    points = where.value(one, 'points', dict)
+    points = where.value(item, 'points', dict)
     outer = where.value(points, 'exterior', list)
-    if kind == 'rectangle' and len(outer) == 2:
+    if geometry == 'rectangle' and len(outer) == 2:
         x0, y0, x1, y1, *_ = where.pairs([*outer, outer[0]])
         return OpenCVPolygon((x0, y0, x1, y0, x1, y1, x0, y1))
-    if kind != 'polygon':
-        raise where.error(f'its type {kind!r} is no polygon, bitmap or rectangle')
+    if geometry != 'polygon':
+        raise where.error(f'its type {geometry!r} is no polygon, bitmap or rectangle')
     inner = where.value(points, 'interior', list) if points.get('interior') else []
     holes = tuple(where.pairs(hole) for hole in inner)
     return OpenCVPolygon(where.pairs(outer), holes)

@@ -48,13 +48,17 @@ def read_names(file: Path) -> list[str] | None:
     return [str(name) for name in names]
 
 
-def read_yolo(names: list[str], root: Path, pictures: tuple[str, ...], found: Annotations) -> None:
-    """Add every picture to ``found``; as for Ultralytics, one without label file has no objects.
+def read_yolo(
+    names: list[str], root: Path, pictures: tuple[str, ...], annotations: Annotations
+) -> None:
+    """Add every picture to ``annotations``.
+
+    As for Ultralytics, a picture without a label file has no objects.
 
     Raises:
         UserError: A line of a label file has another form.
     """
-    found.add_classes(names)
+    annotations.add_classes(names)
     texts = {name: root / name for name in list_files(root, ('.txt',), recurse=True).names}
     labels = {name: path for name, path in texts.items() if 'labels' in Path(name).parts}
     pictures = tuple(p for p in pictures if 'images' in Path(p).parts) or pictures
@@ -65,7 +69,7 @@ def read_yolo(names: list[str], root: Path, pictures: tuple[str, ...], found: An
         name, file = of_picture.get(stem, f'{stem}.*'), by_stem.get(stem)
         objects = _objects(file, names) if file else ()
         place = Place(file or root / name)
-        found.images.append(
+        annotations.images.append(
             AnnotatedImage(
                 name, place, None, objects, folders=(root,), split=split_of(root / name, root)
             )
@@ -79,7 +83,7 @@ def _stem(name: str) -> str:
 
 
 def _objects(file: Path, names: list[str]) -> tuple[AnnotatedObject, ...]:
-    found = []
+    objects = []
     for number, line in enumerate(read_text(file, 'label file').splitlines(), 1):
         if not line.strip():
             continue
@@ -100,5 +104,5 @@ def _objects(file: Path, names: list[str]) -> tuple[AnnotatedObject, ...]:
             )
         name = names[int(label)]
         clipped = tuple(np.clip(ring, 0, 1).tolist())
-        found.append(AnnotatedObject(name, ShareOfPicture(clipped), f'{place.part} ({name})'))
-    return tuple(found)
+        objects.append(AnnotatedObject(name, ShareOfPicture(clipped), f'{place.part} ({name})'))
+    return tuple(objects)

@@ -60,9 +60,9 @@ def _read(path: Path) -> dict[str, dict]:
         if hashlib.sha256(body.encode()).hexdigest() != digest:
             return {}
         records = json.loads(body)
-        known = {field.name for field in fields(CheckedSample)}
+        field_names = {field.name for field in fields(CheckedSample)}
         sound = all(
-            record['stamps'] and set(record['sample']) == known for record in records.values()
+            record['stamps'] and set(record['sample']) == field_names for record in records.values()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

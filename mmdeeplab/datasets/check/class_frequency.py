@@ -45,10 +45,10 @@ class PixelCounts:
         """Class weights (C) by a method of :data:`METHODS`; 1 for classes that never occur."""
         choose('class_weight', method, tuple(METHODS))
         weights = np.ones(len(self.pixels))
-        known = self.pixels > 0
-        if known.any():
+        occurring = self.pixels > 0
+        if occurring.any():
             weigh = median_frequency if method == 'auto' else effective_number
-            weights[known] = weigh(self)[known]
+            weights[occurring] = weigh(self)[occurring]
         return [float(f'{weight:.4g}') for weight in weights]
 
 
@@ -58,9 +58,9 @@ def median_frequency(counts: PixelCounts) -> np.ndarray:
     The frequency of a class is its share of the labelled pixels of the images in which it occurs.
     Source: Eigen and Fergus, arXiv 1411.4734, section 6.3.2.
     """
-    known = counts.pixels > 0
+    occurring = counts.pixels > 0
     frequency = counts.pixels / np.maximum(counts.where, 1)
-    return np.median(frequency[known]) / np.where(known, frequency, 1)
+    return np.median(frequency[occurring]) / np.where(occurring, frequency, 1)
 
 
 def effective_number(counts: PixelCounts) -> np.ndarray:
@@ -71,6 +71,6 @@ def effective_number(counts: PixelCounts) -> np.ndarray:
     Source: Cui et al., arXiv 1901.05555, section 3 and equation 5.
     """
     b = 1 - 1 / max(counts.images, 2)
-    known = counts.present > 0
+    occurring = counts.present > 0
     weights = (1 - b) / (1 - b ** np.maximum(counts.present, 1))
-    return weights / weights[known].mean()
+    return weights / weights[occurring].mean()

@@ -19,7 +19,7 @@ def classes_present(source: Source, ids: Sequence[str]) -> list[list[int]]:
     samples = scan(source, ids, quiet=True)
     present: list[list[int]] = []
     for name in ids:
-        faults = [words for _, what, words in samples[name].faults if what == 'mask']
+        faults = [words for _, file_role, words in samples[name].faults if file_role == 'mask']
         if faults and not samples[name].counts:
             raise UserError(faults[0])
         labels = map(int, source.label_ids.of_counts(samples[name].counts))

@@ -58,10 +58,10 @@ def _of_lines(text: str, path: Path) -> Iterator[tuple[str, Colour, str]]:
     header = True
     for number, line in enumerate(text.splitlines(), 1):
         words = line.replace('"', '').strip()
-        found = _colour_and_name(words)
-        if found:
+        entry = _colour_and_name(words)
+        if entry:
             header = False
-            yield f'line {number}', *found
+            yield f'line {number}', *entry
         elif (
             words
             and not words.startswith('#')
@@ -92,12 +92,12 @@ def _of_json(text: str, path: Path) -> Iterator[tuple[str, Colour, str]]:
     for number, (name, value) in enumerate(pairs, 1):
         value = _pair(value)[1] if isinstance(value, dict) else value
         words = ' '.join(map(str, value)) if isinstance(value, list) else str(value)
-        found = _colour_and_name(words)
-        if found is None:
+        entry = _colour_and_name(words)
+        if entry is None:
             raise UserError(
                 f'{path}, entry {number}: {value!r} is no colour, e.g. [128, 0, 0] or "#800000"'
             )
-        yield f'entry {number}', found[0], str(name)
+        yield f'entry {number}', entry[0], str(name)
 
 
 def _pair(entry: object) -> tuple[object, object]:

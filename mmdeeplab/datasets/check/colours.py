@@ -15,25 +15,25 @@ def voc_colours(classes: tuple[str, ...]) -> dict[Colour, int]:
 
 
 def mapping(
-    counts: dict[str, int], known: dict[Colour, int], classes: int
+    counts: dict[str, int], class_ids: dict[Colour, int], classes: int
 ) -> tuple[dict[Colour, int], list[Colour]]:
     """Ids of the colours of one mask, and the colours that have none.
 
     Some tools write ids as grey colours. So if all of a mask is grey and every grey value is a
-    class or void, the colours that ``known`` lacks are taken as ids.
+    class or void, the colours that ``class_ids`` lacks are taken as ids.
 
     Args:
         counts: Numbers of pixels by colour, 'R,G,B'.
-        known: Class ids by colour.
+        class_ids: Class ids by colour.
         classes: Number of classes.
     """
     colours: list[Colour] = []
     for text in counts:
         red, green, blue = map(int, text.split(','))
         colours.append((red, green, blue))
-    strange = [colour for colour in colours if colour not in known]
+    strange = [colour for colour in colours if colour not in class_ids]
     if not strange:
-        return {colour: known[colour] for colour in colours}, []
+        return {colour: class_ids[colour] for colour in colours}, []
     if all(r == g == b and (r < classes or r == IGNORE_INDEX) for r, g, b in colours):
         return {colour: colour[0] for colour in colours}, []
-    return {colour: known[colour] for colour in colours if colour in known}, strange
+    return {colour: class_ids[colour] for colour in colours if colour in class_ids}, strange

@@ -47,21 +47,25 @@ def write_masks(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f'--fix {out}: not an empty folder; nothing is overwritten')
-    labelled = [each for each in report.checked if each.source.labelled]
-    folders = {Path(os.path.realpath(each.source.masks)) for each in labelled}
+    labelled = [checked for checked in report.checked if checked.source.labelled]
+    folders = {Path(os.path.realpath(checked.source.masks)) for checked in labelled}
     if len({folder.name for folder in folders}) < len(folders):
         raise UserError(f'--fix {out}: {" and ".join(map(str, folders))} have one name')
-    mended, failed, done = 0, [], set()
-    for each in labelled:
-        ids = dict(renamed or _binary(each))
-        for name, sample in each.samples.items():
-            path = each.source.mask(name)
-            if path in done or not path.is_file():
+    mended, failed, visited = 0, [], set()
+    for checked in labelled:
+        ids = dict(renamed or _binary(checked))
+        for name, sample in checked.samples.items():
+            path = checked.source.mask(name)
+            if path in visited or not path.is_file():
                 continue
-            done.add(path)
-            target = out / each.source.masks.name / as_png(str(path.relative_to(each.source.masks)))
+            visited.add(path)
+            target = (
+                out
+                / checked.source.masks.name
+                / as_png(str(path.relative_to(checked.source.masks)))
+            )
             try:
-                mended += _write(each, name, sample, target, colours, ids, levels)
+                mended += _write(checked, name, sample, target, colours, ids, levels)
             except UserError as error:
                 failed.append(str(error))
     return mended, failed
@@ -72,14 +76,14 @@ def as_png(name: str) -> str:
     return f'{PurePath(name).with_suffix("")}.png' if PurePath(name).suffix else '.png'
 
 
-def _binary(each: CheckedSource) -> dict[int, int]:
-    masks = [set(sample.counts) for sample in each.samples.values() if sample.counts]
-    plain = len(each.source.classes) == 2 and each.source.label_ids == PLAIN
+def _binary(checked: CheckedSource) -> dict[int, int]:
+    masks = [set(sample.counts) for sample in checked.samples.values() if sample.counts]
+    plain = len(checked.source.classes) == 2 and checked.source.label_ids == PLAIN
     return {IGNORE_INDEX: 1} if plain and only_0_and_255(masks) else {}
 
 
 def _write(
-    each: CheckedSource,
+    checked: CheckedSource,
     name: str,
     sample: CheckedSample,
     target: Path,
@@ -88,8 +92,8 @@ def _write(
     levels: Mapping[int, int] | None,
 ) -> bool:
     """Write one mask; return whether its ids differ from those of the original."""
-    path = each.source.mask(name)
-    classes = each.source.classes
+    path = checked.source.mask(name)
+    classes = checked.source.classes
     data = read_bytes(path, 'mask')
     header = mask_header(data, path)
     pixels = decode_pixels(data, path)
@@ -99,12 +103,12 @@ def _write(
     if levels is not None:
         ids = ids_of_levels(grey_values(pixels, path), levels)
     elif header.mode not in MASK_MODES:
-        known = voc_colours(classes) if colours is None else dict(colours)
-        ids = ids_of_colours(pixels, sample, known, len(classes), path)
+        class_ids = voc_colours(classes) if colours is None else dict(colours)
+        ids = ids_of_colours(pixels, sample, class_ids, len(classes), path)
     before = ids
     ids = rename(ids, renamed)
-    check_ids(each.source.label_ids(ids), len(classes), path, ids)
-    ids = _turned(ids.astype(np.uint8), sample, path, each.source.image(name))
+    check_ids(checked.source.label_ids(ids), len(classes), path, ids)
+    ids = _turned(ids.astype(np.uint8), sample, path, checked.source.image(name))
     target.parent.mkdir(parents=True, exist_ok=True)
     if before is pixels and np.array_equal(ids, pixels) and path.suffix == target.suffix:
         shutil.copyfile(path, target)
@@ -116,14 +120,18 @@ def _write(
 
 
 def ids_of_colours(
-    pixels: np.ndarray, sample: CheckedSample, known: dict[Colour, int], classes: int, path: Path
+    pixels: np.ndarray,
+    sample: CheckedSample,
+    class_ids: dict[Colour, int],
+    classes: int,
+    path: Path,
 ) -> np.ndarray:
     """Convert colours (H, W, channels) to class ids (H, W).
 
     Raises:
         UserError: A colour has no id.
     """
-    ids, strange = mapping(sample.colours, known, classes)
+    ids, strange = mapping(sample.colours, class_ids, classes)
     if strange or not ids:
         named = ', '.join(map(str, strange[:3])) or 'its colours'
         raise UserError(f'the mask {path}: no id is known for {named}; see --colours')

@@ -43,10 +43,10 @@ def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
 def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
     """Ids with more than one image or mask, by id: it is not clear which one is meant."""
     problems = {}
-    for what, files in source.files.items():
+    for file_role, files in source.files.items():
         for name in ids:
             if len(names := files.names(name)) > 1:
-                words = several_files(name, names, what)
+                words = several_files(name, names, file_role)
                 path = str(files.folder / names[0])
                 problems[name] = Problem(
                     'several-files', source.role, id=name, path=path, words=words
@@ -59,20 +59,20 @@ def judge_sample(
 ) -> Iterator[Problem]:
     """Faults of one image and its mask, given what :func:`look_at` found."""
     paths = dict(image=source.image(name), mask=source.mask(name))
-    told = set()
-    for fault, what, words in sample.faults:
+    reported = set()
+    for fault, file_role, words in sample.faults:
         fix = ''
         if fault.startswith('missing'):
-            fault, words = why_missing(source.files[what], name, what)
-            if fault in told:
+            fault, words = why_missing(source.files[file_role], name, file_role)
+            if fault in reported:
                 continue
         elif fault == 'colour-mask':
-            words = f'the mask {paths[what]} is in colour'
+            words = f'the mask {paths[file_role]} is in colour'
             fix = advise_on_colours(source, sample, colours)
         elif fault == 'orientation' and sample.turn != 1:
             fix = f'turn the mask as EXIF orientation {sample.turn} says: --fix OUT'
-        told.add(fault)
-        yield Problem(fault, source.role, id=name, path=str(paths[what]), words=words, fix=fix)
+        reported.add(fault)
+        yield Problem(fault, source.role, id=name, path=str(paths[file_role]), words=words, fix=fix)
     for fault, words in _faults_of_ids(sample, len(source.classes), source.label_ids):
         path = str(paths['mask'])
         yield Problem(fault, source.role, id=name, path=path, words=f'the mask {path} {words}')
@@ -87,11 +87,11 @@ def _faults_of_ids(
     wrong = ((ids < 0) | (ids >= classes)) & (ids != IGNORE_INDEX)
     if wrong.any():
         bad = zip(stored[wrong].tolist(), pixels[wrong].tolist(), strict=True)
-        found = listed([f'{i} ({n:,} pixels)' for i, n in bad], _SHOWN)
+        wrong_ids = listed([f'{i} ({n:,} pixels)' for i, n in bad], _SHOWN)
         fault = '16-bit' if stored[wrong].max() > IGNORE_INDEX else 'ids'
         first = int(label_ids.reduce_zero_label)
         named = f'{classes} classes, {first}..{classes - 1 + first}'
-        yield fault, f'holds ids {found}; there are {named}'
+        yield fault, f'holds ids {wrong_ids}; there are {named}'
     if ids.size and (ids == IGNORE_INDEX).all():
         yield 'void', f'is void ({" and ".join(map(str, stored.tolist()))}) all over'
     counts = dict(zip(ids.tolist(), pixels.tolist(), strict=True))
@@ -107,8 +107,8 @@ def _faults_of_ids(
 def judge_split(source: Source, samples: dict[str, CheckedSample]) -> Iterator[Problem]:
     """Faults of all masks of a split together: all of them void, or with 0 and 255 only."""
     masks = [set(sample.counts) for sample in samples.values() if sample.counts]
-    read = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
-    if masks and all(ids == {str(IGNORE_INDEX)} for ids in read):
+    class_ids = [set(source.label_ids.of_counts(dict.fromkeys(ids, 1))) for ids in masks]
+    if masks and all(ids == {str(IGNORE_INDEX)} for ids in class_ids):
         words = f'all {len(masks)} masks are void'
         yield Problem('all-void', source.role, id='', path=str(source.masks), words=words)
     elif source.label_ids == PLAIN and only_0_and_255(masks):
@@ -136,8 +136,8 @@ def _grey_levels(masks: list[set[str]], classes: int) -> dict[int, int]:
 
 def only_0_and_255(masks: Iterable[set[str]]) -> bool:
     """Whether masks, given by their ids as text, have 0 and 255 only: 255 seems to be a class."""
-    together: set[str] = set().union(*masks)
-    return together == {'0', str(IGNORE_INDEX)}
+    all_ids: set[str] = set().union(*masks)
+    return all_ids == {'0', str(IGNORE_INDEX)}
 
 
 def advise_on_colours(

@@ -78,8 +78,8 @@ def _nearest(
     for value, i in ids.items():
         distance = np.abs(values - value).astype(np.float64)
         if reach is not None:
-            here = (values == value).astype(np.uint8)
-            distance[cv2.dilate(here, np.ones((reach, reach), np.uint8)) == 0] = np.inf
+            value_mask = (values == value).astype(np.uint8)
+            distance[cv2.dilate(value_mask, np.ones((reach, reach), np.uint8)) == 0] = np.inf
         closer = edge & (distance < best)
         best[closer], result[closer] = distance[closer], i
     return result

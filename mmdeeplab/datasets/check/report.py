@@ -188,11 +188,13 @@ def _by_roles(
     """Groups of splits that read the same sources, with these; empty sources are left out."""
     groups: dict[tuple[int, ...], tuple[str, ...]] = {}
     for role in splits:
-        read = tuple(i for i, each in enumerate(checked) if role in each.source.roles and each.ids)
-        groups[read] = (*groups.get(read, ()), role)
-    for read, roles in groups.items():
-        if read:
-            yield roles, [checked[i] for i in read]
+        indices = tuple(
+            i for i, each in enumerate(checked) if role in each.source.roles and each.ids
+        )
+        groups[indices] = (*groups.get(indices, ()), role)
+    for indices, roles in groups.items():
+        if indices:
+            yield roles, [checked[i] for i in indices]
 
 
 def leaks(checked: list[CheckedSource]) -> Iterator[Problem]:

@@ -87,8 +87,8 @@ def _look_at_rgb(sample: CheckedSample, path: Path, data: bytes) -> tuple[int, i
     if header.mode != 'RGB':
         words = f'the image {path} is a {header.mode} {header.format}, read as 8-bit RGB'
         sample.faults.append(['converted', 'image', words])
-    if stored := lost_in_rgb(data):
-        words = f'the image {path} has {stored}, read as RGB of 8 bits; {stored.step} keeps all'
+    if pixels := lost_in_rgb(data):
+        words = f'the image {path} has {pixels}, read as RGB of 8 bits; {pixels.step} keeps all'
         sample.faults.append(['lost-bits', 'image', words])
     return rgb.shape[:2]
 
@@ -112,15 +112,15 @@ def _look_at_mask(
             sample.faults.append(['turned', 'image', words])
 
 
-def _note_format(sample: CheckedSample, header: Header, path: Path, what: str) -> None:
+def _note_format(sample: CheckedSample, header: Header, path: Path, file_role: str) -> None:
     usual = _SUFFIXES.get(header.format, (f'.{header.format.lower()}',))
     if path.suffix.lower() not in usual:
-        words = f'the {what} {path} is a {header.format}'
-        sample.faults.append(['mistyped', what, words])
+        words = f'the {file_role} {path} is a {header.format}'
+        sample.faults.append(['mistyped', file_role, words])
 
 
-def _add(sample: CheckedSample, error: UserError, what: str) -> None:
-    sample.faults.append([error.fault, what, str(error)])
+def _add(sample: CheckedSample, error: UserError, file_role: str) -> None:
+    sample.faults.append([error.fault, file_role, str(error)])
 
 
 def count_ids(ids: np.ndarray) -> dict[str, int]:

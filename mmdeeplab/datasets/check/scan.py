@@ -48,26 +48,28 @@ def scan(
     """
     cache = SampleCache(source.key)
     samples: dict[str, CheckedSample] = {}
-    fresh: dict[str, list[list[int]]] = {}
+    uncached: dict[str, list[list[int]]] = {}
     names = list(dict.fromkeys(ids))
-    told = f'comparing {source.split} with before'
-    for name in names if quiet else progress(names, told, len(names), 'images'):
+    compare_title = f'comparing {source.split} with before'
+    for name in names if quiet else progress(names, compare_title, len(names), 'images'):
         beat()
         stamps = [stamp(files.path(name)) for files in source.files.values()]
         cached = cache.get(name, stamps)
         if cached is None:
-            fresh[name] = stamps
+            uncached[name] = stamps
         else:
             samples[name] = cached
-    pairs = [(source.image(name), source.mask(name) if source.labelled else None) for name in fresh]
+    pairs = [
+        (source.image(name), source.mask(name) if source.labelled else None) for name in uncached
+    ]
     checked = _looks(pairs, source.pixels, usable_cores() if workers is None else workers)
     title = f'checking {source.role or source.split}'
     bar = checked if quiet else progress(checked, title, len(pairs), 'images')
-    for (name, stamps), sample in zip(fresh.items(), bar, strict=True):
+    for (name, stamps), sample in zip(uncached.items(), bar, strict=True):
         samples[name] = sample
         cache.put(name, stamps, sample)
         beat()
-    if fresh:
+    if uncached:
         cache.save()
     return samples
 

@@ -31,7 +31,7 @@ def taken(ids: Sequence[str], indices: int | Sequence[int] | None) -> list[str]:
 
 def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[tuple[str, str]]]:
     """The sources of some splits, each once, and (split, type) of data sets of other classes."""
-    found: dict[Source, tuple[str, ...]] = {}
+    keys_by_source: dict[Source, tuple[str, ...]] = {}
     unknown = []
     for role in splits:
         refuse_unbalanced((cfg.get(f'{role}_dataloader') or {}).get('dataset'), role)
@@ -40,8 +40,8 @@ def sources(cfg: 'Config', splits: tuple[str, ...]) -> tuple[list[Source], list[
                 unknown.append((role, str(node.get('type'))))
                 continue
             source = _source(node, role)
-            found[source] = (*found.get(source, ()), key)
-    return [replace(source, keys=keys) for source, keys in found.items()], unknown
+            keys_by_source[source] = (*keys_by_source.get(source, ()), key)
+    return [replace(source, keys=keys) for source, keys in keys_by_source.items()], unknown
 
 
 def refuse_unbalanced(node: Any, role: str) -> None:

@@ -77,12 +77,14 @@ def sentence(report: Report, command: str) -> str:
 
 def frequency_table(report: Report) -> str:
     """A table with each class's share of the labelled pixels and number of images, by split."""
-    together: dict[int, list[str]] = {}
+    roles_by_counts: dict[int, list[str]] = {}
     for role, counts in report.counts.items():
-        together.setdefault(id(counts), []).append(role)
+        roles_by_counts.setdefault(id(counts), []).append(role)
     blocks = []
     for classes in dict.fromkeys(report.classes.values()):
-        groups = [roles for roles in together.values() if report.classes[roles[0]] == classes]
+        groups = [
+            roles for roles in roles_by_counts.values() if report.classes[roles[0]] == classes
+        ]
         heads = [f'{", ".join(roles)}: {column}' for roles in groups for column in _COLUMNS]
         table = PrettyTable(['id', 'class', *heads], align='r')
         table.align['class'] = 'l'

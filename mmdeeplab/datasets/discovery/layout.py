@@ -109,20 +109,20 @@ def inside(folder: Path) -> tuple[Path, Path]:
     return (images, masks) if images and masks else (folder, folder)
 
 
-def divide(found: Pairs, val_share: float) -> tuple[Pairs, Pairs]:
+def divide(pairs: Pairs, val_share: float) -> tuple[Pairs, Pairs]:
     """Divide pairs into train and val at random, but always in the same way, by hashes of the ids.
 
     Raises:
         UserError: There are fewer than two pairs, or the share is not between 0 and 1.
     """
-    if len(found.ids) < 2:
-        raise UserError(f'{found.images} has {len(found.ids)} image with a mask; at least 2 needed')
+    if len(pairs.ids) < 2:
+        raise UserError(f'{pairs.images} has {len(pairs.ids)} image with a mask; at least 2 needed')
     if not 0 < val_share < 1:
         raise UserError(f'--val-share lies between 0 and 1, got {val_share}')
-    order = sorted(found.ids, key=lambda name: hashlib.sha256(name.encode()).digest())
+    order = sorted(pairs.ids, key=lambda name: hashlib.sha256(name.encode()).digest())
     count = min(max(1, round(val_share * len(order))), len(order) - 1)
     val, train = sorted(order[:count]), sorted(order[count:])
-    return replace(found, ids=tuple(train)), replace(found, ids=tuple(val), notes=())
+    return replace(pairs, ids=tuple(train)), replace(pairs, ids=tuple(val), notes=())
 
 
 def hold_out(layout: Layout, prefixes: tuple[str, ...]) -> Layout:
@@ -145,11 +145,11 @@ def hold_out(layout: Layout, prefixes: tuple[str, ...]) -> Layout:
     for prefix in prefixes:
         if not any(name.startswith(prefix) for name in ids):
             raise UserError(f'--val-prefix: no image of {train.images} begins with {prefix!r}')
-    held = tuple(name for name in ids if name.startswith(prefixes))
-    kept = tuple(sorted({*ids} - {*held}))
-    if not kept:
+    val_ids = tuple(name for name in ids if name.startswith(prefixes))
+    train_ids = tuple(sorted({*ids} - {*val_ids}))
+    if not train_ids:
         raise UserError(
             f'--val-prefix: every image of {train.images} begins so, none is left to train'
         )
-    train, val = replace(train, ids=kept), replace(val, ids=held)
+    train, val = replace(train, ids=train_ids), replace(val, ids=val_ids)
     return replace(layout, train=train, val=val, listed=False)

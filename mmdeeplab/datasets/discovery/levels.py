@@ -81,8 +81,8 @@ def _flat_pixels(checked: list[CheckedSource]) -> tuple[Counter[int], Counter[in
         small = values.astype(np.float32)
         equal = cv2.erode(small, window) == cv2.dilate(small, window)
         for counter, chosen in ((flat, values[equal]), (seen, values)):
-            found, counts = np.unique(chosen, return_counts=True)
-            counter.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+            distinct, counts = np.unique(chosen, return_counts=True)
+            counter.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
     return flat, seen
 
 
@@ -94,8 +94,8 @@ def _areas(seen: Counter[int], flat: Counter[int]) -> list[int]:
 
 def _apart(areas: list[int]) -> list[int]:
     """Drop values close to those of larger areas, as noise; empty if only one value is left."""
-    kept: list[int] = []
+    distinct: list[int] = []
     for value in areas:
-        if all(abs(value - other) > NOISE for other in kept):
-            kept.append(value)
-    return sorted(kept) if len(kept) > 1 else []
+        if all(abs(value - other) > NOISE for other in distinct):
+            distinct.append(value)
+    return sorted(distinct) if len(distinct) > 1 else []

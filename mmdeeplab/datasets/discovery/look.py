@@ -60,8 +60,10 @@ def look(
     """
     checked = []
     for role, pairs in (('train', layout.train), ('val', layout.val)):
-        where = source(layout.root, pairs, role, pixels=pixels)
-        checked.append(CheckedSource(where, list(pairs.ids), scan(where, pairs.ids, workers)))
+        split_source = source(layout.root, pairs, role, pixels=pixels)
+        checked.append(
+            CheckedSource(split_source, list(pairs.ids), scan(split_source, pairs.ids, workers))
+        )
     return checked
 
 
@@ -94,7 +96,7 @@ def ids_of(checked: list[CheckedSource], named: bool) -> set[int]:
         UserError: The masks do not show the classes: they have colours, grey levels, only 0 and
             255, or a single id.
     """
-    samples = [sample for one in checked for sample in one.samples.values()]
+    samples = [sample for checked_source in checked for sample in checked_source.samples.values()]
     ids = {int(i) for sample in samples for i in sample.counts}
     masks = checked[0].source.masks
     if not ids:
@@ -116,13 +118,18 @@ def ids_of(checked: list[CheckedSource], named: bool) -> set[int]:
     return labels
 
 
-def is_named(root: Path, given: str, checked: list[CheckedSource]) -> bool:
+def is_named(root: Path, classes_option: str, checked: list[CheckedSource]) -> bool:
     """Whether the classes are named: by ``--classes``, ``classes.txt``, or as VOC's all occur."""
-    ids = {int(i) for one in checked for sample in one.samples.values() for i in sample.counts}
-    voc = (root / 'JPEGImages').is_dir() and max(ids - {IGNORE_INDEX}, default=0) + 1 == len(
+    ids = {
+        int(i)
+        for checked_source in checked
+        for sample in checked_source.samples.values()
+        for i in sample.counts
+    }
+    is_voc = (root / 'JPEGImages').is_dir() and max(ids - {IGNORE_INDEX}, default=0) + 1 == len(
         VOC_CLASSES
     )
-    return bool(given) or os.path.lexists(root / 'classes.txt') or voc
+    return bool(classes_option) or os.path.lexists(root / 'classes.txt') or is_voc
 
 
 def _why_no_ids(masks: Path, ids: Iterable[int], levels: Levels) -> str:
@@ -160,7 +167,7 @@ def _why_none(checked: list[CheckedSource], samples: list[CheckedSample]) -> str
     )
 
 
-def class_names(root: Path, given: str, ids: set[int]) -> tuple[str, ...]:
+def class_names(root: Path, classes_option: str, ids: set[int]) -> tuple[str, ...]:
     """Names of the classes in id order.
 
     They are those given; else those of ``classes.txt``; else VOC's, if its last id occurs; else
@@ -170,8 +177,8 @@ def class_names(root: Path, given: str, ids: set[int]) -> tuple[str, ...]:
         UserError: There are fewer names than ids.
     """
     count = max(ids) + 1
-    if given:
-        names = tuple(name.strip() for name in given.split(','))
+    if classes_option:
+        names = tuple(name.strip() for name in classes_option.split(','))
         where = '--classes'
     elif is_regular(root / 'classes.txt', 'list of classes'):
         names, where = read_classes(root / 'classes.txt'), str(root / 'classes.txt')

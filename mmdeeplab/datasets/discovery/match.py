@@ -36,9 +36,9 @@ def match_names(images: Iterable[str], masks: Iterable[str], same: bool) -> Matc
             )
         ]
         for image_suffix, mask_suffix in _ranked(sides[0], sides[1], form, same):
-            of_masks = {form(name): file for name, file in sides[1][mask_suffix].items()}
+            masks_by_form = {form(name): file for name, file in sides[1][mask_suffix].items()}
             for name, image in sides[0][image_suffix].items():
-                mask = of_masks.get(form(name))
+                mask = masks_by_form.get(form(name))
                 if mask is None or name in match.pairs or image in used[0] or mask in used[1]:
                     continue
                 if same and (image in used[1] or mask in used[0]):

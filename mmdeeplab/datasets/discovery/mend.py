@@ -44,9 +44,13 @@ def mend(
     count = max((i for i in ids if i != IGNORE_INDEX), default=len(VOC_CLASSES) - 1) + 1
     names = VOC_CLASSES if count == len(VOC_CLASSES) else tuple(map(str, range(count)))
     parts: list[Pairs] = []
-    for one, pairs in zip(checked, (layout.train, layout.val), strict=True):
-        renamed_source = CheckedSource(replace(one.source, classes=names), one.ids, one.samples)
-        folder = out / one.source.role
+    for checked_source, pairs in zip(checked, (layout.train, layout.val), strict=True):
+        renamed_source = CheckedSource(
+            replace(checked_source.source, classes=names),
+            checked_source.ids,
+            checked_source.samples,
+        )
+        folder = out / checked_source.source.role
         _, failed = write_masks(
             Report(checked=[renamed_source]),
             folder,

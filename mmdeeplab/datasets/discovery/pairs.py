@@ -74,8 +74,8 @@ def pair(images: Path, masks: Path) -> Pairs:
 
 def _pictures(folder: Path, rare: tuple[str, ...], recurse: bool) -> Listing:
     """The pictures in a folder; if there is none, its files of other suffixes."""
-    found = list_files(folder, recurse=recurse)
-    return found if found.names else list_files(folder, rare, recurse=True)
+    listing = list_files(folder, recurse=recurse)
+    return listing if listing.names else list_files(folder, rare, recurse=True)
 
 
 def _refuse_twins(
@@ -88,18 +88,18 @@ def _refuse_twins(
     """
     pairs = match.pairs.values()
     used = {file for files in pairs for file in (files if same else files[side : side + 1])}
-    left = {name: _without_suffix(name) for name in names if name not in used}
-    stems = {_without_suffix(files[side]): files for files in pairs} if left else {}
-    twins = [(name, stems[stem][side]) for name, stem in left.items() if stem in stems]
-    for name, files in match.pairs.items() if left else ():
+    unused = {name: _without_suffix(name) for name in names if name not in used}
+    stems = {_without_suffix(files[side]): files for files in pairs} if unused else {}
+    twins = [(name, stems[stem][side]) for name, stem in unused.items() if stem in stems]
+    for name, files in match.pairs.items() if unused else ():
         others = (file_name(name, suffix) for suffix in suffixes)
-        twins += [(other, files[side]) for other in others if other in left]
+        twins += [(other, files[side]) for other in others if other in unused]
     if twins:
         shown = '; '.join(f'{second} and {first}' for first, second in twins[:NAMED])
         more = f'; and {len(twins) - NAMED} more' if len(twins) > NAMED else ''
-        what = ('image', 'mask')[side]
+        file_role = ('image', 'mask')[side]
         raise UserError(
-            f'{folder}: which {what} is meant? {shown}{more}: move or rename one of the two'
+            f'{folder}: which {file_role} is meant? {shown}{more}: move or rename one of the two'
         )
 
 
@@ -127,18 +127,18 @@ def _notes(match: Match, images: Path, masks: Path, listings: tuple[Listing, ...
     used = {file for files in match.pairs.values() for file in files}
     used_images = used if images == masks else {files[0] for files in match.pairs.values()}
     used_masks = used if images == masks else {files[1] for files in match.pairs.values()}
-    if left := set(listings[0].names) - used_images:
-        yield f'left out, without a mask of the same name: {_count(left, "image")}'
-    if images != masks and (left := set(listings[1].names) - used_masks):
-        yield f'left out, masks without an image or beside another one: {_count(left, "mask")}'
+    if unused := set(listings[0].names) - used_images:
+        yield f'left out, without a mask of the same name: {_count(unused, "image")}'
+    if images != masks and (unused := set(listings[1].names) - used_masks):
+        yield f'left out, masks without an image or beside another one: {_count(unused, "mask")}'
     system = {*listings[0].system, *listings[1].system}
     if system:
         yield f"passed over, the system's or hidden: {_count(system, 'file')}"
 
 
-def _count(names: Iterable[str], what: str) -> str:
+def _count(names: Iterable[str], noun: str) -> str:
     ordered = sorted(names)
-    return f'{len(ordered)} {what}{"s" * (len(ordered) > 1)} ({_some(ordered)})'
+    return f'{len(ordered)} {noun}{"s" * (len(ordered) > 1)} ({_some(ordered)})'
 
 
 def _some(names: Iterable[str]) -> str:

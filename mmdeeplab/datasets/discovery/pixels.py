@@ -35,7 +35,7 @@ def find_pixels(paths: Sequence[Path], all_bands: bool) -> Pixels | None:
         UserError: The images have different bands or depths, or values that cannot be kept. Broken
             files are left to the check.
     """
-    kinds: dict[Pixels, Path] = {}
+    first_paths: dict[Pixels, Path] = {}
     rgb = plain = True
     for path in paths:
         data = b''
@@ -46,15 +46,19 @@ def find_pixels(paths: Sequence[Path], all_bands: bool) -> Pixels | None:
             if error.fault in ('', 'pixels') and not _is_rgb(data, path):
                 raise
             continue
-        kinds.setdefault(pixels, path)
+        first_paths.setdefault(pixels, path)
         rgb = rgb and _is_rgb(data, path)
         plain = plain and lost_in_rgb(data) is None
-    if rgb and not all_bands and (plain or len(kinds) > 1):
+    if rgb and not all_bands and (plain or len(first_paths) > 1):
         return None
-    if len(kinds) > 1:
-        told = ' and '.join(f'{path} has {pixels}' for pixels, path in list(kinds.items())[:2])
-        raise UserError(f'the images differ: {told}; a network takes one kind, write them alike')
-    return next(iter(kinds), None)
+    if len(first_paths) > 1:
+        examples = ' and '.join(
+            f'{path} has {pixels}' for pixels, path in list(first_paths.items())[:2]
+        )
+        raise UserError(
+            f'the images differ: {examples}; a network takes one kind, write them alike'
+        )
+    return next(iter(first_paths), None)
 
 
 def _is_rgb(data: bytes, path: Path) -> bool:

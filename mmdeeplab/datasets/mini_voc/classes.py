@@ -1,7 +1,7 @@
 """Hue, tone, texture and colours of the twenty object classes of the miniature VOC.
 
 Hues are CIELAB hue angles, one class every 18 degrees. Neighbours on the wheel differ in tone
-(light or dark), in texture and in silhouette as well, so that hue leads and the rest confirms.
+(light or dark), in texture and in silhouette as well, so that they are told apart by more than hue.
 """
 
 from dataclasses import dataclass

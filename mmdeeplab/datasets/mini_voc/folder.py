@@ -107,6 +107,6 @@ def _write_lines(path: Path, lines: list[str] | tuple[str, ...]) -> None:
 
 
 def _write_stamp(out: Path, spec: MiniVoc) -> None:
-    """Write the stamp last and at one stroke: a folder with it is complete."""
+    """Write the stamp, after all other files and atomically: a folder with it is complete."""
     with placing(out / STAMP_NAME) as partial:
         partial.write_text(spec.stamp, encoding='utf-8')

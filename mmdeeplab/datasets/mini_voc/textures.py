@@ -73,7 +73,7 @@ def pattern(name: str, u: FloatMap, v: FloatMap, rng: np.random.Generator) -> ND
     Args:
         name: Key of ``PATTERNS``.
         u: (H, W) texture coordinates, one period a unit.
-        v: (H, W) the same downwards.
+        v: (H, W) texture coordinates downwards.
         rng: Source of the phase.
 
     Returns:

@@ -52,8 +52,8 @@ def apply(table: np.ndarray, ids: np.ndarray, name: str) -> np.ndarray:
     Raises:
         UserError: The mask, called ``name``, has an id that the data set does not have.
     """
-    known = ids < len(table)
-    labels = np.where(known, table[np.where(known, ids, 0)], UNKNOWN)
+    in_table = ids < len(table)
+    labels = np.where(in_table, table[np.where(in_table, ids, 0)], UNKNOWN)
     if (labels == UNKNOWN).any():
         strange = np.unique(ids[labels == UNKNOWN])[:5].tolist()
         raise UserError(f'{name} holds ids that its data set does not have: {strange}')

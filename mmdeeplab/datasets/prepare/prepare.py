@@ -121,13 +121,13 @@ def convert_masks(data: DataSet, folder: Path, split: Split, ids: set[str], quie
         with placing(folder / data.masks.folder / f'{name}{data.masks.suffix}') as partial:
             Image.fromarray(labels).save(partial, 'PNG')
 
-    left = iter(sorted(ids - ids_of(folder, data.masks, split.below)))
+    missing = iter(sorted(ids - ids_of(folder, data.masks, split.below)))
     hidden = True if quiet else None
     with (
         ThreadPoolExecutor(usable_cores()) as pool,
         tqdm(total=len(ids), desc=f'masks of {split.name}', disable=hidden) as bar,
     ):
-        while names := list(islice(left, AT_ONCE)):
+        while names := list(islice(missing, AT_ONCE)):
             for _ in pool.map(convert, names):
                 bar.update()
 

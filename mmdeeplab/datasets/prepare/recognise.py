@@ -15,8 +15,8 @@ SIGNS = {
 
 def recognise(root: Path) -> str | None:
     """The name of the data set that lies in a folder; None if it is not a known one."""
-    found = (name for name, signs in SIGNS.items() if all((root / s).is_dir() for s in signs))
-    return next(found, None)
+    matches = (name for name, signs in SIGNS.items() if all((root / s).is_dir() for s in signs))
+    return next(matches, None)
 
 
 def advice(root: Path) -> str:

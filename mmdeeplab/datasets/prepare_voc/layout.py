@@ -33,7 +33,7 @@ def fault(voc: Path, counts: SplitCounts, splits: Iterable[str]) -> str:
     """What is missing or wrong in some splits, in words; empty if they are complete."""
     seen: dict[str, set[str]] = {}
     for split in splits:
-        path, wanted = list_path(voc, split), getattr(counts, split)
+        path, expected = list_path(voc, split), getattr(counts, split)
         if not path.is_file():
             return f'there is no {path}'
         try:
@@ -41,8 +41,10 @@ def fault(voc: Path, counts: SplitCounts, splits: Iterable[str]) -> str:
         except UserError as error:
             return str(error)
         seen[split] = set(ids)
-        if len(ids) != wanted or len(seen[split]) != wanted:
-            return f'{path} names {len(seen[split]):,} images in {len(ids):,} lines, not {wanted:,}'
+        if len(ids) != expected or len(seen[split]) != expected:
+            return (
+                f'{path} names {len(seen[split]):,} images in {len(ids):,} lines, not {expected:,}'
+            )
         for folder, suffix in ((IMAGES, '.jpg'), (MASK_FOLDERS[split], '.png')):
             missing = sorted(seen[split] - stems(voc / folder, suffix))
             if missing:
@@ -54,8 +56,8 @@ def fault(voc: Path, counts: SplitCounts, splits: Iterable[str]) -> str:
 def overlap(ids: dict[str, set[str]]) -> str:
     """The validation images that are also training images, in words; empty if there are none."""
     for split in set(ids) - {'val'}:
-        if both := sorted(ids[split] & ids.get('val', set())):
-            return f'{len(both):,} images of val are in {split}, too: {", ".join(both[:SHOWN])}'
+        if shared := sorted(ids[split] & ids.get('val', set())):
+            return f'{len(shared):,} images of val are in {split}, too: {", ".join(shared[:SHOWN])}'
     return ''
 
 

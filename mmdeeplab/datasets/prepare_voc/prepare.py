@@ -72,15 +72,16 @@ def prepare(
     train, val = (set(read_split(list_path(voc, split))) for split in OWN)
     hidden = True if quiet else None
     with tqdm(total=counts.trainaug, desc='masks', unit='mask', disable=hidden) as bar:
-        other = copy_masks(voc, train, bar)
-        extra, others = convert_masks(voc, archive, train | val, bar)
-    if kept := sorted(other | others):
+        voc_differing = copy_masks(voc, train, bar)
+        sbd_ids, sbd_differing = convert_masks(voc, archive, train | val, bar)
+    if differing := sorted(voc_differing | sbd_differing):
         print(
-            f'warning: {len(kept):,} masks in {voc / AUG_MASKS} differ from those of VOC and SBD '
-            f'and are kept: {", ".join(kept[:SHOWN])}; move them away to have them made again',
+            f'warning: {len(differing):,} masks in {voc / AUG_MASKS} differ from those of VOC and '
+            f'SBD and are kept: {", ".join(differing[:SHOWN])}; move them away to have them made '
+            'again',
             file=sys.stderr,
         )
-    write_split(list_path(voc, 'trainaug'), train | extra, 'VOC and SBD')
+    write_split(list_path(voc, 'trainaug'), train | sbd_ids, 'VOC and SBD')
     require(voc, counts, ALL)
     return Prepared(voc, True)
 
@@ -108,16 +109,16 @@ def copy_masks(voc: Path, ids: set[str], bar: tqdm) -> set[str]:
         The ids for which another mask was there already, which is kept.
     """
     present = stems(voc / AUG_MASKS, '.png')
-    other = set()
+    differing = set()
     for i in sorted(ids):
         source, target = voc / MASKS / f'{i}.png', voc / AUG_MASKS / f'{i}.png'
         if i not in present:
             with placing(target) as partial:
                 shutil.copyfile(source, partial)
         elif source.read_bytes() != target.read_bytes():
-            other.add(i)
+            differing.add(i)
         bar.update()
-    return other
+    return differing
 
 
 def convert_masks(
@@ -132,7 +133,7 @@ def convert_masks(
         UserError: A mask does not fit its image.
     """
     present = stems(voc / AUG_MASKS, '.png')
-    ids, other = set(), set()
+    ids, differing = set(), set()
     for i, body in masks(archive):
         if i in without:
             continue
@@ -147,9 +148,9 @@ def convert_masks(
             with placing(target) as partial:
                 save(mask, partial)
         elif not holds(target, mask):
-            other.add(i)
+            differing.add(i)
         bar.update()
-    return ids, other
+    return ids, differing
 
 
 def holds(path: Path, mask: np.ndarray) -> bool:

@@ -44,10 +44,10 @@ def masks(archive: Path) -> Iterator[tuple[str, bytes]]:
         else:
             listed |= set(body.decode('ascii', 'replace').split())
     if ids != listed:
-        some = ', '.join(sorted(ids ^ listed)[:5])
+        examples = ', '.join(sorted(ids ^ listed)[:5])
         raise UserError(
             f'{archive} has {len(ids):,} masks in {MASKS}, but its lists name {len(listed):,} '
-            f'images: {some or "none"}'
+            f'images: {examples or "none"}'
         )
 
 
@@ -80,16 +80,16 @@ def check_inflation(body: bytes, name: str) -> None:
         UserError: It names the file. Broken files are left to the reader.
     """
     order = '<' if body[ENDIAN] == b'IM' else '>'
-    place, left = ENDIAN.stop, LARGEST
-    while place + TAG <= len(body):
-        data_type, size = struct.unpack_from(f'{order}II', body, place)
+    offset, bytes_left = ENDIAN.stop, LARGEST
+    while offset + TAG <= len(body):
+        data_type, size = struct.unpack_from(f'{order}II', body, offset)
         if data_type == COMPRESSED:
-            packed = body[place + TAG : place + TAG + size]
+            packed = body[offset + TAG : offset + TAG + size]
             with contextlib.suppress(zlib.error):
-                left -= len(zlib.decompressobj().decompress(packed, left + 1))
-            if left < 0:
+                bytes_left -= len(zlib.decompressobj().decompress(packed, bytes_left + 1))
+            if bytes_left < 0:
                 raise UserError(f'{name} unpacks to more than {LARGEST:,} bytes, which no mask has')
-        place += TAG + size
+        offset += TAG + size
 
 
 def save(ids: np.ndarray, path: Path) -> None:

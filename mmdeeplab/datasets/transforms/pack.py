@@ -33,12 +33,12 @@ class RandomFlip(MMCVRandomFlip):
         count = len(directions)
         chances = self.prob if isinstance(self.prob, list) else [self.prob / count] * count
         self.outcomes = [*directions, None]
-        below = np.cumsum([*chances, 1 - sum(chances)])
-        self.below = below / below[-1]
+        cumulative = np.cumsum([*chances, 1 - sum(chances)])
+        self.cumulative = cumulative / cumulative[-1]
 
     def _choose_direction(self) -> str | None:
         """Draw a direction, None for no flip, as ``np.random.choice`` would."""
-        place = self.below.searchsorted(np.random.random_sample(), side='right')
+        place = self.cumulative.searchsorted(np.random.random_sample(), side='right')
         return self.outcomes[int(place)]
 
     def _flip(self, results: dict) -> None:

@@ -66,8 +66,8 @@ class CentreCrop(BaseTransform):
     def transform(self, results: dict) -> dict:
         sides = zip(results['img_shape'], self.size, strict=True)
         # rounded to even as torchvision's centre crop
-        starts = [(max(side - wanted, 0), wanted) for side, wanted in sides]
-        window = tuple(slice(round(gap / 2), round(gap / 2) + wanted) for gap, wanted in starts)
+        gaps = [(max(side - wanted, 0), wanted) for side, wanted in sides]
+        window = tuple(slice(round(gap / 2), round(gap / 2) + wanted) for gap, wanted in gaps)
         for key in ('img', *results.get('seg_fields', [])):
             results[key] = np.ascontiguousarray(results[key][window])
         shape = results['img'].shape[:2]
