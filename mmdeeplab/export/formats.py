@@ -67,13 +67,13 @@ def open_artefact(path: str | Path) -> tuple[Run, dict]:
     module = FORMATS[name].module(name)
     try:
         text = module.metadata(path)
-        described = json.loads(text) if text else {}
-        run = module.open_run(path, described['precision']) if described else None
+        contents = json.loads(text) if text else {}
+        run = module.open_run(path, contents['precision']) if contents else None
     except Exception as error:  # every runtime has its own
-        why = str(error).strip().splitlines() or [type(error).__name__]
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
-            f'{FORMATS[name].runtime} cannot read {path}, it is broken: {why[-1][:300]}'
+            f'{FORMATS[name].runtime} cannot read {path}, it is broken: {lines[-1][:300]}'
         ) from error
     if run is None:
         raise UserError(f'{path} was not written by {tool("export")}: it tells nothing of itself')
-    return run, described
+    return run, contents

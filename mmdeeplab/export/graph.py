@@ -62,16 +62,16 @@ class PictureGraph(ExportGraph):
 
     def __init__(self, model: Any, half: bool = False, pixels: Pixels | None = None) -> None:
         super().__init__(model, half)
-        given = preprocessor_of(model)
+        preprocessor = preprocessor_of(model)
         deep = pixels is not None and pixels.depth != 'uint8'
         self.dtype = torch.float32 if deep else torch.uint8
-        self.least = tuple(given.test_size)
+        self.least = tuple(preprocessor.test_size)
         self.corners_aligned = corners_aligned(self.least)
-        swap = self.bands > 3 or (self.bands == 3 and not given.bgr_to_rgb)
+        swap = self.bands > 3 or (self.bands == 3 and not preprocessor.bgr_to_rgb)
         swap = swap and pixels is None
         self.order = [2, 1, 0, *range(3, self.bands)] if swap else None
-        self.register_buffer('mean', given.mean.clone())
-        self.register_buffer('std', given.std.clone())
+        self.register_buffer('mean', preprocessor.mean.clone())
+        self.register_buffer('std', preprocessor.std.clone())
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[1:3]
@@ -117,11 +117,11 @@ def preprocessor_of(model: Any) -> DeepLabPreprocessor:
     Raises:
         UserError: It is not ours.
     """
-    given = model.data_preprocessor
-    if not isinstance(given, DeepLabPreprocessor):
-        name = type(given).__name__
+    preprocessor = model.data_preprocessor
+    if not isinstance(preprocessor, DeepLabPreprocessor):
+        name = type(preprocessor).__name__
         raise UserError(f'export needs a mmdeeplab.DeepLabPreprocessor, this config has a {name}')
-    return given
+    return preprocessor
 
 
 def crop(labels: Tensor, height: Any, width: Any) -> Tensor:

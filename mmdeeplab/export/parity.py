@@ -60,10 +60,10 @@ class ParityCheck:
                 (result,) = segment(model, [sample.picture], pixels is not None, least)
             self.times.append(time.perf_counter() - start)
             self.labels.append(result.pred_sem_seg.data[0].cpu().long())
-            scores_of = result.seg_logits.data.cpu()
-            self.largest = max(self.largest, float(scores_of.abs().max()))
+            scores = result.seg_logits.data.cpu()
+            self.largest = max(self.largest, float(scores.abs().max()))
             if not processing and (i < COMPARED or i >= self.count):
-                self.logits[i] = scores_of
+                self.logits[i] = scores
 
     def input_of(self, sample: Sample) -> np.ndarray:
         """The input of the artefact for a sample: what :class:`PictureGraph` takes, (1, H, W, C),
@@ -80,7 +80,7 @@ class ParityCheck:
         A network without preprocessing gets the pictures of other sizes unpadded, so that it is
         tried at exactly these sizes.
         """
-        bare = not self.processing and any(sample is one for one in self.samples[self.count :])
+        bare = not self.processing and any(sample is other for other in self.samples[self.count :])
         return (1, 1) if bare else self.size
 
     def compare(self, run: Run) -> ParityReport:
@@ -119,9 +119,9 @@ class ParityCheck:
         try:
             output = torch.from_numpy(np.array(run(image)))
         except Exception as error:
-            why = str(error).strip().splitlines() or [type(error).__name__]
+            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
-                f'the artefact fails on {sample.name} ({height}x{width}): {why[0][:300]}'
+                f'the artefact fails on {sample.name} ({height}x{width}): {lines[0][:300]}'
             ) from error
         seconds = time.perf_counter() - start
         if self.processing:
@@ -136,8 +136,8 @@ class ParityCheck:
         """The mIoU of labels of the samples, in percent; None if they have no masks."""
         samples = self.samples[: self.count]
         masks = [
-            None if one.mask is None else torch.from_numpy(one.mask.astype(np.uint8))
-            for one in samples
+            None if sample.mask is None else torch.from_numpy(sample.mask.astype(np.uint8))
+            for sample in samples
         ]
-        names = [one.name for one in samples]
+        names = [sample.name for sample in samples]
         return miou(labels[: self.count], masks, names, self.model.num_classes)

@@ -83,11 +83,13 @@ def export(
     row = FORMATS[spec.format]
     row.module(spec.format)
     if spec.precision not in row.precisions:
-        able = ' and '.join(name for name, r in FORMATS.items() if spec.precision in r.precisions)
-        raise UserError(f'{spec.format} has no --{spec.precision}; {able} have')
+        formats = ' and '.join(
+            name for name, r in FORMATS.items() if spec.precision in r.precisions
+        )
+        raise UserError(f'{spec.format} has no --{spec.precision}; {formats} have')
     least = tuple(model.data_preprocessor.test_size)
     check_sizes([*samples, *calibration], spec)
-    half = spec.precision == 'half' and spec.format != 'openvino'  # which shortens by itself
+    half = spec.precision == 'half' and spec.format != 'openvino'  # its writer converts to float16
     artefact = ArtefactSpec(
         build_graph(model, spec.processing, half, spec.pixels),
         spec.size,
@@ -137,8 +139,8 @@ def _int8(
     def attempt(in_float: list[str]) -> ParityReport:
         write(artefact.metadata | dict(in_float=in_float), in_float)
         report = _compared(spec, check, path)
-        done = 'fails' if report.faults else 'passes'
-        print(f'int8, {len(in_float)} of {len(quantiser.layers)} layers in float: {done}')
+        verdict = 'fails' if report.faults else 'passes'
+        print(f'int8, {len(in_float)} of {len(quantiser.layers)} layers in float: {verdict}')
         return report
 
     report, in_float = fall_back(attempt, lambda: quantiser.by_harm)
@@ -175,12 +177,12 @@ def _keep(path: Path, out: Path) -> list[Path]:
     files = sorted(
         file for file in path.parent.iterdir() if file.is_file() and file.stem == path.stem
     )
-    kept = []
+    targets = []
     for file in files:
         target = out.with_suffix(file.suffix)
         file.replace(target)
-        kept.append(target)
-    return kept
+        targets.append(target)
+    return targets
 
 
 def check_sizes(samples: Sequence[Sample], spec: ExportSpec) -> None:
@@ -208,7 +210,7 @@ def describe_network(
     cfg: Config, config: str, checkpoint: Path, loaded: dict, model: Any, spec: ExportSpec
 ) -> dict:
     """The metadata of an exported file, as plain data for JSON."""
-    given = model.data_preprocessor
+    preprocessor = model.data_preprocessor
     count = model.num_classes
     names = class_names(loaded) or default_names(count)
     return dict(
@@ -220,12 +222,14 @@ def describe_network(
         classes=list(names),
         threshold=model.decode_head.threshold,
         palette=[list(map(int, colour)) for colour in palette_of(loaded, count)],
-        mean=given.mean.flatten().tolist(),
-        std=given.std.flatten().tolist(),
-        channels='as stored' if spec.pixels else 'RGB' if given.bgr_to_rgb else 'BGR',
+        mean=preprocessor.mean.flatten().tolist(),
+        std=preprocessor.std.flatten().tolist(),
+        channels='as stored' if spec.pixels else 'RGB' if preprocessor.bgr_to_rgb else 'BGR',
         bands=input_channels(model),
         depth=spec.pixels.depth if spec.pixels else 'uint8',
-        padded_to=list(given.test_size if spec.processing else spec.size or given.test_size),
+        padded_to=list(
+            preprocessor.test_size if spec.processing else spec.size or preprocessor.test_size
+        ),
         size=spec.size and list(spec.size),
         processing=spec.processing,
         precision=spec.precision,

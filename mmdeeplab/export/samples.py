@@ -55,15 +55,15 @@ def read_samples(
     if not (data / 'ImageSets').is_dir():
         return [Sample(path.name, read(path)) for path in spread(pictures(data), count)]
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    given = next(datasets(cfg, split), None)
-    if given is None:
+    dataset_cfg = next(datasets(cfg, split), None)
+    if dataset_cfg is None:
         raise UserError(f'{data}: the config has no {split} data set to read it as')
-    rows = DATASETS.build(given | dict(data_root=str(data), pipeline=[]))
-    classes = rows.metainfo['classes']
+    dataset = DATASETS.build(dataset_cfg | dict(data_root=str(data), pipeline=[]))
+    classes = dataset.metainfo['classes']
     if len(classes) != num_classes:
         raise UserError(f'{data} has {len(classes)} classes, the network {num_classes}')
     require_order(names, classes, 'the checkpoint', str(data))
-    infos = spread([rows.get_data_info(i) for i in range(len(rows))], count)
+    infos = spread([dataset.get_data_info(i) for i in range(len(dataset))], count)
     return [labelled(info, read) for info in infos]
 
 
@@ -76,13 +76,13 @@ def labelled(info: dict, read: Callable[[Picture], np.ndarray]) -> Sample:
 
 
 def pictures(data: Path) -> list[Path]:
-    """The pictures of a folder, or the one that ``data`` is."""
+    """The pictures of a folder; ``data`` alone if it is a file."""
     if data.is_file():
         return [data]
     files = []
     if data.is_dir():
-        found = list_files(data).names or list_files(data, ARRAYS).names
-        files = [data / name for name in found]
+        names = list_files(data).names or list_files(data, ARRAYS).names
+        files = [data / name for name in names]
     if not files:
         raise UserError(f'no pictures at {data}: name a folder as VOC, one of pictures, or a file')
     return files
@@ -106,6 +106,6 @@ def of_other_sizes(sample: Sample, least: tuple[int, int]) -> list[Sample]:
 
 def tiled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture (h, w, C) repeated or cut to (H, W, C)."""
-    times = [-(-wanted // side) for wanted, side in zip(size, picture.shape[:2], strict=True)]
-    whole = np.tile(picture, (*times, 1))
-    return np.ascontiguousarray(whole[: size[0], : size[1]])
+    times = [-(-target // side) for target, side in zip(size, picture.shape[:2], strict=True)]
+    repeated = np.tile(picture, (*times, 1))
+    return np.ascontiguousarray(repeated[: size[0], : size[1]])

@@ -100,9 +100,9 @@ def boundary_labels(
     labels = _spread(ids.to(dtype), down, across)
     places = _spread(border, down, across).nonzero(as_tuple=True)
     if len(places[0]):
-        kept = contenders(logits, ids, border, shape, margin)
-        scores = _interpolate(logits[kept], down, across, places)
-        labels[places] = _winners(scores, kept, margin, places, exact).to(dtype)
+        class_ids = contenders(logits, ids, border, shape, margin)
+        scores = _interpolate(logits[class_ids], down, across, places)
+        labels[places] = _winners(scores, class_ids, margin, places, exact).to(dtype)
     return labels
 
 
@@ -181,20 +181,20 @@ def _interpolate(logits: Tensor, down: Reach, across: Reach, places: tuple[Tenso
 
 def _winners(
     scores: Tensor,
-    kept: Tensor,
+    class_ids: Tensor,
     margin: Tensor,
     places: tuple[Tensor, ...],
     exact: Callable[[Tensor], Tensor] | None,
 ) -> Tensor:
     """Ids (P,) of the classes with the largest of the scores (k, P)."""
     best, number = scores.max(0)
-    won = kept[number]
+    winners = class_ids[number]
     if exact is None:
-        return won
+        return winners
     rivals = scores >= best - margin
-    if int(rivals.sum()) > len(won):
+    if int(rivals.sum()) > len(winners):
         tied = rivals.sum(0) > 1
-        candidates = kept[rivals[:, tied].any(1)]
+        candidates = class_ids[rivals[:, tied].any(1)]
         y, x = (place[tied] for place in places)
-        won[tied] = candidates[exact(candidates)[:, y, x].max(0)[1]]
-    return won
+        winners[tied] = candidates[exact(candidates)[:, y, x].max(0)[1]]
+    return winners

@@ -46,8 +46,8 @@ def make_config(
         raise UserError('a config needs a checkpoint')
     if options != ConfigOptions():
         raise UserError('options go with the path or name of a config; this one is read already')
-    own = Config(model.to_dict())  # the caller's stays as it is, whatever is built from it
-    return apply(own, changes), find_checkpoint(name)
+    cfg = Config(model.to_dict())  # a copy: the caller's config stays as it is
+    return apply(cfg, changes), find_checkpoint(name)
 
 
 def load_segmentor(

@@ -50,13 +50,13 @@ def segment_files(
     """
     start = perf_counter()
     failed: list[str] = []
-    left = PendingInputs(inputs, outputs, predictor)
-    made = segment_images(predictor, left.images(), outputs, batch_size, failed)
-    made += segment_rasters(predictor, left.cut, outputs, failed)
-    made += segment_films(predictor, left.films(), outputs, batch_size, failed)
-    notice = f' ({left.done} were there already)' if left.done else ''
-    rate = f'; {made / (perf_counter() - start):.3g} images a second' if made else ''
-    count = len(inputs) - left.done - len(failed)
+    pending = PendingInputs(inputs, outputs, predictor)
+    written = segment_images(predictor, pending.images(), outputs, batch_size, failed)
+    written += segment_rasters(predictor, pending.cut, outputs, failed)
+    written += segment_films(predictor, pending.films(), outputs, batch_size, failed)
+    notice = f' ({pending.done} were there already)' if pending.done else ''
+    rate = f'; {written / (perf_counter() - start):.3g} images a second' if written else ''
+    count = len(inputs) - pending.done - len(failed)
     print(f'{count} of {len(inputs)} inputs segmented into {outputs.folder}{notice}{passed}{rate}')
     return failed
 
@@ -73,40 +73,42 @@ class PendingInputs:
         self.inputs, self.outputs, self.done = inputs, outputs, 0
         self.predictor = predictor
         self.cut: list[Input] = []
-        self._told = False
+        self._hinted = False
 
     def images(self) -> Iterator[Input]:
         """The images without results, with progress."""
         shown = progress(self.inputs, 'segmenting', len(self.inputs), 'inputs')
-        for one in self._left(one for one in shown if not one.is_video):
-            if self._is_cut(one):
-                self.cut.append(one)
+        for image in self._without_results(image for image in shown if not image.is_video):
+            if self._is_cut(image):
+                self.cut.append(image)
             else:
-                yield one
+                yield image
 
     def films(self) -> Iterator[Input]:
         """The films without results."""
-        return self._left(one for one in self.inputs if one.is_video)
+        return self._without_results(
+            input_file for input_file in self.inputs if input_file.is_video
+        )
 
-    def _is_cut(self, one: Input) -> bool:
-        if not one.has_coordinates:
-            self._tell_of_rasterio(one)
+    def _is_cut(self, image: Input) -> bool:
+        if not image.has_coordinates:
+            self._tell_of_rasterio(image)
             return False
         with suppress(UserError):  # reading it reports the error
-            return is_cut(self.predictor, one.path)
+            return is_cut(self.predictor, image.path)
         return False
 
-    def _tell_of_rasterio(self, one: Input) -> None:
-        if not self._told and has_coordinates(one.path):
-            self._told = True
-            say(f'{one.path} has coordinates, which results have where rasterio is: {INSTALL}')
+    def _tell_of_rasterio(self, image: Input) -> None:
+        if not self._hinted and has_coordinates(image.path):
+            self._hinted = True
+            say(f'{image.path} has coordinates, which results have where rasterio is: {INSTALL}')
 
-    def _left(self, inputs: Iterable[Input]) -> Iterator[Input]:
-        for one in inputs:
-            if done(one, self.outputs):
+    def _without_results(self, inputs: Iterable[Input]) -> Iterator[Input]:
+        for input_file in inputs:
+            if done(input_file, self.outputs):
                 self.done += 1
             else:
-                yield one
+                yield input_file
 
 
 def segment_images(
@@ -117,7 +119,7 @@ def segment_images(
     failed: list[str],
 ) -> int:
     """Segment images; return the number of those whose results were written."""
-    made = 0
+    written = 0
     answers = in_order(
         partial(segment_batch, predictor, outputs),
         chunks(images, batch_size),
@@ -125,16 +127,16 @@ def segment_images(
         predictor.shares_cores,
     )
     with closing(answers):
-        for one, source, result in chain.from_iterable(answers):
+        for image, source, result in chain.from_iterable(answers):
             try:
                 if isinstance(result, UserError):
-                    failed.append(str(result) + without_stale(one, outputs))
+                    failed.append(str(result) + without_stale(image, outputs))
                 else:
-                    outputs.write(one.name, result, source, one.has_coordinates)
-                    made += 1
+                    outputs.write(image.name, result, source, image.has_coordinates)
+                    written += 1
             except UserError as error:
-                failed.append(about_its_name(one, error))
-    return made
+                failed.append(about_its_name(image, error))
+    return written
 
 
 def segment_batch(
@@ -144,17 +146,17 @@ def segment_batch(
 
     Images that are padded to the same size go through the network together.
     """
-    sources = [source_of(one.path) for one in inputs]
+    sources = [source_of(image.path) for image in inputs]
     pictures: dict[int, np.ndarray] = {}
     grids: dict[int, Grid | None] = {}
     contents: list[list[bytes] | UserError] = []
-    for number, one in enumerate(inputs):
+    for number, image in enumerate(inputs):
         contents.append([])
         try:
-            grids[number] = grid_for(one, outputs)
-            pictures[number] = predictor.read(one.path)
+            grids[number] = grid_for(image, outputs)
+            pictures[number] = predictor.read(image.path)
             if grid := grids[number]:
-                require_size(grid, pictures[number].shape[:2], one.path)
+                require_size(grid, pictures[number].shape[:2], image.path)
         except UserError as error:
             contents[number] = error
     sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
@@ -162,32 +164,34 @@ def segment_batch(
         batch = [number for number in pictures if sizes[number] == size]
         results = predictor.batch([pictures[number] for number in batch])
         for number, result in zip(batch, results, strict=True):
-            one, grid = inputs[number], grids[number]
-            contents[number] = outputs.encode(one.name, result, sources[number], grid)
+            image, grid = inputs[number], grids[number]
+            contents[number] = outputs.encode(image.name, result, sources[number], grid)
     return list(zip(inputs, sources, contents, strict=True))
 
 
 def pixels_of(inputs: list[Input]) -> int:
     """Number of pixels of all images together, by their headers; unreadable ones count as 0."""
-    return sum(picture_pixels(one.path) for one in inputs)
+    return sum(picture_pixels(image.path) for image in inputs)
 
 
-def grid_for(one: Input, outputs: Outputs) -> Grid | None:
+def grid_for(image: Input, outputs: Outputs) -> Grid | None:
     """The grid of a picture with coordinates; None for others.
 
     Raises:
         UserError: GeoJSON polygons are wanted of a picture without coordinates.
     """
     polygons = 'geojson' in outputs.wanted
-    if one.has_coordinates:
-        grid = read_grid(one.path)
+    if image.has_coordinates:
+        grid = read_grid(image.path)
         if polygons:
-            require_transform(grid, one.path)
+            require_transform(grid, image.path)
         return grid
     if polygons:
-        why = f'rasterio is missing: {INSTALL}' if has_coordinates(one.path) else 'it is no GeoTIFF'
+        reason = (
+            f'rasterio is missing: {INSTALL}' if has_coordinates(image.path) else 'it is no GeoTIFF'
+        )
         raise UserError(
-            f'{one.path}: --save geojson needs coordinates, and {why}; coco and labelme are '
+            f'{image.path}: --save geojson needs coordinates, and {reason}; coco and labelme are '
             'polygons in pixels'
         )
     return None
@@ -197,18 +201,18 @@ def segment_rasters(
     predictor: DeepLabPredictor, rasters: Iterable[Input], outputs: Outputs, failed: list[str]
 ) -> int:
     """Segment pictures with coordinates by windows; return the number that were written."""
-    made = 0
-    for one in rasters:
-        source = source_of(one.path)
-        files = {output: outputs.path(output, one.name, True) for output in outputs.wanted}
+    written = 0
+    for raster in rasters:
+        source = source_of(raster.path)
+        files = {output: outputs.path(output, raster.name, True) for output in outputs.wanted}
         try:
-            segment_raster(predictor, one.path, files)
+            segment_raster(predictor, raster.path, files)
             outputs.keep(list(files.values()), source)
-            outputs.remove_stale(outputs.every_path(one.name), source)
-            made += 1
+            outputs.remove_stale(outputs.every_path(raster.name), source)
+            written += 1
         except UserError as error:
-            failed.append(failure(one, error, outputs))
-    return made
+            failed.append(failure(raster, error, outputs))
+    return written
 
 
 def segment_films(
@@ -219,48 +223,48 @@ def segment_films(
     failed: list[str],
 ) -> int:
     """Segment films; return the number of frames that were written."""
-    made = 0
-    for one in films:
+    written = 0
+    for film in films:
         try:
-            grid_for(one, outputs)
-            count = video.segment_video(predictor, one, outputs, batch_size)
-            print(f'{one_line(str(one.path))}: {count} frames')
-            made += count
+            grid_for(film, outputs)
+            count = video.segment_video(predictor, film, outputs, batch_size)
+            print(f'{one_line(str(film.path))}: {count} frames')
+            written += count
         except UserError as error:
-            failed.append(failure(one, error, outputs))
-    return made
+            failed.append(failure(film, error, outputs))
+    return written
 
 
-def done(one: Input, outputs: Outputs) -> bool:
+def done(input_file: Input, outputs: Outputs) -> bool:
     """Whether all results of an input exist and were made from its present content."""
-    if one.is_video:
-        return outputs.done(video.last_files(one.name, outputs), one.path)
-    on_grid = one.has_coordinates
-    files = [outputs.path(output, one.name, on_grid) for output in outputs.wanted]
-    return outputs.done(files, one.path)
+    if input_file.is_video:
+        return outputs.done(video.last_files(input_file.name, outputs), input_file.path)
+    on_grid = input_file.has_coordinates
+    files = [outputs.path(output, input_file.name, on_grid) for output in outputs.wanted]
+    return outputs.done(files, input_file.path)
 
 
-def failure(one: Input, error: UserError, outputs: Outputs) -> str:
+def failure(input_file: Input, error: UserError, outputs: Outputs) -> str:
     """The sentence about an input that could not be segmented; its old results are removed.
 
     Raises:
         UserError: ``error``, if other results cannot be written either, as on a full disk.
     """
-    words = about_its_name(one, error) if error.__cause__ else str(error)
-    return words + without_stale(one, outputs)
+    words = about_its_name(input_file, error) if error.__cause__ else str(error)
+    return words + without_stale(input_file, outputs)
 
 
-def without_stale(one: Input, outputs: Outputs) -> str:
+def without_stale(input_file: Input, outputs: Outputs) -> str:
     """Remove results of an earlier content of an input that cannot be segmented; report it."""
-    source = source_of(one.path)
-    if one.is_video:
-        stale = video.remove_stale(one.name, outputs, source)
+    source = source_of(input_file.path)
+    if input_file.is_video:
+        stale = video.remove_stale(input_file.name, outputs, source)
     else:
-        stale = outputs.remove_stale(outputs.every_path(one.name), source)
+        stale = outputs.remove_stale(outputs.every_path(input_file.name), source)
     return '; results of what was there before are removed' if stale else ''
 
 
-def about_its_name(one: Input, error: UserError) -> str:
+def about_its_name(input_file: Input, error: UserError) -> str:
     """The sentence for an input whose results cannot be written because of its name.
 
     Raises:
@@ -269,7 +273,7 @@ def about_its_name(one: Input, error: UserError) -> str:
     cause = error.__cause__
     if not isinstance(cause, OSError) or cause.errno not in OF_NAMES:
         raise error
-    return f'{one.path}: {error}'
+    return f'{input_file.path}: {error}'
 
 
 def readable(inputs: Inputs, count: int, read: Callable[[Path], np.ndarray]) -> list[np.ndarray]:
@@ -281,8 +285,8 @@ def readable(inputs: Inputs, count: int, read: Callable[[Path], np.ndarray]) -> 
         read: Reads a picture for the network.
     """
     pictures: list[np.ndarray] = []
-    step = max(sum(not one.is_video for one in inputs) // count, 1)
-    paths = (one.path for one in inputs if not one.is_video)
+    step = max(sum(not input_file.is_video for input_file in inputs) // count, 1)
+    paths = (input_file.path for input_file in inputs if not input_file.is_video)
     for path in islice(paths, 0, step * count, step):
         with suppress(UserError):  # reported when it is segmented
             pictures.append(read(path))

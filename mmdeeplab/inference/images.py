@@ -86,10 +86,10 @@ def _read_bands(picture: Picture, bands: int) -> np.ndarray:
         array = picture if picture.ndim == 3 else picture[..., None]
         if array.ndim == 3 and array.shape[2] == bands and array.size:
             return np.ascontiguousarray(array)
-    what = f'{type(picture).__name__} {getattr(picture, "shape", "")}'.strip()
+    description = f'{type(picture).__name__} {getattr(picture, "shape", "")}'.strip()
     raise UserError(
         f'the network takes {bands} bands: give it a file with them or an array (H, W, {bands}) of '
-        f'uint8, not {what}'
+        f'uint8, not {description}'
     )
 
 
@@ -117,7 +117,7 @@ def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
 
 
 def fetched(picture: Picture) -> Picture:
-    """The bytes of what is an https URL, an open file or a buffer; anything else as it is."""
+    """The bytes of an https URL, an open file or a buffer; any other picture as it is."""
     if isinstance(picture, str) and '://' in picture:
         return download(picture)
     if isinstance(picture, io.TextIOBase):

@@ -90,48 +90,48 @@ def find_inputs(inputs: list[str]) -> tuple[Inputs, Counter[str]]:
     Raises:
         UserError: An input matches nothing, or two inputs would have the same result file.
     """
-    passed: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     if len(inputs) == 1 and (folder := Path(inputs[0])).is_dir():
-        below = _below(folder, '', passed)
+        below = _below(folder, '', skipped)
         if len(below) and not below.clashes():
-            return below, passed
-        passed.clear()
+            return below, skipped
+        skipped.clear()
     by_path: dict[str, Input] = {}
-    for item in inputs:
-        of_item = list(_of_item(item, passed))
-        if not of_item:
-            raise UserError(f'no image or video at {item}{passed_over(passed)}')
-        for one in of_item:
-            by_path.setdefault(os.path.abspath(one.path), one)  # noqa: PTH100  (links stay)
-    return _named_apart(by_path), passed
+    for argument in inputs:
+        matches = list(_inputs_at(argument, skipped))
+        if not matches:
+            raise UserError(f'no image or video at {argument}{passed_over(skipped)}')
+        for match in matches:
+            by_path.setdefault(os.path.abspath(match.path), match)  # noqa: PTH100  (links stay)
+    return _named_apart(by_path), skipped
 
 
-def passed_over(passed: Counter[str]) -> str:
+def passed_over(skipped: Counter[str]) -> str:
     """Text about skipped files, such as ``; passed over: 3 .txt``; empty if there are none."""
-    listed = ', '.join(f'{count} {suffix}' for suffix, count in passed.most_common() if count)
+    listed = ', '.join(f'{count} {suffix}' for suffix, count in skipped.most_common() if count)
     return f'; passed over: {listed}' if listed else ''
 
 
-def _of_item(item: str, passed: Counter[str]) -> Iterator[Input]:
-    path = Path(item)
+def _inputs_at(argument: str, skipped: Counter[str]) -> Iterator[Input]:
+    path = Path(argument)
     if path.is_dir():
-        yield from _below(path, '', passed)
+        yield from _below(path, '', skipped)
     elif os.path.lexists(path):
         yield Input(path, path.stem)
     else:
-        for match in sorted(map(Path, glob.glob(item, recursive=True))):  # noqa: PTH207
+        for match in sorted(map(Path, glob.glob(argument, recursive=True))):  # noqa: PTH207
             if match.is_dir():
-                yield from _below(match, f'{match.name}/', passed)
+                yield from _below(match, f'{match.name}/', skipped)
             else:
                 yield Input(match, match.stem)
 
 
-def _below(folder: Path, prefix: str, passed: Counter[str]) -> Folder:
+def _below(folder: Path, prefix: str, skipped: Counter[str]) -> Folder:
     listing = list_files(folder, KNOWN, recurse=True)
     if not listing.names:  # beside pictures, arrays are something else
         listing = list_files(folder, ARRAYS, recurse=True)
-    passed[SYSTEM] += len(listing.system)
-    passed.update(_suffix(name) or 'without suffix' for name in listing.others)
+    skipped[SYSTEM] += len(listing.system)
+    skipped.update(_suffix(name) or 'without suffix' for name in listing.others)
     results = tuple(
         PurePath(name).with_name(output).as_posix() + '/'
         for name in listing.others
@@ -141,7 +141,7 @@ def _below(folder: Path, prefix: str, passed: Counter[str]) -> Folder:
     names = listing.names
     if results:
         names = tuple(name for name in names if not name.startswith(results))
-        passed['predictions'] += len(listing.names) - len(names)
+        skipped['predictions'] += len(listing.names) - len(names)
     return Folder(folder, names, prefix)
 
 
@@ -153,14 +153,14 @@ def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
-def _named_apart(found: dict[str, Input]) -> list[Input]:
-    inputs = list(found.values())
+def _named_apart(by_path: dict[str, Input]) -> list[Input]:
+    inputs = list(by_path.values())
     if not _clashes(inputs):
         return inputs
-    shared = os.path.commonpath([os.path.dirname(path) for path in found])  # noqa: PTH120
+    shared = os.path.commonpath([os.path.dirname(path) for path in by_path])  # noqa: PTH120
     longer = [
-        one._replace(name=Path(path).relative_to(shared).with_suffix('').as_posix())
-        for path, one in found.items()
+        input_file._replace(name=Path(path).relative_to(shared).with_suffix('').as_posix())
+        for path, input_file in by_path.items()
     ]
     if clashes := _clashes(longer):
         first, second = clashes[0]
@@ -174,13 +174,15 @@ def _named_apart(found: dict[str, Input]) -> list[Input]:
 
 def _clashes(inputs: list[Input]) -> list[tuple[Input, Input]]:
     """Pairs of inputs with the same results, or whose results would lie in a film's folder."""
-    first: dict[str, Input] = {}
+    by_name: dict[str, Input] = {}
     folders: dict[str, Input] = {}
     pairs = []
-    for one in inputs:
-        if one.name in first:
-            pairs.append((first[one.name], one))
-        first.setdefault(one.name, one)
-        folders.setdefault(str(Path(one.name).parent), one)
-    films = [one for one in inputs if one.is_video and one.name in folders]
+    for input_file in inputs:
+        if input_file.name in by_name:
+            pairs.append((by_name[input_file.name], input_file))
+        by_name.setdefault(input_file.name, input_file)
+        folders.setdefault(str(Path(input_file.name).parent), input_file)
+    films = [
+        input_file for input_file in inputs if input_file.is_video and input_file.name in folders
+    ]
     return pairs + [(film, folders[film.name]) for film in films]

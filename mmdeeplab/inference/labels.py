@@ -72,12 +72,12 @@ def labels_of_logits(
     rows, columns = (slice(top, padded[0] - bottom), slice(left, padded[1] - right))
 
     def resized(maps: Tensor) -> Tensor:
-        whole = resize(maps, padded, align_corners)[:, rows, columns]
-        return resize(whole, size, align_corners)
+        unpadded = resize(maps, padded, align_corners)[:, rows, columns]
+        return resize(unpadded, size, align_corners)
 
     down, across = (
-        (Resize(old, cut.start, cut.stop), Resize(new, 0, new))
-        for old, cut, new in zip(padded, (rows, columns), size, strict=True)
+        (Resize(padded_side, cut.start, cut.stop), Resize(final_side, 0, final_side))
+        for padded_side, cut, final_side in zip(padded, (rows, columns), size, strict=True)
     )
     if logits.device.type == 'cpu':  # a GPU resizes sooner than the host has found the borders
         labels = boundary_labels(

@@ -53,7 +53,7 @@ class MultiScaleFlip(SegmentorWrapper):
     def encode_decode(self, inputs: Tensor, batch_img_metas: object = None) -> Tensor:
         """(N, 3, H, W) -> logarithms of the mean probabilities, (N, C, H, W).
 
-        So that their softmax, or the sigmoid of a single channel, gives the mean probabilities.
+        Their softmax, or the sigmoid of a single channel, gives the mean probabilities.
         ``batch_img_metas`` is not used.
         """
         probabilities = self.probabilities(inputs)

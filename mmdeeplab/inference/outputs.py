@@ -28,7 +28,7 @@ from mmdeeplab.inference.save_formats import (
 from mmdeeplab.inference.segmentation import Segmentation
 
 MADE_FROM = 'predict.jsonl'
-"""The file beside it with a line for every result: what it was made from."""
+"""File in a folder of predictions with a line for every result that says what it was made from."""
 _KEYS = ('file', 'bytes', 'settings', 'source', 'stamp', 'sha256')
 
 
@@ -45,10 +45,10 @@ class Source(NamedTuple):
 
 def source_of(path: Path) -> Source:
     """The :class:`Source` of a file; take it before reading, so that later changes are noticed."""
-    seen, content = stamp(path), ''
+    file_stamp, checksum = stamp(path), ''
     with suppress(OSError):  # reading it reports the error
-        content = digest(path) if path.is_file() else ''
-    return Source(str(path.absolute()), seen, content)
+        checksum = digest(path) if path.is_file() else ''
+    return Source(str(path.absolute()), file_stamp, checksum)
 
 
 class Outputs:
@@ -82,8 +82,8 @@ class Outputs:
         self.folder, self.wanted, self.overwrite = folder, tuple(wanted), overwrite
         self.overlay_format = overlay_format
         record = folder / RECORD
-        there = {} if overwrite else _read(record)
-        changed = [key for key, value in there.items() if settings.get(key) != value]
+        old_settings = {} if overwrite else _read(record)
+        changed = [key for key, value in old_settings.items() if settings.get(key) != value]
         if changed and changed != [CALIBRATION]:
             raise UserError(
                 f'{folder} holds predictions with another {", ".join(changed)} (see {record}); '
@@ -115,17 +115,17 @@ class Outputs:
 
     def done(self, files: Sequence[Path], source: Path) -> bool:
         """Whether all files exist, are complete, and were made from the present ``source``."""
-        made: list[dict] = []
+        entries: list[dict] = []
         for file in files:
-            one = None if self.overwrite else self._made(file)
-            if one is None or (one['settings'], one['bytes']) != (self.settings, _size(file)):
+            entry = None if self.overwrite else self._entry(file)
+            if entry is None or (entry['settings'], entry['bytes']) != (self.settings, _size(file)):
                 return False
-            made.append(one)
-        now = [str(source.absolute()), stamp(source)]
-        if all([one['source'], one['stamp']] == now for one in made):
+            entries.append(entry)
+        expected = [str(source.absolute()), stamp(source)]
+        if all([entry['source'], entry['stamp']] == expected for entry in entries):
             return True
         current = source_of(source)
-        if not current.sha256 or any(one['sha256'] != current.sha256 for one in made):
+        if not current.sha256 or any(entry['sha256'] != current.sha256 for entry in entries):
             return False
         self.keep(files, current)  # moved, copied or touched: the same picture
         return True
@@ -140,11 +140,13 @@ class Outputs:
         Returns:
             The files that were removed.
         """
-        now = [source.sha256, self.settings]
-        there = [file for file in files if source.sha256 and file.exists()]
-        made = {file: self._made(file) for file in there}
+        expected = [source.sha256, self.settings]
+        existing = [file for file in files if source.sha256 and file.exists()]
+        entries = {file: self._entry(file) for file in existing}
         stale = [
-            file for file, one in made.items() if one and [one['sha256'], one['settings']] != now
+            file
+            for file, entry in entries.items()
+            if entry and [entry['sha256'], entry['settings']] != expected
         ]
         for file in stale:
             with writing(file):
@@ -156,11 +158,11 @@ class Outputs:
         """Record that the complete ``files`` were made from ``source``."""
         with writing(self.made_from), self.made_from.open('ab') as record:
             for file in files:
-                one = dict(file=self._key(file), bytes=_size(file), settings=self.settings)
-                one |= dict(source=source.path, stamp=source.stamp, sha256=source.sha256)
+                entry = dict(file=self._key(file), bytes=_size(file), settings=self.settings)
+                entry |= dict(source=source.path, stamp=source.stamp, sha256=source.sha256)
                 record.write(b'\n')  # ends a line that a killed process has left incomplete
                 self._lines[hash(self._key(file))] = record.tell()
-                record.write(json.dumps(one).encode())
+                record.write(json.dumps(entry).encode())
 
     def encode(
         self, name: str, result: Segmentation, source: Source, grid: Grid | None = None
@@ -199,15 +201,15 @@ class Outputs:
     def _key(self, file: Path) -> str:
         return file.relative_to(self.folder).as_posix()
 
-    def _made(self, file: Path) -> dict | None:
+    def _entry(self, file: Path) -> dict | None:
         """The record of what a file was made from; None if there is none."""
         start = self._lines.get(hash(self._key(file)))
         if start is None:
             return None
         with self.made_from.open('rb') as record:
             record.seek(start)
-            one = _line(record.readline())
-        return one if one and one['file'] == self._key(file) else None
+            entry = _line(record.readline())
+        return entry if entry and entry['file'] == self._key(file) else None
 
 
 def _size(file: Path) -> int:
@@ -237,8 +239,8 @@ def _read_lines(path: Path) -> dict[int, int]:
     start = 0
     with path.open('rb') as record:
         for text in progress(record, f'reading {path}', unit='lines'):
-            if one := _line(text):
-                lines[hash(one['file'])] = start
+            if entry := _line(text):
+                lines[hash(entry['file'])] = start
             start += len(text)
     return lines
 
@@ -246,7 +248,7 @@ def _read_lines(path: Path) -> dict[int, int]:
 def _line(text: bytes) -> dict | None:
     """Parse a line of the record; None if it is incomplete."""
     try:
-        one = json.loads(text)
-        return {key: one[key] for key in _KEYS}
+        entry = json.loads(text)
+        return {key: entry[key] for key in _KEYS}
     except (ValueError, KeyError, TypeError):
         return None

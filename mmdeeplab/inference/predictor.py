@@ -109,7 +109,7 @@ class DeepLabPredictor:
     ) -> None:
         self.fast = fast
         self.keep_logits = not fast if keep_logits is None else keep_logits
-        use = InferenceOptions(
+        inference = InferenceOptions(
             tta,
             crf,
             mode=mode,
@@ -118,14 +118,14 @@ class DeepLabPredictor:
             blend=blend,
             fast=fast,
         )
-        changes = use.changes(labels_only=not (fast or self.keep_logits or crf))
+        changes = inference.changes(labels_only=not (fast or self.keep_logits or crf))
         cfg, weights = make_config(model, checkpoint, options, changes)
         in_config = (cfg.get('env_cfg') or {}).get('allow_tf32')
         set_tf32(in_config if allow_tf32 is None else allow_tf32)
         self.crf = crf_of(cfg) if crf else None
         self.cfg = cfg
         self.pixels = evaluated_pixels(cfg)
-        self._told: set[Pixels] = set()
+        self._warned: set[Pixels] = set()
         self.model, loaded = load_segmentor(cfg, weights, device)
         self.bands = input_channels(unwrap(self.model))
         if fast:
@@ -246,8 +246,8 @@ class DeepLabPredictor:
 
     def _tell_once(self, lost: Pixels, words: str) -> None:
         """Warn on standard error about lost bands or bits, once for each kind of picture."""
-        if lost not in self._told:
-            self._told.add(lost)
+        if lost not in self._warned:
+            self._warned.add(lost)
             say(f'{words}; what 8 bits keep is segmented, of others like it, too')
 
     def padded_size(self, picture: np.ndarray) -> tuple[int, int]:
@@ -260,8 +260,8 @@ class DeepLabPredictor:
 
             sample = refine(sample, shown_bands(picture), self.crf)
         labels = sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
-        kept = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
-        logits = two_classes(sample.seg_logits.data.float()).cpu().numpy() if kept else None
+        has_logits = self.keep_logits and 'seg_logits' in sample  # bands hold labels only
+        logits = two_classes(sample.seg_logits.data.float()).cpu().numpy() if has_logits else None
         return Segmentation(
             shown_bands(picture), labels, classes=self.classes, palette=self.palette, logits=logits
         )

@@ -10,10 +10,10 @@ SAVED = (*OUTPUTS, 'geojson')
 RECORD = 'predict.json'
 """File in a folder of predictions that says of which model they are."""
 CALIBRATION = 'calibration_sha256'
-"""In it, of the pictures that int8 and bf16 were corrected by; where others are, masks are made
-again instead of refused."""
+"""Key in :data:`RECORD` of the SHA-256 of the pictures that int8 and bf16 were calibrated by. If
+nothing else differs, predictions are made again instead of refused."""
 OVERLAY_FORMATS = {'png': '.png', 'jpeg': '.jpg'}
-"""What overlays can be written as, and the suffix of their files."""
+"""The formats of overlays, and the suffixes of their files."""
 _SUFFIXES = dict(
     prob='.npz', coco='.json', labelme='.json', cvat='.xml', yolo='.txt', geojson='.geojson'
 )

@@ -68,8 +68,8 @@ class Segmentation:
 
     def __repr__(self) -> str:
         height, width = self.labels.shape
-        found = ', '.join(f'{name} {share:.1%}' for name, share in self.areas.items())
-        return f'Segmentation({width}x{height}: {found})'
+        areas = ', '.join(f'{name} {share:.1%}' for name, share in self.areas.items())
+        return f'Segmentation({width}x{height}: {areas})'
 
     def mask(self) -> Image.Image:
         """The labels as a palette image, as VOC stores its masks."""
@@ -148,7 +148,7 @@ class Segmentation:
         if not path.suffix:
             path = path.with_suffix(suffix(output))
         jpeg = path.suffix.lower() in ('.jpg', '.jpeg')
-        data = self.encode(output, jpeg, picture or path.with_suffix('.png').name)
+        content = self.encode(output, jpeg, picture or path.with_suffix('.png').name)
         with placing(path) as partial:
-            partial.write_bytes(data)
+            partial.write_bytes(content)
         return path

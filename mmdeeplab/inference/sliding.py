@@ -185,9 +185,9 @@ class SlidingWindows(SegmentorWrapper):
     ) -> Iterator[tuple[int, Tensor]]:
         """Yield the logits (C, h, w) of the windows in one row, ``batch`` of them per pass."""
         for i in range(0, len(lefts), self.batch):
-            some = lefts[i : i + self.batch]
-            crops = [image[:, top : top + size[0], left : left + size[1]] for left in some]
-            yield from zip(some, self.window_logits(crops), strict=True)
+            batch = lefts[i : i + self.batch]
+            crops = [image[:, top : top + size[0], left : left + size[1]] for left in batch]
+            yield from zip(batch, self.window_logits(crops), strict=True)
 
     def window_logits(self, crops: list[Tensor], least: tuple[int, int] | None = None) -> Tensor:
         """The logits (n, C, h, w) float32 of n crops (3, h, w) of the same size.

@@ -73,8 +73,8 @@ def frames(path: Path) -> Iterator[np.ndarray]:
     count = 0
     try:
         while True:
-            read, frame = capture.read()
-            if not read:
+            success, frame = capture.read()
+            if not success:
                 break
             count += 1
             yield np.ascontiguousarray(frame[..., ::-1])
@@ -108,7 +108,7 @@ def segment_video(
 ) -> int:
     """Segment a film; ``color`` and ``overlay`` become ``OUTPUT/NAME.mp4``, others single files.
 
-    These are called ``OUTPUT/NAME/000001.png`` and so on.
+    The single files are called ``OUTPUT/NAME/000001.png`` and so on.
 
     Returns:
         The number of frames.
@@ -132,17 +132,17 @@ def segment_video(
             predictor.shares_cores,
         )
         stack.enter_context(closing(answers))
-        for number, output, made in chain.from_iterable(answers):
-            if isinstance(made, bytes):
-                with placing(outputs.path(output, f'{film.name}/{number:06d}')) as beside:
-                    beside.write_bytes(made)
+        for number, output, result in chain.from_iterable(answers):
+            if isinstance(result, bytes):
+                with placing(outputs.path(output, f'{film.name}/{number:06d}')) as partial_file:
+                    partial_file.write_bytes(result)
             else:
-                films[output].add(made)
+                films[output].add(result)
     for output in set(outputs.wanted) - set(FILMED):
         remove_frames_after(number, outputs.folder / output / film.name)
         summary = json.dumps(dict(frames=number, frames_per_second=rate))
-        with placing(last_file(film.name, outputs, output)) as beside:
-            beside.write_text(summary + '\n')
+        with placing(last_file(film.name, outputs, output)) as partial_file:
+            partial_file.write_text(summary + '\n')
     outputs.keep(last_files(film.name, outputs), source)
     remove_stale(film.name, outputs, source)
     return number
@@ -151,30 +151,30 @@ def segment_video(
 def segment_frames(
     predictor: DeepLabPredictor,
     film: str,
-    wanted: Sequence[str],
+    output_names: Sequence[str],
     batch: list[tuple[int, np.ndarray]],
 ) -> list[tuple[int, str, np.ndarray | bytes]]:
-    """Segment frames; for each frame and output its number, the output, and what it is.
+    """Segment frames; return the number, the output and the result of each frame and output.
 
-    That is a picture (H, W, 3) uint8 RGB, or the content of a file.
+    A result is a picture (H, W, 3) uint8 RGB, or the content of a file.
 
     Args:
         predictor: The network.
         film: Name of the film, which becomes a part of the frames' names in annotations.
-        wanted: The outputs.
+        output_names: The outputs to make, in their order.
         batch: Numbered frames (H, W, 3) uint8 RGB.
     """
     results = predictor.batch([frame for _, frame in batch])
-    made: list[tuple[int, str, np.ndarray | bytes]] = []
+    contents: list[tuple[int, str, np.ndarray | bytes]] = []
     for (number, _), result in zip(batch, results, strict=True):
-        for output in wanted:
+        for output in output_names:
             if output in FILMED:
-                made.append((number, output, np.asarray(getattr(result, output)())))
+                contents.append((number, output, np.asarray(getattr(result, output)())))
             else:
                 folder = '' if output == 'labelme' else f'{film}/'
                 picture = f'{folder}{number:06d}.png'
-                made.append((number, output, result.encode(output, picture=picture)))
-    return made
+                contents.append((number, output, result.encode(output, picture=picture)))
+    return contents
 
 
 def remove_stale(name: str, outputs: Outputs, source: Source) -> list[Path]:

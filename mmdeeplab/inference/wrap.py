@@ -42,8 +42,8 @@ def with_windows(
     if mode == 'whole':
         return cfg
     changed = copy.deepcopy(cfg)
-    size = preprocessor(changed)
-    padded = zip(size.get('test_size') or size['size'], size['size'], strict=True)
+    settings = preprocessor(changed)
+    padded = zip(settings.get('test_size') or settings['size'], settings['size'], strict=True)
     sides = (window,) * 2 if window else tuple(map(max, padded))
     steps = (stride,) * 2 if stride else tuple(max(side * 2 // 3, 1) for side in sides)
     if min(sides + steps) < 1 or steps[0] > sides[0] or steps[1] > sides[1]:
@@ -52,7 +52,7 @@ def with_windows(
             f'{window} and {stride}'
         )
     if mode != 'auto':
-        size.test_size = sides  # windows are padded to their own size, not to that of an image
+        settings.test_size = sides  # windows are padded to their own size, not to that of an image
     options = dict(mode=mode, window=sides, stride=steps, blend=blend, labels_only=labels_only)
     return _wrapped(changed, type='mmdeeplab.SlidingWindows', **options)
 

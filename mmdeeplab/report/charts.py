@@ -18,8 +18,8 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
         return [low]
     step = 10 ** math.floor(math.log10((high - low) / count))
     step *= min((1, 2, 5, 10), key=lambda factor: abs((high - low) / (step * factor) - count))
-    first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    start = math.ceil(low / step - 1e-9)
+    return [round(i * step, 10) for i in range(start, math.floor(high / step + 1e-9) + 1)]
 
 
 def decades(low: float, high: float) -> list[float]:
@@ -70,24 +70,24 @@ class Frame:
 
     def draw(self, title: str, marks: str) -> Markup:
         """The whole chart, with ``marks`` over the grid."""
-        parts = []
+        elements = []
         for value in ticks(*self.ys):
             y = self.y(value)
-            parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
+            elements.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
             text = f'<text x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{short(value)}</text>'
-            parts.append(text)
+            elements.append(text)
         low, high = self.xs
         across = decades(10**low, 10**high) if self.log_x else ticks(low, high)
         for value in across:
             place = f'x="{self.x(value):.1f}" y="{HEIGHT - BOTTOM + 16}"'
-            parts.append(f'<text {place} text-anchor="middle">{short(value)}</text>')
+            elements.append(f'<text {place} text-anchor="middle">{short(value)}</text>')
         middle = (LEFT + WIDTH - RIGHT) / 2
-        parts.append(
+        elements.append(
             f'<text x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">'
             f'{escape(self.labels[0])}</text>'
         )
         label = f'{title}: {self.labels[1]} over {self.labels[0]}'
-        return svg(WIDTH, HEIGHT, label, ''.join(parts) + marks)
+        return svg(WIDTH, HEIGHT, label, ''.join(elements) + marks)
 
 
 def svg(width: float, height: float, label: str, inside: str) -> Markup:
@@ -101,8 +101,8 @@ def svg(width: float, height: float, label: str, inside: str) -> Markup:
 def extent(values: Sequence[float], pad: float = 0.06) -> tuple[float, float]:
     """The range of values, with a margin of ``pad`` times its length."""
     low, high = min(values), max(values)
-    air = (high - low or abs(high) or 1) * pad
-    return low - air, high + air
+    margin = (high - low or abs(high) or 1) * pad
+    return low - margin, high + margin
 
 
 def curves(
@@ -120,18 +120,20 @@ def curves(
     marks = ''
     if rule is not None:
         marks += f'<path class="rule" d="M{LEFT} {frame.y(rule):.1f}H{WIDTH - RIGHT}"/>'
-    for kind, (name, points) in zip(('', 'b '), series.items(), strict=False):
+    for class_prefix, (name, points) in zip(('', 'b '), series.items(), strict=False):
         path = 'L'.join(f'{frame.x(x):.1f} {frame.y(y):.1f}' for x, y in points)
-        marks += f'<path class="{kind}line" d="M{path}"/>'
+        marks += f'<path class="{class_prefix}line" d="M{path}"/>'
         for x, y in points if dots else ():
-            marks += dot(frame, x, y, f'{name}: {short(x)}, {number(y)}', kind)
+            marks += dot(frame, x, y, f'{name}: {short(x)}, {number(y)}', class_prefix)
     return frame.draw(title, marks)
 
 
-def dot(frame: Frame, x: float, y: float, words: str, kind: str = '') -> str:
+def dot(frame: Frame, x: float, y: float, words: str, class_prefix: str = '') -> str:
     """A point, with its numbers as tooltip."""
     place = f'cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}"'
-    return f'<circle class="{kind}dot" {place} r="4"><title>{escape(words)}</title></circle>'
+    return (
+        f'<circle class="{class_prefix}dot" {place} r="4"><title>{escape(words)}</title></circle>'
+    )
 
 
 def scatter(
@@ -141,7 +143,7 @@ def scatter(
     xs, ys = zip(*points.values(), strict=True)
     frame = Frame((min(xs) / 1.5, max(xs) * 1.5), extent(ys), labels, log_x=True)
     places = {name: (frame.x(x), frame.y(y)) for name, (x, y) in points.items()}
-    taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in places.values()]
+    boxes = [(x - 5, y - 5, x + 5, y + 5) for x, y in places.values()]
     marks = ''.join(
         dot(frame, x, y, f'{name}: {short(x)} %, {number(y)}') for name, (x, y) in points.items()
     )
@@ -151,8 +153,8 @@ def scatter(
         for left, low in ((x + 7, y + 4), (x - 7 - width, y + 4), (x - width / 2, y - 8)):
             box = (left, low - 9, left + width, low + 1)
             inside = box[0] > LEFT and box[2] < WIDTH and box[1] > 0
-            if inside and not any(overlap(box, other) for other in taken):
-                taken.append(box)
+            if inside and not any(overlap(box, other) for other in boxes):
+                boxes.append(box)
                 marks += f'<text x="{left:.1f}" y="{low:.1f}">{escape(name)}</text>'
                 break
     return frame.draw(title, marks)
@@ -175,25 +177,25 @@ def heat_map(rows: Sequence[Sequence[float]], names: Sequence[str]) -> Markup:
     font = min(11, cell - 1)
     margin = 12 + 0.6 * font * max(map(len, names))
     size = margin + count * cell
-    parts = [
+    elements = [
         f'<rect class="frame" x="{margin:g}" y="{margin:g}" width="{count * cell}" '
         f'height="{count * cell}"/>'
     ]
     style = f'style="font-size:{font}px"'
     for i, name in enumerate(names):
-        at = margin + (i + 0.5) * cell
+        centre = margin + (i + 0.5) * cell
         text = escape(name)
-        parts.append(
-            f'<text {style} x="{margin - 6:g}" y="{at + font * 0.35:g}" text-anchor="end">'
-            f'{text}</text><text {style} transform="translate({at + font * 0.35:g} '
+        elements.append(
+            f'<text {style} x="{margin - 6:g}" y="{centre + font * 0.35:g}" text-anchor="end">'
+            f'{text}</text><text {style} transform="translate({centre + font * 0.35:g} '
             f'{margin - 6:g}) rotate(-90)">{text}</text>'
         )
     for r, row in enumerate(rows):
         for c, value in enumerate(row):
             if value >= (0.1 if cell > 20 else 0.5):
-                parts.append(_cell(margin, cell, r, c, value, names))
+                elements.append(_cell(margin, cell, r, c, value, names))
     label = 'confusion matrix: share of each class (rows) that is predicted as each class (columns)'
-    return svg(size + 1, size + 1, label, ''.join(parts))
+    return svg(size + 1, size + 1, label, ''.join(elements))
 
 
 def _cell(margin: float, cell: int, r: int, c: int, value: float, names: Sequence[str]) -> str:
@@ -205,8 +207,8 @@ def _cell(margin: float, cell: int, r: int, c: int, value: float, names: Sequenc
         f'height="{cell - 1}" fill-opacity="{strength:.2f}"><title>{words}</title></rect>'
     )
     if value >= 1 and cell > 20:
-        kind = 'on' if strength > 0.7 else 'in'
+        css_class = 'on' if strength > 0.7 else 'in'
         place = f'x="{x + cell / 2:g}" y="{y + cell / 2 + 3.5:g}"'
-        drawn += f'<text class="{kind}" style="font-size:10px" {place} text-anchor="middle" '
+        drawn += f'<text class="{css_class}" style="font-size:10px" {place} text-anchor="middle" '
         drawn += f'pointer-events="none">{value:.0f}</text>'
     return drawn

@@ -77,9 +77,9 @@ def compare(a: dict, b: dict, resamples: int = 1000) -> Comparison:
     """
     names = list(a['per_class'])
     if names != list(b['per_class']):
-        strange = sorted(set(names) ^ set(b['per_class'])) or ['their order']
+        unmatched = sorted(set(names) ^ set(b['per_class'])) or ['their order']
         raise UserError(
-            f'the runs have other classes ({", ".join(strange[:5])}): there is nothing to compare'
+            f'the runs have other classes ({", ".join(unmatched[:5])}): there is nothing to compare'
         )
     by_name, note = paired_intervals(a, b, resamples)
     means = [
@@ -101,26 +101,26 @@ def paired_intervals(a: dict, b: dict, resamples: int) -> tuple[dict, str]:
     if first is None or second is None:
         return {}, 'no intervals: a metrics.json has no counts of its images'
     if first.paths != second.paths:
-        other = len(set(first.paths) ^ set(second.paths))
-        return {}, f'no intervals: {other} images belong to one run only'
+        unshared = len(set(first.paths) ^ set(second.paths))
+        return {}, f'no intervals: {unshared} images belong to one run only'
     if len(first.paths) < 2:
         return {}, 'no intervals: they need two images or more'
     # (R, 3, C) -> true positives, ground truth, predicted, each (R, C); one seed, the same draws
     drawn = [np.moveaxis(resample(counts, resamples), 1, 0) for counts in (first, second)]
     exact = [image_sums(counts) for counts in (first, second)]
     gaps, gap = (difference(mean_scores, counts) for counts in (drawn, exact))
-    found = {key: around(float(gap[key]), gaps[key]) for key in MEANS}
+    intervals = {key: around(float(gap[key]), gaps[key]) for key in MEANS}
     gaps, gap = (difference(class_scores, counts) for counts in (drawn, exact))
     for c, name in enumerate(names):
-        found[f'class {name}'] = around(gap['IoU'][c], gaps['IoU'][:, c])
-    return found, ''
+        intervals[f'class {name}'] = around(gap['IoU'][c], gaps['IoU'][:, c])
+    return intervals, ''
 
 
 def difference(
     score: Callable[..., Mapping[str, np.ndarray]], counts: Sequence[np.ndarray]
 ) -> dict[str, np.ndarray]:
     """The scores of the second counts minus those of the first, by name."""
-    before, after = (score(*one) for one in counts)
+    before, after = (score(*run_counts) for run_counts in counts)
     return {key: after[key] - before[key] for key in before}
 
 
@@ -148,14 +148,14 @@ def image_counts(metrics: dict, num_classes: int) -> ImageCounts | None:
 def changed_images(a: dict, b: dict, count: int = 8) -> tuple[list[tuple], list[tuple]]:
     """(id, mIoU of A, mIoU of B) of the images with the largest gain and the largest loss."""
     before = {row['id']: row['mIoU'] for row in a.get('per_image') or []}
-    both = [
+    shared = [
         (row['id'], before[row['id']], row['mIoU'])
         for row in b.get('per_image') or []
         if row['mIoU'] is not None and before.get(row['id']) is not None
     ]
-    both.sort(key=lambda row: row[1] - row[2])
-    gained = [row for row in both[:count] if row[2] > row[1]]
-    return gained, [row for row in both[::-1][:count] if row[2] < row[1]]
+    shared.sort(key=lambda row: row[1] - row[2])
+    gained = [row for row in shared[:count] if row[2] > row[1]]
+    return gained, [row for row in shared[::-1][:count] if row[2] < row[1]]
 
 
 def render(result: Comparison, names: Sequence[str]) -> str:
@@ -165,7 +165,7 @@ def render(result: Comparison, names: Sequence[str]) -> str:
     rows = [*result.classes, *result.means]
     for i, row in enumerate(rows):
         cells = [number(row.a), number(row.b), signed(row.value), between(row.interval)]
-        last = i == len(result.classes) - 1
-        shown.add_row([row.name, *cells, '*' if row.sure else ''], divider=last)
+        is_last = i == len(result.classes) - 1
+        shown.add_row([row.name, *cells, '*' if row.sure else ''], divider=is_last)
     note = '*: the interval of the difference, over the same draws of images, leaves 0 out'
     return f'{shown.get_string()}\n{result.note or note}'

@@ -41,11 +41,11 @@ def curves(runs: Sequence[dict], histories: Sequence[History], names: Sequence[s
         pair = dict(zip(names, bands, strict=True))
         drawn.append((charts.curves('Borders', pair, labels), 'mIoU near the borders'))
     for title, label in (('Validation mIoU', 'mIoU'), ('Loss', 'training')):
-        found = [panels(history).get(title, {}).get(label, []) for history in histories]
-        if all(found):
-            pair = dict(zip(names, found, strict=True))
-            few = all(len(points) <= 20 for points in found)
-            drawn.append((charts.curves(title, pair, ('step', title), dots=few), title))
+        series = [panels(history).get(title, {}).get(label, []) for history in histories]
+        if all(series):
+            pair = dict(zip(names, series, strict=True))
+            dots = all(len(points) <= 20 for points in series)
+            drawn.append((charts.curves(title, pair, ('step', title), dots=dots), title))
     return drawn
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 History = dict[str, list[tuple[float, float]]]
-# Of the machine, not of the learning.
+# Logged numbers about the machine or the progress, not about learning.
 LEFT_OUT = ('time', 'data_time', 'data_share', 'memory', 'iter', 'epoch', 'step')
 
 
@@ -21,9 +21,9 @@ def read_history(work_dir: str | Path) -> History:
             continue
         start = min(row['step'] for row in rows)
         # a validation may be all that a later session logged of its first step
-        anew = {name for row in rows if row['step'] == start for name in row}
+        relogged = {name for row in rows if row['step'] == start for name in row}
         history = {
-            name: [p for p in points if p[0] < start or (p[0] == start and name not in anew)]
+            name: [p for p in points if p[0] < start or (p[0] == start and name not in relogged)]
             for name, points in history.items()
         }
         for row in rows:
@@ -48,13 +48,13 @@ def read_rows(log: Path) -> list[dict]:
 
 def panels(history: History) -> dict[str, History]:
     """The panels to draw: title -> curves that share an axis."""
-    wanted = {
+    layout = {
         'Loss': {'training': 'loss', 'validation': 'val/loss'},
         'Validation mIoU': {'mIoU': 'mIoU'},
         'Learning rate': {'learning rate': 'lr'},
     }
     chosen = {
         title: {label: history[name] for label, name in names.items() if name in history}
-        for title, names in wanted.items()
+        for title, names in layout.items()
     }
     return {title: curves for title, curves in chosen.items() if curves}

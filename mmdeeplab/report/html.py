@@ -60,7 +60,7 @@ def render(template: str, **values: object) -> str:
 @cache
 def environment() -> Environment:
     """The environment of the templates, in which a missing value is an error."""
-    made = Environment(
+    env = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         finalize=shown,
@@ -68,8 +68,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    made.filters.update(number=number, interval=interval, signed=signed, between=between)
-    return made
+    env.filters.update(number=number, interval=interval, signed=signed, between=between)
+    return env
 
 
 def shown(value: object) -> object:

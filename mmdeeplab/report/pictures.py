@@ -30,9 +30,9 @@ class Example(NamedTuple):
 
 def choose(per_image: Sequence[dict], count: int) -> tuple[list[dict], list[dict]]:
     """The ``count`` best rows by mIoU, best first, and the worst, worst first; none is in both."""
-    known = sorted((r for r in per_image if r.get('mIoU') is not None), key=lambda r: -r['mIoU'])
-    count = min(count, len(known) // 2)
-    return known[:count], known[::-1][:count]
+    scored = sorted((r for r in per_image if r.get('mIoU') is not None), key=lambda r: -r['mIoU'])
+    count = min(count, len(scored) // 2)
+    return scored[:count], scored[::-1][:count]
 
 
 def draw_examples(
@@ -56,22 +56,22 @@ def draw_examples(
     """
     paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
     index = dict(zip(short_names(paths), range(len(paths)), strict=True))
-    known = [row for row in per_image if row['id'] in index]
+    indexed = [row for row in per_image if row['id'] in index]
     return {
         name: [
             draw(dataset, i, predictions[paths[i]], row, stored)
             for i, row in ((index[row['id']], row) for row in rows)
             if paths[i] in predictions
         ]
-        for name, rows in zip(('best', 'worst'), choose(known, count), strict=True)
+        for name, rows in zip(('best', 'worst'), choose(indexed, count), strict=True)
     }
 
 
-def draw(dataset: Any, i: int, kept: Kept, row: dict, stored: bool = False) -> Example:
+def draw(dataset: Any, i: int, label_map: Kept, row: dict, stored: bool = False) -> Example:
     """Draw image ``i`` of a data set with its truth and its prediction."""
     data = dataset[i]
     sample = data['data_samples']
-    sample.pred_sem_seg = PixelData(data=torch.from_numpy(kept.labels())[None])
+    sample.pred_sem_seg = PixelData(data=torch.from_numpy(label_map.labels())[None])
     image, truth, prediction = seen(sample, data['inputs'], stored)
     return example(row, image, truth, prediction, dataset.metainfo['palette'])
 
@@ -103,16 +103,16 @@ def error_map(
     return canvas
 
 
-def data_uri(pixels: np.ndarray, kind: str) -> str:
+def data_uri(pixels: np.ndarray, image_format: str) -> str:
     """A picture as a data URI for the page; large ones are reduced."""
     picture = Image.fromarray(pixels)
     zoom = SIDE / max(picture.size)
     if zoom < 1:
-        smooth = Image.Resampling.LANCZOS if kind == 'JPEG' else Image.Resampling.NEAREST
+        smooth = Image.Resampling.LANCZOS if image_format == 'JPEG' else Image.Resampling.NEAREST
         picture = picture.resize([max(round(s * zoom), 1) for s in picture.size], smooth)
-    if kind == 'PNG':
+    if image_format == 'PNG':
         picture = picture.quantize(256, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    picture.save(buffer, kind, quality=88, optimize=True)
+    picture.save(buffer, image_format, quality=88, optimize=True)
     code = base64.b64encode(buffer.getvalue()).decode()
-    return f'data:image/{kind.lower()};base64,{code}'
+    return f'data:image/{image_format.lower()};base64,{code}'

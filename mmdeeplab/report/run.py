@@ -50,8 +50,8 @@ def report(runner: Runner, out: Path, metrics: dict, predictions: Mapping[str, K
         predictions: Predictions of the best and the worst images, by path.
     """
     dataset = runner.cfg.test_dataloader.dataset
-    data = f'{dataset.get("data_root", "")}, split {dataset.get("split", "")}'
-    facts = dict(metrics, data=data, published=runner.cfg.get('published'))
+    source = f'{dataset.get("data_root", "")}, split {dataset.get("split", "")}'
+    facts = dict(metrics, data=source, published=runner.cfg.get('published'))
     images = runner.test_dataloader.dataset
     stored = evaluated_pixels(runner.cfg) is not None
     examples = draw_examples(images, metrics.get('per_image') or [], predictions, stored=stored)

@@ -120,27 +120,31 @@ def confusion(metrics: dict) -> dict | None:
     )
 
 
-def images(found: Mapping[str, Sequence[Example]], names: Sequence[str]) -> dict[str, list[dict]]:
+def images(
+    examples: Mapping[str, Sequence[Example]], names: Sequence[str]
+) -> dict[str, list[dict]]:
     """The worst and the best images, by title: panels, scores and the classes in them.
 
     The latter are titled as best images only if one has a mIoU of at least 50.
     """
     colours = palette(len(names))
-    good = any(item.row['mIoU'] >= GOOD for item in found.get('best', ()))
+    good = any(example.row['mIoU'] >= GOOD for example in examples.get('best', ()))
     titles = {'worst': 'Worst images', 'best': 'Best images' if good else 'Least wrong images'}
     return {
         title: [
             dict(
-                name=str(item.row['id']),
-                mIoU=item.row['mIoU'],
-                aAcc=item.row.get('aAcc'),
-                panels=item.panels,
-                legend=[(colours[i] if i < len(colours) else None, names[i]) for i in item.classes],
+                name=str(example.row['id']),
+                mIoU=example.row['mIoU'],
+                aAcc=example.row.get('aAcc'),
+                panels=example.panels,
+                legend=[
+                    (colours[i] if i < len(colours) else None, names[i]) for i in example.classes
+                ],
             )
-            for item in found[kind]
+            for example in examples[group]
         ]
-        for kind, title in titles.items()
-        if found.get(kind)
+        for group, title in titles.items()
+        if examples.get(group)
     }
 
 
@@ -148,11 +152,11 @@ def training(history: History) -> Figures:
     """Curves of training."""
     figures = []
     for title, curves in panels(history).items():
-        few = all(len(points) <= 20 for points in curves.values())
+        dots = all(len(points) <= 20 for points in curves.values())
         caption = title
         if len(curves) > 1:
             caption += ': training, and in the second colour validation'
-        figures.append((charts.curves(title, curves, ('step', title), dots=few), caption))
+        figures.append((charts.curves(title, curves, ('step', title), dots=dots), caption))
     return figures
 
 

@@ -21,12 +21,12 @@ def as_json(result: Segmentation, seconds: float, notice: str = '') -> dict:
     """
     height, width = result.labels.shape
     classes = describe(result.classes, result.palette)
-    ids = {row['name']: row for row in classes}
+    by_name = {row['name']: row for row in classes}
     return dict(
         width=width,
         height=height,
         seconds=round(seconds, 3),
-        classes=[ids[name] | dict(area=share) for name, share in result.areas.items()],
+        classes=[by_name[name] | dict(area=share) for name, share in result.areas.items()],
         mask=base64.b64encode(result.encode('masks')).decode('ascii'),
         **(dict(notice=notice) if notice else {}),
     )

@@ -77,15 +77,15 @@ class Service:
 
     async def segment(self, request: Request) -> Response:
         """Segment the picture in the body."""
-        kind = request.query_params.get('kind')
-        if kind is not None and kind not in PICTURES:
-            raise Refusal(400, f'kind must be one of {", ".join(PICTURES)}, got {kind!r}')
+        output = request.query_params.get('kind')
+        if output is not None and output not in PICTURES:
+            raise Refusal(400, f'kind must be one of {", ".join(PICTURES)}, got {output!r}')
         data = await read_upload(request, self.limits)
         picture = open_picture(data, self.limits)
-        work = partial(self.answer, picture, kind, notice_of(data))
+        work = partial(self.answer, picture, output, notice_of(data))
         return await self.queue.run(work, partial(disconnected, request))
 
-    def answer(self, picture: Image.Image, kind: str | None, notice: str = '') -> Response:
+    def answer(self, picture: Image.Image, output: str | None, notice: str = '') -> Response:
         """Do all the work of a request; called in the queue's thread."""
         start = time.perf_counter()
         try:
@@ -97,9 +97,9 @@ class Service:
                 raise
             size = '{} x {}'.format(*picture.size)
             raise Refusal(503, f'no memory for {size} pixels; send a smaller picture') from error
-        if kind is not None:
+        if output is not None:
             headers = {'X-Notice': notice} if notice else None
-            return Response(result.encode(kind), headers=headers, media_type='image/png')
+            return Response(result.encode(output), headers=headers, media_type='image/png')
         return JSONResponse(as_json(result, time.perf_counter() - start, notice))
 
     async def list_examples(self, request: Request) -> Response:

@@ -32,22 +32,22 @@ async def read_upload(request: Request, limits: RequestLimits) -> bytes:
 
 
 async def _read(request: Request, limits: RequestLimits) -> bytes:
-    size, parts = 0, []
+    size, chunks = 0, []
     refusal = Refusal(413, f'the upload is larger than {limits.max_megabytes:g} MB')
     announced = request.headers.get('content-length', '0')
     if int(announced) > limits.max_bytes and 'expect' in request.headers:
         raise refusal  # the client waits for "100 Continue" before it sends
-    async for part in request.stream():
-        size += len(part)
+    async for chunk in request.stream():
+        size += len(chunk)
         if size <= limits.max_bytes:
-            parts.append(part)
+            chunks.append(chunk)
         elif size > limits.max_bytes * DRAIN:
             break
         else:
-            parts.clear()
+            chunks.clear()
     if size > limits.max_bytes:
         raise refusal
-    return b''.join(parts)
+    return b''.join(chunks)
 
 
 async def _file(request: Request, body: bytes) -> bytes:
@@ -61,9 +61,9 @@ async def _file(request: Request, body: bytes) -> bytes:
     except (MultiPartException, KeyError) as error:
         raise Refusal(400, f'the form cannot be read: {error}') from error
     try:
-        for part in form.values():
-            if isinstance(part, UploadFile):
-                return await part.read()
+        for field in form.values():
+            if isinstance(field, UploadFile):
+                return await field.read()
     finally:
         await form.close()
     raise Refusal(400, 'the form holds no file; send one as in: curl -F image=@bird.jpg')

@@ -62,7 +62,7 @@ def backbone(cfg: Mapping[str, Any]) -> str:
     """The backbone as papers write it, with its depth: ``ResNet-101``."""
     if 'name' in cfg:  # timm's
         return str(cfg['name'])
-    kind = type_name(cfg.get('type', ''))
+    class_name = type_name(cfg.get('type', ''))
     argument = default_of(('model', 'backbone'), cfg, 'depth')
     depth = cfg.get('depth', argument and argument.default)
-    return BACKBONES.get(kind, kind) + (f'-{depth}' if depth else '')
+    return BACKBONES.get(class_name, class_name) + (f'-{depth}' if depth else '')

@@ -36,27 +36,27 @@ class InferenceQueue:
         Args:
             work: Runs in the worker's thread.
             gone: Returns when nobody waits for the result any more; then a job that has not begun
-                leaves the line.
+                leaves the queue.
 
         Raises:
-            Refusal: 503 where the line is full, 504 where time is up.
+            Refusal: 503 where the queue is full, 504 where time is up.
         """
         if self.unfinished > self.limits.waiting:
             raise Refusal(503, 'too many requests are waiting; try again in a moment')
         job = self.worker.submit(work)
         self.jobs.append(job)
-        left = asyncio.ensure_future(gone())
+        disconnection = asyncio.ensure_future(gone())
         ended = asyncio.wrap_future(job)
-        both: set[asyncio.Future] = {ended, left}
+        futures: set[asyncio.Future] = {ended, disconnection}
         try:
             await asyncio.wait(
-                both, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED
+                futures, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED
             )
             if ended.done():
                 return ended.result()
-            if left.done():
+            if disconnection.done():
                 raise Refusal(499, 'the connection was closed')
             raise Refusal(504, f'no result within {self.limits.timeout:g} s; send a smaller one')
         finally:
             ended.cancel()
-            left.cancel()
+            disconnection.cancel()

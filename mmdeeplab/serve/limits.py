@@ -32,8 +32,8 @@ class RequestLimits:
         for name, value in asdict(self).items():
             if not (value > 0 and isfinite(value)):
                 option = name.replace('_', '-')
-                wanted = 'finite' if value > 0 else 'positive'
-                raise UserError(f'--{option} must be {wanted}, got {value}')
+                requirement = 'finite' if value > 0 else 'positive'
+                raise UserError(f'--{option} must be {requirement}, got {value}')
 
     @property
     def max_bytes(self) -> int:

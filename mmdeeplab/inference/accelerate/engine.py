@@ -24,10 +24,10 @@ from mmdeeplab.inference.accelerate.store import ConvertedNetwork, Store
 from mmdeeplab.processor import has_vnni
 
 PLAIN, AUTOCAST = 'plain', 'autocast-bf16'
-LARGEST = 1025  # of a first picture: the plain network may need more memory than there is
+LARGEST = 1025  # side to which a first picture is cut, so that the plain network fits into memory
 F32, BF16, INT8 = 'openvino-f32', 'openvino-bf16', 'openvino-int8'
 HINTS = {F32: 'f32', BF16: 'bf16', INT8: 'bf16'}
-"""Engine -> in what OpenVINO computes what is not in bytes; float32 where there is no bfloat16."""
+"""Engine -> type of OpenVINO's layers that are not int8; float32 where the CPU has no bfloat16."""
 
 
 def choose_engine(
@@ -61,20 +61,20 @@ def choose_engine(
     pictures = pictures or [CalibrationPicture(x[:1, :, :LARGEST, :LARGEST])]
     fast = supported(fast)
     store = Store(network, fast, pictures, tolerance)
-    found = store.read()
-    if found is None:
+    converted = store.read()
+    if converted is None:
         tell('converting the network and comparing it with the plain one, once')
-        found = Conversion(network, pictures, tolerance).lowest(fast)
-        if found is None:
+        converted = Conversion(network, pictures, tolerance).lowest(fast)
+        if converted is None:
             return PLAIN, plain(network)
-        store.write(found)
-    for notice in found.notices:
+        store.write(converted)
+    for notice in converted.notices:
         tell(notice)
-    return found.engine, openvino.Compiled(found.model, HINTS[found.engine])
+    return converted.engine, openvino.Compiled(converted.model, HINTS[converted.engine])
 
 
 def supported(fast: bool | str) -> bool | str:
-    """The lowest precision allowed that this processor has; what it lacks is told."""
+    """The lowest precision allowed that this processor has; print what it lacks."""
     if fast == 'int8' and not has_vnni():
         tell('this processor has no VNNI, without which int8 is not exact: float instead')
         fast = 'bf16'
@@ -129,8 +129,8 @@ class Conversion:
         self.check = EngineCheck(self.network, self.pictures)
         run = openvino.Compiled(model, HINTS[F32])
         limits = self.tolerance or TOLERANCES['float']
-        if wrong := sizes.report(run, limits).faults + self.check.report(run, limits).faults:
-            tell(f'float32 by OpenVINO is not the plain network: {wrong[0]}; that runs instead')
+        if faults := sizes.report(run, limits).faults + self.check.report(run, limits).faults:
+            tell(f'float32 by OpenVINO is not the plain network: {faults[0]}; that runs instead')
             return None
         if fast == 'int8' and (quantised := self.int8(model)) is not None:
             return ConvertedNetwork(INT8, quantised, self.notices)
@@ -141,21 +141,21 @@ class Conversion:
     def bf16(self, model: Any) -> bool:
         """Whether the model passes the check in bfloat16."""
         limits = self.tolerance or TOLERANCES['bf16']
-        wrong = self.check.report(openvino.Compiled(model, HINTS[BF16]), limits).faults
-        if wrong:
-            self.notices.append(f'bf16 is not near enough: {wrong[0]}; float32 instead')
-        return not wrong
+        faults = self.check.report(openvino.Compiled(model, HINTS[BF16]), limits).faults
+        if faults:
+            self.notices.append(f'bf16 is not near enough: {faults[0]}; float32 instead')
+        return not faults
 
     def int8(self, model: Any) -> Any | None:
         """The model with as many int8 layers as pass the check; None if none may be."""
-        quantiser = Quantiser(model, [one.image.numpy() for one in self.pictures])
+        quantiser = Quantiser(model, [picture.image.numpy() for picture in self.pictures])
         limits = self.tolerance or TOLERANCES['int8']
-        found: Any = None
+        quantised: Any = None
 
         def attempt(in_float: list[str]) -> ParityReport:
-            nonlocal found
-            found = quantiser.quantised(in_float)
-            return self.check.report(openvino.Compiled(found, HINTS[INT8]), limits)
+            nonlocal quantised
+            quantised = quantiser.quantised(in_float)
+            return self.check.report(openvino.Compiled(quantised, HINTS[INT8]), limits)
 
         report, in_float = fall_back(attempt, lambda: quantiser.by_harm)
         if report.faults or len(in_float) == len(quantiser.layers):
@@ -163,7 +163,7 @@ class Conversion:
             return None
         if in_float:
             self.notices.append(f'in floating point, not int8: {", ".join(in_float)}')
-        return found
+        return quantised
 
 
 def require_precision(fast: bool | str, device: str) -> None:

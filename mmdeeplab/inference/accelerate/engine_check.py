@@ -37,24 +37,24 @@ class EngineCheck:
     def __init__(self, network: EncoderDecoder, pictures: Sequence[CalibrationPicture]) -> None:
         self.network = network
         self.pictures = list(pictures)[:: max(len(pictures) // COMPARED, 1)][:COMPARED]
-        self.scores = [network(one.image, mode='tensor') for one in self.pictures]
+        self.scores = [network(picture.image, mode='tensor') for picture in self.pictures]
 
     def report(self, engine: Engine, tolerance: Tolerance) -> ParityReport:
         """By how much an engine differs, and a fault for whatever exceeds the tolerance."""
         labels: list[tuple[Tensor, Tensor]] = []
         difference = largest = 0.0
-        for (image, _), wanted in zip(self.pictures, self.scores, strict=True):
-            found = engine(image)
-            gap = float((found - wanted).abs().max())
+        for (image, _), expected in zip(self.pictures, self.scores, strict=True):
+            scores = engine(image)
+            gap = float((scores - expected).abs().max())
             difference = max(difference, gap if gap == gap else float('inf'))
-            largest = max(largest, float(wanted.abs().max()))
-            labels.append((self._labels(wanted, image), self._labels(found, image)))
-        expected, others = zip(*labels, strict=True)
-        pixels = sum(one.numel() for one in expected)
+            largest = max(largest, float(expected.abs().max()))
+            labels.append((self._labels(expected, image), self._labels(scores, image)))
+        plain_labels, engine_labels = zip(*labels, strict=True)
+        pixels = sum(label_map.numel() for label_map in plain_labels)
         report = ParityReport(
             len(labels),
-            before=self._miou(expected),
-            after=self._miou(others),
+            before=self._miou(plain_labels),
+            after=self._miou(engine_labels),
             agreement=sum(int((a == b).sum()) for a, b in labels) / pixels,
             difference=difference,
             largest=largest,
@@ -70,10 +70,10 @@ class EngineCheck:
         return (full[0, 0].sigmoid() > self.network.decode_head.threshold).long()
 
     def _miou(self, labels: Sequence[Tensor]) -> float | None:
-        masks = [one.mask for one in self.pictures]
+        masks = [picture.mask for picture in self.pictures]
         cut = [
-            found if mask is None else found[: mask.shape[0], : mask.shape[1]]
-            for found, mask in zip(labels, masks, strict=True)
+            label_map if mask is None else label_map[: mask.shape[0], : mask.shape[1]]
+            for label_map, mask in zip(labels, masks, strict=True)
         ]
         names = [f'calibration picture {i}' for i in range(len(cut))]
         return miou(cut, masks, names, self.network.num_classes)
@@ -88,5 +88,7 @@ def of_other_sizes(image: Tensor) -> list[CalibrationPicture]:
     """
     height, width = (min(max(side // 2, 49), 257) for side in image.shape[2:])
     sizes = [(height + i, width + 8 + j) for i in (0, 1) for j in (0, 1)]
-    made = [F.interpolate(image[:1], size, mode='bilinear', align_corners=False) for size in sizes]
-    return [CalibrationPicture(x) for x in [*made, made[0].expand(2, -1, -1, -1)]]
+    images = [
+        F.interpolate(image[:1], size, mode='bilinear', align_corners=False) for size in sizes
+    ]
+    return [CalibrationPicture(x) for x in [*images, images[0].expand(2, -1, -1, -1)]]

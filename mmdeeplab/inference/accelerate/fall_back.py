@@ -29,11 +29,11 @@ def fall_back(
         if passed == len(layers):
             return report, layers
         failed, passed = passed, min(2 * passed, len(layers))
-    last = passed
+    tried = passed
     while passed - failed > 1:
-        last = (passed + failed) // 2
-        report = attempt(layers[:last])
-        passed, failed = (passed, last) if report.faults else (last, failed)
-    if last != passed:
+        tried = (passed + failed) // 2
+        report = attempt(layers[:tried])
+        passed, failed = (passed, tried) if report.faults else (tried, failed)
+    if tried != passed:
         report = attempt(layers[:passed])
     return report, layers[:passed]

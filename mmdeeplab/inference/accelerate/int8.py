@@ -11,10 +11,10 @@ from torch import Tensor
 from mmdeeplab.inference.accelerate.openvino import Compiled, core
 
 CONVOLUTIONS = {'Convolution': 1, 'GroupConvolution': 2}
-"""Kinds of nodes, and how many leading axes of their weights tell the output channel."""
+"""Types of nodes -> number of leading axes of their weights that stand for output channels."""
 BYTES = 255
 TRACED = '__module.model.'  # before the name of a module of a graph
-SAMPLE = 2**16  # values of a map and picture that are looked at
+SAMPLE = 2**16  # values of each map and picture from which its range is computed
 CLIPS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
@@ -43,16 +43,16 @@ class Quantiser:
         from openvino import opset13
 
         copy = self.model.clone()
-        left = {node for layer in in_float for node in self.layers[layer]}
+        float_nodes = {node for layer in in_float for node in self.layers[layer]}
         marked: dict[tuple[str, int], Any] = {}
         for node in inner_convolutions(copy):
-            if node.get_friendly_name() in left:
+            if node.get_friendly_name() in float_nodes:
                 continue
             key = source(node)
             if key not in marked:
                 low, high = (np.float32(end) for end in on_grid(*self.ranges[key]))
-                read = node.input_value(0)
-                marked[key] = opset13.fake_quantize(read, low, high, low, high, BYTES + 1)
+                activation = node.input_value(0)
+                marked[key] = opset13.fake_quantize(activation, low, high, low, high, BYTES + 1)
             node.input(0).replace_source_output(marked[key].output(0))
             weight = node.input_value(1)
             largest = largest_weights(weight, CONVOLUTIONS[node.get_type_name()])
@@ -70,15 +70,15 @@ class Quantiser:
         first calibration input. The layer with the largest one comes first.
         """
         x = torch.from_numpy(self.inputs[0])
-        wanted = Compiled(self.model, 'f32')(x)
+        expected = Compiled(self.model, 'f32')(x)
         harm = {}
         for layer in self.layers:
             model = self.quantised([other for other in self.layers if other != layer])
-            found = Compiled(model, 'f32')(x)
-            if wanted.is_floating_point():
-                harm[layer] = float((found - wanted).square().mean().sqrt())
+            output = Compiled(model, 'f32')(x)
+            if expected.is_floating_point():
+                harm[layer] = float((output - expected).square().mean().sqrt())
             else:
-                harm[layer] = float((found != wanted).float().mean())
+                harm[layer] = float((output != expected).float().mean())
         return sorted(harm, key=lambda layer: -harm[layer])
 
 
@@ -99,8 +99,8 @@ def layer_name(node: Any) -> str:
     names = [node.get_friendly_name()]
     readers = node.output(0).get_target_inputs()
     names += [reader.get_node().get_friendly_name() for reader in readers]
-    found = [name.removeprefix(TRACED).split('/')[0] for name in names if name.startswith(TRACED)]
-    return found[0] if found else names[0]
+    modules = [name.removeprefix(TRACED).split('/')[0] for name in names if name.startswith(TRACED)]
+    return modules[0] if modules else names[0]
 
 
 def source(node: Any) -> tuple[str, int]:
@@ -125,8 +125,8 @@ def ranges(model: Any, inputs: Sequence[np.ndarray]) -> dict[tuple[str, int], tu
 
 def some(values: Tensor) -> Tensor:
     """A sample of a flat tensor's values, its smallest and its largest among them."""
-    few = values[:: max(len(values) // SAMPLE, 1) | 1]
-    return torch.cat([few, *(end[None] for end in values.aminmax())])
+    sample = values[:: max(len(values) // SAMPLE, 1) | 1]
+    return torch.cat([sample, *(end[None] for end in values.aminmax())])
 
 
 def best_range(values: Tensor) -> tuple[float, float]:

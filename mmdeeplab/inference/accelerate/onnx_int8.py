@@ -44,8 +44,10 @@ class OnnxQuantiser:
 
     def write(self, path: Path, metadata: dict, in_float: Sequence[str] = ()) -> None:
         """Write the network with all layers in int8, except those named in ``in_float``."""
-        left = {node for layer in in_float for node in self.layers[layer]}
-        nodes = [node for names in self.layers.values() for node in names if node not in left]
+        float_nodes = {node for layer in in_float for node in self.layers[layer]}
+        nodes = [
+            node for names in self.layers.values() for node in names if node not in float_nodes
+        ]
         copy = onnx.ModelProto()
         copy.CopyFrom(self.model)
         quantiser = QDQQuantizer(
@@ -73,15 +75,15 @@ class OnnxQuantiser:
         first calibration input. The layer with the largest one comes first.
         """
         path = self.source.with_name('one.onnx')
-        wanted = open_run(self.source, 'float')(self.inputs[0])
+        expected = open_run(self.source, 'float')(self.inputs[0])
         harm = {}
         for layer in self.layers:
             self.write(path, {}, [other for other in self.layers if other != layer])
-            found = open_run(path, 'int8')(self.inputs[0])
-            if wanted.dtype == np.uint8:
-                harm[layer] = float((found != wanted).mean())
+            output = open_run(path, 'int8')(self.inputs[0])
+            if expected.dtype == np.uint8:
+                harm[layer] = float((output != expected).mean())
             else:
-                harm[layer] = float(np.square(found - wanted).mean() ** 0.5)
+                harm[layer] = float(np.square(output - expected).mean() ** 0.5)
         return sorted(harm, key=lambda layer: -harm[layer])
 
 
@@ -136,7 +138,7 @@ def layer_nodes(model: onnx.ModelProto, pooled: set[str]) -> Iterator[tuple[str,
     for node in convolutions[1:-1]:
         if node.output[0] in pooled:
             continue
-        behind = readers.get(node.output[0], [])
-        fused = [other.name for other in behind if other.op_type in ACTIVATIONS]
+        followers = readers.get(node.output[0], [])
+        fused = [follower.name for follower in followers if follower.op_type in ACTIVATIONS]
         name = node.input[1].removeprefix('model.').removesuffix('.weight')
-        yield name, [node.name, *(fused if len(behind) == 1 else [])]
+        yield name, [node.name, *(fused if len(followers) == 1 else [])]

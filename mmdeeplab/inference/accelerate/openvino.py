@@ -124,16 +124,16 @@ class Compiled:
         self.model, self.precision = model, precision
         self._networks: dict[int, Any] = {}  # by cores of a pass
         self._compiling = Lock()
-        self._own = _OfThread()
+        self._local = _OfThread()
 
     def __call__(self, x: Tensor) -> Tensor:
         request = self._request(torch.get_num_threads())
-        found = request.infer([x.contiguous().numpy()], share_inputs=True)
-        return torch.from_numpy(np.array(found[0]))  # a copy: the request reuses its memory
+        outputs = request.infer([x.contiguous().numpy()], share_inputs=True)
+        return torch.from_numpy(np.array(outputs[0]))  # a copy: the request reuses its memory
 
     def _request(self, cores: int) -> Any:
         """The inference request of this thread for a number of cores."""
-        requests = self._own.requests
+        requests = self._local.requests
         if cores not in requests:
             with self._compiling:
                 if cores not in self._networks:

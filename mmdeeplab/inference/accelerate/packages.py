@@ -7,8 +7,8 @@ from mmdeeplab.errors import UserError
 ONNX = ('onnx', 'onnxscript', 'onnxruntime')
 
 
-def require(what: str, packages: tuple[str, ...]) -> None:
-    """Refuse to go on without some packages, which ``what`` needs.
+def require(feature: str, packages: tuple[str, ...]) -> None:
+    """Refuse to go on without some packages, which ``feature`` needs.
 
     Raises:
         UserError: A package cannot be imported; it has the command that installs it.
@@ -21,6 +21,6 @@ def require(what: str, packages: tuple[str, ...]) -> None:
             missing.append(package)
     if missing:
         raise UserError(
-            f'{what} needs {" and ".join(missing)}: pip install {" ".join(missing)} '
+            f'{feature} needs {" and ".join(missing)}: pip install {" ".join(missing)} '
             "(the extra 'export')"
         )

@@ -80,10 +80,10 @@ def faults(report: ParityReport, tolerance: Tolerance) -> list[str]:
             '(--min-agreement)'
         )
     if report.difference is not None and tolerance.difference is not None:
-        part = report.difference / max(report.largest, 1e-30)
-        if not part <= tolerance.difference:
+        ratio = report.difference / max(report.largest, 1e-30)
+        if not ratio <= tolerance.difference:
             sentences.append(
-                f'scores differ by up to {part:.2g} of the largest, more than '
+                f'scores differ by up to {ratio:.2g} of the largest, more than '
                 f'{tolerance.difference:g} (--max-difference)'
             )
     return sentences

@@ -23,13 +23,13 @@ def writing_graph(artefact: ArtefactSpec) -> Iterator[None]:
         raise
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        why = lines[0] if lines else type(error).__name__
+        reason = lines[0] if lines else type(error).__name__
         how = (
             f'at the one size {artefact.size[0]}x{artefact.size[1]}'
             if artefact.size
             else 'with open sizes (--dynamic); without it, --size H W fixes one'
         )
-        raise UserError(f'this network cannot be exported {how}: {why[:300]}') from error
+        raise UserError(f'this network cannot be exported {how}: {reason[:300]}') from error
 
 
 def exported(artefact: ArtefactSpec) -> torch.export.ExportedProgram:

@@ -21,7 +21,7 @@ from mmdeeplab.inference.accelerate.parity import Tolerance
 from mmdeeplab.inference.labels import labels_of_logits
 
 FAST = (True, 'bf16', 'int8')
-CHOOSING = Lock()  # several threads may call it first
+CHOOSING = Lock()  # held while an engine is chosen, as several threads may call a network first
 
 
 def accelerate(
@@ -63,15 +63,15 @@ def accelerate(
         if fast is True:
             return model
         calibration = ()  # autocast is not compared
-    quick = FastSegmentor(
+    segmentor = FastSegmentor(
         network, fast, keep_logits=keep_logits, calibration=list(calibration), tolerance=tolerance
     )
     if model is network:
-        return quick
-    holder = model
-    while holder.module is not network:
-        holder = holder.module
-    holder.module = quick
+        return segmentor
+    wrapper = model
+    while wrapper.module is not network:
+        wrapper = wrapper.module
+    wrapper.module = segmentor
     return model
 
 
@@ -151,8 +151,8 @@ class FastSegmentor(nn.Module):
     ) -> list[SegDataSample]:
         """Samples with ``pred_sem_seg`` (1, H, W), and with ``seg_logits`` if they are kept."""
         windows = self.network.test_cfg.get('mode', 'whole') == 'slide'
-        whole = self.keep_logits or windows or self.network.out_channels == 1
-        if whole or data_samples is None:
+        needs_logits = self.keep_logits or windows or self.network.out_channels == 1
+        if needs_logits or data_samples is None:
             return self._predict_all(inputs, data_samples, windows)
         logits = self._logits(inputs)
         for sample, scores in zip(data_samples, logits, strict=True):

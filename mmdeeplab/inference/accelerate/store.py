@@ -33,7 +33,7 @@ class ConvertedNetwork(NamedTuple):
     Attributes:
         engine: The engine's name.
         model: The OpenVINO model.
-        notices: Why these pictures did not let it be what was asked for, to be told whenever it is
+        notices: Why it is not wholly in the precision that was asked for; printed whenever it is
             used.
     """
 
@@ -65,29 +65,29 @@ class Store:
         facts = [__version__, torch.__version__, version('openvino'), str(fast)]
         facts += [repr(tolerance or TOLERANCES)]
         facts += [f'bf16 {openvino.has_bf16()}', f'vnni {has_vnni()}']
-        found = hashlib.sha256('; '.join(facts).encode())
-        found.update(identity(network))
-        names = [] if fast == 'int8' else [found.hexdigest()]
+        hasher = hashlib.sha256('; '.join(facts).encode())
+        hasher.update(identity(network))
+        names = [] if fast == 'int8' else [hasher.hexdigest()]
         if fast is not True:
             for image, _ in pictures:
-                found.update(content(image))
-            names.append(found.hexdigest())
+                hasher.update(content(image))
+            names.append(hasher.hexdigest())
         self.folder = cache_folder() / 'engines'
-        # of all pictures, if there is such a one, and of these
+        # the file for any pictures, unless int8, then the one for these pictures
         self.paths = [self.folder / f'{name[:32]}.xml' for name in names]
 
     def read(self) -> ConvertedNetwork | None:
-        """What was written; None if the files are missing or damaged."""
+        """Read the converted network; None if its files are missing or damaged."""
         for path in filter(Path.is_file, self.paths):
             try:
                 model = openvino.read(path)
-                kept = json.loads(openvino.metadata_of(model))
-                found = ConvertedNetwork(kept['engine'], model, kept['notices'])
+                metadata = json.loads(openvino.metadata_of(model))
+                network = ConvertedNetwork(metadata['engine'], model, metadata['notices'])
             except Exception:  # OpenVINO's own, of several kinds
                 continue
             with suppress(OSError):
                 os.utime(path)
-            return found
+            return network
         return None
 
     def write(self, network: ConvertedNetwork) -> None:
@@ -95,16 +95,16 @@ class Store:
         import openvino as runtime
 
         model = network.model
-        kept = dict(engine=network.engine, notices=network.notices)
-        model.set_rt_info(json.dumps(kept), [METADATA])
+        metadata = dict(engine=network.engine, notices=network.notices)
+        model.set_rt_info(json.dumps(metadata), [METADATA])
         path = self.paths[-1 if network.notices else 0]
         weights = path.with_suffix('.bin')
         try:
             with (
                 placing(path, suffix='.xml') as graph,
-                placing(weights, suffix='.bin') as beside,
+                placing(weights, suffix='.bin') as binary,
             ):
-                runtime.serialize(model, str(graph), str(beside))
+                runtime.serialize(model, str(graph), str(binary))
             self._remove_old()
         except (UserError, RuntimeError):
             return
@@ -119,23 +119,23 @@ class Store:
 
 def identity(network: nn.Module) -> bytes:
     """SHA-256 of what a network's scores depend on: weights, settings and code of its layers."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for name, layer in network.named_modules():
         settings = [(key, value) for key, value in sorted(vars(layer).items()) if simple(value)]
-        found.update(repr((name, type(layer).__qualname__, settings)).encode())
+        hasher.update(repr((name, type(layer).__qualname__, settings)).encode())
     classes = {type(layer) for layer in network.modules()}
     for file in sorted({inspect.getfile(cls) for cls in classes if cls.__module__ != '__main__'}):
-        found.update(Path(file).read_bytes())
+        hasher.update(Path(file).read_bytes())
     for name, value in chain(network.named_parameters(), network.named_buffers()):
-        found.update(repr((name, tuple(value.shape), str(value.dtype))).encode())
-        found.update(content(value))
-    return found.digest()
+        hasher.update(repr((name, tuple(value.shape), str(value.dtype))).encode())
+        hasher.update(content(value))
+    return hasher.digest()
 
 
 def simple(value: object) -> bool:
     """Whether the text of a setting's value determines the value."""
     if isinstance(value, (tuple, list)):
-        return all(simple(one) for one in value)
+        return all(simple(element) for element in value)
     return value is None or isinstance(value, (bool, int, float, str))
 
 

@@ -28,13 +28,13 @@ def coco_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
         dict(
             id=number,
             image_id=1,
-            category_id=one.label + 1,
+            category_id=region.label + 1,
             iscrowd=0,
-            area=one.area,
-            bbox=[one.left, one.top, one.mask.shape[1], one.mask.shape[0]],
-            segmentation=dict(size=[height, width], counts=_counts(one, height, width)),
+            area=region.area,
+            bbox=[region.left, region.top, region.mask.shape[1], region.mask.shape[0]],
+            segmentation=dict(size=[height, width], counts=_counts(region, height, width)),
         )
-        for number, one in enumerate(objects_of(labels, classes), 1)
+        for number, region in enumerate(objects_of(labels, classes), 1)
     ]
     names = annotated_classes(classes)
     document = dict(
@@ -45,15 +45,15 @@ def coco_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
     return json.dumps(document)
 
 
-def _counts(one: PredictedObject, height: int, width: int) -> list[int]:
+def _counts(region: PredictedObject, height: int, width: int) -> list[int]:
     """The run lengths of a region down the columns of the whole image, as COCO has them."""
-    columns = np.zeros((height, one.mask.shape[1]), bool)
-    columns[one.top : one.top + one.mask.shape[0]] = one.mask
+    columns = np.zeros((height, region.mask.shape[1]), bool)
+    columns[region.top : region.top + region.mask.shape[0]] = region.mask
     counts = run_lengths(columns.ravel(order='F'))
-    before = one.left * height
-    behind = (width - one.left - one.mask.shape[1]) * height
-    last = [counts[-1] + behind] if len(counts) % 2 else [counts[-1], behind]
-    counts[-1:] = last if last[-1] else last[:-1]
+    before = region.left * height
+    behind = (width - region.left - region.mask.shape[1]) * height
+    tail = [counts[-1] + behind] if len(counts) % 2 else [counts[-1], behind]
+    counts[-1:] = tail if tail[-1] else tail[:-1]
     return [counts[0] + before, *counts[1:]]
 
 
@@ -67,6 +67,6 @@ def joined_coco(texts: Iterable[str]) -> str:
         categories = document['categories']
         number = len(images) + 1
         images += [image | dict(id=number) for image in document['images']]
-        for one in document['annotations']:
-            annotations.append(one | dict(id=len(annotations) + 1, image_id=number))
+        for annotation in document['annotations']:
+            annotations.append(annotation | dict(id=len(annotations) + 1, image_id=number))
     return json.dumps(dict(images=images, annotations=annotations, categories=categories))

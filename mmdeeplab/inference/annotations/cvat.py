@@ -22,15 +22,15 @@ def cvat_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
     root = _document(names)
     size = dict(width=str(labels.shape[1]), height=str(labels.shape[0]))
     node = ElementTree.SubElement(root, 'image', dict(id='0', name=image, **size))
-    for one in objects_of(labels, classes):
-        height, width = one.mask.shape
+    for region in objects_of(labels, classes):
+        height, width = region.mask.shape
         attributes = dict(
-            label=names[one.label],
+            label=names[region.label],
             source='auto',
             occluded='0',
-            rle=', '.join(map(str, run_lengths(one.mask.ravel()))),
-            left=str(one.left),
-            top=str(one.top),
+            rle=', '.join(map(str, run_lengths(region.mask.ravel()))),
+            left=str(region.left),
+            top=str(region.top),
             width=str(width),
             height=str(height),
             z_order='0',

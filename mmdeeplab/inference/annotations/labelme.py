@@ -10,7 +10,7 @@ import numpy as np
 from mmdeeplab.inference.annotations.objects import annotated_classes, objects_of
 
 VERSION = '5.5.0'
-"""Of labelme, whose files look so; newer ones open them."""
+"""The version of labelme that writes such files; newer versions open them."""
 
 
 def labelme_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
@@ -24,15 +24,15 @@ def labelme_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
     names = annotated_classes(classes)
     shapes = [
         dict(
-            label=names[one.label],
-            points=one.polygon.astype(float).tolist(),
+            label=names[region.label],
+            points=region.polygon.astype(float).tolist(),
             group_id=None,
             description='',
             shape_type='polygon',
             flags={},
             mask=None,
         )
-        for one in objects_of(labels, classes)
+        for region in objects_of(labels, classes)
     ]
     document = dict(
         version=VERSION,

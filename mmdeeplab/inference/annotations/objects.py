@@ -46,10 +46,10 @@ def annotated_classes(classes: Sequence[str]) -> list[str]:
 
 def objects_of(labels: np.ndarray, classes: Sequence[str]) -> list[PredictedObject]:
     """Regions of labels (H, W) uint8, those with the largest boxes first: small ones lie on top."""
-    first = len(classes) - len(annotated_classes(classes))
-    found = []
+    first_label = len(classes) - len(annotated_classes(classes))
+    objects = []
     for label in np.unique(labels).tolist():
-        if label < first or label == IGNORE_INDEX:
+        if label < first_label or label == IGNORE_INDEX:
             continue
         count, regions, stats, _ = cv2.connectedComponentsWithStats(
             (labels == label).astype(np.uint8), connectivity=8
@@ -57,8 +57,8 @@ def objects_of(labels: np.ndarray, classes: Sequence[str]) -> list[PredictedObje
         for number in range(1, count):
             left, top, width, height, _ = stats[number].tolist()
             box = regions[top : top + height, left : left + width]
-            found.append(PredictedObject(label - first, left, top, box == number))
-    return sorted(found, key=lambda one: -one.mask.size)
+            objects.append(PredictedObject(label - first_label, left, top, box == number))
+    return sorted(objects, key=lambda region: -region.mask.size)
 
 
 def run_lengths(values: np.ndarray) -> list[int]:
@@ -94,7 +94,7 @@ def _joined(polygon: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """A polygon with a detour round a hole, from the point next to the hole on its left."""
     start = int(hole[:, 0].argmin())
     x, y = hole[start]
-    left = np.where((polygon[:, 1] == y) & (polygon[:, 0] <= x), polygon[:, 0], -1)
-    door = int(left.argmax())
-    around = np.concatenate([hole[start:], hole[: start + 1]])
-    return np.concatenate([polygon[: door + 1], around, polygon[door:]])
+    candidates = np.where((polygon[:, 1] == y) & (polygon[:, 0] <= x), polygon[:, 0], -1)
+    junction = int(candidates.argmax())
+    detour = np.concatenate([hole[start:], hole[: start + 1]])
+    return np.concatenate([polygon[: junction + 1], detour, polygon[junction:]])

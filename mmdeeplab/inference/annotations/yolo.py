@@ -23,9 +23,9 @@ def yolo_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
     """
     height, width = labels.shape
     lines = []
-    for one in objects_of(labels, classes):
-        shares = ((one.polygon + 0.25) / [width, height]).ravel()
-        lines.append(f'{one.label} ' + ' '.join(f'{share:.7g}' for share in shares) + '\n')
+    for region in objects_of(labels, classes):
+        shares = ((region.polygon + 0.25) / [width, height]).ravel()
+        lines.append(f'{region.label} ' + ' '.join(f'{share:.7g}' for share in shares) + '\n')
     return ''.join(lines)
 
 

@@ -46,12 +46,12 @@ def cuts(side: int, window: int, stride: int) -> list[Cut]:
     if side <= window:
         return [Cut(0, side, slice(0, side))]
     grid = STEP if stride >= STEP else 1
-    last = -(-(side - window) // grid) * grid
-    starts = [*range(0, last, stride // grid * grid), last]
+    last_start = -(-(side - window) // grid) * grid
+    starts = [*range(0, last_start, stride // grid * grid), last_start]
     stops = [min(start + window, side) for start in starts]
     borders = [0, *((a + b) // 2 for a, b in zip(stops, starts[1:], strict=False)), side]
     pairs = pairwise(borders)
-    return [Cut(a, b, slice(*kept)) for a, b, kept in zip(starts, stops, pairs, strict=True)]
+    return [Cut(a, b, slice(*pair)) for a, b, pair in zip(starts, stops, pairs, strict=True)]
 
 
 def count_rows(model: SlidingWindows, height: int) -> int:
@@ -87,22 +87,22 @@ def label_rows(model: SlidingWindows, picture: Windowed, name: object) -> Iterat
     least = _least(model, picture.shape[1:])
     for row in down:
         labels = np.empty((row.kept.stop - row.kept.start, picture.shape[2]), np.uint8)
-        for _, alike in groupby(across, lambda cut: cut.stop - cut.start):
-            for some in chunks(alike, model.batch):
-                crops = [picture[:, row.seen, cut.seen] for cut in some]
-                for cut, logits in zip(some, model.window_logits(crops, least), strict=True):
-                    largest, found = model.largest(logits[:, row.inner, cut.inner])
+        for _, group in groupby(across, lambda cut: cut.stop - cut.start):
+            for batch in chunks(group, model.batch):
+                crops = [picture[:, row.seen, cut.seen] for cut in batch]
+                for cut, logits in zip(batch, model.window_logits(crops, least), strict=True):
+                    largest, window_labels = model.largest(logits[:, row.inner, cut.inner])
                     require_finite_logits(largest, sample)
-                    labels[:, cut.kept] = found.cpu().numpy()
+                    labels[:, cut.kept] = window_labels.cpu().numpy()
         yield labels
 
 
 def _least(model: SlidingWindows, size: tuple[int, ...]) -> tuple[int, int]:
     """(H, W) to which crops are padded at least, so that they look as in the whole picture."""
-    own = tuple(getattr(model.network.data_preprocessor, 'test_size', model.window))
-    free = ALIGNED if corners_aligned(own) else FREE
+    test_size = tuple(getattr(model.network.data_preprocessor, 'test_size', model.window))
+    free = ALIGNED if corners_aligned(test_size) else FREE
     height, width = (
         free if side > window else least
-        for side, window, least in zip(size, model.window, own, strict=True)
+        for side, window, least in zip(size, model.window, test_size, strict=True)
     )
     return height, width

@@ -26,19 +26,19 @@ def features(labels: Any, place: Mapping[str, Any], classes: Sequence[str]) -> I
     from rasterio.features import shapes
     from rasterio.warp import transform_geom
 
-    first = 1 if is_background(classes[0]) else 0
+    first_label = 1 if is_background(classes[0]) else 0
     for shape, value in shapes(labels, connectivity=4, transform=place['transform']):
         label = int(value)
-        if first <= label < len(classes):
+        if first_label <= label < len(classes):
             if place.get('crs'):
                 shape = transform_geom(place['crs'], LONGITUDE_LATITUDE, shape)
             properties = {'id': label, 'class': classes[label]}
             yield dict(type='Feature', properties=properties, geometry=shape)
 
 
-def write_features(file: TextIO, found: Iterator[dict]) -> None:
+def write_features(file: TextIO, polygons: Iterator[dict]) -> None:
     """Write a FeatureCollection, one feature per line, without keeping them in memory."""
     file.write('{"type": "FeatureCollection", "features": [')
-    for number, feature in enumerate(found):
+    for number, feature in enumerate(polygons):
         file.write((',\n' if number else '\n') + json.dumps(feature))
     file.write('\n]}\n')

@@ -70,9 +70,9 @@ def segment_raster(
     model = predictor.model
     if predictor.crf is not None:
         raise UserError(f'{path} is cut into windows, and --crf needs whole pictures: leave it out')
-    if whole := [output for output in files if output not in GEODATA]:
+    if unsupported := [output for output in files if output not in GEODATA]:
         raise UserError(
-            f'{path} is cut into windows, of which there is no {", ".join(whole)}: save '
+            f'{path} is cut into windows, of which there is no {", ".join(unsupported)}: save '
             f'{",".join(GEODATA)}'
         )
     assert isinstance(model, SlidingWindows)
@@ -81,17 +81,17 @@ def segment_raster(
         picture = RasterPicture(dataset, predictor.pixels, predictor.bands)
         if 'geojson' in files:
             require_transform(grid_of(dataset), path)
-        beside = {name: stack.enter_context(placing(file)) for name, file in targets.items()}
-        polygons = beside.pop('geojson', None)
-        if 'masks' not in beside and polygons:
+        partial_files = {name: stack.enter_context(placing(file)) for name, file in targets.items()}
+        polygons = partial_files.pop('geojson', None)
+        if 'masks' not in partial_files and polygons:
             folder = stack.enter_context(TemporaryDirectory(dir=polygons.parent, prefix='.tmp-'))
-            beside['masks'] = Path(folder) / 'labels.tif'
+            partial_files['masks'] = Path(folder) / 'labels.tif'
         count = count_rows(model, dataset.height)
         rows = label_rows(model, picture, path)
         shown = progress(rows, one_line(Path(path).name), count, 'rows of windows')
-        _write(predictor, picture, shown, beside)
+        _write(predictor, picture, shown, partial_files)
         if polygons:
-            _write_polygons(polygons, beside['masks'], predictor)
+            _write_polygons(polygons, partial_files['masks'], predictor)
 
 
 def _segment_whole(
@@ -106,8 +106,8 @@ def _segment_whole(
     for output, file in files.items():
         on_grid = output in GEODATA
         content = encode(output, result, grid) if on_grid else result.encode(output)
-        with placing(file) as beside:
-            beside.write_bytes(content)
+        with placing(file) as partial_file:
+            partial_file.write_bytes(content)
 
 
 def _write(
@@ -120,18 +120,18 @@ def _write(
 
     grid = grid_of(picture.dataset)
     with ExitStack() as stack:
-        made = {}
+        rasters = {}
         for output, path in files.items():
             make = partial(rasterio.open, path, 'w')
-            new = create(output, make, grid, predictor.classes, predictor.palette)
-            made[output] = stack.enter_context(new)
+            raster = create(output, make, grid, predictor.classes, predictor.palette)
+            rasters[output] = stack.enter_context(raster)
         valid = partial(valid_pixels, picture.dataset)
-        write_rows(made, rows, predictor.palette, picture.shown, valid)
+        write_rows(rasters, rows, predictor.palette, picture.shown, valid)
 
 
 def _write_polygons(file: Path, labels: Path, predictor: DeepLabPredictor) -> None:
     import rasterio
 
     with opened(labels) as dataset, file.open('w', encoding='utf-8') as text:
-        found = features(rasterio.band(dataset, 1), grid_of(dataset).place, predictor.classes)
-        write_features(text, found)
+        polygons = features(rasterio.band(dataset, 1), grid_of(dataset).place, predictor.classes)
+        write_features(text, polygons)

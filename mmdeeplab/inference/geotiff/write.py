@@ -15,7 +15,7 @@ from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.colorize import colour
 
 Rows = Callable[[int, int], Any]
-"""Something of so many rows from a first one on."""
+"""(first row, number of rows) -> an array with these rows, or None."""
 
 
 def create(
@@ -33,16 +33,16 @@ def create(
 def blocks(rows: Iterable[np.ndarray], height: int = BLOCK) -> Iterator[np.ndarray]:
     """Regroup rows (n, W) into pieces of ``height`` rows, so that each tile is written once."""
     waiting: list[np.ndarray] = []
-    for some in rows:
-        waiting.append(some)
+    for piece in rows:
+        waiting.append(piece)
         if sum(map(len, waiting)) >= height:
             together = np.concatenate(waiting)
             full = len(together) // height * height
             for top in range(0, full, height):
                 yield together[top : top + height]
             waiting = [together[full:]]
-    if waiting and len(rest := np.concatenate(waiting)):
-        yield rest
+    if waiting and len(remainder := np.concatenate(waiting)):
+        yield remainder
 
 
 def write_rows(
@@ -67,8 +67,8 @@ def write_rows(
     top = 0
     for labels in blocks(rows):
         count, width = labels.shape
-        if (known := valid(top, count)) is not None:
-            labels = np.where(known, labels, np.uint8(IGNORE_INDEX))
+        if (valid_pixels := valid(top, count)) is not None:
+            labels = np.where(valid_pixels, labels, np.uint8(IGNORE_INDEX))
         for output, dataset in datasets.items():
             bands = labels[None]
             if output != 'masks':
