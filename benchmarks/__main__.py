@@ -72,16 +72,16 @@ def run(args: argparse.Namespace) -> None:
     from benchmarks.run import names, run_case
     from mmdeeplab.config.load import quiet_imports
 
-    known = names()
-    if args.name not in (*known, 'all'):
-        hint = did_you_mean(args.name, known) or f'; there are {", ".join(known)}'
+    case_names = names()
+    if args.name not in (*case_names, 'all'):
+        hint = did_you_mean(args.name, case_names) or f'; there are {", ".join(case_names)}'
         raise UserError(f'no case is called {args.name}{hint}')
     network = trained(args)
     quiet_imports()
     warnings.filterwarnings('ignore')
     if args.threads:
         torch.set_num_threads(args.threads)
-    for name in known if args.name == 'all' else [args.name]:
+    for name in case_names if args.name == 'all' else [args.name]:
         with tempfile.TemporaryDirectory() as folder:
             torch.manual_seed(0)
             scale = Scale(Path(folder), args.tiny, args.rounds, network)

@@ -58,7 +58,7 @@ class Within:
     difference: float
 
     def judged(self) -> dict[str, object]:
-        """As the goals of speed are, but shown where it is met, too: no column has it."""
+        """The goal as a row of results has it, shown even if it is met, since no column has it."""
         return dict(
             goal=f'{self.score} within {self.bound:g}',
             met=abs(self.difference) <= self.bound,
@@ -135,7 +135,7 @@ class Comparison:
     extra: Mapping[str, float] = field(default_factory=dict)
 
     def against(self, peer: str) -> Comparison | None:
-        """The same with the peer as the reference; None where it takes no part."""
+        """This comparison with the peer as the reference; None where the peer takes no part."""
         for variant in self.variants:
             if variant.of == peer:
                 goals = self.goals if variant.name == self.reference else {}

@@ -14,7 +14,7 @@ GIGA = 1e9
 
 
 def limits(scale: Scale, rounds: int = 5) -> dict[str, float]:
-    """The best of several rounds.
+    """The machine's limits: the best rate of each task in several rounds.
 
     Returns:
         GFLOP/s (two a multiply-add) of a large ``matmul fp32``, ``matmul bf16``, ``matmul int8``
@@ -27,14 +27,14 @@ def limits(scale: Scale, rounds: int = 5) -> dict[str, float]:
     return {name: work / GIGA / min(seconds[name]) for name, (_, work) in tasks.items()}
 
 
-def highest(found: dict[str, float], kind: str) -> float:
+def highest(rates: dict[str, float], dtype: str) -> float:
     """The most GFLOP/s seen of ``fp32``, ``bf16`` or ``int8``; 0 where none was measured."""
-    return max((value for name, value in found.items() if name.split()[-1] == kind), default=0.0)
+    return max((value for name, value in rates.items() if name.split()[-1] == dtype), default=0.0)
 
 
 def merge(*several: dict[str, float]) -> dict[str, float]:
     """The best of several measurements: a limit is not reached while others use the machine."""
-    return {name: max(one[name] for one in several) for name in several[0]}
+    return {name: max(rates[name] for rates in several) for name in several[0]}
 
 
 def tasks_of(scale: Scale) -> dict[str, tuple[Callable[[], object], float]]:

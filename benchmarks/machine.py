@@ -41,9 +41,9 @@ def machine() -> dict[str, object]:
 
 
 def version(name: str) -> str:
-    """Of a peer, by the name it has in the table; ``missing`` where it is not installed."""
-    for found in metadata.distributions(name=PACKAGES[name], path=[*sys.path, str(FOLDER)]):
-        return found.version
+    """The version of a peer, by its name in the table; ``missing`` where it is not installed."""
+    for distribution in metadata.distributions(name=PACKAGES[name], path=[*sys.path, str(FOLDER)]):
+        return distribution.version
     return 'missing'
 
 
@@ -57,5 +57,5 @@ def _line(path: str, key: str) -> str:
     """What follows ``key`` in the first such line of one of Linux's tables."""
     file = Path(path)
     text = file.read_text() if file.is_file() else ''
-    found = re.search(rf'^{key}\s*:\s*(.*)$', text, re.M)
-    return found[1] if found else ''
+    match = re.search(rf'^{key}\s*:\s*(.*)$', text, re.M)
+    return match[1] if match else ''

@@ -21,7 +21,7 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Of at least one value."""
+    """The spread of at least one value."""
     return Spread(median(values), min(values), max(values))
 
 
@@ -65,12 +65,12 @@ def repetitions(work: Work) -> int:
 
 
 def once(work: Work, repeats: int) -> float:
-    """Seconds a unit."""
+    """Seconds that a work takes for a unit, over ``repeats`` calls."""
     start = time.perf_counter()
-    own = 0.0
+    own_seconds = 0.0
     for _ in range(repeats):
         result = work.call()
         if work.own_seconds:
-            own += float(result)  # type: ignore[arg-type]
-    taken = own if work.own_seconds else time.perf_counter() - start
+            own_seconds += float(result)  # type: ignore[arg-type]
+    taken = own_seconds if work.own_seconds else time.perf_counter() - start
     return taken / repeats / work.units

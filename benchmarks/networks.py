@@ -57,7 +57,7 @@ def calibrate(model: nn.Module, forward: Callable[[Tensor], object]) -> None:
 
 @torch.no_grad()
 def multiply_adds(forward: Callable[[Tensor], object], shape: tuple[int, ...]) -> int:
-    """Of the convolutions and products that one pass executes."""
+    """Multiply-adds of the convolutions and matrix products that one pass executes."""
     with FlopCounterMode(display=False) as counter:
         forward(torch.zeros(shape))
     return counter.get_total_flops() // 2
@@ -68,7 +68,7 @@ def parameters(model: nn.Module) -> int:
 
 
 def require(name: str) -> ModuleType:
-    """A peer.
+    """Import a peer.
 
     Raises:
         Skip: It is not installed.
@@ -87,8 +87,8 @@ def plain(model: nn.Module, side: int, batch: int = 1, by_openvino: bool = False
     """
 
     def eager(x: Tensor) -> Tensor:
-        found = model(x)
-        return found['out'] if isinstance(found, dict) else found
+        output = model(x)
+        return output['out'] if isinstance(output, dict) else output
 
     calibrate(model, eager)
     forward = openvino_run(model, (batch, 3, side, side)) if by_openvino else eager
@@ -162,8 +162,8 @@ def mmseg(config: str, side: int) -> Work:
         result = inference_model(model, image)
         return result.pred_sem_seg.data[0].numpy().astype(np.uint8)
 
-    own = parameters(model) - parameters(model.auxiliary_head)  # unused in inference
-    return Work(call, 1, own, cost, 'fp32')
+    count = parameters(model) - parameters(model.auxiliary_head)  # unused in inference
+    return Work(call, 1, count, cost, 'fp32')
 
 
 def ours(

@@ -21,7 +21,7 @@ CONFIG = 'deeplabv3_mobilenetv2_voc'
 
 @DATASETS.register_module()
 class Nothing(Dataset):
-    """64 samples of one number."""
+    """A data set of 64 samples, each a single number."""
 
     metainfo: dict = dict(classes=('a', 'b'))
 
@@ -34,7 +34,7 @@ class Nothing(Dataset):
 
 @MODELS.register_module()
 class NoNetwork(BaseModel):
-    """One weight."""
+    """A model of a single weight."""
 
     num_classes = 2
 
@@ -57,15 +57,15 @@ class Clock(Hook):
         self.seconds = time.process_time() - getattr(self, 'start', 0.0)
 
 
-def runner_of(kind: type[Runner], folder: Path, iterations: int, own: bool) -> Runner:
+def runner_of(runner_type: type[Runner], folder: Path, iterations: int, ours: bool) -> Runner:
     """Either Runner on the same model, data and optimiser; ours with all its own hooks."""
     shipped = Config.fromfile(config_path(CONFIG))
     hooks = dict(shipped.default_hooks)
     hooks['checkpoint'] = dict(type='CheckpointHook', by_epoch=False, interval=10**9)
-    if own:
+    if ours:
         hooks['checkpoint']['type'] = 'mmdeeplab.CheckpointHook'
     hooks['checkpoint']['save_last'] = False
-    sampler = 'mmdeeplab.ResumableSampler' if own else 'InfiniteSampler'
+    sampler = 'mmdeeplab.ResumableSampler' if ours else 'InfiniteSampler'
     cfg = Config(
         dict(
             model=dict(type='NoNetwork'),
@@ -81,7 +81,7 @@ def runner_of(kind: type[Runner], folder: Path, iterations: int, own: bool) -> R
             optim_wrapper=shipped.optim_wrapper | dict(paramwise_cfg=None),
             param_scheduler=shipped.param_scheduler,
             default_hooks=hooks,
-            custom_hooks=[dict(type='mmdeeplab.ProgressHook')] if own else None,
+            custom_hooks=[dict(type='mmdeeplab.ProgressHook')] if ours else None,
             log_processor=shipped.get('log_processor', dict(by_epoch=False)),
             randomness=shipped.randomness,
             default_scope='mmseg',
@@ -89,12 +89,12 @@ def runner_of(kind: type[Runner], folder: Path, iterations: int, own: bool) -> R
             log_level='ERROR',
         )
     )
-    return kind.from_cfg(cfg)
+    return runner_type.from_cfg(cfg)
 
 
-def seconds(kind: type[Runner], folder: Path, iterations: int, own: bool) -> float:
-    """Of ``iterations`` iterations, without what comes before and after them."""
-    runner = runner_of(kind, folder, iterations, own)
+def seconds(runner_type: type[Runner], folder: Path, iterations: int, ours: bool) -> float:
+    """Processor seconds of ``iterations`` iterations, without what comes before and after."""
+    runner = runner_of(runner_type, folder, iterations, ours)
     clock = Clock()
     runner.register_hook(clock)
     runner.train()

@@ -49,12 +49,12 @@ def page(results: Mapping, path: str) -> str:
 
 
 def misses(results: Mapping) -> Iterator[str]:
-    """One line a goal that a row does not reach."""
+    """One line for each goal that a row does not reach."""
     for name, case in results['cases'].items():
-        for one in case['comparisons']:
-            for row in one['rows']:
+        for comparison in case['comparisons']:
+            for row in comparison['rows']:
                 if row.get('met') is False:
-                    where = f'{name}, {one["title"]}, {row["name"]}'
+                    where = f'{name}, {comparison["title"]}, {row["name"]}'
                     yield f'- {where}: {row["reached"]}, goal {row["goal"]}{at_limit(row)}'
 
 
@@ -75,31 +75,31 @@ def at_limit(row: Mapping) -> str:
 def section(name: str, case: Mapping) -> str:
     """The tables of one case."""
     lines = [f'## {name}\n', about(case), '']
-    for one in case['comparisons']:
-        lines += [f'**{one["title"]}** (one {one["unit"]})\n', COLUMNS, LINE]
-        lines += [table_row(row, one['reference']) for row in one['rows']]
+    for comparison in case['comparisons']:
+        lines += [f'**{comparison["title"]}** (one {comparison["unit"]})\n', COLUMNS, LINE]
+        lines += [table_row(row, comparison['reference']) for row in comparison['rows']]
         lines.append('')
     return '\n'.join(lines)
 
 
 def about(case: Mapping) -> str:
     """Machine, date and limits of a case."""
-    told = case['machine']
-    versions = ', '.join(f'{name} {number}' for name, number in told['versions'].items())
+    machine = case['machine']
+    versions = ', '.join(f'{name} {number}' for name, number in machine['versions'].items())
     limits = ', '.join(
         f'{name} {value:.0f} {UNITS.get(name, "GFLOP/s")}' for name, value in case['limits'].items()
     )
     return (
         f'{case["date"]}, {case["rounds"]} rounds, {case["minutes"]:g} minutes; '
-        f'{told["processor"]}, {told["cores"]} cores, {told["threads"]} threads, '
-        f'{told["memory_gib"]} GiB, {" ".join(told["instructions"])}, GPU {told["gpu"]}, '
-        f'load before the run {told["load_before"]:g}; Python {told["python"]}, {versions}. '
+        f'{machine["processor"]}, {machine["cores"]} cores, {machine["threads"]} threads, '
+        f'{machine["memory_gib"]} GiB, {" ".join(machine["instructions"])}, GPU {machine["gpu"]}, '
+        f'load before the run {machine["load_before"]:g}; Python {machine["python"]}, {versions}. '
         f'Limits: {limits}.'
     )
 
 
 def table_row(row: Mapping, reference: str) -> str:
-    """One variant."""
+    """The line of the table for one variant."""
     if 'skipped' in row:
         return f'| {row["name"]} | {row["of"]} | | | | | | | not run: {row["skipped"]} |'
     middle = row['milliseconds'][0]

@@ -18,24 +18,25 @@ GIGA = 1e9
 
 
 def names() -> list[str]:
-    """Every case: the modules of :mod:`benchmarks.cases`."""
+    """The names of all cases: the modules of :mod:`benchmarks.cases`."""
     folder = Path(__file__).parent / 'cases'
     return sorted(path.stem for path in folder.glob('[a-z]*.py'))
 
 
 def comparisons(name: str, scale: Scale, peer: str = '') -> list[Comparison]:
-    """Of one case; with ``peer`` those it takes part in, as the reference.
+    """The comparisons of a case; with ``peer`` those that it takes part in, as the reference.
 
     Raises:
         UserError: The peer takes no part in the case.
     """
-    found = importlib.import_module(f'benchmarks.cases.{name}').setup(scale)
+    all_comparisons = importlib.import_module(f'benchmarks.cases.{name}').setup(scale)
     if not peer:
-        return found
-    against = [one for one in (each.against(peer) for each in found) if one]
+        return all_comparisons
+    changed = (comparison.against(peer) for comparison in all_comparisons)
+    against = [comparison for comparison in changed if comparison]
     if not against:
-        known = sorted({v.of for each in found for v in each.variants})
-        raise UserError(f'--vs {peer}: not in the case {name}, which has {", ".join(known)}')
+        peers = sorted({v.of for comparison in all_comparisons for v in comparison.variants})
+        raise UserError(f'--vs {peer}: not in the case {name}, which has {", ".join(peers)}')
     return against
 
 
@@ -48,10 +49,10 @@ def run_case(name: str, scale: Scale, peer: str = '') -> dict:
     start, about = time.time(), machine()
     wanted = comparisons(name, scale, peer)
     before = limits.limits(scale)
-    records = [record(one, scale) for one in wanted]
-    found = limits.merge(before, limits.limits(scale))
-    for row in (row for one in records for row in one['rows']):
-        limit = limits.highest(found, row.get('limit') or 'none')
+    records = [record(comparison, scale) for comparison in wanted]
+    rates = limits.merge(before, limits.limits(scale))
+    for row in (row for comparison in records for row in comparison['rows']):
+        limit = limits.highest(rates, row.get('limit') or 'none')
         if row.get('gflops') and limit:
             row['share'] = row['gflops'] / limit
     return dict(
@@ -59,7 +60,7 @@ def run_case(name: str, scale: Scale, peer: str = '') -> dict:
         date=time.strftime('%Y-%m-%d', time.localtime(start)),
         minutes=round((time.time() - start) / 60, 1),
         rounds=scale.rounds,
-        limits=found,
+        limits=rates,
         comparisons=records,
     )
 
@@ -104,7 +105,7 @@ def agreements(comparison: Comparison, works: dict[str, Work]) -> Iterator[tuple
 def row(
     comparison: Comparison, variant: Variant, work: Work, seconds: dict[str, list[float]]
 ) -> dict:
-    """One line of the table."""
+    """The results of one variant: a line of the table."""
     times = seconds[variant.name]
     middle, low, high = spread(times)
     result = dict(

@@ -30,12 +30,12 @@ def printable(text: str) -> str:
 
     Ends of lines and tabs stay; so does a carriage return in front, by which bars start.
     """
-    return _UNSAFE.sub(lambda found: found[0].encode('unicode_escape').decode(), text)
+    return _UNSAFE.sub(lambda match: match[0].encode('unicode_escape').decode(), text)
 
 
 def one_line(text: str) -> str:
     """:func:`printable`, with line ends and tabs written out, too, for a name or a sentence."""
-    return printable(re.sub(r'[\n\t\r]', lambda found: repr(found[0])[1:-1], text))
+    return printable(re.sub(r'[\n\t\r]', lambda match: repr(match[0])[1:-1], text))
 
 
 def printable_record(record: logging.LogRecord) -> bool:
@@ -83,11 +83,13 @@ def printable_output() -> Iterator[None]:
 
 
 def print_traceback(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    error_type: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """A replacement of ``sys.excepthook`` that prints tracebacks without control characters."""
     print(
-        printable(''.join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end=''
+        printable(''.join(traceback.format_exception(error_type, error, trace))),
+        file=sys.stderr,
+        end='',
     )
 
 

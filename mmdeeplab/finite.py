@@ -44,8 +44,8 @@ def norm_sum(tensors: list[Tensor]) -> Tensor:
     Args:
         tensors: At least one, detached, all on the same device.
     """
-    found = torch._foreach_norm(tensors)
-    norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in found]
+    raw_norms = torch._foreach_norm(tensors)
+    norms = [norm if norm.dtype == torch.float32 else norm.float() for norm in raw_norms]
     return torch.stack(norms).sum()
 
 
@@ -107,8 +107,8 @@ def require_finite_logits(logits: Tensor, sample: Any) -> None:
         UserError: It names the image.
     """
     if not all_finite([logits]):
-        known = sample.get('img_path') if hasattr(sample, 'get') else None
+        path = sample.get('img_path') if hasattr(sample, 'get') else None
         raise UserError(
-            f'the logits of {known or "an image"} are not finite: the weights, or this image, '
+            f'the logits of {path or "an image"} are not finite: the weights, or this image, '
             'are unusable'
         )

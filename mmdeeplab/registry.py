@@ -13,16 +13,16 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
     return Registry(name, parent=parent, scope='mmdeeplab', locations=list(locations))
 
 
-def is_ours(kind: object, name: str) -> bool:
+def is_ours(config_type: object, name: str) -> bool:
     """Whether the ``type`` of a dict in a config names one of our classes.
 
     Args:
-        kind: The type: ``'NAME'``, ``'mmdeeplab.NAME'`` or a class.
+        config_type: The type: ``'NAME'``, ``'mmdeeplab.NAME'`` or a class.
         name: Name of our class.
     """
-    if isinstance(kind, type):
-        return kind.__name__ == name and kind.__module__.startswith('mmdeeplab.')
-    return kind in (name, f'mmdeeplab.{name}')
+    if isinstance(config_type, type):
+        return config_type.__name__ == name and config_type.__module__.startswith('mmdeeplab.')
+    return config_type in (name, f'mmdeeplab.{name}')
 
 
 MODELS = _child(

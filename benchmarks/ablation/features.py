@@ -122,8 +122,8 @@ class Store:
             self._compute(folder, kinds, stride, items, count)
             with placing(done) as beside:
                 beside.write_text(json.dumps(dict(count=count)) + '\n')
-        found = {file.stem: np.load(file, mmap_mode='r') for file in folder.glob('*.npy')}
-        return Features(found.get('low'), found['last'], found.get('context'), found.get('labels'))
+        maps = {file.stem: np.load(file, mmap_mode='r') for file in folder.glob('*.npy')}
+        return Features(maps.get('low'), maps['last'], maps.get('context'), maps.get('labels'))
 
     @torch.no_grad()
     def _compute(
@@ -141,11 +141,11 @@ class Store:
             batch = model.data_preprocessor(pseudo_collate([item]), training)
             maps = model.backbone(batch['inputs'])
             every = dict(low=maps[0], last=maps[-1], context=model.neck(maps)[-1])
-            found: dict[str, Tensor] = {kind: every[kind][0].half() for kind in kinds}
+            tensors: dict[str, Tensor] = {kind: every[kind][0].half() for kind in kinds}
             if training:
                 label = batch['data_samples'][0].gt_sem_seg.data[0]
-                found['labels'] = label[::LOW, ::LOW].to(torch.uint8)
-            for kind, value in found.items():
+                tensors['labels'] = label[::LOW, ::LOW].to(torch.uint8)
+            for kind, value in tensors.items():
                 if kind not in files:
                     files[kind] = np.lib.format.open_memmap(
                         folder / f'{kind}.npy', 'w+', value.numpy().dtype, (count, *value.shape)

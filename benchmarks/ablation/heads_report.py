@@ -54,18 +54,20 @@ def summarise_head(
     head: Head, results: Sequence[Mapping], drawn: dict[str, np.ndarray], before: Mapping[str, dict]
 ) -> list[dict]:
     """The entry of a head, and of its test at stride 8 where it has one."""
-    found = [entry_of(head.name, head.title, results, drawn)]
-    found[0] |= dict(published=head.published, loss=spread([result['loss'] for result in results]))
-    found[0]['parameters'] = results[0]['parameters']
+    entries = [entry_of(head.name, head.title, results, drawn)]
+    entries[0] |= dict(
+        published=head.published, loss=spread([result['loss'] for result in results])
+    )
+    entries[0]['parameters'] = results[0]['parameters']
     if head.base != head.name and head.base in before:
-        compare(found[0], before[head.base], drawn)
+        compare(entries[0], before[head.base], drawn)
     if all('finer' in result for result in results):
         finer = [result['finer'] | dict(seed=result['seed']) for result in results]
         title = f'{head.title}: trained at 16, tested at 8'
-        found.append(entry_of(f'{head.name}-at-8', title, finer, drawn))
-        found[1]['published'] = head.finer
-        compare(found[1], found[0], drawn)
-    return found
+        entries.append(entry_of(f'{head.name}-at-8', title, finer, drawn))
+        entries[1]['published'] = head.finer
+        compare(entries[1], entries[0], drawn)
+    return entries
 
 
 def entry_of(

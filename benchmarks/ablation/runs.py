@@ -79,10 +79,10 @@ def made_from(run: Run, data: str) -> dict[str, str]:
 
 def digest_of_folder(folder: Path) -> str:
     """SHA-256 of the names and contents of all files below a folder."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for path in sorted(path for path in folder.rglob('*') if path.is_file()):
-        found.update(f'{path.relative_to(folder)} {digest(path)}\n'.encode())
-    return found.hexdigest()
+        hasher.update(f'{path.relative_to(folder)} {digest(path)}\n'.encode())
+    return hasher.hexdigest()
 
 
 def is_finished(run: Run, settings: Settings, out: Path, origin: dict[str, str]) -> bool:
@@ -121,8 +121,8 @@ def train_and_test(run: Run, settings: Settings, work: Path) -> dict:
     metrics = test(config, settings, work)
     for checkpoint in work.glob('*.safetensors'):
         checkpoint.unlink()
-    found = {key: metrics[key] for key in ('mIoU', 'trimap')}
-    return found | costs(config, settings.options) | dict(seconds_per_step=median_step(work))
+    scores = {key: metrics[key] for key in ('mIoU', 'trimap')}
+    return scores | costs(config, settings.options) | dict(seconds_per_step=median_step(work))
 
 
 def train(config: str, seed: int, settings: Settings, work: Path) -> None:

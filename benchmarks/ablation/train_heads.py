@@ -164,8 +164,8 @@ def evaluate(network: Network, head: Head, store: Store, features: Features) -> 
         pair = dict(gt_sem_seg=sample.gt_sem_seg.data, pred_sem_seg=labels[None].long())
         paths = dict(img_path=sample.img_path, seg_map_path=sample.seg_map_path)
         metric.process({}, [{key: dict(data=value) for key, value in pair.items()} | paths])
-    found = metric.evaluate(len(dataset)).result
-    assert found is not None
-    kept = found.as_dict()
+    result = metric.evaluate(len(dataset)).result
+    assert result is not None
+    kept = result.as_dict()
     rows = [dict(id=row['id'], counts=row['counts']) for row in kept['per_image']]
     return dict(mIoU=kept['mIoU'], trimap=kept['trimap'], per_image=rows)

@@ -39,8 +39,8 @@ def tune_head(encoder: Path, run: Run, settings: Settings, work: Path) -> dict:
     config.write_text(config_text(head, encoder))
     train(str(config), run.seed, settings, work)
     kept = ('mIoU', 'trimap', 'per_image')
-    found = test(str(config), settings, work)
-    result = {key: found[key] for key in kept}
+    metrics = test(str(config), settings, work)
+    result = {key: metrics[key] for key in kept}
     if head.finer:
         finer = test(str(config), settings, work, '--output-stride', str(FINER))
         result['finer'] = {key: finer[key] for key in kept}

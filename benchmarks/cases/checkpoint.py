@@ -23,23 +23,23 @@ def setup(scale: Scale) -> list[Comparison]:
     model, _ = network(SMALL if scale.tiny else XCEPTION)
     momentum = {n: torch.zeros_like(p) for n, p in model.named_parameters()}
     tree = dict(state_dict=dict(model.state_dict()), optimizer=momentum, meta=dict(iter=1))
-    pickled, own, flat = (scale.folder / n for n in ('a.pth', 'b.safetensors', 'c.safetensors'))
+    pickled, ours, flat = (scale.folder / n for n in ('a.pth', 'b.safetensors', 'c.safetensors'))
     tensors = {**tree['state_dict'], **{f'momentum.{n}': t for n, t in momentum.items()}}
     size = sum(t.numel() * t.element_size() for t in tensors.values()) / MEBI
     save_checkpoint(tree, str(pickled))
-    store.save(own, tree, Disk())
+    store.save(ours, tree, Disk())
     save_file(tensors, flat)
     return [
         compare(
             f'saving {size:.0f} MiB',
             lambda: save_checkpoint(tree, str(pickled)),
-            lambda: store.save(own, tree, Disk()),
+            lambda: store.save(ours, tree, Disk()),
             lambda: save_file(tensors, flat),
         ),
         compare(
             f'loading {size:.0f} MiB',
             loader(model, pickled),
-            lambda: model.load_state_dict(read_checkpoint(own)['state_dict']),
+            lambda: model.load_state_dict(read_checkpoint(ours)['state_dict']),
             lambda: load_file(flat),
         ),
     ]

@@ -70,7 +70,7 @@ def setup(scale: Scale) -> list[Comparison]:
 
 def predictions(work: 'Commands') -> Iterator[Comparison]:
     """``tools/predict.py`` beside other programs, and beside the passes of the network it holds."""
-    few, some, many = (work.photographs(most) for most in (48, 162, 496))
+    small_folder, medium_folder, large_folder = (work.photographs(most) for most in (48, 162, 496))
 
     def masks(photographs: Path, *fast: str) -> Variant:
         return Variant('masks', partial(work.predict, photographs, '--save', 'masks', *fast))
@@ -81,18 +81,18 @@ def predictions(work: 'Commands') -> Iterator[Comparison]:
     def bare(*fast: bool) -> Variant:
         return Variant(BARE, partial(work.network, *fast))
 
-    inferencer = Variant(INFERENCER, partial(work.inferencer, few), 'mmseg')
-    loop = Variant(LOOP, partial(work.plain_loop, many), 'openvino')
+    inferencer = Variant(INFERENCER, partial(work.inferencer, small_folder), 'mmseg')
+    loop = Variant(LOOP, partial(work.plain_loop, large_folder), 'openvino')
     peers = {'masks': 1.5, 'masks and overlays': 1.5}
     network = {'masks': 0.85, 'masks and overlays': 0.6}
-    rows: tuple[Variant, ...] = (inferencer, masks(few), both(few))
-    yield Comparison(f'predict, {few.name}', rows, INFERENCER, goals=peers)
-    title = f'predict --fast, {many.name}'
-    rows = (loop, masks(many, '--fast'))
+    rows: tuple[Variant, ...] = (inferencer, masks(small_folder), both(small_folder))
+    yield Comparison(f'predict, {small_folder.name}', rows, INFERENCER, goals=peers)
+    title = f'predict --fast, {large_folder.name}'
+    rows = (loop, masks(large_folder, '--fast'))
     yield Comparison(title, rows, LOOP, goals=dict(masks=1.5))
-    rows = (bare(), masks(some), both(some))
-    yield Comparison(f'predict, {some.name}, beside {BARE}', rows, BARE, goals=network)
-    rows = (bare(True), masks(many, '--fast'), both(many, '--fast'))
+    rows = (bare(), masks(medium_folder), both(medium_folder))
+    yield Comparison(f'predict, {medium_folder.name}, beside {BARE}', rows, BARE, goals=network)
+    rows = (bare(True), masks(large_folder, '--fast'), both(large_folder, '--fast'))
     yield Comparison(f'{title}, beside {BARE}', rows, BARE, goals=network)
 
 
@@ -131,7 +131,7 @@ class Commands:
         self.all += sorted(set((root / 'JPEGImages').glob('*.jpg')) - set(self.all))
 
     def photographs(self, most: int) -> Path:
-        """A folder of so many, those of the validation split first."""
+        """A folder of at most ``most`` photographs, those of the validation split first."""
         chosen = self.all[: min(most, self.most)]
         folder = self.folder / f'{len(chosen)} photographs'
         folder.mkdir(exist_ok=True)
@@ -149,8 +149,8 @@ class Commands:
         cfg = load_config(self.trained.config, ConfigOptions((), data, output_stride))
         use: dict[str, Any] = dict(tta=tta, keep_logits=not fast, fast=fast)
         predictor = DeepLabPredictor(cfg, checkpoint, 'cpu', **use)
-        some = self.all[: min(2 if tta else 8, self.most)]
-        inputs = [prepared(predictor.model, predictor.read(path)).clone() for path in some]
+        paths = self.all[: min(2 if tta else 8, self.most)]
+        inputs = [prepared(predictor.model, predictor.read(path)).clone() for path in paths]
         network = unwrap(predictor.model)
         wrappers = (m for m in predictor.model.modules() if isinstance(m, MultiScaleFlip))
         if averaging := next(wrappers, None):
@@ -161,7 +161,7 @@ class Commands:
             for x in inputs:
                 network(x, mode='tensor')
 
-        return Work(call, len(some))
+        return Work(call, len(paths))
 
     def predict(self, photographs: Path, *arguments: str) -> Work:
         """``tools/predict.py`` into a new folder."""
@@ -178,7 +178,7 @@ class Commands:
         return Work(lambda: run(*line, self._new()), images)
 
     def inferencer(self, photographs: Path) -> Work:
-        """mmsegmentation's own, over our network: labels and colours of every picture."""
+        """mmsegmentation's inferencer over our network: labels and colours of every picture."""
         config = self.folder / 'config.py'
         self.cfg.dump(config)
         line = ('-c', INFER, str(config), self.trained.checkpoint, str(photographs))
@@ -198,11 +198,11 @@ class Commands:
         network = unwrap(predictor.model)
         preprocessor: Any = network.data_preprocessor
         sides = preprocessor.test_size
-        some = torch.zeros(1, 3, *sides)
+        example = torch.zeros(1, 3, *sides)
         with torch.no_grad():
-            traced = torch.jit.trace(network, some, check_trace=False)  # the scores
+            traced = torch.jit.trace(network, example, check_trace=False)  # the scores
         file = self.folder / 'network.xml'
-        model = openvino.convert_model(traced, example_input=some)
+        model = openvino.convert_model(traced, example_input=example)
         model.reshape([1, 3, -1, -1])
         openvino.save_model(model, file, compress_to_fp16=False)
         statistics = (preprocessor.mean, preprocessor.std)
@@ -219,7 +219,7 @@ def files_in(folder: Path) -> int:
 
 
 def run(*line: str) -> None:
-    """A program in a process of its own, with as many threads as here."""
+    """Run a Python program in a new process, with as many threads as this one."""
     threads = dict(OMP_NUM_THREADS=str(torch.get_num_threads()), PYTHONPATH=str(ROOT))
     subprocess.run(
         [sys.executable, *line], cwd=ROOT, env=os.environ | threads, capture_output=True, check=True

@@ -29,7 +29,7 @@ Pipeline = Callable[[dict], Any]
 
 
 def mmseg_pipeline(crop: int) -> list[dict]:
-    """mmsegmentation's for PASCAL VOC."""
+    """mmsegmentation's training pipeline for PASCAL VOC."""
     return [
         dict(type='LoadImageFromFile'),
         dict(type='LoadAnnotations'),
@@ -42,7 +42,7 @@ def mmseg_pipeline(crop: int) -> list[dict]:
 
 
 def own_pipeline(crop: int) -> list[dict]:
-    """The paper's, of our configs."""
+    """The paper's training pipeline, as our configs have it."""
     steps = Config.fromfile(config_path(CONFIG)).train_pipeline
     for step in steps:
         if 'crop_size' in step:
@@ -76,12 +76,12 @@ def sample(root: Path, name: str) -> dict:
 
 def seeded(pipeline: Pipeline, samples: Sequence[dict]) -> list:
     """Every sample once, under draws that are the same each time."""
-    found = []
-    for i, one in enumerate(samples):
+    outputs = []
+    for i, info in enumerate(samples):
         random.seed(i)
         np.random.seed(i)
-        found.append(pipeline(dict(one, seg_fields=[])))
-    return found
+        outputs.append(pipeline(dict(info, seg_fields=[])))
+    return outputs
 
 
 def pipelines(samples: Sequence[dict], crop: int) -> Comparison:
@@ -106,15 +106,15 @@ def preprocessors(samples: Sequence[dict], crop: int, batch: int) -> Comparison:
     def ready(module: Any) -> Work:
         def call() -> torch.Tensor:
             data = dict(
-                inputs=[one['inputs'] for one in done],
-                data_samples=[one['data_samples'].clone() for one in done],
+                inputs=[item['inputs'] for item in done],
+                data_samples=[item['data_samples'].clone() for item in done],
             )
             return module(data, training=True)['inputs']
 
         return Work(call, batch)
 
-    def equal(expected: torch.Tensor, found: torch.Tensor) -> str:
-        return f'largest difference {float((expected - found).abs().max()):.1e}'
+    def equal(expected: torch.Tensor, actual: torch.Tensor) -> str:
+        return f'largest difference {float((expected - actual).abs().max()):.1e}'
 
     variants = (
         Variant(

@@ -40,20 +40,20 @@ def setup(scale: Scale) -> list[Comparison]:
 
 
 def pair(title: str, theirs: Any, ours: Any, goal: float, agree: Any, *more: Variant) -> Comparison:
-    """mmsegmentation's way and ours."""
+    """Compare mmsegmentation's way with ours."""
     first = Variant(TRUTH, theirs, 'mmseg')
     rows = (first, Variant(OURS, ours), *more)
     return Comparison(title, rows, TRUTH, goals={OURS: goal}, agree=agree, truth=TRUTH)
 
 
-def equal(expected: Tensor, found: Tensor) -> str:
-    """Of labels."""
-    share = float((expected.long() == found.long()).double().mean())
+def equal(expected: Tensor, actual: Tensor) -> str:
+    """How far two label maps agree, in words."""
+    share = float((expected.long() == actual.long()).double().mean())
     return 'labels identical' if share == 1 else f'labels equal {share:.6f}'
 
 
 def confusion(image: tuple[int, int], classes: int) -> Comparison:
-    """Predictions int64 as mmsegmentation's argmax gives them, labels uint8 as files have them."""
+    """Count a confusion matrix of int64 predictions, as mmseg has them, and uint8 labels."""
     prediction = areas(classes, *image).argmax(0)
     label = prediction.roll(3, 1).to(torch.uint8)
     label[:, :5] = VOID
@@ -61,8 +61,8 @@ def confusion(image: tuple[int, int], classes: int) -> Comparison:
 
     def agree(expected: tuple[Tensor, ...], matrix: Tensor) -> str:
         shared, rows, columns = matrix.diag(), matrix.sum(1), matrix.sum(0)
-        own = (shared, rows + columns - shared, columns, rows)
-        same = all(torch.equal(a.long(), b) for a, b in zip(expected, own, strict=True))
+        counts = (shared, rows + columns - shared, columns, rows)
+        same = all(torch.equal(a.long(), b) for a, b in zip(expected, counts, strict=True))
         return 'counts identical' if same else 'counts DIFFER'
 
     return pair(
@@ -84,7 +84,7 @@ def sample_of(image: tuple[int, ...], side: int, **more: object) -> SegDataSampl
 
 
 def labels(image: tuple[int, int], small: int, side: int, classes: int) -> Comparison:
-    """Stride 4 to the padded side, cut, to the image's size, largest class."""
+    """Make labels of logits: resize from stride 4, cut, resize to the image, take the maximum."""
     logits = areas(classes, small, small)
     head: Any = SimpleNamespace(align_corners=True)
     metas = [dict(img_shape=(side, side), pad_shape=(side, side))]
@@ -107,7 +107,7 @@ def labels(image: tuple[int, int], small: int, side: int, classes: int) -> Compa
 
 
 def views(side: int) -> Comparison:
-    """Six scales and their mirrors of a padded image."""
+    """Merge the logits of six scales of a padded image and of their mirrors."""
     scales = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
     sides = [scaled(side, scale) for scale in scales]
     maps = {n: areas(CLASSES, *2 * [scaled(n, 0.25)])[None] for n in sides}
@@ -119,15 +119,15 @@ def views(side: int) -> Comparison:
     head: Any = SimpleNamespace(align_corners=True)
 
     def theirs() -> Tensor:
-        found = []
+        predictions = []
         for n in sides:
             for flip in (False, True):
                 meta = dict(ori_shape=(side, side), flip=flip, flip_direction='horizontal')
                 sample = SegDataSample(metainfo=meta | dict(img_path=''))
                 metas = [dict(img_shape=(n, n), pad_shape=(n, n))]
                 logits = BaseDecodeHead.predict_by_feat(head, network.maps[n].clone(), metas)
-                found += EncoderDecoder.postprocess_result(head, logits, [sample])
-        (merged,) = SegTTAModel.merge_preds(SimpleNamespace(module=network), [found])
+                predictions += EncoderDecoder.postprocess_result(head, logits, [sample])
+        (merged,) = SegTTAModel.merge_preds(SimpleNamespace(module=network), [predictions])
         return merged.pred_sem_seg.data
 
     def ours() -> Tensor:

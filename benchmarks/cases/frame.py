@@ -20,7 +20,7 @@ WINDOW = 1025
 
 
 def setup(scale: Scale) -> list[Comparison]:
-    """Whole, and by overlapping windows; the memory of a frame stands beside each time."""
+    """Predict the frame whole and by overlapping windows; its memory stands beside each time."""
     size = (scale.of(HEIGHT, 65), scale.of(WIDTH, 97))
     config, options = (SMALL, {}) if scale.tiny else (NETWORK, AT_16)
     made = partial(networks.ours, config, side=size, folder=scale.folder, **options)
@@ -36,10 +36,10 @@ def setup(scale: Scale) -> list[Comparison]:
 
 
 def measured(make: partial[Work]) -> Work:
-    """The work with what one call of it takes above what was there before."""
+    """A work, with a note of the memory that one call adds to the process."""
     work = make()
-    work.call()  # what is made once is made
-    Path('/proc/self/clear_refs').write_text('5')  # the peak begins anew
+    work.call()  # makes what later calls reuse
+    Path('/proc/self/clear_refs').write_text('5')  # resets the peak
     before = _resident('VmRSS')
     work.call()
     work.notes['memory'] = f'{_resident("VmHWM") - before:.0f} MiB'
@@ -47,7 +47,7 @@ def measured(make: partial[Work]) -> Work:
 
 
 def _resident(key: str) -> float:
-    """Of this process, in MiB."""
-    found = re.search(rf'{key}:\s*(\d+) kB', Path('/proc/self/status').read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+    """Memory of this process in MiB, as Linux counts it under ``key``."""
+    match = re.search(rf'{key}:\s*(\d+) kB', Path('/proc/self/status').read_text())
+    assert match is not None
+    return int(match[1]) / 1024

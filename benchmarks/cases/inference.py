@@ -62,7 +62,7 @@ def compare(
     variants: tuple[Variant, ...],
     goals: dict[str, float] | None = None,
 ) -> Comparison:
-    """With the peer as the reference; our ways must give our eager labels."""
+    """Compare our ways with a peer, the reference; they must give our eager labels."""
     every = (reference, *variants)
     return Comparison(title, every, reference.name, goals=goals or {}, agree=same, truth='eager')
 
@@ -85,7 +85,7 @@ def smp_by_openvino(encoder: str, side: int, batch: int = 1, classes: int = 21) 
 def ways(
     config: str, side: int, scale: Scale, names: tuple[str, ...] = tuple(FAST), **options: Any
 ) -> tuple[Variant, ...]:
-    """Our predictor's modes."""
+    """The modes of our predictor as variants."""
     return tuple(
         Variant(
             name,
@@ -96,7 +96,7 @@ def ways(
 
 
 def same_networks(side: int, scale: Scale) -> list[Comparison]:
-    """Their networks in our code: what the code alone makes of it."""
+    """Compare the peers' networks in our code with the peers' code."""
     rows = [
         ('mmseg', 'R-50-d8', partial(networks.mmseg, MMSEG_R50, side), R50, {}),
         (
@@ -128,8 +128,8 @@ def same_networks(side: int, scale: Scale) -> list[Comparison]:
 
 
 def strides(side: int, scale: Scale) -> Comparison:
-    """Output stride 8, where our own plain path is the reference."""
-    own: dict[str, Any] = {'backbone.output_stride': 8, 'neck.rates': (12, 24, 36)}
-    variants = ways(XCEPTION, side, scale, **own)
+    """Compare our modes at output stride 8; our plain path is the reference."""
+    overrides: dict[str, Any] = {'backbone.output_stride': 8, 'neck.rates': (12, 24, 36)}
+    variants = ways(XCEPTION, side, scale, **overrides)
     title, goals = 'Xception-65, v3+, output stride 8', {'fast': 2, 'fast bf16': 2}
     return Comparison(title, variants, 'eager', goals=goals, agree=same, truth='eager')

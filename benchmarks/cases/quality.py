@@ -53,7 +53,7 @@ def setup(scale: Scale) -> list[Comparison]:
 
 
 def read(trained: Trained) -> Config:
-    """The config, its data sets at the folder that was named.
+    """Load the config, with its data sets in the folder that was named.
 
     Raises:
         UserError: No such config, or no such data.
@@ -71,7 +71,7 @@ def evenly(dataset: BaseSegDataset, count: int) -> list[np.ndarray]:
 
 
 class Way:
-    """Our predictor in one precision, whatever its labels are: they are what is to be shown.
+    """Our predictor in one precision, used even if its labels differ, since that is measured.
 
     Attributes:
         mean: mIoU over the split in percent.
@@ -98,12 +98,12 @@ class Way:
 
     @property
     def used(self) -> list[str]:
-        """Engines that ran."""
+        """Names of the engines that ran."""
         return engines_used(self.predictor.model)
 
     @torch.no_grad()
     def labels(self, item: dict) -> Tensor:
-        """(H, W) of an item of the split, as an evaluation makes them."""
+        """The label map (H, W) of an item of the split, as an evaluation makes it."""
         (sample,) = self.predictor.model.test_step(pseudo_collate([item]))
         return sample.pred_sem_seg.data[0]
 
@@ -130,12 +130,12 @@ def score(ways: dict[str, Way], dataset: BaseSegDataset) -> None:
         item = dataset[i]
         truth = item['data_samples'].gt_sem_seg.data[0]
         path = item['data_samples'].img_path
-        found = {name: way.labels(item) for name, way in ways.items()}
-        for name, labels in found.items():
+        predictions = {name: way.labels(item) for name, way in ways.items()}
+        for name, labels in predictions.items():
             counts = confusion_matrix(labels, truth, len(classes), dataset.ignore_index, path)
             matrices[name] += counts
             ways[name].pixels += labels.numel()
-            ways[name].others += int((labels != found[REFERENCE]).sum())
+            ways[name].others += int((labels != predictions[REFERENCE]).sum())
     for name, way in ways.items():
         mean = scores(matrices[name].numpy(), classes)['mIoU']
         way.mean = float('nan') if mean is None else mean
@@ -144,7 +144,7 @@ def score(ways: dict[str, Way], dataset: BaseSegDataset) -> None:
 def ready(
     name: str, ways: dict[str, Way], reasons: dict[str, str], pictures: list[np.ndarray]
 ) -> Work:
-    """One way's predictor on the pictures, one after the other.
+    """The work of one way: its predictor on the pictures, one after the other.
 
     Raises:
         Skip: Its engine does not run here.

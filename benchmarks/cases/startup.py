@@ -23,7 +23,7 @@ def setup(scale: Scale) -> list[Comparison]:
 
 
 def imports() -> Comparison:
-    """The bare import; mmsegmentation's loads its models, ours loads them when one is named."""
+    """Compare importing mmseg, which loads its models, with ours, which loads them when used."""
 
     def fresh(name: str) -> Work:
         def call() -> float:
@@ -46,7 +46,7 @@ def imports() -> Comparison:
 
 
 def helps(tools: list[str]) -> Comparison:
-    """A bare interpreter is the reference: what it takes is no command's fault."""
+    """Time every command's help beside a bare interpreter, whose time no command can save."""
 
     def command(*arguments: str) -> Callable[[], Work]:
         line = [sys.executable, *arguments]
@@ -59,14 +59,14 @@ def helps(tools: list[str]) -> Comparison:
 
 
 def iterations(scale: Scale) -> Comparison:
-    """A network without arithmetic, in processor time; ours with its hooks, sampler and guard."""
+    """Time training iterations of a network without arithmetic; ours have hooks, sampler, guard."""
     from benchmarks.noop import seconds
 
     count = scale.of(500, 5)
 
-    def ready(kind: type[Runner], own: bool) -> Work:
+    def ready(runner_type: type[Runner], ours: bool) -> Work:
         def call() -> float:
-            return seconds(kind, Path(mkdtemp(dir=scale.folder)), count, own)
+            return seconds(runner_type, Path(mkdtemp(dir=scale.folder)), count, ours)
 
         return Work(call, count, own_seconds=True)
 

@@ -53,9 +53,9 @@ def compare(
     side: int,
     batch: int,
 ) -> Comparison:
-    """smp's network in a plain fp32 loop is the reference."""
+    """Compare our training steps with smp's network in a plain fp32 loop, the reference."""
     first = f'smp {encoder}'
-    ours = partial(own, config, side, batch)
+    ours = partial(our_work, config, side, batch)
     variants: tuple[Variant, ...] = (
         Variant(first, partial(smp, encoder, side, batch), 'smp'),
         Variant(f'{first}, bf16 autocast', partial(smp, encoder, side, batch, True), 'smp'),
@@ -75,26 +75,26 @@ def work(model: nn.Module, step: Step, forward: Step, limit: str) -> Work:
     That is three forward passes (PyTorch's counter takes the gradients of depthwise convolutions
     for those of dense ones), also where parts are computed again.
     """
-    kept: dict[int, int] = {}
+    sizes: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
+        sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    weight_pointers = {p.untyped_storage().data_ptr() for p in model.parameters()}
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         forward()
     with saved_tensors_hooks(keep, lambda t: t):
         step()
-    saved = sum(size for pointer, size in kept.items() if pointer not in own)
+    saved = sum(size for pointer, size in sizes.items() if pointer not in weight_pointers)
     notes = {'saved activations': f'{saved / MEBI:.0f} MiB'}
     count = networks.parameters(model)
     return Work(step, 1, count, 3 * counter.get_total_flops() // 2, limit, notes=notes)
 
 
 def require_bf16(wanted: bool) -> None:
-    """Refuse what would run in loops that take minutes a step (PyTorch) or in float32 (ours)."""
+    """Skip bfloat16 where PyTorch would take minutes for a step, and ours would use float32."""
     if wanted and not has_bf16():
         raise Skip('this processor has no bfloat16')
 
@@ -107,7 +107,7 @@ def target(batch: int, side: int) -> Tensor:
 
 
 def smp(encoder: str, side: int, batch: int, autocast: bool = False) -> Work:
-    """A plain loop; its sides are multiples of 16.
+    """A training step of smp's network in a plain loop; its sides are multiples of 16.
 
     Raises:
         Skip: smp is not installed, or the processor has no bfloat16.
@@ -130,7 +130,7 @@ def smp(encoder: str, side: int, batch: int, autocast: bool = False) -> Work:
     return work(model, step, lambda: model(images), 'bf16' if autocast else 'fp32')
 
 
-def own(config: str, side: int, batch: int, amp: bool = False, **memory: Any) -> Work:
+def our_work(config: str, side: int, batch: int, amp: bool = False, **memory: Any) -> Work:
     """Our step as the Runner makes it: preprocessor, loss, guard, update.
 
     Raises:
@@ -142,16 +142,16 @@ def own(config: str, side: int, batch: int, amp: bool = False, **memory: Any) ->
     trained: Any = model.train()
     sgd = dict(lr=1e-3, momentum=0.9, weight_decay=4e-5, fused=True)
     optimizer = torch.optim.SGD(model.parameters(), **sgd)  # type: ignore[arg-type]
-    kind = guarded(AutocastOptimWrapper if amp else OptimWrapper)
-    wrapper = kind(optimizer=optimizer)
+    wrapper_type = guarded(AutocastOptimWrapper if amp else OptimWrapper)
+    wrapper = wrapper_type(optimizer=optimizer)
     images = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8)
     label = target(batch, side)
 
     def step() -> Tensor:
         samples = []
-        for one in label:
+        for mask in label:
             sample = SegDataSample(metainfo=dict(img_shape=(side, side), ori_shape=(side, side)))
-            samples.append(sample.set_data(dict(gt_sem_seg=PixelData(data=one[None]))) or sample)
+            samples.append(sample.set_data(dict(gt_sem_seg=PixelData(data=mask[None]))) or sample)
         data = dict(inputs=list(images), data_samples=samples)
         return trained.train_step(data, wrapper)['loss']
 

@@ -39,12 +39,12 @@ class Job(Scale):
         self.keep(dict(what=what, found=found, wanted=wanted, met=met))
 
     def keep(self, row: dict[str, Any]) -> None:
-        """Keep plain data at once."""
+        """Append one result to the file of results at once."""
         with (self.folder / ROWS).open('a', encoding='utf-8') as file:
             file.write(json.dumps(row) + '\n')
 
     def wait(self) -> None:
-        """Until the device has done everything that it was given."""
+        """Wait until the device has done everything that it was given."""
         if self.device == 'cuda':
             torch.cuda.synchronize()
 

@@ -23,16 +23,16 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def depthwise(job: Job) -> None:
-    """3x3 on maps of Xception's size, forward and backward: milliseconds."""
+    """Time 3x3 depthwise convolutions of maps of Xception's sizes, forward and backward."""
     channels, atrous = CHANNELS[: job.of(2, 1)], RATES[: job.of(5, 2)]
     for count, rate, layout, name in product(channels, atrous, LAYOUTS, FORMATS):
         shape = job.of(BATCH, 2), job.of(count, 8), SIDE, SIDE
-        kind, order = FORMATS[name], LAYOUTS[layout]
+        dtype, order = FORMATS[name], LAYOUTS[layout]
         layer = torch.nn.Conv2d(
             shape[1], shape[1], 3, padding=rate, dilation=rate, groups=shape[1], bias=False
-        ).to(job.device, kind)
+        ).to(job.device, dtype)
         layer = layer.to(memory_format=order)  # type: ignore[call-overload]
-        x = torch.randn(shape).to(job.device, kind).contiguous(memory_format=order)
+        x = torch.randn(shape).to(job.device, dtype).contiguous(memory_format=order)
         x.requires_grad_()
         slope = torch.ones_like(x)
 
@@ -55,17 +55,17 @@ def evaluation(job: Job) -> None:
     height, width = job.of(375, 48), job.of(500, 64)
     large = networks.picture(width)
     picture = np.ascontiguousarray(large[:height])
-    for what, options in list(WAYS.items())[: job.of(len(WAYS), 1)]:
+    for way, options in list(WAYS.items())[: job.of(len(WAYS), 1)]:
         predictor = DeepLabPredictor(cfg, weights, job.device, **options)
-        told(job, what, best(job, lambda p=predictor: p(picture), 3))  # type: ignore[misc]
+        note_speed(job, way, best(job, lambda p=predictor: p(picture), 3))  # type: ignore[misc]
     several = [np.ascontiguousarray(large[: height - 16 * i]) for i in range(job.of(8, 2))]
     cfg.model.data_preprocessor.test_size = (1, 1)
     predictor = DeepLabPredictor(cfg, weights, job.device, keep_logits=False)
     for search in (True, False):
         torch.backends.cudnn.benchmark = search
-        seconds = best(job, lambda: [predictor(one) for one in several], 1) / len(several)
-        told(job, f'{len(several)} sizes, not padded, cudnn_benchmark={search}', seconds)
+        seconds = best(job, lambda: [predictor(image) for image in several], 1) / len(several)
+        note_speed(job, f'{len(several)} sizes, not padded, cudnn_benchmark={search}', seconds)
 
 
-def told(job: Job, what: str, seconds: float) -> None:
-    job.note(what, f'{1 / seconds:.1f} images a second' if job.rated else 'ran')
+def note_speed(job: Job, name: str, seconds: float) -> None:
+    job.note(name, f'{1 / seconds:.1f} images a second' if job.rated else 'ran')

@@ -37,71 +37,70 @@ def page(results: Mapping) -> str:
 
 def order(pieces: Mapping) -> list[str]:
     """Names of the pieces that were run, as they stand in the list."""
-    known = [piece.name for piece in PIECES]
-    return [name for name in known if name in pieces]
+    names = [piece.name for piece in PIECES]
+    return [name for name in names if name in pieces]
 
 
 def cards(pieces: Mapping) -> Iterator[str]:
     """Which cards the pieces ran on."""
-    found = sorted({one['machine']['gpu'] for one in pieces.values() if one.get('machine')})
-    if len(found) > 1:
-        yield f'**The pieces ran on several cards** ({", ".join(found)}): compare within one only.'
-    if any(one['tiny'] or one['device'] == 'cpu' for one in pieces.values()):
+    gpus = sorted({result['machine']['gpu'] for result in pieces.values() if result.get('machine')})
+    if len(gpus) > 1:
+        yield f'**The pieces ran on several cards** ({", ".join(gpus)}): compare within one only.'
+    if any(result['tiny'] or result['device'] == 'cpu' for result in pieces.values()):
         yield TINY
 
 
 def verdicts(pieces: Mapping) -> Iterator[str]:
     """The goal of speed, for each network that was timed beside a peer."""
-    rows = [row for one in pieces.values() for row in one['rows'] if 'network' in row]
+    rows = [row for result in pieces.values() for row in result['rows'] if 'network' in row]
     for network in sorted({row['network'] for row in rows}):
         fastest: dict[bool, dict] = {}
         for row in (row for row in rows if row['network'] == network):
-            own = row['of'] == OURS
-            if own not in fastest or time_of(row) < time_of(fastest[own]):
-                fastest[own] = row
+            is_ours = row['of'] == OURS
+            if is_ours not in fastest or time_of(row) < time_of(fastest[is_ours]):
+                fastest[is_ours] = row
         if len(fastest) < 2:
             yield f'{network}: no peer was timed, so nothing is said of the goal.'
             continue
         reached = time_of(fastest[False]) / time_of(fastest[True])
-        ours, peer = (fastest[own]['name'] for own in (True, False))
+        ours, peer = (fastest[is_ours]['name'] for is_ours in (True, False))
         goal = f'goal x{GOAL:g}: {"met" if reached >= GOAL else "**missed**"}'
         yield f'{network}: {ours} is x{reached:.2f} as fast as {peer}; {goal}.'
 
 
 def time_of(row: Mapping) -> float:
-    """Milliseconds an image."""
+    """Median milliseconds that a row of results took for an image."""
     return median(row['times'])
 
 
 def overview(pieces: Mapping) -> Iterator[str]:
-    """A line a piece, also of those that were not run."""
+    """One line for each piece, also for those that were not run."""
     for piece in PIECES:
-        one = pieces.get(piece.name)
-        if one is None:
+        result = pieces.get(piece.name)
+        if result is None:
             yield f'| {piece.name} | {piece.question} | not run | |'
             continue
-        bad = sum(row['met'] is False for row in one['rows'])
-        judged = sum(row['met'] is not None for row in one['rows'])
-        said = f'{judged - bad} of {judged} as wanted' if judged else one['status']
-        if one['status'] != 'done':
-            said = f'**{one["status"]}**'
-        yield f'| {piece.name} | {piece.question} | {said} | {one["seconds"]:.0f} |'
+        bad = sum(row['met'] is False for row in result['rows'])
+        judged = sum(row['met'] is not None for row in result['rows'])
+        said = f'{judged - bad} of {judged} as wanted' if judged else result['status']
+        if result['status'] != 'done':
+            said = f'**{result["status"]}**'
+        yield f'| {piece.name} | {piece.question} | {said} | {result["seconds"]:.0f} |'
 
 
-def section(name: str, one: Mapping, pieces: Mapping) -> str:
+def section(name: str, result: Mapping, pieces: Mapping) -> str:
     """One piece: where it ran, its error, its answers."""
-    machine = one.get('machine') or {}
+    machine = result.get('machine') or {}
     versions = ', '.join(f'{key} {value}' for key, value in machine.get('versions', {}).items())
-    about = (
-        f'{one["date"]}, {one["seconds"]:.0f} s; GPU {machine.get("gpu", "unknown")}; {versions}'
-    )
+    gpu = machine.get('gpu', 'unknown')
+    about = f'{result["date"]}, {result["seconds"]:.0f} s; GPU {gpu}; {versions}'
     lines = [f'## {name}', '', about, '']
-    if one['error']:
-        lines += [f'**{one["status"]}**: {plain(one["error"])}', '']
-    timed = [row for row in one['rows'] if 'network' in row]
+    if result['error']:
+        lines += [f'**{result["status"]}**: {plain(result["error"])}', '']
+    timed = [row for row in result['rows'] if 'network' in row]
     if timed:
         lines += list(timings(timed, rates(pieces)))
-    others = [row for row in one['rows'] if 'network' not in row]
+    others = [row for row in result['rows'] if 'network' not in row]
     if others:
         lines += ['| | found | wanted | as wanted |', '|---|---|---|---|']
         lines += [
@@ -114,8 +113,8 @@ def section(name: str, one: Mapping, pieces: Mapping) -> str:
 
 def rates(pieces: Mapping) -> dict[str, float]:
     """GFLOP/s of matrix products by number format, where they were measured."""
-    found = pieces.get('rates', {}).get('rows', [])
-    return {row['what']: row['rate'] for row in found if 'rate' in row}
+    rows = pieces.get('rates', {}).get('rows', [])
+    return {row['what']: row['rate'] for row in rows if 'rate' in row}
 
 
 def timings(rows: list, limits: Mapping[str, float]) -> Iterator[str]:
@@ -135,5 +134,5 @@ def timings(rows: list, limits: Mapping[str, float]) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Fit for a cell of a table."""
+    """The text in a form that fits into a cell of a table."""
     return ' '.join(text.split()).replace('|', '\\|').replace('<', '&lt;')

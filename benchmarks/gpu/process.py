@@ -30,8 +30,8 @@ def alone(work: Callable[..., object], *arguments: Any, log: Path, limit: float)
     imports; a CUDA context cannot be forked, so elsewhere it is a new one. It ends with all its
     children when ``limit`` seconds are over, and when this process ends.
     """
-    kind = 'spawn' if torch.backends.cuda.is_built() else 'fork'
-    context: Any = multiprocessing.get_context(kind)
+    start_method = 'spawn' if torch.backends.cuda.is_built() else 'fork'
+    context: Any = multiprocessing.get_context(start_method)
     process = context.Process(target=_begin, args=(work, arguments, log))
     process.start()
     try:
@@ -59,7 +59,7 @@ def _begin(work: Callable[..., object], arguments: tuple, log: Path) -> None:
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    # what captured the parent's output does not stand for these
+    # The parent's streams may be objects that captured its output.
     sys.stdout, sys.stderr = (os.fdopen(fd, 'w', 1, closefd=False) for fd in (1, 2))
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:

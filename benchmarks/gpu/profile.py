@@ -73,13 +73,13 @@ def train(job: Job, way: tuple[str, ...], hook: ProfileHook) -> None:
     side, length = job.of(513, 65), job.of(12, 3)
     crop = f'({side},{side})'
     options = [*way, f'train_cfg.max_iters={length}', f'train_cfg.val_interval={10 * length}']
-    options += [f'train_dataloader.{one}' for one in LOADER]
+    options += [f'train_dataloader.{option}' for option in LOADER]
     options += [f'train_dataloader.dataset.pipeline.2.crop_size={crop}', 'check_data=False']
     options += [f'model.data_preprocessor.size={crop}', 'bn_policy=train']
     options += [f'train_dataloader.batch_size={job.of(16, 2)}']
     if not job.tiny:
         workers = [f'num_workers={WORKERS}', 'persistent_workers=True']
-        options += [f'train_dataloader.{one}' for one in workers]
+        options += [f'train_dataloader.{option}' for option in workers]
     settings = {
         'work_dir': f'{hook.file}.work',
         'log_level': 'ERROR',
@@ -95,19 +95,19 @@ def train(job: Job, way: tuple[str, ...], hook: ProfileHook) -> None:
     runner.train()
 
 
-def tell(job: Job, name: str, found: dict) -> None:
-    """The figures of one way; without a kernel in the trace, that there are none."""
-    if not found or not job.rated:
-        job.note(name, 'ran; no kernel of a GPU in the trace' if not found else 'ran')
+def tell(job: Job, name: str, figures: dict) -> None:
+    """Note the figures of one way, or that its trace has no kernel."""
+    if not figures or not job.rated:
+        job.note(name, 'ran; no kernel of a GPU in the trace' if not figures else 'ran')
         return
-    gaps = found['gaps']
-    words = f'{gaps:.1%} of {found["milliseconds"]:.1f} ms'
+    gaps = figures['gaps']
+    words = f'{gaps:.1%} of {figures["milliseconds"]:.1f} ms'
     job.note(f'{name}: gaps', words, f'below {GAPS:.0%}', gaps < GAPS)
-    copied = ', '.join(f'{kind} {time:.2f} ms' for kind, time in found['copied'].items())
-    job.note(f'{name}: copies', f'{found["copies"]:.1%} of a step: {copied}')
-    share = found['optimiser']
+    copied = ', '.join(f'{copy} {time:.2f} ms' for copy, time in figures['copied'].items())
+    job.note(f'{name}: copies', f'{figures["copies"]:.1%} of a step: {copied}')
+    share = figures['optimiser']
     job.note(f'{name}: optimiser', 'not seen' if share is None else f'{share:.1%} of a step')
-    counts = ', '.join(f'{found[key]:.0f} {key}' for key in ('kernels', 'launches', 'waits'))
+    counts = ', '.join(f'{figures[key]:.0f} {key}' for key in ('kernels', 'launches', 'waits'))
     job.note(f'{name}: counts of a step', counts)
-    for kernel, part in found['longest'].items():
+    for kernel, part in figures['longest'].items():
         job.note(f'{name}: {kernel[:90]}', f'{part:.1%} of a step')

@@ -92,22 +92,22 @@ def syncbn(job: Job) -> None:
 
 
 def two_ranks(job: Job, port: int) -> None:
-    """Start both and wait for them."""
+    """Start both ranks and wait for them."""
     import multiprocessing
 
-    kind = 'spawn' if torch.backends.cuda.is_built() else 'fork'
-    context: Any = multiprocessing.get_context(kind)
+    start_method = 'spawn' if torch.backends.cuda.is_built() else 'fork'
+    context: Any = multiprocessing.get_context(start_method)
     ranks = [context.Process(target=rank, args=(number, port, job)) for number in range(2)]
-    for one in ranks:
-        one.start()
-    for one in ranks:
-        one.join()
-    if bad := [one.exitcode for one in ranks if one.exitcode]:
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join()
+    if bad := [process.exitcode for process in ranks if process.exitcode]:
         raise SystemExit(bad[0] if bad[0] > 0 else 1)
 
 
 def rank(number: int, port: int, job: Job) -> None:
-    """One of the two; both have the first card."""
+    """Run one of the two ranks; both use the first card."""
     shared = dict(WORLD_SIZE=2, LOCAL_RANK=0, MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
     os.environ.update({key: str(value) for key, value in (shared | dict(RANK=number)).items()})
     torch.distributed.init_process_group('gloo')
@@ -124,22 +124,22 @@ def beside_batch_norm(number: int) -> dict[str, float]:
     x, slope = (torch.randn(SHAPE, generator=generator) for _ in range(2))
     half = slice(2 * number, 2 * number + 2)
     truth, layer = nn.BatchNorm2d(SHAPE[1]).double(), SyncBatchNorm(SHAPE[1]).cuda()
-    whole, own = x.double().requires_grad_(), x[half].cuda().requires_grad_()
-    out, expected = layer(own), truth(whole)
+    whole, part = x.double().requires_grad_(), x[half].cuda().requires_grad_()
+    out, expected = layer(part), truth(whole)
     out.backward(slope[half].cuda())
     expected.backward(slope.double())
-    assert own.grad is not None
+    assert part.grad is not None
     assert whole.grad is not None
     pairs = dict(
         output=(out, expected[half]),
-        gradient=(own.grad, whole.grad[half]),
+        gradient=(part.grad, whole.grad[half]),
         mean=(layer.running_mean, truth.running_mean),
         variance=(layer.running_var, truth.running_var),
     )
     return {name: apart(*pair) for name, pair in pairs.items()}
 
 
-def apart(found: Any, truth: Any) -> float:
+def apart(actual: Any, truth: Any) -> float:
     """The largest difference, by the largest number of the truth."""
-    difference: Tensor = found.detach().cpu().double() - truth.detach()
+    difference: Tensor = actual.detach().cpu().double() - truth.detach()
     return float(difference.abs().max() / truth.detach().abs().max())

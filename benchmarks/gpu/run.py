@@ -17,7 +17,7 @@ from benchmarks.results import read_results
 from mmdeeplab.fileio.atomic import placing
 
 RESULTS, PAGE, ENDED = 'results.json', 'gpu.md', 'ended.json'
-SHORTEST = 15.0  # seconds; in less no piece gets anywhere
+SHORTEST = 15.0  # seconds; no piece is started with less time left
 
 
 def read(path: Path) -> dict:
@@ -52,16 +52,16 @@ def run(pieces: Sequence[Piece], out: Path, device: str, tiny: bool, minutes: fl
             print(f'{piece.name:<17} not run: the time is over; the same command goes on with it')
             continue
         limit = piece.limit * (3 if tiny else 1)  # tests share the machine with others
-        found = one(piece, out, device, tiny, min(limit, left))
-        results['pieces'][piece.name] = found
+        result = run_piece(piece, out, device, tiny, min(limit, left))
+        results['pieces'][piece.name] = result
         write(results, out)
-        said = found['error'] or f'{len(found["rows"])} answers'
-        print(f'{piece.name:<17} {found["status"]}, {found["seconds"]:.0f} s: {said}', flush=True)
+        said = result['error'] or f'{len(result["rows"])} answers'
+        print(f'{piece.name:<17} {result["status"]}, {result["seconds"]:.0f} s: {said}', flush=True)
     return results
 
 
-def one(piece: Piece, out: Path, device: str, tiny: bool, limit: float) -> dict:
-    """A piece in a process of its own: how it ended, and what it kept until then."""
+def run_piece(piece: Piece, out: Path, device: str, tiny: bool, limit: float) -> dict:
+    """Run a piece in a new process; return how it ended, and what it kept until then."""
     folder = out / 'pieces' / piece.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -69,16 +69,16 @@ def one(piece: Piece, out: Path, device: str, tiny: bool, limit: float) -> dict:
     start = time.time()
     ended = alone(work, piece, job, log=folder / 'log.txt', limit=limit)
     file = folder / ENDED
-    found = json.loads(file.read_text()) if file.is_file() else {}
+    ending = json.loads(file.read_text()) if file.is_file() else {}
     if ended.late:
-        told = dict(status='stopped', error=f'its {limit:.0f} seconds were over')
-    elif not found:
-        told = dict(status='failed', error=f'the process ended with {ended.status}')
+        failure = dict(status='stopped', error=f'its {limit:.0f} seconds were over')
+    elif not ending:
+        failure = dict(status='failed', error=f'the process ended with {ended.status}')
     else:
-        told = {}
+        failure = {}
     date = time.strftime('%Y-%m-%d %H:%M', time.localtime(start))
     common = dict(date=date, seconds=round(time.time() - start, 1), tiny=tiny, device=device)
-    return dict(status='failed', error='', machine={}) | found | told | common | dict(
+    return dict(status='failed', error='', machine={}) | ending | failure | common | dict(
         rows=rows(folder)
     )  # fmt: skip
 

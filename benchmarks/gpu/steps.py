@@ -86,8 +86,8 @@ def mmseg(job: Job, config: str, amp: bool = False) -> Work:
     counted, base = macs(model, side), memory(job)
     model = model.to(job.device).train()
     optimizer = torch.optim.SGD(model.parameters(), **SGD)
-    kind = partial(AmpOptimWrapper, dtype='bfloat16') if amp else OptimWrapper
-    wrapper = kind(optimizer=optimizer)
+    wrapper_type = partial(AmpOptimWrapper, dtype='bfloat16') if amp else OptimWrapper
+    wrapper = wrapper_type(optimizer=optimizer)
     images, labels = crops(job)
 
     def step() -> object:
@@ -157,7 +157,7 @@ def compiler(job: Job) -> str:
 
 
 def memory(job: Job) -> float:
-    """What other networks hold, in MiB."""
+    """Memory of the card in MiB that other networks hold."""
     return torch.cuda.memory_allocated() / MEBI if job.rated else 0.0
 
 
@@ -179,8 +179,8 @@ def samples(labels: Tensor) -> list[SegDataSample]:
     """Labels as mmsegmentation's pipelines pack them."""
     size = labels.shape[1:]
     packed = []
-    for one in labels:
+    for label in labels:
         sample = SegDataSample(metainfo=dict(img_shape=tuple(size), ori_shape=tuple(size)))
-        sample.set_data(dict(gt_sem_seg=PixelData(data=one[None])))
+        sample.set_data(dict(gt_sem_seg=PixelData(data=label[None])))
         packed.append(sample)
     return packed

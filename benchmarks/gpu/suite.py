@@ -29,7 +29,7 @@ class Heard:
 
 
 def tests(job: Job) -> None:
-    """What fails is what takes a CPU for granted.
+    """Run the project's tests; on a GPU those fail that expect a CPU.
 
     Raises:
         Skip: There is no pytest.

@@ -47,20 +47,20 @@ def rates(job: Job) -> None:
 def best(job: Job, call: Callable[[], object], calls: int = 10) -> float:
     """The fewest seconds of a call, of five rounds of ``calls``."""
     calls = job.of(calls, 1)
-    found = []
+    seconds = []
     for _ in range(job.rounds):
         job.wait()
         start = time.perf_counter()
         for _ in range(calls):
             call()
         job.wait()
-        found.append((time.perf_counter() - start) / calls)
-    return min(found)
+        seconds.append((time.perf_counter() - start) / calls)
+    return min(seconds)
 
 
 def xception(job: Job) -> None:
     """Xception-65 v3+ in each format, beside smp's."""
-    peer, own = smp_of(job), partial(steps.ours, job, SMALL if job.tiny else XCEPTION)
+    peer, ours = smp_of(job), partial(steps.ours, job, SMALL if job.tiny else XCEPTION)
     compare(
         job,
         'Xception-65 v3+',
@@ -68,9 +68,9 @@ def xception(job: Job) -> None:
             'smp fp32': peer,
             'smp bf16': partial(peer, amp=True),
             'smp bf16, channels last': partial(peer, amp=True, channels_last=True),
-            'fp32': own,
-            'bf16': partial(own, amp=True),
-            'bf16, channels last': partial(own, amp=True, channels_last=True),
+            'fp32': ours,
+            'bf16': partial(ours, amp=True),
+            'bf16, channels last': partial(ours, amp=True, channels_last=True),
         },
     )
 
@@ -78,16 +78,16 @@ def xception(job: Job) -> None:
 def resnet(job: Job) -> None:
     """ResNet-50 v3+ at output stride 8 in each format, beside mmseg's."""
     peer = partial(steps.mmseg, job, MMSEG_SMALL if job.tiny else MMSEG_R50)
-    own = partial(steps.ours, job, SMALL if job.tiny else R50)
+    ours = partial(steps.ours, job, SMALL if job.tiny else R50)
     compare(
         job,
         'ResNet-50 v3+',
         {
             'mmseg fp32': peer,
             'mmseg bf16': partial(peer, amp=True),
-            'fp32': own,
-            'bf16': partial(own, amp=True),
-            'bf16, channels last': partial(own, amp=True, channels_last=True),
+            'fp32': ours,
+            'bf16': partial(ours, amp=True),
+            'bf16, channels last': partial(ours, amp=True, channels_last=True),
         },
     )
 
@@ -110,9 +110,9 @@ def compiled_step(job: Job) -> None:
 
 def beside_eager(job: Job, words: str, compiled: str) -> None:
     """Ours in bfloat16, channels last, compiled and not."""
-    own = partial(steps.ours, job, SMALL if job.tiny else XCEPTION, amp=True, channels_last=True)
+    ours = partial(steps.ours, job, SMALL if job.tiny else XCEPTION, amp=True, channels_last=True)
     name = 'bf16, channels last'
-    ways = {name: own, f'{name}, {words}': partial(own, compiled=compiled)}
+    ways = {name: ours, f'{name}, {words}': partial(ours, compiled=compiled)}
     compare(job, 'Xception-65 v3+', ways)
 
 
@@ -134,8 +134,8 @@ def compare(job: Job, network: str, ways: Mapping[str, Callable[[], Work]]) -> N
     variants = [
         Variant(name, partial(prepared, job, name, ways[name]), origin(name)) for name in names
     ]
-    found = record(Comparison(network, tuple(variants), names[0], unit='image'), job)
-    for row in found['rows']:
+    result = record(Comparison(network, tuple(variants), names[0], unit='image'), job)
+    for row in result['rows']:
         if 'skipped' in row:
             job.note(row['name'], f'left out: {row["skipped"]}')
         elif not job.rated:

@@ -70,8 +70,8 @@ def busy(events: Iterable[Event]) -> float:
 
 
 def by_name(events: Iterable[Event]) -> Counter:
-    """Microseconds of all events of a name."""
-    found: Counter = Counter()
+    """Total microseconds of the events of each name."""
+    durations: Counter = Counter()
     for event in events:
-        found[event['name']] += event['dur']
-    return found
+        durations[event['name']] += event['dur']
+    return durations

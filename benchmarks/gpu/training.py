@@ -18,7 +18,7 @@ from mmdeeplab.report.history import read_history
 CONFIG = 'deeplabv3plus_mobilenetv2_mini-voc'
 FP32 = 'optim_wrapper.type=OptimWrapper'
 KINDS = {
-    # a scale that the first steps bear: each that overflows is a step less
+    # a scale at which the first steps do not overflow: a step that does is skipped
     'fp16': ('optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.loss_scale.init_scale=1024'),
     'bf16': ('optim_wrapper.type=mmdeeplab.AutocastOptimWrapper',),
     'channels_last': (FP32, 'channels_last=True'),
@@ -43,7 +43,7 @@ def data(job: Job, size: int = 128) -> Path:
 
 
 def arguments(job: Job, work: Path, steps: int, settings: Sequence[str] = ()) -> list[str]:
-    """Those of ``train.py`` for a run of so many steps that logs each."""
+    """Arguments of ``train.py`` for a run of ``steps`` steps that logs each of them."""
     every = [f'train_cfg.max_iters={steps}', f'train_cfg.val_interval={steps}']
     every += ['default_hooks.logger.interval=1', *(TINY if job.tiny else ())]
     paths = ['--data-root', str(data(job)), '--work-dir', str(work)]
@@ -51,7 +51,7 @@ def arguments(job: Job, work: Path, steps: int, settings: Sequence[str] = ()) ->
 
 
 def train(argv: list[str]) -> None:
-    """``train.py``.
+    """Run ``train.py`` in this process.
 
     Raises:
         RuntimeError: It refused; the log has the sentence.
@@ -61,7 +61,7 @@ def train(argv: list[str]) -> None:
 
 
 def training(job: Job) -> None:
-    """As a user starts it: check of the data, preflight, bf16, checkpoint, evaluation."""
+    """Train as a user does: check of the data, preflight, bf16, checkpoint, evaluation."""
     steps, work = job.of(40, 3), job.folder / 'work'
     train(arguments(job, work, steps))
     history = read_history(work)
@@ -77,7 +77,7 @@ def training(job: Job) -> None:
 
 
 def resume(job: Job) -> None:
-    """A run, and the same from its middle in another process: every tensor of the checkpoint."""
+    """Resume a run from its middle in another process; compare every tensor of the checkpoint."""
     steps = job.of(20, 2)
     for deterministic in (True, False)[: job.of(2, 1)]:
         settings = [f'default_hooks.checkpoint.interval={steps // 2}']
@@ -121,7 +121,7 @@ def precision(job: Job) -> None:
         try:
             if name == 'fp16' and job.device == 'cpu':
                 raise Skip('float16 is for GPUs')
-            found = loss(name, settings)
+            mean_loss = loss(name, settings)
         except Skip as reason:
             job.note(name, f'left out: {reason}')
             continue
@@ -129,6 +129,6 @@ def precision(job: Job) -> None:
             traceback.print_exc()
             job.note(name, f'{type(error).__name__}: {error}'[:300], 'runs', False)
             continue
-        near = abs(found - truth) <= NEAR * truth
+        near = abs(mean_loss - truth) <= NEAR * truth
         wanted = f'within {NEAR:.0%} of {truth:.4f}'
-        job.note(name, f'loss {found:.4f}', wanted, None if job.tiny else near)
+        job.note(name, f'loss {mean_loss:.4f}', wanted, None if job.tiny else near)

@@ -69,7 +69,7 @@ def score(args: argparse.Namespace) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 result = carry_out(network, way, data)
                 store(path, result)
-                print(f'{path}: {told(way, result)}', flush=True)
+                print(f'{path}: {result_line(way, result)}', flush=True)
 
 
 def store(path: Path, result: dict) -> None:
@@ -81,10 +81,10 @@ def store(path: Path, result: dict) -> None:
         beside.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
 
 
-def told(way: Way, result: dict) -> str:
+def result_line(way: Way, result: dict) -> str:
     """A line about a result."""
-    found = result.get('mIoU')
-    return f'not run: {result["skipped"]}' if found is None else f'{way.title}, mIoU {found:.2f}'
+    miou = result.get('mIoU')
+    return f'not run: {result["skipped"]}' if miou is None else f'{way.title}, mIoU {miou:.2f}'
 
 
 def published_files(weights: list[Path]) -> dict[str, Path | None]:
@@ -98,10 +98,10 @@ def published_files(weights: list[Path]) -> dict[str, Path | None]:
     if not weights:
         return dict.fromkeys(NETWORKS)
     rows = load()
-    known = {find(name, rows).file_name: name for name in NETWORKS}
+    names_by_file = {find(name, rows).file_name: name for name in NETWORKS}
     for file in weights:
         if not file.is_file():
             raise UserError(f'--weights: no file at {file}')
-        if file.name not in known:
-            raise UserError(f'--weights: {file.name} is none of {", ".join(known)}')
-    return {known[file.name]: file for file in weights}
+        if file.name not in names_by_file:
+            raise UserError(f'--weights: {file.name} is none of {", ".join(names_by_file)}')
+    return {names_by_file[file.name]: file for file in weights}

@@ -51,25 +51,27 @@ def read(folder: Path) -> dict[str, dict[str, dict]]:
     Raises:
         UserError: There are none, one is broken, or they are of different images.
     """
-    found: dict[str, dict[str, dict]] = {}
+    results: dict[str, dict[str, dict]] = {}
     for network in NETWORKS:
         for way in WAYS:
             path = folder / network / f'{way.name}.json'
             if path.is_file():
-                found.setdefault(network, {})[way.name] = read_one(path)
-    if not any(REFERENCE in rows for rows in found.values()):
+                results.setdefault(network, {})[way.name] = read_one(path)
+    if not any(REFERENCE in rows for rows in results.values()):
         raise UserError(f'{folder} has no results of {REFERENCE}: name --data-root DIR')
-    kinds = {rows['data']['sha256'] for ways in found.values() for rows in ways.values()}
-    if len(kinds) > 1:
+    digests = {rows['data']['sha256'] for ways in results.values() for rows in ways.values()}
+    if len(digests) > 1:
         raise UserError(
-            f'{folder} has results of {len(kinds)} choices of images: take one folder each'
+            f'{folder} has results of {len(digests)} choices of images: take one folder each'
         )
-    return found
+    return results
 
 
 def read_one(path: Path) -> dict:
-    """Raises:
-    UserError: The file is no result.
+    """Read a file of results.
+
+    Raises:
+        UserError: The file is no result.
     """
     try:
         result: dict = json.loads(path.read_text(encoding='utf-8'))
@@ -79,16 +81,16 @@ def read_one(path: Path) -> dict:
     return result
 
 
-def page(found: Mapping[str, Mapping[str, dict]]) -> str:
+def page(results: Mapping[str, Mapping[str, dict]]) -> str:
     """The whole page in Markdown."""
-    data = next(iter(next(iter(found.values())).values()))['data']
+    data = next(iter(next(iter(results.values())).values()))['data']
     published = ', '.join(
-        f'{one.miou} at stride {one.output_stride}' + ', scales and mirrors' * one.multi_scale
-        for one in find(FLOAT, load()).results
+        f'{score.miou} at stride {score.output_stride}' + ', scales and mirrors' * score.multi_scale
+        for score in find(FLOAT, load()).results
     )
     parts = [HEAD.format(images=chosen(data), published=published)]
     for network, title in NETWORKS.items():
-        rows = found.get(network)
+        rows = results.get(network)
         parts += section(network, title, rows) if rows else [f'## {title}\n', NOT_HERE]
     return '\n'.join(parts)
 
@@ -97,7 +99,7 @@ NOT_HERE = 'No results: who has the file names it behind `--weights`, and the ta
 
 
 def chosen(data: Mapping) -> str:
-    """How many of VOC's validation images."""
+    """How many of VOC's validation images were used, in words."""
     if data['images'] == data['of']:
         return f'All {data["of"]:,} validation images'
     return f'{data["images"]} of the {data["of"]:,} validation images'
@@ -126,11 +128,11 @@ def section(network: str, title: str, rows: Mapping[str, dict]) -> Iterator[str]
 
 
 def table_row(row: Mapping, base: Mapping) -> str:
-    """One way."""
+    """The line of the table for one way."""
     difference = 'the reference'
     if row is not base:
-        found = compare(dict(base), dict(row)).means[0]
-        difference = f'{signed(found.value)} ({between(found.interval)})'
+        change = compare(dict(base), dict(row)).means[0]
+        difference = f'{signed(change.value)} ({between(change.interval)})'
     notes = []
     if 'engines' in row:
         notes.append(f'engine {row["engines"]}')
@@ -155,9 +157,9 @@ def class_table(rows: Mapping[str, Mapping]) -> Iterator[str]:
 
 def made(row: Mapping) -> str:
     """Commit, date and machine of a result."""
-    told = row['machine']
-    versions: Sequence[str] = [f'{name} {told["versions"][name]}' for name in ('torch', 'mmseg')]
+    machine = row['machine']
+    versions: Sequence[str] = [f'{name} {machine["versions"][name]}' for name in ('torch', 'mmseg')]
     return (
-        f'commit {row["commit"]}, {row["date"]}, {told["processor"]}, {told["cores"]} cores, '
-        f'{" ".join(told["instructions"])}, Python {told["python"]}, {", ".join(versions)}'
+        f'commit {row["commit"]}, {row["date"]}, {machine["processor"]}, {machine["cores"]} cores, '
+        f'{" ".join(machine["instructions"])}, Python {machine["python"]}, {", ".join(versions)}'
     )

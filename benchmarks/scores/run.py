@@ -76,7 +76,7 @@ class Network(NamedTuple):
         return cls(name, config, published, checkpoint, data_root, work)
 
     def cfg(self) -> Config:
-        """The config, its data at the folder that was named.
+        """Load the config, with its data in the folder that was named.
 
         Raises:
             UserError: There is no such data.
@@ -92,20 +92,20 @@ class Network(NamedTuple):
 
 
 def data_of(network: Network) -> dict:
-    """Which images: how many of VOC's, and one sha256 over names, images and masks."""
+    """Describe the images: how many of VOC's, and one sha256 over names, images and masks."""
     import hashlib
 
-    images, found = network.images(), hashlib.sha256()
+    images, hasher = network.images(), hashlib.sha256()
     for i in range(len(images)):
         info = images.get_data_info(i)
         pair = (Path(info['img_path']), Path(info['seg_map_path']))
-        found.update(' '.join(f'{path.name} {digest(path)}\n' for path in pair).encode())
+        hasher.update(' '.join(f'{path.name} {digest(path)}\n' for path in pair).encode())
     return dict(
         name='PASCAL VOC 2012',
         split='val',
         images=len(images),
         of=OFFICIAL,
-        sha256=found.hexdigest(),
+        sha256=hasher.hexdigest(),
     )
 
 
@@ -126,7 +126,7 @@ def is_scored(path: Path, data: Mapping) -> bool:
 
 
 def carry_out(network: Network, way: Way, data: Mapping) -> dict:
-    """One results file; ``skipped`` says why there are no scores."""
+    """The contents of one results file; ``skipped`` says why there are no scores."""
     work = network.work / way.name
     work.mkdir()
     command, scores = dict(test=by_test, export=by_export, litert=by_litert)[way.by](
@@ -157,7 +157,7 @@ def by_test(network: Network, way: Way, work: Path) -> tuple[str, dict]:
     except UserError as error:
         return shown('test.py', network, options), dict(skipped=last_line(error))
     metrics = json.loads((work / 'metrics.json').read_text(encoding='utf-8'))
-    scores = kept(metrics)
+    scores = stored_scores(metrics)
     if '--fast' in way.options:
         wanted = next((word for word in ('bf16', 'int8') if word in way.options), True)
         engines = ', '.join(metrics['engines'])
@@ -228,10 +228,10 @@ def score(label: Labeller, images: BaseSegDataset) -> dict:
         metric.process({}, [{key: dict(data=value) for key, value in pair.items()} | paths])
     result = metric.evaluate(len(images)).result
     assert result is not None
-    return kept(result.as_dict())
+    return stored_scores(result.as_dict())
 
 
-def kept(metrics: Mapping) -> dict:
+def stored_scores(metrics: Mapping) -> dict:
     """What a results file keeps of an evaluation: from the counts all other scores follow."""
     return dict(
         mIoU=metrics['mIoU'],
@@ -254,7 +254,7 @@ def last_line(error: UserError) -> str:
 
 
 def commit() -> str:
-    """Of the checkout, with a plus sign where something in it was changed."""
+    """The commit of the checkout, with a plus sign if a file was changed since."""
 
     def git(*words: str) -> str:
         done = subprocess.run(['git', '-C', str(HOME), *words], capture_output=True, text=True)

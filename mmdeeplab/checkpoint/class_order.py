@@ -19,7 +19,7 @@ def in_order(source: Sequence[str] | None, target: Sequence[str] | None) -> bool
 
 
 def require_order(
-    source: Sequence[str] | None, target: Sequence[str] | None, path: object, what: str
+    source: Sequence[str] | None, target: Sequence[str] | None, path: object, owner: str
 ) -> None:
     """Refuse classes that differ, by name or by order.
 
@@ -27,7 +27,7 @@ def require_order(
         source: Names of the checkpoint's classes in id order, None if unknown.
         target: Names of the data's classes, None if unknown.
         path: The checkpoint, for the message.
-        what: What ``target`` are the names of, for the message.
+        owner: What ``target`` are the names of, for the message.
 
     Raises:
         UserError: It names the first ids that differ.
@@ -41,7 +41,7 @@ def require_order(
     ]
     same = 'in another order' if set(_plain(source)) == set(_plain(target)) else 'other ones'
     raise UserError(
-        f'the classes of {path} are not those of {what} but {same}: class {listed(faults)}; give '
+        f'the classes of {path} are not those of {owner} but {same}: class {listed(faults)}; give '
         "the names in the checkpoint's order (classes.txt, and masks to match), or train anew from "
         'its weights by load_from, which copies classes by name'
     )

@@ -68,13 +68,13 @@ def candidates(folder: Path, out_dir: str | None = None) -> list[Path]:
     outside the folder and ``out_dir`` (of the checkpoint hook) are ignored.
     """
     homes = {folder, checkpoint_folder(folder, out_dir)}
-    found = {path for home in homes for path in home.glob('*') if NUMBERED.fullmatch(path.name)}
+    paths = {path for home in homes for path in home.glob('*') if NUMBERED.fullmatch(path.name)}
     pointer = folder / POINTER
     if pointer.is_file():
         text = pointer.read_text(errors='replace').replace('\0', '').strip()
         hint = Path(text or 'nothing')
-        found.add(folder / (hint.name if hint.is_absolute() else hint))
-    real = {Path(os.path.realpath(path)): path for path in found}  # links may form a loop
+        paths.add(folder / (hint.name if hint.is_absolute() else hint))
+    real = {Path(os.path.realpath(path)): path for path in paths}  # links may form a loop
     inside = [p for p in real if any(p.is_relative_to(home.resolve()) for home in homes)]
     return sorted(real[path] for path in inside if path.is_file())
 
@@ -87,12 +87,12 @@ def age(path: Path) -> Age:
         return Age(0, 0.0, number, True)
     try:
         summary = read_summary(path)
-        own = int(summary['epoch' if match and match[1] == 'epoch' else 'iter'])
+        recorded = int(summary['epoch' if match and match[1] == 'epoch' else 'iter'])
         return Age(
             int(summary.get('attempt', 0)),
             float(summary['started']),
             int(summary['iter']),
-            own == number,
+            recorded == number,
         )
     except (OSError, Damaged, KeyError, TypeError, ValueError):
         return Age(2**62, float('inf'), number, False)  # first, to be reported as damaged
@@ -125,33 +125,33 @@ def reason(path: Path, others: list[Path]) -> str:
 
     Empty if there are none.
     """
-    own = age(path)
+    chosen = age(path)
     groups: dict[str, list[str]] = {}
     for other in others:
-        groups.setdefault(_against(own, age(other)), []).append(_told(path, other))
+        groups.setdefault(_against(chosen, age(other)), []).append(_described(path, other))
     for best in best_of(path.parent):
         that = age(best)
-        if that[:2] == own[:2] and that.iter > own.iter:
+        if that[:2] == chosen[:2] and that.iter > chosen.iter:
             groups.setdefault(
                 'further, but a best checkpoint, which is gone on from only where it is named', []
-            ).append(_told(path, best))
+            ).append(_described(path, best))
     texts = [f'{", ".join(names)}: {why}' for why, names in groups.items()]
-    if not own.agrees:
+    if not chosen.agrees:
         texts.insert(0, 'its name has another number, but its content counts')
     if not texts:
         return ''
-    return f'{path.name} (iteration {own.iter}) is the newest: {"; ".join(texts)}'
+    return f'{path.name} (iteration {chosen.iter}) is the newest: {"; ".join(texts)}'
 
 
-def _against(own: Age, other: Age) -> str:
-    if other.attempt != own.attempt:
+def _against(chosen: Age, other: Age) -> str:
+    if other.attempt != chosen.attempt:
         return 'saved by an earlier start of training'
-    if other.started != own.started:
+    if other.started != chosen.started:
         return 'of a run that began earlier by its clock, or does not tell'
-    return 'earlier in the same run' if other.iter < own.iter else 'the same iteration again'
+    return 'earlier in the same run' if other.iter < chosen.iter else 'the same iteration again'
 
 
-def _told(path: Path, other: Path) -> str:
+def _described(path: Path, other: Path) -> str:
     try:
         later = other.stat().st_mtime > path.stat().st_mtime
     except OSError:  # a running training may remove its oldest file meanwhile

@@ -73,10 +73,10 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
             with torch.serialization.safe_globals(SAFE_TYPES):
                 loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        what = re.search(r'GLOBAL (\S+)', str(error))
+        match = re.search(r'GLOBAL (\S+)', str(error))
         raise UserError(
             f'{path} is not loaded: it is no checkpoint, or reading it could run code '
-            f'({what[0] if what else str(error).splitlines()[0]})'
+            f'({match[0] if match else str(error).splitlines()[0]})'
         ) from error
     except Exception as error:  # safetensors and zip readers raise many kinds
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error

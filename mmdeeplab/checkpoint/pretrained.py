@@ -70,7 +70,7 @@ def load_pretrained(spec: PretrainedSpec) -> str:
     if inner and not any(key.startswith(inner) for key in cut):
         cut = {f'{inner}{key}': value for key, value in cut.items()}
     unused = getattr(spec.module, 'unused_tensors', ())
-    kept = {
+    weights = {
         k: v
         for k, v in cut.items()
         if k in initial
@@ -78,7 +78,7 @@ def load_pretrained(spec: PretrainedSpec) -> str:
     }
     counters = {k: v for k, v in initial.items() if k.endswith(COUNTER)}
     try:
-        check_fit({**counters, **kept}, spec.module, spec.checkpoint)
+        check_fit({**counters, **weights}, spec.module, spec.checkpoint)
     except UserError as error:
         part = f'{spec.name}.'
         hint = (
@@ -87,5 +87,5 @@ def load_pretrained(spec: PretrainedSpec) -> str:
             else ''
         )
         raise UserError(f'init_cfg of {spec.name}:{hint} {error}') from error
-    spec.module.load_state_dict({**counters, **kept})
-    return f'{spec.name} starts from {len(kept)} tensors of {spec.checkpoint}'
+    spec.module.load_state_dict({**counters, **weights})
+    return f'{spec.name} starts from {len(weights)} tensors of {spec.checkpoint}'

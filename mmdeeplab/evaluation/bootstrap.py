@@ -73,10 +73,10 @@ def resample(images: ImageCounts, resamples: int = RESAMPLES, seed: int = SEED) 
 
 def around(value: float, draws: np.ndarray) -> list[float] | None:
     """The 95 % interval [low, high] of a value, from its draws (R,); None if it has none."""
-    known = draws[np.isfinite(draws)]
-    if not known.size or not np.isfinite(value):
+    finite = draws[np.isfinite(draws)]
+    if not finite.size or not np.isfinite(value):
         return None
-    reach = DEVIATIONS * float(known.std())
+    reach = DEVIATIONS * float(finite.std())
     return [float(value) - reach, float(value) + reach]
 
 

@@ -43,9 +43,10 @@ def boundary_counts(
     width = max(round(ratio * float(np.hypot(*truth.shape))), 1)
     counts = torch.zeros(2, num_classes, dtype=torch.int64)
     for c in np.union1d(truth, predicted):
-        own, other = inner_boundary(truth == c, width), inner_boundary(predicted == c, width)
-        counts[0, c] = int((own & other & counted).sum())
-        counts[1, c] = int(((own | other) & counted).sum())
+        true_region = inner_boundary(truth == c, width)
+        predicted_region = inner_boundary(predicted == c, width)
+        counts[0, c] = int((true_region & predicted_region & counted).sum())
+        counts[1, c] = int(((true_region | predicted_region) & counted).sum())
     return counts
 
 

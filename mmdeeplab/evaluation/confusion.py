@@ -63,9 +63,9 @@ def pair_counts(
     rows = max(CHUNK // max(prediction.shape[1], 1), 1)
     for predicted, labelled in zip(prediction.split(rows), label.split(rows), strict=True):
         labelled, predicted = labelled.to(prediction.device).long(), predicted.long()
-        known = (labelled >= 0) & (labelled < num_classes)
-        known &= (predicted >= 0) & (predicted < num_classes)
-        joint = (labelled * num_classes + predicted).where(known, pairs + 1)
+        valid = (labelled >= 0) & (labelled < num_classes)
+        valid &= (predicted >= 0) & (predicted < num_classes)
+        joint = (labelled * num_classes + predicted).where(valid, pairs + 1)
         joint = joint.masked_fill(labelled == ignore_index, pairs).flatten()
         counts.scatter_add_(0, joint, torch.ones_like(joint))
     return counts
@@ -102,11 +102,11 @@ def _of_pairs(
     if any(ids.device.type != 'cpu' or ids.dtype not in INTEGERS for ids in (prediction, label)):
         return None
     maps = label.contiguous().numpy(), prediction.contiguous().numpy()
-    found = _runs(*maps) or _histogram(*maps) if label.numel() else None
-    if found is None:
+    pairs = _runs(*maps) or _histogram(*maps) if label.numel() else None
+    if pairs is None:
         return None
-    valid = found[0] != ignore_index
-    rows, columns, counts = (part[valid] for part in found)
+    valid = pairs[0] != ignore_index
+    rows, columns, counts = (part[valid] for part in pairs)
     if any(((ids < 0) | (ids >= num_classes)).any() for ids in (rows, columns)):
         return None
     joint = rows.astype(np.int64) * num_classes + columns.astype(np.int64)
@@ -132,8 +132,8 @@ def _histogram(label: np.ndarray, prediction: np.ndarray) -> Counted | None:
     lines = max(CHUNK // rows.shape[1], 1)
     for i in range(0, len(rows), lines):
         images = [rows[i : i + lines], columns[i : i + lines]]
-        found = cv2.calcHist(images, [0, 1], None, [BYTE, BYTE], [0, BYTE, 0, BYTE])
-        total += found.astype(np.int64)
+        histogram = cv2.calcHist(images, [0, 1], None, [BYTE, BYTE], [0, BYTE, 0, BYTE])
+        total += histogram.astype(np.int64)
     seen = np.flatnonzero(total)
     return seen // BYTE, seen % BYTE, total.ravel()[seen]
 
@@ -146,11 +146,11 @@ def _bytes(ids: np.ndarray) -> np.ndarray | None:
     return ids.astype(np.uint8) if unsigned.max() < BYTE else None
 
 
-def _check_ids(kind: str, ids: Tensor, num_classes: int, ignore_index: int, name: str) -> None:
+def _check_ids(id_name: str, ids: Tensor, num_classes: int, ignore_index: int, name: str) -> None:
     if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < num_classes:
         bad = ids[(ids < 0) | (ids >= num_classes)].unique().tolist()
         raise UserError(
-            f'{kind} {", ".join(map(str, bad[:5]))} of {name} is outside the '
+            f'{id_name} {", ".join(map(str, bad[:5]))} of {name} is outside the '
             f'{num_classes} classes (0..{num_classes - 1}, void is {ignore_index})'
         )
 

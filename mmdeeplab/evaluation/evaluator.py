@@ -51,13 +51,13 @@ class Evaluator(MMEngineEvaluator):
         for metric in self.metrics:
             name = type(metric).__name__
             try:
-                found = metric.evaluate(size)
+                metric_scores = metric.evaluate(size)
             except Exception as error:
                 failed.append((name, error))
                 continue
-            if scores.result is None and isinstance(found, Evaluation):
-                scores.result = found.result
-            for key, value in found.items():
+            if scores.result is None and isinstance(metric_scores, Evaluation):
+                scores.result = metric_scores.result
+            for key, value in metric_scores.items():
                 if key in scores:
                     scores.collisions += (key,)
                 while key in scores:
@@ -101,8 +101,8 @@ def as_evaluation(evaluator: MMEngineEvaluator, scores: dict[str, Any]) -> Evalu
     if isinstance(scores, Evaluation):
         return scores
     evaluation = Evaluation(scores)
-    own = [metric.result for metric in evaluator.metrics if isinstance(metric, SegMetric)]
-    evaluation.result = own[0] if own else None
+    results = [metric.result for metric in evaluator.metrics if isinstance(metric, SegMetric)]
+    evaluation.result = results[0] if results else None
     evaluation.others = len(evaluator.metrics) > 1
     return evaluation
 

@@ -49,7 +49,7 @@ class Extremes:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._kept: list[Kept] = []
+        self._images: list[Kept] = []
 
     def add(self, path: str, score: float | None, prediction: Tensor) -> None:
         """Keep the prediction of an image, if it is among the best or the worst so far.
@@ -68,22 +68,22 @@ class Extremes:
         self._insert(Kept(-score, path, (height, width), dtype=labels.dtype.str, data=data))
 
     def _has_room(self, loss: float, path: str) -> bool:
-        place = bisect([kept[:2] for kept in self._kept], (loss, path))
-        return len(self._kept) < 2 * self.count or place != self.count
+        place = bisect([image[:2] for image in self._images], (loss, path))
+        return len(self._images) < 2 * self.count or place != self.count
 
     def _insert(self, new: Kept) -> None:
         """Insert an image, and drop the one that is no longer among the best or the worst."""
-        insort(self._kept, new)
-        if len(self._kept) > 2 * self.count:
-            del self._kept[self.count]
+        insort(self._images, new)
+        if len(self._images) > 2 * self.count:
+            del self._images[self.count]
 
     def gather(self) -> Mapping[str, Kept]:
         """The best and the worst images of all ranks, by path; ranks exchange tensors of bytes."""
-        rows = [[*kept[:-1], base64.b64encode(kept.data).decode()] for kept in self._kept]
-        own = torch.frombuffer(bytearray(json.dumps(rows).encode()), dtype=torch.uint8)
+        rows = [[*image[:-1], base64.b64encode(image.data).decode()] for image in self._images]
+        encoded = torch.frombuffer(bytearray(json.dumps(rows).encode()), dtype=torch.uint8)
         joined = Extremes(self.count)
-        for part in all_rows(own):
+        for part in all_rows(encoded):
             for loss, path, shape, dtype, data in json.loads(part.numpy().tobytes()):
                 pixels = base64.b64decode(data)
                 joined._insert(Kept(loss, path, tuple(shape), dtype=dtype, data=pixels))
-        return {kept.path: kept for kept in joined._kept}
+        return {image.path: image for image in joined._images}

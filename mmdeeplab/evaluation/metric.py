@@ -87,7 +87,7 @@ class SegMetric(BaseMetric):
         self._boundary: Tensor | int = 0
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Count one batch."""
+        """Add the pixels of one batch to the counts."""
         if not len(self._images):
             # MMEngine would show the last evaluation's loss beside this one's progress, and log
             # the mean of both
@@ -119,19 +119,19 @@ class SegMetric(BaseMetric):
         """The confusion matrix for each label, and the loss, read from a GPU in one transfer."""
         classes, void = len(self._meta()['classes']), self.ignore_index
         if prediction.device.type == 'cpu':
-            found = [confusion_matrix(prediction, part, classes, void, name) for part in labels]
+            matrices = [confusion_matrix(prediction, part, classes, void, name) for part in labels]
             loss = self._loss(sample, labels[0])
-            return found, float('nan') if loss is None else float(loss)
+            return matrices, float('nan') if loss is None else float(loss)
         rows = [pair_counts(prediction, part, classes, void) for part in labels]
-        known = (labels[0] >= 0) & (labels[0] < classes)  # others make the loss fail
-        loss = self._loss(sample, labels[0].masked_fill(~known, void))
+        valid = (labels[0] >= 0) & (labels[0] < classes)  # others make the loss fail
+        loss = self._loss(sample, labels[0].masked_fill(~valid, void))
         last = rows[0].new_zeros(1) if loss is None else loss.view(1).view(torch.int64)
         *counts, last = torch.cat([*rows, last]).cpu().split([*map(len, rows), 1])
-        found = [
+        matrices = [
             matrix_of(row, prediction, part, classes, void, name)
             for row, part in zip(counts, labels, strict=True)
         ]
-        return found, float('nan') if loss is None else float(last.view(torch.float64))
+        return matrices, float('nan') if loss is None else float(last.view(torch.float64))
 
     def _has_loss(self, sample: dict) -> bool:
         classes = len(self._meta()['classes'])
@@ -182,7 +182,7 @@ class SegMetric(BaseMetric):
         for row, interval in zip(whole['per_class'].values(), around.pop('per_class'), strict=True):
             row['interval'] = interval
         pixels = int(matrices[0].sum())
-        known = pixels and self.loss and not any(map(isnan, images.losses))
+        has_loss = pixels and self.loss and not any(map(isnan, images.losses))
         by_width = zip(map(str, self.trimap), bands, strict=True)
         return EvaluationResult(
             means={key: whole.pop(key) for key in MEANS},
@@ -190,7 +190,7 @@ class SegMetric(BaseMetric):
             num_images=size,
             intervals=around,
             per_image=images.report(),
-            loss=fsum(images.losses) / pixels if known else None,
+            loss=fsum(images.losses) / pixels if has_loss else None,
             trimap={width: band['mIoU'] for width, band in by_width} if bands else None,
             boundary_iou=self._boundary_iou(boundary, classes) if self.boundary else None,
             predictions=predictions,
@@ -213,6 +213,6 @@ class SegMetric(BaseMetric):
 
 def summed(counts: Tensor | int, shape: tuple[int, ...]) -> Tensor:
     """Counts summed over all ranks, on the CPU; a rank without an image has 0."""
-    own = torch.zeros(shape, dtype=torch.int64) if isinstance(counts, int) else counts.clone()
-    dist.all_reduce(own)
-    return own.cpu()
+    total = torch.zeros(shape, dtype=torch.int64) if isinstance(counts, int) else counts.clone()
+    dist.all_reduce(total)
+    return total.cpu()

@@ -39,16 +39,16 @@ class ImageCounts(NamedTuple):
         bounds = np.searchsorted(self.image, np.arange(len(self.paths) + 1))
         rows = []
         for i, name in enumerate(short_names(self.paths)):
-            own = slice(bounds[i], bounds[i + 1])
-            true_positives, ground_truth, _ = self.counts[own].T
+            span = slice(bounds[i], bounds[i + 1])
+            true_positives, ground_truth, _ = self.counts[span].T
             rows.append(
                 dict(
                     id=name,
-                    mIoU=image_miou(self.counts[own]),
+                    mIoU=image_miou(self.counts[span]),
                     aAcc=plain(percent(true_positives.sum(), ground_truth.sum())),
                     counts={
                         str(c): row.tolist()
-                        for c, row in zip(self.classes[own], self.counts[own], strict=True)
+                        for c, row in zip(self.classes[span], self.counts[span], strict=True)
                     },
                 )
             )
@@ -101,8 +101,8 @@ class ImageStore:
         paths = np.frombuffer(b''.join(p.ljust(width, b'\0') for p in self._paths), np.uint8)
         every_path = gather_rows(torch.from_numpy(paths.copy()).view(len(self), width))
         losses = gather_rows(torch.tensor(self._losses, dtype=torch.float64)).numpy()
-        own = torch.cat(self._rows) if self._rows else torch.zeros(0, 5, dtype=torch.int64)
-        parts = all_rows(own)
+        local_rows = torch.cat(self._rows) if self._rows else torch.zeros(0, 5, dtype=torch.int64)
+        parts = all_rows(local_rows)
         starts = np.cumsum([0, *(len(part) for part in all_rows(torch.arange(len(self))))])
         for part, start in zip(parts, starts[:-1], strict=True):
             part[:, 0] += int(start)

@@ -90,9 +90,9 @@ def percent(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def mean(values: np.ndarray) -> np.ndarray:
     """Mean over the last axis, without NaN; NaN if there is no other value."""
-    known = np.isfinite(values)
+    finite = np.isfinite(values)
     with np.errstate(invalid='ignore'):
-        return np.where(known, values, 0).sum(-1) / known.sum(-1)
+        return np.where(finite, values, 0).sum(-1) / finite.sum(-1)
 
 
 def plain(value: float | np.ndarray) -> float | None:

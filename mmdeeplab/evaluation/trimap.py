@@ -29,10 +29,10 @@ def border_distance(label: np.ndarray) -> np.ndarray:
     if len(values) == 1:
         return distance
     for value in values:
-        own = label == value
+        mask = label == value
         # exact, unlike the default 5x5 mask: a band must not depend on its angle
-        to_other = cv2.distanceTransform(own.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        distance[own] = to_other[own]
+        to_other = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        distance[mask] = to_other[mask]
     return distance
 
 

@@ -89,8 +89,8 @@ def members(archive: str | Path, limits: Limits = Limits()) -> Iterator[Member]:
         raise UserError(f'no archive at {archive}')
     count = size = 0
     try:
-        found = zip_members if first_bytes(archive).startswith(b'PK') else tar_members
-        for name, member in found(archive, limits):
+        reader = zip_members if first_bytes(archive).startswith(b'PK') else tar_members
+        for name, member in reader(archive, limits):
             count += 1
             if count > limits.files:
                 raise UserError(f'{archive} holds more than {limits.files:,} files')

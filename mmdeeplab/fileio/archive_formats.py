@@ -49,7 +49,7 @@ class Member(NamedTuple):
     file: IO[bytes]
 
 
-Found = Iterator[tuple[str, Member | None]]
+Entries = Iterator[tuple[str, Member | None]]
 
 
 def first_bytes(archive: Path) -> bytes:
@@ -58,8 +58,8 @@ def first_bytes(archive: Path) -> bytes:
         return file.read(8)
 
 
-def tar_members(archive: Path, limits: Limits) -> Found:
-    """Names and files; None for a folder."""
+def tar_members(archive: Path, limits: Limits) -> Entries:
+    """Yield name and file of each member of a tar archive; for a folder the file is None."""
     start = first_bytes(archive)
     opener = next((o for magic, o in COMPRESSIONS.items() if start.startswith(magic)), None)
     with archive.open('rb') as raw:
@@ -80,12 +80,12 @@ def tar_members(archive: Path, limits: Limits) -> Found:
             pass
 
 
-def zip_members(archive: Path, limits: Limits) -> Found:
-    """Names and files; None for a folder."""
+def zip_members(archive: Path, limits: Limits) -> Entries:
+    """Yield name and file of each member of a zip archive; for a folder the file is None."""
     with zipfile.ZipFile(archive) as packed:
         for info in packed.infolist():
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if info.flag_bits & ENCRYPTED or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            file_type = stat.S_IFMT(info.external_attr >> 16)
+            if info.flag_bits & ENCRYPTED or file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _not_plain(archive, info.filename)
             if info.is_dir():
                 yield info.filename, None

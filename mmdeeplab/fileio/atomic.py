@@ -216,5 +216,5 @@ def probe(folder: Path, needed: int = 0, disk: Disk | None = None) -> None:
             reason = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise NotSaved(reason.errno, refusal(folder / 'a checkpoint', reason, needed))
     except OSError as error:
-        what = error.strerror if isinstance(error, NotSaved) else f'{folder}: {error.strerror}'
-        raise UserError(f'checkpoints cannot be written to {folder}: {what}') from error
+        detail = error.strerror if isinstance(error, NotSaved) else f'{folder}: {error.strerror}'
+        raise UserError(f'checkpoints cannot be written to {folder}: {detail}') from error

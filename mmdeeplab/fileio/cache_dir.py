@@ -10,6 +10,6 @@ VARIABLE = 'MMDEEPLAB_CACHE'
 
 def cache_folder() -> Path:
     """``$MMDEEPLAB_CACHE``, else ``$XDG_CACHE_HOME/mmdeeplab``, else ``~/.cache/mmdeeplab``."""
-    if own := os.environ.get(VARIABLE):
-        return Path(own).expanduser()
+    if folder := os.environ.get(VARIABLE):
+        return Path(folder).expanduser()
     return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'mmdeeplab'

@@ -64,8 +64,8 @@ class Expected:
         if self.size is not None and size != self.size:
             return f'it has {size:,} bytes, not {self.size:,}'
         for algorithm, wanted in (('sha256', self.sha256), ('md5', self.md5)):
-            if wanted and not (found := digest(path, algorithm=algorithm)).startswith(wanted):
-                return f'its {algorithm} is {found}, not {wanted}'
+            if wanted and not (actual := digest(path, algorithm=algorithm)).startswith(wanted):
+                return f'its {algorithm} is {actual}, not {wanted}'
         return ''
 
 

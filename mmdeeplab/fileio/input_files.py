@@ -32,47 +32,47 @@ _KINDS = (
 )
 
 
-def read_bytes(path: str | Path, what: str = 'file', limit: int = MAX_BYTES) -> bytes:
+def read_bytes(path: str | Path, noun: str = 'file', limit: int = MAX_BYTES) -> bytes:
     """Read a regular file.
 
     Args:
         path: The file; links are followed.
-        what: Word for the file in messages; 'image' and 'mask' give the faults ``missing-image``
+        noun: Word for the file in messages; 'image' and 'mask' give the faults ``missing-image``
             and ``missing-mask``.
         limit: Largest number of bytes.
 
     Raises:
         UserError: The file is missing, not a regular file, too large, or cannot be read.
     """
-    handle = open_regular(path, what)
+    handle = open_regular(path, noun)
     with handle:
         size = os.fstat(handle.fileno()).st_size
         if size <= limit:
             try:
                 data = handle.read(limit + 1)
             except OSError as error:
-                raise _unreadable(path, what, error) from error
+                raise _unreadable(path, noun, error) from error
             size = len(data)
         if size > limit:
             raise bad_data(
-                'too-large', f'the {what} {path} is too large: {size:,} bytes, at most {limit:,}'
+                'too-large', f'the {noun} {path} is too large: {size:,} bytes, at most {limit:,}'
             )
     return data
 
 
-def read_text(path: str | Path, what: str = 'file') -> str:
+def read_text(path: str | Path, noun: str = 'file') -> str:
     """Read a regular file of UTF-8 text, without a byte order mark.
 
     Raises:
         UserError: It cannot be read (:func:`read_bytes`), or is not UTF-8.
     """
     try:
-        return read_bytes(path, what, MAX_TEXT_BYTES).decode('utf-8-sig')
+        return read_bytes(path, noun, MAX_TEXT_BYTES).decode('utf-8-sig')
     except UnicodeDecodeError as error:
-        raise UserError(f'the {what} {path} is not UTF-8 text: {error.reason}') from error
+        raise UserError(f'the {noun} {path} is not UTF-8 text: {error.reason}') from error
 
 
-def open_regular(path: str | Path, what: str = 'file') -> io.BufferedReader:
+def open_regular(path: str | Path, noun: str = 'file') -> io.BufferedReader:
     """Open a regular file for reading; named pipes and devices are refused without waiting.
 
     Raises:
@@ -81,22 +81,22 @@ def open_regular(path: str | Path, what: str = 'file') -> io.BufferedReader:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise bad_data(f'missing-{what}', f'the {what} {path} is missing') from error
+        raise bad_data(f'missing-{noun}', f'the {noun} {path} is missing') from error
     except (OSError, ValueError) as error:
-        raise _unreadable(path, what, error) from error
+        raise _unreadable(path, noun, error) from error
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)
-        raise _no_file(path, what, mode)
+        raise _no_file(path, noun, mode)
     return os.fdopen(handle, 'rb')
 
 
-def require_regular(path: str | Path, what: str = 'file') -> None:
+def require_regular(path: str | Path, noun: str = 'file') -> None:
     """Refuse what :func:`open_regular` refuses, for libraries that open files themselves."""
-    open_regular(path, what).close()
+    open_regular(path, noun).close()
 
 
-def is_regular(path: str | Path, what: str = 'file') -> bool:
+def is_regular(path: str | Path, noun: str = 'file') -> bool:
     """Whether a regular file exists; False only if nothing does.
 
     Raises:
@@ -108,23 +108,23 @@ def is_regular(path: str | Path, what: str = 'file') -> bool:
             return False
     except ValueError:  # not a possible path
         return False
-    require_regular(path, what)
+    require_regular(path, noun)
     return True
 
 
-def _no_file(path: str | Path, what: str, mode: int) -> UserError:
-    kind = next((words for test, words in _KINDS if test(mode)), 'no regular file')
-    return bad_data('not-a-file', f'the {what} {path} is {kind}, not a file: not opened')
+def _no_file(path: str | Path, noun: str, mode: int) -> UserError:
+    file_type = next((words for test, words in _KINDS if test(mode)), 'no regular file')
+    return bad_data('not-a-file', f'the {noun} {path} is {file_type}, not a file: not opened')
 
 
-def _unreadable(path: str | Path, what: str, error: OSError | ValueError) -> UserError:
+def _unreadable(path: str | Path, noun: str, error: OSError | ValueError) -> UserError:
     code = getattr(error, 'errno', None)
     if code == errno.ENXIO:  # a socket cannot be opened at all
-        return _no_file(path, what, stat.S_IFSOCK)
+        return _no_file(path, noun, stat.S_IFSOCK)
     if code == errno.ELOOP:
-        return bad_data('unreadable', f'the {what} {path} is a link that leads back to itself')
+        return bad_data('unreadable', f'the {noun} {path} is a link that leads back to itself')
     reason = getattr(error, 'strerror', None) or str(error)
-    return bad_data('unreadable', f'the {what} {path} cannot be read: {reason}')
+    return bad_data('unreadable', f'the {noun} {path} cannot be read: {reason}')
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def list_files(
     names: list[str] = []
     system: list[str] = []
     others: list[str] = []
-    found = _walk(str(folder), '', recurse, system, set())
-    for entry, relative in progress(found, f'looking through {folder}', unit='files'):
+    entries = _walk(str(folder), '', recurse, system, set())
+    for entry, relative in progress(entries, f'looking through {folder}', unit='files'):
         if is_system_file(entry.name):
             system.append(relative)
         elif os.path.splitext(entry.name)[1].lower() in suffixes:  # noqa: PTH122  (a fifth of the time)

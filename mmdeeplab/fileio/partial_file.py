@@ -120,7 +120,7 @@ class Part:
                 self.note.write_text(text)
 
     def write(self, block: bytes) -> None:
-        """Append a block."""
+        """Append a block of received bytes."""
         with writing(self.path, self.length):
             self.file.write(block)
             self.file.flush()

@@ -1,4 +1,4 @@
-"""From a list of images to one normalised, padded batch."""
+"""Turn a list of images into one normalised, padded batch."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -120,8 +120,8 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
 
     def _are_uploaded(self, maps: Sequence[Tensor]) -> bool:
         """Whether maps on the host, all of one type, are to be copied to a GPU as one batch."""
-        alike = {(one.dtype, len(one)) for one in maps}
-        on_host = all(one.device.type == 'cpu' for one in maps)
+        alike = {(tensor.dtype, len(tensor)) for tensor in maps}
+        on_host = all(tensor.device.type == 'cpu' for tensor in maps)
         return self.device.type == 'cuda' and on_host and len(alike) == 1
 
     def _normalised_on_gpu(

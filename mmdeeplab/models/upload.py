@@ -35,10 +35,10 @@ def gathered(
     """
     first = maps[0]
     out = torch.empty(len(maps), len(first), *size, dtype=first.dtype, device=device)
-    if any(one.shape[1:] != size for one in maps):
+    if any(source.shape[1:] != size for source in maps):
         out.fill_(fill)
-    for target, one, (rows, columns) in zip(out, maps, places, strict=True):
-        target[:, rows, columns].copy_(_pinned(one), non_blocking=True)
+    for target, source, (rows, columns) in zip(out, maps, places, strict=True):
+        target[:, rows, columns].copy_(_pinned(source), non_blocking=True)
     return out
 
 

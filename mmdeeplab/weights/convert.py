@@ -84,7 +84,7 @@ class Converted(NamedTuple):
         return [
             f'{name}: {tensors}, {count:,} trainable values, {self.config}',
             *(f'with {option}' for option in self.options),
-            *(f'ignored: {len(names)} {what}' for what, names in self.ignored.items()),
+            *(f'ignored: {len(names)} {group}' for group, names in self.ignored.items()),
         ]
 
 
@@ -225,8 +225,8 @@ def _metadata(
 
     cfg = chosen.cfg
     count = cfg.model.decode_head.num_classes if part == 'model' else None
-    known = getattr(importer, 'NAMES_CLASSES', True)
-    dataset = next(datasets(cfg, 'test'), None) if known else None
+    names_classes = getattr(importer, 'NAMES_CLASSES', True)
+    dataset = next(datasets(cfg, 'test'), None) if names_classes else None
     named = None if count is None else class_names(request.classes, dataset, count)
     return dict(
         source=request.source,

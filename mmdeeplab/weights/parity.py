@@ -43,11 +43,11 @@ def report(
     cfg, state, part = converted.cfg, converted.state, converted.part
     reference = load_reference_model(source, converted.arrays, path, cfg)
     for (height, width), gap, scale in differences(cfg, state, part, reference, image):
-        what = f'{source} beside ours at {height} x {width}'
+        subject = f'{source} beside ours at {height} x {width}'
         if reference.labels:
-            yield f'{what}: {gap:.2%} of the pixels are labelled otherwise'
+            yield f'{subject}: {gap:.2%} of the pixels are labelled otherwise'
             continue
-        yield f'{what}: largest absolute difference {gap:.1e}, largest value {scale:.3g}'
+        yield f'{subject}: largest absolute difference {gap:.1e}, largest value {scale:.3g}'
         if gap > TOLERANCE * max(1, scale):
             raise UserError(f'the converted {part} does not compute what {source} does')
 

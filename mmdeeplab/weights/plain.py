@@ -48,11 +48,11 @@ def write_plain(checkpoint: str, output: Path, part: str | None = None) -> dict[
 
 def metadata(meta: dict[str, Any]) -> dict[str, object]:
     """The classes, palette and licence of a checkpoint, as far as it has them."""
-    kept = {key: meta[key] for key in ('classes', 'licence') if meta.get(key)}
+    entries = {key: meta[key] for key in ('classes', 'licence') if meta.get(key)}
     named = meta.get('dataset_meta') or {}
     if named.get('classes'):
-        kept['dataset_meta'] = {
+        entries['dataset_meta'] = {
             'classes': list(named['classes']),
             'palette': [list(map(int, colour)) for colour in named.get('palette') or ()],
         }
-    return kept
+    return entries

@@ -60,14 +60,14 @@ def class_names(
     if wanted is None:
         if dataset is None:
             return None
-        found = classes_of(dataset.get('metainfo'), Path(dataset['data_root']))
-        return found if len(found.classes) == count else None
-    found = wanted_classes(wanted)
-    if len(found.classes) != count:
+        named = classes_of(dataset.get('metainfo'), Path(dataset['data_root']))
+        return named if len(named.classes) == count else None
+    named = wanted_classes(wanted)
+    if len(named.classes) != count:
         raise UserError(
-            f'--classes {wanted} names {len(found.classes)} classes, the weights have {count}'
+            f'--classes {wanted} names {len(named.classes)} classes, the weights have {count}'
         )
-    return found
+    return named
 
 
 def wanted_classes(wanted: str) -> NamedClasses:

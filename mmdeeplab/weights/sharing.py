@@ -23,7 +23,7 @@ KEPT = ('default_scope', 'model', 'crf', 'tta_model')  # keys by which a network
 
 @dataclass(frozen=True)
 class SharedNetwork:
-    """The contents of such a folder: a network with its classes.
+    """The contents of a shared folder: a network with its classes.
 
     Attributes:
         cfg: The config of the network, possibly with wrappers for scales and windows.
@@ -91,9 +91,9 @@ class SharedNetwork:
             '| id | class | colour | IoU |',
             '|--:|---|---|--:|',
         ]
-        found = metrics.get('per_class') or {}
+        per_class = metrics.get('per_class') or {}
         for i, (name, colour) in enumerate(zip(self.classes, self.palette, strict=False)):
-            iou = (found.get(name) or {}).get('IoU')
+            iou = (per_class.get(name) or {}).get('IoU')
             text = '' if iou is None else f'{iou:.2f}'
             lines.append(f'| {i} | {name} | #{bytes(map(int, colour)).hex()} | {text} |')
         return '\n'.join(lines)

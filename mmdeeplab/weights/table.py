@@ -29,11 +29,11 @@ def at(template: str) -> Module:
     """
 
     def fill(match: re.Match[str]) -> str:
-        def one(field: re.Match[str]) -> str:
+        def value_of(field: re.Match[str]) -> str:
             value = match[field[1]] or '0'
             return str(int(value) + int(field[2])) if field[2] else value
 
-        return re.sub(r'\{(\w+?)([+-]\d+)?\}', one, template)
+        return re.sub(r'\{(\w+?)([+-]\d+)?\}', value_of, template)
 
     return fill
 
@@ -79,8 +79,8 @@ class Table(NamedTuple):
         """The names that are ignored, by what they are."""
         ignored: dict[str, list[str]] = {}
         for name in names:
-            if what := next((w for w, p in self.ignored.items() if p.search(name)), None):
-                ignored.setdefault(what, []).append(name)
+            if group := next((w for w, p in self.ignored.items() if p.search(name)), None):
+                ignored.setdefault(group, []).append(name)
         return ignored
 
 
@@ -103,8 +103,8 @@ def convert(
     origin: dict[str, str] = {}
     faults: dict[str, list[str]] = {}
 
-    def fault(what: str, text: str) -> None:
-        faults.setdefault(what, []).append(text)
+    def fault(heading: str, text: str) -> None:
+        faults.setdefault(heading, []).append(text)
 
     skipped = {name for names in table.sort_out(source).values() for name in names}
     for name, array in source.items():

@@ -77,7 +77,7 @@ class Fields(TorchDispatchMode):
             return Field(inf, field.size, whole_image=True)
         if op in RESIZES and field.stride < inf:
             growth = 2 ** round(log2(out.shape[2] / args[0].shape[2]))
-            size = field.size + field.stride  # between two positions one sees what both see
+            size = field.size + field.stride  # a new position sees what its two neighbours see
             return field._replace(stride=field.stride / growth, size=size)
         return field
 

@@ -77,10 +77,10 @@ def training_memory(model: nn.Module, shape: Sequence[int]) -> int:
         shape: (N, C, H, W) of the image.
     """
     image, weights = torch.empty(tuple(shape), device='meta'), meta_weights(model)
-    kept = Storages()
+    saved = Storages()
 
     def pack(tensor: Tensor) -> Tensor:
-        kept.add([tensor])
+        saved.add([tensor])
         return tensor
 
     with torch.enable_grad(), saved_tensors_hooks(pack, lambda tensor: tensor):
@@ -90,6 +90,6 @@ def training_memory(model: nn.Module, shape: Sequence[int]) -> int:
         loss = F.cross_entropy(logits, labels)
     parameters = Storages()
     parameters.add(weights.values())
-    total = sum(size for ref, size in kept.sizes.items() if ref not in parameters.sizes)
+    total = sum(size for ref, size in saved.sizes.items() if ref not in parameters.sizes)
     del loss  # until here it kept what was saved alive
     return total

@@ -52,13 +52,13 @@ def strides_read(
     Returns:
         The strides, by the name of the layer.
     """
-    found: dict[str, int] = {}
+    strides: dict[str, int] = {}
 
     def noting(name: str) -> Callable[[nn.Module, tuple], None]:
         def note(layer: nn.Module, args: tuple) -> None:
             side = args[0].shape[-1]
             if args[0].dim() == 4 and side > 1:  # a map of one pixel is a global mean
-                found[name] = 2 ** round(math.log2(SIDE / side))
+                strides[name] = 2 ** round(math.log2(SIDE / side))
 
         return note
 
@@ -73,7 +73,7 @@ def strides_read(
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return strides
 
 
 def window(layer: Any) -> tuple[tuple[int, int], int]:
@@ -145,7 +145,7 @@ def _convolution(layer: nn.Conv2d, step: Step) -> nn.Conv2d:
     new.__dict__.update(
         stride=(step.stride, step.stride),
         dilation=rate,
-        padding=tuple(step.rate * own for own in padding),
+        padding=tuple(step.rate * width for width in padding),
     )
     return new
 
@@ -179,8 +179,8 @@ def dilated_layers(
     layers = {}
     for name, nominal in strides.items():
         layer = network.get_submodule(name)
-        own = window(layer)[1]
-        step = step_at(nominal, own, output_stride)
-        if step != (own, 1):
+        stride = window(layer)[1]
+        step = step_at(nominal, stride, output_stride)
+        if step != (stride, 1):
             layers[name] = dilated(layer, step)
     return layers

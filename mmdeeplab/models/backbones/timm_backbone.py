@@ -69,8 +69,8 @@ def family_of(name: str) -> str:
     """
     timm = import_timm()
     if not timm.is_model(name):
-        known = timm.list_models()
-        raise UserError(f'timm {timm.__version__} has no network {name}{did_you_mean(name, known)}')
+        names = timm.list_models()
+        raise UserError(f'timm {timm.__version__} has no network {name}{did_you_mean(name, names)}')
     return timm.model_entrypoint(name).__module__.rpartition('.')[2]
 
 
@@ -103,10 +103,12 @@ def require_dilatable(name: str, network: nn.Module, strides: Sequence[int]) -> 
         UserError: All maps have the same stride, or some layers would compute something else on a
             finer map.
     """
-    own = max(strides)
-    way_out = f'leave output_stride out, for its own {own}, or take a convolutional network'
+    stride = max(strides)
+    way_out = f'leave output_stride out, for its own {stride}, or take a convolutional network'
     if len(set(strides)) == 1:
-        raise UserError(f'{name} of timm has one grid of stride {own} and none to trade: {way_out}')
+        raise UserError(
+            f'{name} of timm has one grid of stride {stride} and none to trade: {way_out}'
+        )
     classes = sorted({type(layer).__name__ for layer in network.modules()})
     mixing = next((cls for cls in classes if MIXING.fullmatch(cls)), None)
     if mixing or family_of(name) not in FAMILIES:
@@ -183,9 +185,9 @@ class TimmBackbone(Backbone):
         whole = set(network.state_dict())
         self.indices = network.prune_intermediate_layers(indices, prune_norm=True, prune_head=True)
         self.unused_tensors = frozenset(whole - set(network.state_dict()))
-        own = nominal[indices[-1]]
-        self.output_stride = own if output_stride is None else output_stride
-        if self.output_stride != own:
+        native_stride = nominal[indices[-1]]
+        self.output_stride = native_stride if output_stride is None else output_stride
+        if self.output_stride != native_stride:
             check_output_stride(self.output_stride)
             require_dilatable(name, network, nominal)
             strides = strides_read(network, in_channels, self._maps)

@@ -13,7 +13,7 @@ from mmdeeplab.models.cpu_kernels.maps import DTYPE_CODES, LANES, channels_last,
 
 
 class Sizes(ctypes.Structure):
-    """The struct of that name in batch_norm.c."""
+    """The struct ``Sizes`` of batch_norm.c."""
 
     _fields_ = [(name, c_int64) for name in ('pixels', 'channels', 'threads', 'kind', 'relu')]
 

@@ -84,7 +84,7 @@ def compiled(compiler: str) -> Path:
         try:
             with placing(path) as partial:
                 shutil.copy(made, partial)
-        except UserError:  # a home that cannot be written: loaded from here, and gone with us
+        except UserError:  # the cache cannot be written: load from a temporary folder
             path = Path(tempfile.mkdtemp(), made.name)
             shutil.copy(made, path)
     return path

@@ -24,7 +24,7 @@ SIDE = 7  # largest kernel
 
 
 class Geometry(ctypes.Structure):
-    """The struct of that name in depthwise.c."""
+    """The struct ``Geometry`` of depthwise.c."""
 
     _fields_ = [
         *((name, c_int64) for name in ('batch', 'channels', 'height', 'width')),

@@ -29,9 +29,9 @@ class LossWithAccuracy:
         )
         weight = None if head.sampler is None else head.sampler.sample(logits, label)
         label = label.squeeze(1)
-        one = not isinstance(head.loss_decode, nn.ModuleList)
+        is_single = not isinstance(head.loss_decode, nn.ModuleList)
         losses: dict[str, Tensor] = {}
-        for loss in [head.loss_decode] if one else head.loss_decode:
+        for loss in [head.loss_decode] if is_single else head.loss_decode:
             average = dict(avg_factor=(label != head.ignore_index).sum()) if counts(loss) else {}
             value = loss(logits, label, weight=weight, ignore_index=head.ignore_index, **average)
             name = loss.loss_name

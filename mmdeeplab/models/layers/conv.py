@@ -61,17 +61,17 @@ class PooledConv(ConvModule):
         return self.activate(x)
 
 
-def refuse_unused(head: object, given: Iterable[str]) -> None:
+def refuse_unused(head: object, names: Iterable[str]) -> None:
     """Refuse arguments of mmseg's ``BaseDecodeHead`` that have no effect in a head.
 
     Args:
         head: A decode head; its ``unused_arguments`` names them.
-        given: Names of the arguments that it was given.
+        names: Names of the arguments that it was given.
 
     Raises:
         ValueError: One of them has no effect.
     """
-    for name in given:
+    for name in names:
         if name in head.unused_arguments:  # type: ignore[attr-defined]
             raise ValueError(f'{name} is no argument of {type(head).__name__}')
 

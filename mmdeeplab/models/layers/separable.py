@@ -75,8 +75,8 @@ class SeparableConv2d(nn.Conv2d):
         )
 
     def _is_pointwise(self) -> bool:
-        one = self.kernel_size == (1, 1) and self.padding == (0, 0)
-        return one and self.groups == 1 and self._is_simple()
+        unit_kernel = self.kernel_size == (1, 1) and self.padding == (0, 0)
+        return unit_kernel and self.groups == 1 and self._is_simple()
 
     def _is_simple(self) -> bool:
         return self.stride == (1, 1) and self.bias is None and self.padding_mode == 'zeros'

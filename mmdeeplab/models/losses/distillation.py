@@ -1,4 +1,4 @@
-"""A network's scores drawn to those of a teacher (arXiv 1503.02531), pixel by pixel."""
+"""The loss that brings a network's scores near a teacher's (arXiv 1503.02531) at every pixel."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.nn import functional as F
 
-TEACHER = 'teacher_scores'  # of a sample: what a teacher says, by DistillationHook
+TEACHER = 'teacher_scores'  # key of a sample's scores of a teacher, set by DistillationHook
 
 
 def distillation_loss(logits: Tensor, samples: Sequence[SegDataSample]) -> Tensor:
@@ -25,9 +25,9 @@ def distillation_loss(logits: Tensor, samples: Sequence[SegDataSample]) -> Tenso
     for padded, sample in zip(logits, samples, strict=True):
         scores = sample.get(TEACHER)
         left, right, top, bottom = sample.img_padding_size
-        own = padded[:, top : height - bottom, left : width - right] / scores.temperature
-        wanted = (scores.data / scores.temperature).softmax(0).to(own)
+        student = padded[:, top : height - bottom, left : width - right] / scores.temperature
+        teacher = (scores.data / scores.temperature).softmax(0).to(student)
         factor = scores.weight * scores.temperature**2
-        total = total + factor * F.kl_div(own.log_softmax(0), wanted, reduction='sum')
-        pixels += own[0].numel()
+        total = total + factor * F.kl_div(student.log_softmax(0), teacher, reduction='sum')
+        pixels += student[0].numel()
     return total / pixels

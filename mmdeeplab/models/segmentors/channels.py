@@ -87,15 +87,15 @@ def _maps(module: nn.Module, inputs: Any) -> list[Tensor]:
 
 
 def _class(part: Mapping[str, Any]) -> type | None:
-    kind = part['type']
-    return kind if isinstance(kind, type) else MODELS.get(kind)
+    part_type = part['type']
+    return part_type if isinstance(part_type, type) else MODELS.get(part_type)
 
 
 def _argument(part: Mapping[str, Any], name: str) -> inspect.Parameter | None:
-    kind = _class(part)
-    if kind is None:  # an unknown name is reported when the part is built
+    part_type = _class(part)
+    if part_type is None:  # an unknown name is reported when the part is built
         return None
-    parameters = inspect.signature(kind).parameters
-    if name not in parameters and issubclass(kind, BaseDecodeHead):
+    parameters = inspect.signature(part_type).parameters
+    if name not in parameters and issubclass(part_type, BaseDecodeHead):
         parameters = inspect.signature(BaseDecodeHead).parameters
     return parameters.get(name)

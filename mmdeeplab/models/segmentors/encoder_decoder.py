@@ -168,11 +168,11 @@ class EncoderDecoder(mmseg.EncoderDecoder):
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
         """As ``torch.nn.Module.load_state_dict``, which checks by itself unless told not to."""
-        given = OrderedDict(state_dict)
+        state = OrderedDict(state_dict)
         metadata = dict(getattr(state_dict, '_metadata', {}))
         metadata[''] = {**metadata.get('', {}), ASKED: True}
-        given._metadata = metadata  # type: ignore[attr-defined]
-        return super().load_state_dict(given, strict, assign)
+        state._metadata = metadata  # type: ignore[attr-defined]
+        return super().load_state_dict(state, strict, assign)
 
     def _load_from_state_dict(
         self,

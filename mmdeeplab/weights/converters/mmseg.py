@@ -74,7 +74,7 @@ def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """
     depth = resnet_depth(source, r'backbone\.')
     names = {'r50': depth} | {name: key in source for name, key in OWN_KEYS.items()}
-    backbone = next((name for name, found in names.items() if found), None)
+    backbone = next((name for name, present in names.items() if present), None)
     if backbone is None:
         return None
     options = [f'model.backbone.depth={depth}'] if depth not in (None, 50) else []

@@ -118,13 +118,13 @@ def complete_shortcut(source: dict[str, Array]) -> dict[str, Array]:
     shortcut = 'encoder.model.blocks_4.shortcut'
     if xception_depth(source, **TIMM) != 71 or f'{shortcut}.conv.weight' in source:
         return source
-    zero, one = np.zeros(728, np.float32), np.ones(728, np.float32)
+    zeros, ones = np.zeros(728, np.float32), np.ones(728, np.float32)
     return source | {
         f'{shortcut}.conv.weight': np.eye(728, dtype=np.float32)[..., None, None],
-        f'{shortcut}.bn.weight': one,
-        f'{shortcut}.bn.bias': zero,
-        f'{shortcut}.bn.running_mean': zero,
-        f'{shortcut}.bn.running_var': (1 - 1e-3) * one,
+        f'{shortcut}.bn.weight': ones,
+        f'{shortcut}.bn.bias': zeros,
+        f'{shortcut}.bn.running_mean': zeros,
+        f'{shortcut}.bn.running_var': (1 - 1e-3) * ones,
     }
 
 

@@ -75,11 +75,11 @@ def variables(layers: list[Layer]) -> Iterator[tuple[str, Array]]:
             yield f'{scope}/biases', layer.bias
             continue
         norm = MOBILE_NORM if scope.startswith(BACKBONE) else HEAD_NORM
-        one = np.ones_like(layer.bias)
-        yield f'{scope}/BatchNorm/gamma', one
+        ones = np.ones_like(layer.bias)
+        yield f'{scope}/BatchNorm/gamma', ones
         yield f'{scope}/BatchNorm/beta', layer.bias
-        yield f'{scope}/BatchNorm/moving_mean', 0 * one
-        yield f'{scope}/BatchNorm/moving_variance', (1 - norm['eps']) * one
+        yield f'{scope}/BatchNorm/moving_mean', 0 * ones
+        yield f'{scope}/BatchNorm/moving_variance', (1 - norm['eps']) * ones
 
 
 def name_layers(layers: list[Layer]) -> dict[str, Layer]:

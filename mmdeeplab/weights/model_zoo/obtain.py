@@ -68,7 +68,7 @@ def obtain(
         source = _unpack(row, download, Path(folder) / 'unpacked', quiet)
         made = Path(folder) / target.name
         if row.importer == OWN:
-            target, made = _own(row, source, target), source
+            target, made = _cached_path(row, source, target), source
         else:
             convert(row, source, made)
         with writing(target):
@@ -115,7 +115,7 @@ def _download(
     return digest
 
 
-def _own(row: Checkpoint, source: Path, target: Path) -> Path:
+def _cached_path(row: Checkpoint, source: Path, target: Path) -> Path:
     """The path in the cache for a file that is in our format already.
 
     Raises:

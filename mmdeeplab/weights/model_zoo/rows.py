@@ -117,7 +117,7 @@ def load(path: str | Path | None = None) -> list[Checkpoint]:
         UserError: The file cannot be read, or a row is wrong; it names file, row and key.
     """
     paths = [Path(path)] if path else [HERE / f'{source}.json' for source in SOURCES]
-    rows = [row for one in paths for row in _load(one)]
+    rows = [row for file in paths for row in _load(file)]
     names = [row.name for row in rows]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f'{", ".join(map(str, paths))}: more than one {", ".join(doubled)}')

@@ -91,8 +91,8 @@ class Message(NamedTuple):
                 continue
             at = 0
             while at < len(value.data):
-                one, at = value.varint(at)
-                result.append(one)
+                integer, at = value.varint(at)
+                result.append(integer)
         return result
 
     def values(self, number: int, dtype: str) -> Array:

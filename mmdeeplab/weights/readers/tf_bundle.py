@@ -90,11 +90,11 @@ def block(file: Message, handle: Message, at: int) -> Iterator[tuple[bytes, Mess
     end, at, key = size - 4 * (restarts + 1), 0, b''
     while at < end:
         shared, at = data.varint(at)
-        own, at = data.varint(at)
+        unshared, at = data.varint(at)
         length, at = data.varint(at)
-        if shared > len(key) or at + own + length > end:
+        if shared > len(key) or at + unshared + length > end:
             raise DamagedError('a key or value reaches beyond its block')
-        key = key[:shared] + bytes(data.data[at : at + own])
-        at += own
+        key = key[:shared] + bytes(data.data[at : at + unshared])
+        at += unshared
         yield key, Message(data.data[at : at + length])
         at += length

@@ -40,12 +40,12 @@ def read_graph(path: Path) -> dict[str, Array]:
         DamagedError: The file is not a graph, is cut off, or has no variables.
     """
     try:
-        found = dict(variables(Message(memoryview(read_bytes(path)))))
+        arrays = dict(variables(Message(memoryview(read_bytes(path)))))
     except DamagedError as error:
         raise DamagedError(f'{path} is not a frozen graph, or damaged: {error}') from error
-    if not found:
+    if not arrays:
         raise DamagedError(f'{path} holds no frozen variables: is it a graph without its weights?')
-    return found
+    return arrays
 
 
 def variables(graph: Message) -> Iterator[tuple[str, Array]]:

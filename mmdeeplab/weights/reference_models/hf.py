@@ -1,4 +1,4 @@
-"""transformers' own network."""
+"""Build transformers' network as a reference for ours."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""mmsegmentation's own networks."""
+"""Build mmsegmentation's networks as a reference for ours."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,8 +65,8 @@ def build(source: Mapping[str, Array], path: Path, ours: Any) -> ReferenceModel:
             test_cfg=ours.model.test_cfg,
         )
     ).eval()
-    own = model.state_dict()
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in source.items() if n in own})
+    expected = model.state_dict()
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in source.items() if n in expected})
 
     def run(picture: Tensor, x: Tensor) -> Tensor:
         return model.encode_decode(x, [dict(img_shape=x.shape[2:])])

@@ -1,4 +1,4 @@
-"""segmentation_models_pytorch's own networks."""
+"""Build segmentation_models_pytorch's networks as a reference for ours."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,9 +35,9 @@ def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceMode
         classes=len(source['segmentation_head.0.bias']),
         aux_params=None if whole is None else dict(classes=len(whole)),
     ).eval()
-    own = model.state_dict()
-    model.load_state_dict({n: torch.from_numpy(a) for n, a in source.items() if n in own})
-    one = whole is None
+    expected = model.state_dict()
+    model.load_state_dict({n: torch.from_numpy(a) for n, a in source.items() if n in expected})
+    single_output = whole is None
     return ReferenceModel(
-        lambda picture, x: model(x) if one else model(x)[0], ((128, 128), (128, 160))
+        lambda picture, x: model(x) if single_output else model(x)[0], ((128, 128), (128, 160))
     )

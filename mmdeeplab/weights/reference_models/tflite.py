@@ -1,4 +1,4 @@
-"""TensorFlow Lite's own interpreter, LiteRT."""
+"""Run TensorFlow Lite's interpreter, LiteRT, as a reference for our network."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,18 +19,19 @@ def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceMode
 
     interpreter = Interpreter(model_path=str(path))
     interpreter.allocate_tensors()
-    given, wanted = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    input_info = interpreter.get_input_details()[0]
+    output_info = interpreter.get_output_details()[0]
 
     def run(picture: Tensor, x: Tensor) -> Tensor:
-        image = picture if given['dtype'].__name__ == 'uint8' else x
-        interpreter.set_tensor(given['index'], image.permute(0, 2, 3, 1).contiguous().numpy())
+        image = picture if input_info['dtype'].__name__ == 'uint8' else x
+        interpreter.set_tensor(input_info['index'], image.permute(0, 2, 3, 1).contiguous().numpy())
         interpreter.invoke()
-        answer = torch.from_numpy(interpreter.get_tensor(wanted['index']))
+        answer = torch.from_numpy(interpreter.get_tensor(output_info['index']))
         if answer.ndim == 3:
             return answer
-        scale, zero = wanted['quantization']
+        scale, zero = output_info['quantization']
         real = answer.float() if not scale else (answer.float() - zero) * scale
         return real.permute(0, 3, 1, 2)
 
-    _, height, width, _ = given['shape'].tolist()
-    return ReferenceModel(run, ((height, width),), labels=len(wanted['shape']) == 3)
+    _, height, width, _ = input_info['shape'].tolist()
+    return ReferenceModel(run, ((height, width),), labels=len(output_info['shape']) == 3)

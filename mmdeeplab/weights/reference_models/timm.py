@@ -1,4 +1,4 @@
-"""timm's own Xceptions."""
+"""Build timm's Xceptions as a reference for ours."""
 
 from collections.abc import Mapping
 from pathlib import Path

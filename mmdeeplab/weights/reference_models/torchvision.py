@@ -1,4 +1,4 @@
-"""torchvision's own networks."""
+"""Build torchvision's networks as a reference for ours."""
 
 from collections.abc import Mapping
 from pathlib import Path
