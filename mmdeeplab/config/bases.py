@@ -40,9 +40,9 @@ def chain(path: Path, seen: tuple[Path, ...] = ()) -> Iterator[Path]:
             'a Python config can use os.environ and pathlib'
         )
     yield path
-    data = path.suffix in DATA
-    for base in _data_bases(path, text) if data else _python_bases(path, text):
-        if data and Path(base).suffix not in DATA:
+    is_data = path.suffix in DATA
+    for base in _data_bases(path, text) if is_data else _python_bases(path, text):
+        if is_data and Path(base).suffix not in DATA:
             raise UserError(f'the config {path} is data and cannot inherit from the code in {base}')
         if '::' not in base:
             yield from chain(path.parent / base, (*seen, path.resolve()))
@@ -66,15 +66,15 @@ def _data_bases(path: Path, text: str) -> list[str]:
     return [bases] if isinstance(bases, str) else list(map(str, bases))
 
 
-def _count(node: object, known: dict[int, int]) -> int:
+def _count(node: object, counts: dict[int, int]) -> int:
     """Number of values below ``node``; a YAML anchor counts each time it is used."""
     if not isinstance(node, (dict, list)):
         return 1
-    if id(node) not in known:
-        known[id(node)] = 0  # for values that contain themselves
+    if id(node) not in counts:
+        counts[id(node)] = 0  # for values that contain themselves
         items = node.values() if isinstance(node, dict) else node
-        known[id(node)] = 1 + sum(_count(item, known) for item in items)
-    return known[id(node)]
+        counts[id(node)] = 1 + sum(_count(item, counts) for item in items)
+    return counts[id(node)]
 
 
 def _python_bases(path: Path, text: str) -> list[str]:
@@ -82,10 +82,10 @@ def _python_bases(path: Path, text: str) -> list[str]:
         body = ast.parse(text).body
     except SyntaxError as error:
         raise UserError(f'the config {path} cannot be read: {error}') from error
-    for line in body:
-        if isinstance(line, ast.Assign) and getattr(line.targets[0], 'id', '') == BASE:
+    for statement in body:
+        if isinstance(statement, ast.Assign) and getattr(statement.targets[0], 'id', '') == BASE:
             try:
-                bases = ast.literal_eval(line.value)
+                bases = ast.literal_eval(statement.value)
             except ValueError:  # not a literal: MMEngine reports it
                 return []
             return [bases] if isinstance(bases, str) else list(bases)

@@ -53,5 +53,5 @@ def with_work_dir(cfg: Config, work_dir: str | None, name: str) -> Config:
         work_dir: The folder; by default the one that ``cfg`` names, or ``work_dirs/NAME``.
         name: Name of the config.
     """
-    place = work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
-    return with_settings(cfg, dict(work_dir=place))
+    folder = work_dir or cfg.get('work_dir') or f'work_dirs/{name}'
+    return with_settings(cfg, dict(work_dir=folder))

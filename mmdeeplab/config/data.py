@@ -30,8 +30,8 @@ def datasets_by_key(cfg: Config, split: str) -> dict[str, ConfigDict]:
         if isinstance(node, dict):
             if 'data_root' in node:
                 yield key, node
-            for inner in ('dataset', 'datasets'):
-                yield from walk(f'{key}.{inner}', node.get(inner))
+            for inner_key in ('dataset', 'datasets'):
+                yield from walk(f'{key}.{inner_key}', node.get(inner_key))
         elif isinstance(node, (list, tuple)):
             for i, item in enumerate(node):
                 yield from walk(f'{key}.{i}', item)
@@ -43,8 +43,8 @@ def datasets_by_key(cfg: Config, split: str) -> dict[str, ConfigDict]:
 def pipeline_steps(dataset: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """All transforms in a data set's config, also inside wrappers."""
     yield from dataset.get('pipeline') or ()
-    inside = dataset.get('dataset') or dataset.get('datasets') or ()
-    for inner in [inside] if isinstance(inside, Mapping) else inside:
+    wrapped = dataset.get('dataset') or dataset.get('datasets') or ()
+    for inner in [wrapped] if isinstance(wrapped, Mapping) else wrapped:
         yield from pipeline_steps(inner)
 
 
@@ -64,13 +64,13 @@ def training_size(cfg: Config) -> tuple[int, int]:
     return max(height for height, _ in sides), max(width for _, width in sides)
 
 
-def type_name(kind: object) -> str:
+def type_name(class_or_name: object) -> str:
     """The name of a class without its scope.
 
     Args:
-        kind: The ``type`` of a dict in a config: a class, or a name with or without scope.
+        class_or_name: The ``type`` of a dict in a config: a class, or a name with or without scope.
     """
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2]
+    return str(getattr(class_or_name, '__name__', class_or_name)).rpartition('.')[2]
 
 
 def is_voc_folder(node: Mapping[str, Any]) -> bool:
@@ -87,9 +87,9 @@ def with_data_root(cfg: Config, root: str) -> Config:
         UserError: No data set has a ``data_root``.
     """
     changed = copy.deepcopy(cfg)
-    found = list(datasets(changed, *SPLITS))
-    if not found:
+    dataset_cfgs = list(datasets(changed, *SPLITS))
+    if not dataset_cfgs:
         raise UserError('--data-root: no data set of this config has a data_root')
-    for dataset in found:
+    for dataset in dataset_cfgs:
         dataset.data_root = root
     return changed

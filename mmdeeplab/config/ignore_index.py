@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 KEY, REDUCE = 'ignore_index', 'reduce_zero_label'
 FILLS = ('seg_pad_val', 'seg_fill_in', 'seg')  # what a preprocessor or transform writes as void
-Found = list[tuple[str, MutableMapping[str, Any], str]]
+Entries = list[tuple[str, MutableMapping[str, Any], str]]
 """Dotted path of a setting, the dict that holds it, and its key there."""
 
 
@@ -34,23 +34,23 @@ def unify_ignore_index(cfg: 'Config') -> 'Config':
         UserError: Two places name different values.
     """
     changed = copy.deepcopy(cfg)
-    data = [node for node in datasets(changed, *SPLITS) if is_voc_folder(node)]
-    if not data:
+    dataset_cfgs = [node for node in datasets(changed, *SPLITS) if is_voc_folder(node)]
+    if not dataset_cfgs:
         return changed
     entries = list(_settings((), changed._cfg_dict, (KEY, REDUCE, *FILLS)))
-    for key, usual in ((KEY, IGNORE_INDEX), (REDUCE, False)):
-        value = _one_value([entry for entry in entries if entry[2] == key], usual)
-        for node in data if value is not None else []:
+    for key, default in ((KEY, IGNORE_INDEX), (REDUCE, False)):
+        value = _one_value([entry for entry in entries if entry[2] == key], default)
+        for node in dataset_cfgs if value is not None else []:
             node.setdefault(key, value)
-    void = {node[KEY] for node in data if KEY in node}
+    void_ids = {node[KEY] for node in dataset_cfgs if KEY in node}
     for _, settings, key in entries:
-        elsewhere = not any(settings is node for node in data)
-        if key != REDUCE and elsewhere and settings[key] in void:
+        elsewhere = not any(settings is node for node in dataset_cfgs)
+        if key != REDUCE and elsewhere and settings[key] in void_ids:
             settings[key] = IGNORE_INDEX
     return changed
 
 
-def _one_value(entries: Found, usual: object) -> Any:
+def _one_value(entries: Entries, default: object) -> Any:
     """The value for data sets that name none; None unless exactly one value is named.
 
     Raises:
@@ -58,7 +58,7 @@ def _one_value(entries: Found, usual: object) -> Any:
     """
     of_data = {path: node[key] for path, node, key in entries if is_voc_folder(node)}
     others = {path: node[key] for path, node, key in entries if not is_voc_folder(node)}
-    others = {path: value for path, value in others.items() if value not in (usual, None)}
+    others = {path: value for path, value in others.items() if value not in (default, None)}
     named = list(dict.fromkeys([*of_data.values(), *others.values()]))
     if others and len(named) > 1:
         listed = ', '.join(f'{path}={value}' for path, value in {**of_data, **others}.items())

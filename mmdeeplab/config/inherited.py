@@ -23,30 +23,30 @@ class Sources:
         self.files = files
         self.options = options
 
-    def inherited(self, path: Sequence[str], key: str, kind: str) -> bool:
-        """Whether the file that names the class ``kind`` at ``path`` does not contain ``key``.
+    def inherited(self, path: Sequence[str], key: str, class_name: str) -> bool:
+        """Whether the file that names ``class_name`` at ``path`` does not contain ``key``.
 
         The argument then comes from a base, where it was meant for another class.
         """
-        where = '.'.join(path)
-        if f'{where}.type' in self.options:
-            return not any(f'{o}.'.startswith(f'{where}.{key}.') for o in self.options)
+        dotted_path = '.'.join(path)
+        if f'{dotted_path}.type' in self.options:
+            return not any(f'{o}.'.startswith(f'{dotted_path}.{key}.') for o in self.options)
         for value in self.options.values():
-            if kind in _names(value):
+            if class_name in _names(value):
                 return key not in _names(value)
-        above: set[str] = set()  # a file may add an argument to a class that its base names
+        written: set[str] = set()  # a file may add an argument to a class that its base names
         for file in self.files:
             names = _written(file)
-            above |= names
-            if kind in names:
-                return key not in above
+            written |= names
+            if class_name in names:
+                return key not in written
         return False
 
     def way_out(self, path: Sequence[str]) -> str:
         """The advice how to drop the inherited arguments of the dict at ``path``."""
-        where = '.'.join(path)
-        if f'{where}.type' in self.options:
-            return f'it was inherited; {where}.{DELETE}=True beside the type drops what was'
+        dotted_path = '.'.join(path)
+        if f'{dotted_path}.type' in self.options:
+            return f'it was inherited; {dotted_path}.{DELETE}=True beside the type drops what was'
         return f'it is inherited from a base; {DELETE}=True beside the type drops what is'
 
 

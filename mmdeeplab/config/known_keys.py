@@ -36,8 +36,8 @@ BUILDERS: dict[str, tuple[str, ...]] = {
 
 
 def _of(*functions: Callable) -> frozenset[str]:
-    taken = (inspect.signature(function).parameters for function in functions)
-    return frozenset().union(*taken) - {'self', 'args', 'kwargs', 'runner', 'dataloader'}
+    parameters = (inspect.signature(function).parameters for function in functions)
+    return frozenset().union(*parameters) - {'self', 'args', 'kwargs', 'runner', 'dataloader'}
 
 
 LOADER = frozenset(
@@ -109,12 +109,12 @@ def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | No
     """
     if not path:
         return RUNNER | set(OPTIONAL) | set(node.get('extra_keys') or ())
-    where = '.'.join(path)
+    dotted_path = '.'.join(path)
     if node.get('type') is not None and path[-1] != 'clip_grad':
-        taken = arguments(find_class(node['type'], path, node.get('_scope_')))
-        return None if taken is None else taken | _built(path)
-    found = [keys for pattern, keys in PLACES if re.fullmatch(pattern, where)]
-    return found[0] | _built(path) if found else None
+        argument_names = arguments(find_class(node['type'], path, node.get('_scope_')))
+        return None if argument_names is None else argument_names | _built(path)
+    key_sets = [keys for pattern, keys in PLACES if re.fullmatch(pattern, dotted_path)]
+    return key_sets[0] | _built(path) if key_sets else None
 
 
 def default_of(path: Sequence[str], node: Mapping[str, Any], key: str) -> inspect.Parameter | None:
@@ -124,8 +124,8 @@ def default_of(path: Sequence[str], node: Mapping[str, Any], key: str) -> inspec
     """
     if node.get('type') is not None and path[-1] != 'clip_grad':
         return parameter(find_class(node['type'], path, node.get('_scope_')), key)
-    where = '.'.join(path)
-    readers = [reader for pattern, reader in READERS if re.fullmatch(pattern, where)]
+    dotted_path = '.'.join(path)
+    readers = [reader for pattern, reader in READERS if re.fullmatch(pattern, dotted_path)]
     return parameter(readers[0], key) if readers else None
 
 

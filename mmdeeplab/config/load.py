@@ -50,8 +50,8 @@ def load_config(
     sources = Sources(list(chain(file)), overrides.parse_options(options.cfg_options))
     cfg = _with_one_loop(cfg, sources)
     validate.check_config(cfg, sources)
-    last = [unify_ignore_index, note_auto_weights]
-    return with_changes(cfg, [*options.changes(), *changes, *last], sources)
+    final_changes = [unify_ignore_index, note_auto_weights]
+    return with_changes(cfg, [*options.changes(), *changes, *final_changes], sources)
 
 
 def with_changes(
@@ -83,15 +83,15 @@ def _with_one_loop(cfg: Config, sources: Sources) -> Config:
     loop = cfg.get('train_cfg')
     if not loop:
         return cfg
-    kind = str(loop.get('type'))
-    chosen = choose_loop(loop, lambda key: sources.inherited(('train_cfg',), key, kind))
-    return replaced(cfg, 'train_cfg', chosen)
+    loop_type = str(loop.get('type'))
+    train_cfg = choose_loop(loop, lambda key: sources.inherited(('train_cfg',), key, loop_type))
+    return replaced(cfg, 'train_cfg', train_cfg)
 
 
 def quiet_imports() -> None:
     """Import mmengine, mmcv and mmseg without their notices about parts that are not used here.
 
-    The garbage collector rests meanwhile: it would go through all modules many times.
+    The garbage collector is off meanwhile, since it would go through all modules many times.
     """
     with warnings.catch_warnings(), _without_garbage_collector():
         warnings.simplefilter('ignore')

@@ -35,29 +35,37 @@ def choose_loop(
         raise UserError(f'train_cfg.by_epoch must be True or False, got {chosen!r}')
     lengths = [key for key in LENGTHS.values() if loop.get(key) is not None]
     cls: Any = find_class(loop['type'], ('train_cfg',)) if loop.get('type') else None
-    kind = chosen if chosen is not None else _kind(cls, lengths)
-    if chosen is None and kind is not None and len(lengths) == 2 and inherited(LENGTHS[not kind]):
-        chosen = kind
-    if kind is None:  # a loop class of another project
+    counts_epochs = chosen if chosen is not None else _counts_epochs(cls, lengths)
+    if (
+        chosen is None
+        and counts_epochs is not None
+        and len(lengths) == 2
+        and inherited(LENGTHS[not counts_epochs])
+    ):
+        chosen = counts_epochs
+    if counts_epochs is None:  # a loop class of another project
         return loop
-    if LENGTHS[kind] not in lengths or (len(lengths) == 2 and chosen is None):
-        has = ' and '.join(f'{key}={loop[key]}' for key in lengths) or 'no length'
-        what = f'type={loop["type"]!r}' if chosen is None and cls else f'by_epoch={chosen}'
-        raise UserError(f'train_cfg has {what} and {has}; write for {WAYS}')
-    for key in (LENGTHS[kind], 'val_interval'):
+    if LENGTHS[counts_epochs] not in lengths or (len(lengths) == 2 and chosen is None):
+        length_text = ' and '.join(f'{key}={loop[key]}' for key in lengths) or 'no length'
+        setting = f'type={loop["type"]!r}' if chosen is None and cls else f'by_epoch={chosen}'
+        raise UserError(f'train_cfg has {setting} and {length_text}; write for {WAYS}')
+    for key in (LENGTHS[counts_epochs], 'val_interval'):
         value = loop.get(key, 1)
         if not isinstance(value, (int, float)) or value != int(value) or value < 1:
             raise UserError(f'train_cfg.{key} must be a whole number of at least 1, got {value}')
     if chosen is not None:
-        if loop.pop(LENGTHS[not kind], None) and loop.get('val_interval', 1) > loop[LENGTHS[kind]]:
+        if (
+            loop.pop(LENGTHS[not counts_epochs], None)
+            and loop.get('val_interval', 1) > loop[LENGTHS[counts_epochs]]
+        ):
             loop.pop('val_interval')
-        if cls is None or not issubclass(cls, LOOPS[kind]):
-            loop['type'] = LOOPS[kind].__name__
-    loop.setdefault('type', LOOPS[kind].__name__)
+        if cls is None or not issubclass(cls, LOOPS[counts_epochs]):
+            loop['type'] = LOOPS[counts_epochs].__name__
+    loop.setdefault('type', LOOPS[counts_epochs].__name__)
     return loop
 
 
-def _kind(cls: Any, lengths: list[str]) -> bool | None:
+def _counts_epochs(cls: Any, lengths: list[str]) -> bool | None:
     """Whether a loop counts epochs, by its class or its length; None if neither tells."""
     if cls is None:
         return 'max_epochs' in lengths
@@ -66,4 +74,4 @@ def _kind(cls: Any, lengths: list[str]) -> bool | None:
 
 def by_epoch(loop: Mapping[str, Any]) -> bool:
     """Whether a ``train_cfg`` from :func:`choose_loop` counts epochs."""
-    return bool(_kind(find_class(loop['type'], ('train_cfg',)), []))
+    return bool(_counts_epochs(find_class(loop['type'], ('train_cfg',)), []))

@@ -34,10 +34,14 @@ def registered_name(cls: Callable, path: Sequence[str], scope: object = None) ->
         path: Keys of the dict whose ``type`` it is.
         scope: The dict's ``_scope_``.
     """
-    scoped = [name for name, one in names(roots(path)).items() if one is cls and '.' in name]
-    found = [name.removeprefix(ROOT) for name in scoped] + scoped
-    right = [name for name in found if find_class(name, path, scope) is cls]
-    return min(right, key=len, default=None)
+    scoped_names = [
+        name
+        for name, registered_cls in names(roots(path)).items()
+        if registered_cls is cls and '.' in name
+    ]
+    candidates = [name.removeprefix(ROOT) for name in scoped_names] + scoped_names
+    valid_names = [name for name in candidates if find_class(name, path, scope) is cls]
+    return min(valid_names, key=len, default=None)
 
 
 def _name(node: Any, path: tuple[str, ...]) -> None:
@@ -46,17 +50,19 @@ def _name(node: Any, path: tuple[str, ...]) -> None:
             _name(item, (*path, str(i)))
     if not isinstance(node, dict):
         return
-    for key, value in dict.items(node):  # ConfigDict's own would import what is to stay lazy
+    for key, value in dict.items(node):  # ConfigDict.items would import lazy objects
         _name(value, (*path, str(key)))
-    kind = node.get('type')
-    cls = _imported(kind, path) if isinstance(kind, str) and '.' in kind else kind
+    node_type = node.get('type')
+    cls = (
+        _imported(node_type, path) if isinstance(node_type, str) and '.' in node_type else node_type
+    )
     name = registered_name(cls, path, node.get('_scope_')) if callable(cls) else None
     if name is not None:
         node['type'] = name
 
 
-def _imported(kind: str, path: Sequence[str]) -> object:
-    """What a name with its module means, if that is imported; otherwise None."""
+def _imported(dotted_name: str, path: Sequence[str]) -> object:
+    """The object of a name with its module, if the module is imported; otherwise None."""
     names(roots(path))  # imports what is registered
-    module, _, name = kind.rpartition('.')
+    module, _, name = dotted_name.rpartition('.')
     return getattr(sys.modules.get(module), name, None)

@@ -29,15 +29,15 @@ def merge_options(
     check_options(cfg, values, helpers or {})
     merged = copy.deepcopy(cfg)
     values = _choose_length(merged, values)
-    before = dict(merged.get('train_cfg') or {})
+    old_loop = dict(merged.get('train_cfg') or {})
     try:
         merged.merge_from_dict(values)
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(f'--cfg-options {" ".join(options)}: {error}') from error
     for length in LENGTHS:
-        after = (merged.get('train_cfg') or {}).get(length)
-        if isinstance(after, int) and before.get(length) != after:
-            _follow(merged, before.get(length), after, values)
+        new_length = (merged.get('train_cfg') or {}).get(length)
+        if isinstance(new_length, int) and old_loop.get(length) != new_length:
+            _follow(merged, old_loop.get(length), new_length, values)
     return merged
 
 
@@ -49,20 +49,20 @@ def _choose_length(cfg: Config, values: dict) -> dict:
     Raises:
         UserError: The options give two lengths.
     """
-    given = [key for key in LENGTHS if f'train_cfg.{key}' in values]
-    if len(given) == 2:
+    length_keys = [key for key in LENGTHS if f'train_cfg.{key}' in values]
+    if len(length_keys) == 2:
         raise UserError('--cfg-options: a run has train_cfg.max_iters or train_cfg.max_epochs')
-    old = cfg.get('train_cfg') or {}
-    if not given or given[0] in old:
+    loop = cfg.get('train_cfg') or {}
+    if not length_keys or length_keys[0] in loop:
         return values
-    old.pop('val_interval', None)  # it was in the other unit
+    loop.pop('val_interval', None)  # it was in the other unit
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     if hook.get('by_epoch') is None:
         hook.pop('interval', None)  # also in the other unit; without it the hook follows validation
-    return {'train_cfg.by_epoch': given == ['max_epochs'], **values}
+    return {'train_cfg.by_epoch': length_keys == ['max_epochs'], **values}
 
 
-def _follow(cfg: Config, before: int | None, after: int, given: dict) -> None:
+def _follow(cfg: Config, old_length: int | None, new_length: int, options: dict) -> None:
     """Adapt schedules and intervals to a new length of the run.
 
     A schedule that ended with the run still does. Intervals of validation and checkpoints become at
@@ -70,14 +70,14 @@ def _follow(cfg: Config, before: int | None, after: int, given: dict) -> None:
     """
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
-        if before is not None and scheduler.get('end') == before:
-            scheduler['end'] = after
+        if old_length is not None and scheduler.get('end') == old_length:
+            scheduler['end'] = new_length
     loop = cfg.train_cfg
-    if 'train_cfg.val_interval' not in given and loop.get('val_interval'):
-        loop.val_interval = min(loop.val_interval, after)
+    if 'train_cfg.val_interval' not in options and loop.get('val_interval'):
+        loop.val_interval = min(loop.val_interval, new_length)
     hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
-    if 'default_hooks.checkpoint.interval' not in given and hook.get('interval'):
-        hook['interval'] = min(hook['interval'], after)
+    if 'default_hooks.checkpoint.interval' not in options and hook.get('interval'):
+        hook['interval'] = min(hook['interval'], new_length)
 
 
 def parse_options(options: Sequence[str]) -> dict[str, object]:

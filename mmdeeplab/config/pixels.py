@@ -92,7 +92,7 @@ def evaluated_pixels(cfg: Mapping[str, Any]) -> Pixels | None:
 
 def pixel_faults(cfg: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about parts of a config that do not go with the bands and depth of its images."""
-    read: dict[str, Pixels] = {}
+    by_split: dict[str, Pixels] = {}
     for split in SPLITS:
         steps = list(pipeline_steps((cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}))
         try:
@@ -102,18 +102,18 @@ def pixel_faults(cfg: Mapping[str, Any]) -> Iterator[str]:
             continue
         if pixels is None:
             continue
-        read[split] = pixels
+        by_split[split] = pixels
         for name in (_name(step) for step in steps):
             if name in COLOUR_STEPS and pixels != Pixels(3):
                 yield (
                     f'{split}_dataloader: {name} computes with three colours of 0 to 255, the '
                     f'images have {pixels}; leave it out'
                 )
-    if len(set(read.values())) > 1:
-        told = ', '.join(f'{split} {pixels}' for split, pixels in read.items())
-        yield f'LoadImage reads different pixels: {told}; one network takes one kind'
-    elif read and 'backbone' in (cfg.get('model') or {}):  # a wrapped network was checked before
-        yield from _model_faults(cfg['model'], next(iter(read.values())))
+    if len(set(by_split.values())) > 1:
+        listing = ', '.join(f'{split} {pixels}' for split, pixels in by_split.items())
+        yield f'LoadImage reads different pixels: {listing}; one network takes one kind'
+    elif by_split and 'backbone' in (cfg.get('model') or {}):  # a wrapped one was checked before
+        yield from _model_faults(cfg['model'], next(iter(by_split.values())))
 
 
 def _name(step: Any) -> str:

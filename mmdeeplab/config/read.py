@@ -39,9 +39,9 @@ def read_config(path: str | Path) -> tuple[Config, dict[str, Any]]:
         raise
     except Exception as error:
         raise UserError(f'the config {path} cannot be read: {error}') from error
-    known = keys_of((), cfg) or frozenset()
-    helpers = {name: cfg[name] for name in list(cfg) if name not in known}
-    _check_helpers(helpers, files, known)
+    known_keys = keys_of((), cfg) or frozenset()
+    helpers = {name: cfg[name] for name in list(cfg) if name not in known_keys}
+    _check_helpers(helpers, files, known_keys)
     for name in helpers:
         cfg.pop(name)
     return with_names(cfg), helpers
@@ -62,43 +62,43 @@ def import_modules(imports: dict[str, Any]) -> None:
     Raises:
         UserError: It has an unknown key.
     """
-    known = keys_of(('custom_imports',), imports) or frozenset()
-    for key in imports.keys() - known:
-        raise UserError(f'custom_imports.{key} is not a key{did_you_mean(key, known)}')
+    known_keys = keys_of(('custom_imports',), imports) or frozenset()
+    for key in imports.keys() - known_keys:
+        raise UserError(f'custom_imports.{key} is not a key{did_you_mean(key, known_keys)}')
     if imports:
         import_modules_from_strings(**imports)
 
 
-def _check_helpers(helpers: dict[str, Any], files: list[Path], known: frozenset[str]) -> None:
+def _check_helpers(helpers: dict[str, Any], files: list[Path], known_keys: frozenset[str]) -> None:
     """Refuse helper variables, names that are not keys, that have no effect.
 
-    One has an effect if its own file uses it, or another file as ``_base_.name``.
+    A helper has an effect if its own file uses it, or another file as ``_base_.name``.
 
     Raises:
         UserError: A name is used nowhere, or it is assigned again after a base has used it.
     """
-    code = [(path, ast.parse(path.read_text('utf-8'))) for path in files if path.suffix == '.py']
-    if any(isinstance(node, ast.With) for _, tree in code for node in tree.body):
+    trees = [(path, ast.parse(path.read_text('utf-8'))) for path in files if path.suffix == '.py']
+    if any(isinstance(node, ast.With) for _, tree in trees for node in tree.body):
         return  # `with read_base():` imports its bases; what they define is not seen here
     from_base = {name for path in files for name in _base_values(path)}
-    for path, tree in code:
+    for path, tree in trees:
         stored, loaded = (
             {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
             for context in (ast.Store, ast.Load)
         )
         unused = helpers.keys() & stored - loaded - from_base
         if unused and BASE not in stored:
-            unused -= written_out(path, known)
+            unused -= written_out(path, known_keys)
         for name in sorted(unused):
-            users = [str(other) for other, tree in code if other != path and _loads(tree, name)]
+            users = [str(other) for other, tree in trees if other != path and _loads(tree, name)]
             why = f'has no effect: what {", ".join(users)} made of it stays; {instead(name)}'
             if not users:
-                near = did_you_mean(name, known)
-                why = f'is not a key of a config{near or UNREAD}'
+                hint = did_you_mean(name, known_keys)
+                why = f'is not a key of a config{hint or UNREAD}'
             raise UserError(f'{name} in {path} {why}')
-    if data := sorted(helpers.keys() - written_out(files[0], known)) if not code else []:
+    if data := sorted(helpers.keys() - written_out(files[0], known_keys)) if not trees else []:
         raise UserError(
-            f'{data[0]} in {files[0]} is not a key of a config{did_you_mean(data[0], known)}'
+            f'{data[0]} in {files[0]} is not a key of a config{did_you_mean(data[0], known_keys)}'
         )
 
 
@@ -110,7 +110,7 @@ def instead(name: str) -> str:
     return 'set the keys instead'
 
 
-def written_out(path: Path, known: frozenset[str]) -> set[str]:
+def written_out(path: Path, known_keys: frozenset[str]) -> set[str]:
     """Names in a file that are not keys, but whose values are found below its keys.
 
     ``Config.dump`` writes such files: a config with all its bases, helper variables included. If
@@ -118,13 +118,13 @@ def written_out(path: Path, known: frozenset[str]) -> set[str]:
     slip.
     """
     cfg = _parse(path)._cfg_dict
-    keys = {key: value for key, value in cfg.items() if key in known}
+    keys = {key: value for key, value in cfg.items() if key in known_keys}
     return {
         name
         for name, value in cfg.items()
-        if name not in known
+        if name not in known_keys
         and _stands(keys, value)
-        and all(edits(name, key) > SLIP for key in known)
+        and all(edits(name, key) > SLIP for key in known_keys)
     }
 
 
@@ -134,8 +134,8 @@ def _stands(node: object, value: Any) -> bool:
     if not isinstance(children, (list, tuple)):
         return False
     for child in children:
-        part = isinstance(child, dict) and isinstance(value, dict)
-        if child == value or (part and value.items() <= child.items()) or _stands(child, value):
+        is_dict = isinstance(child, dict) and isinstance(value, dict)
+        if child == value or (is_dict and value.items() <= child.items()) or _stands(child, value):
             return True
     return False
 
@@ -148,5 +148,5 @@ def _loads(tree: ast.AST, name: str) -> bool:
 def _base_values(path: Path) -> set[str]:
     """Names that a file uses from its bases, by ``{{ _base_.name }}`` or ``_base_.name``."""
     text = path.read_text('utf-8')
-    found = BASE_VALUE.findall(text) + re.findall(r'\b_base_\.([\w.]+)', text)
-    return {name.split('.')[0] for name in found}
+    references = BASE_VALUE.findall(text) + re.findall(r'\b_base_\.([\w.]+)', text)
+    return {name.split('.')[0] for name in references}

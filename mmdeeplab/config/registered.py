@@ -86,16 +86,16 @@ def find_class(name: object, path: Sequence[str], scope: object = None) -> Calla
     if f'{scope}.{name}' in classes:
         return classes[f'{scope}.{name}']
     if name not in classes:
-        where = '.'.join([*path, 'type'])
-        raise UserError(f'{where}: there is no class {name}{did_you_mean(name, classes)}')
+        dotted_path = '.'.join([*path, 'type'])
+        raise UserError(f'{dotted_path}: there is no class {name}{did_you_mean(name, classes)}')
     return classes[name]
 
 
 @cache
-def names(among: tuple[Registry, ...]) -> dict[str, Callable]:
+def names(registries: tuple[Registry, ...]) -> dict[str, Callable]:
     """All classes of some registries, by every name for them, with and without scope."""
     classes: dict[str, Callable] = {}
-    for root in among:
+    for root in registries:
         for node in (root, *root.children.values()):
             node.import_from_location()
             for name, cls in node.module_dict.items():

@@ -45,18 +45,18 @@ def find_config(request: str) -> Path:
     """Find a config by its path, or a shipped one by ``NAME``, ``NAME.py`` or ``configs/NAME.py``.
 
     Raises:
-        UserError: There is none; it suggests the most similar name.
+        UserError: There is no such config; it suggests the most similar name.
     """
     file = Path(request)
     if file.is_file():
         return file
     name = file.with_suffix('') if file.suffix == '.py' else file
-    own = name.relative_to('configs') if name.is_relative_to('configs') else name
-    if not file.is_absolute() and own.as_posix() in config_names():
-        return CONFIGS / f'{own}.py'
-    beside = map(str, file.parent.glob('*.py'))
-    shipped = [f'configs/{known}.py' for known in config_names()]
+    relative_name = name.relative_to('configs') if name.is_relative_to('configs') else name
+    if not file.is_absolute() and relative_name.as_posix() in config_names():
+        return CONFIGS / f'{relative_name}.py'
+    neighbours = map(str, file.parent.glob('*.py'))
+    shipped = [f'configs/{shipped_name}.py' for shipped_name in config_names()]
     wanted = request if file.suffix == '.py' else f'configs/{request}.py'
-    near = did_you_mean(wanted, [*beside, *shipped])
+    hint = did_you_mean(wanted, [*neighbours, *shipped])
     is_regular(file, 'config')  # raises if something else is there
-    raise UserError(f'no config at {request}{near or "; `mmdeeplab configs` lists ours"}')
+    raise UserError(f'no config at {request}{hint or "; `mmdeeplab configs` lists ours"}')

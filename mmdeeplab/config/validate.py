@@ -59,8 +59,8 @@ def _faults(path: Path, node: object, sources: Sources) -> Iterator[str]:
 
 def _is_own_hook(path: Path, key: str, value: object, keys: frozenset[str]) -> bool:
     """Whether a key is the user's own name for a hook, and not a misspelt known name."""
-    typed = isinstance(value, Mapping) and 'type' in value
-    return path == ('default_hooks',) and typed and nearest(key, keys) is None
+    has_type = isinstance(value, Mapping) and 'type' in value
+    return path == ('default_hooks',) and has_type and nearest(key, keys) is None
 
 
 def _check_names(path: Path, node: Mapping[str, Any]) -> None:
@@ -85,15 +85,15 @@ def unknown(
     sources: Sources | None = None,
 ) -> str:
     """The sentence about a key that is not among ``keys``, with advice if it is inherited."""
-    where = '.'.join([*path, key])
+    dotted_path = '.'.join([*path, key])
     owner = node.get('type')
     name = owner if isinstance(owner, str) else getattr(owner, '__name__', '')
-    what = f'is no argument of {name}' if name else 'is not a key of a config'
+    fault = f'is no argument of {name}' if name else 'is not a key of a config'
     if not name and path:
-        what = f'is not a key of {".".join(path)}'
+        fault = f'is not a key of {".".join(path)}'
     if sources and name and sources.inherited(path, key, name):
-        return f'{where} {what}: {sources.way_out(path)}'
-    return f'{where} {what}{did_you_mean(key, keys or {*map(str, node)})}'
+        return f'{dotted_path} {fault}: {sources.way_out(path)}'
+    return f'{dotted_path} {fault}{did_you_mean(key, keys or {*map(str, node)})}'
 
 
 def check_options(
@@ -123,34 +123,36 @@ def _check_option(
 ) -> None:
     node: Any = cfg
     for depth, key in enumerate(path):
-        before = path[:depth]
+        parent = path[:depth]
         if key == DELETE and depth:
             return
-        kind = options.get('.'.join([*before, 'type']))
-        renamed = isinstance(node, Mapping) and kind is not None and kind != node.get('type')
+        new_type = options.get('.'.join([*parent, 'type']))
+        renamed = (
+            isinstance(node, Mapping) and new_type is not None and new_type != node.get('type')
+        )
         if renamed:  # the options name another class
-            node = dict(type=kind) if _deleted(before, options) else {**node, 'type': kind}
+            node = dict(type=new_type) if _deleted(parent, options) else {**node, 'type': new_type}
         if (
             isinstance(node, Mapping)
             and key in node
-            and not (renamed and _foreign(before, node, key))
+            and not (renamed and _foreign(parent, node, key))
         ):
             node = node[key]
         elif isinstance(node, (list, tuple)) and key.isdigit() and int(key) < len(node):
             node = node[int(key)]
         elif isinstance(node, Mapping):
-            keys = keys_of(before, node)
-            if keys is None and ('type' in node or before[-1] in FREE):
+            keys = keys_of(parent, node)
+            if keys is None and ('type' in node or parent[-1] in FREE):
                 return
             if keys is None or key not in keys:
-                fault = unknown(before, node, key, keys or set())
+                fault = unknown(parent, node, key, keys or set())
                 raise UserError(f'--cfg-options {".".join(path)}: {fault}')
-            _check_default('.'.join(path), default_of(before, node, key), path[depth:], value)
+            _check_default('.'.join(path), default_of(parent, node, key), path[depth:], value)
             return  # what is below is checked when it is merged
         else:
-            what = f'has {len(node)} items' if isinstance(node, (list, tuple)) else f'is {node!r}'
+            fact = f'has {len(node)} items' if isinstance(node, (list, tuple)) else f'is {node!r}'
             raise UserError(
-                f'--cfg-options {".".join(path)}: {".".join(before)} {what}, so there is no {key}'
+                f'--cfg-options {".".join(path)}: {".".join(parent)} {fact}, so there is no {key}'
             )
     _check_kind('.'.join(path), node, value)
 
@@ -165,13 +167,13 @@ def _foreign(path: Path, node: Mapping[str, Any], key: str) -> bool:
     return keys is not None and key not in keys
 
 
-def _check_kind(option: str, before: object, after: object) -> None:
+def _check_kind(option: str, old: object, new: object) -> None:
     """Refuse a string for a setting that was a number, a bool or a dict."""
-    kinds = {bool: 'True or False', int: 'a number', float: 'a number', dict: 'a dict'}
-    kind = next((kinds[k] for k in kinds if isinstance(before, k)), None)
-    if kind and isinstance(after, str):
-        hint = did_you_mean(after, ('True', 'False', 'None'))
-        raise UserError(f'--cfg-options {option} is {kind}, got {after!r}{hint}')
+    type_texts = {bool: 'True or False', int: 'a number', float: 'a number', dict: 'a dict'}
+    expected = next((type_texts[k] for k in type_texts if isinstance(old, k)), None)
+    if expected and isinstance(new, str):
+        hint = did_you_mean(new, ('True', 'False', 'None'))
+        raise UserError(f'--cfg-options {option} is {expected}, got {new!r}{hint}')
 
 
 def _check_default(option: str, argument: Parameter | None, rest: Path, value: object) -> None:
@@ -183,9 +185,9 @@ def _check_default(option: str, argument: Parameter | None, rest: Path, value: o
 
 
 def _without_effect(name: str, helpers: Mapping[str, object], cfg: Mapping[str, Any]) -> str:
-    found = list(_places((), cfg, helpers[name]))[:4]
-    instead = f': set {", ".join(found)}' if found else ''
-    return f'{name} is a variable of the config file; what was made of it does not follow{instead}'
+    places = list(_places((), cfg, helpers[name]))[:4]
+    advice = f': set {", ".join(places)}' if places else ''
+    return f'{name} is a variable of the config file; what was made of it does not follow{advice}'
 
 
 def _places(path: Path, node: object, value: object) -> Iterator[str]:

@@ -10,11 +10,11 @@ ERRORS = (ValueError, TypeError, KeyError, AttributeError, AssertionError, Impor
 
 
 @contextmanager
-def building(what: str) -> Iterator[None]:
-    """Raise a UserError in place of an error while ``what``, a part of the config, is built."""
+def building(part: str) -> Iterator[None]:
+    """Raise a UserError in place of an error while ``part`` of the config is built."""
     try:
         yield
     except UserError:
         raise
     except ERRORS as error:
-        raise UserError(f'{what} cannot be built from the config: {error}') from error
+        raise UserError(f'{part} cannot be built from the config: {error}') from error

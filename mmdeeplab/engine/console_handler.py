@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from mmdeeplab.console import printable_record
 
-# Whose notices a person wants to read. The whole path: a checkout may itself be called mmdeeplab.
+# Paths of code whose notices are printed; whole ones, as a checkout may be called mmdeeplab, too.
 CONSOLE_SOURCES = (str(Path(__file__).parents[1]) + os.sep, inspect.getfile(LoggerHook))
 NOISE = ('"FileClient" will be', '"HardDiskBackend" is', 'Exp name:')  # MMEngine on itself
 

@@ -56,10 +56,10 @@ def require_batches(loader: DataLoader) -> None:
     Raises:
         UserError: There are fewer images than in a batch, and the sampler ends.
     """
-    images: Any = loader.dataset
+    dataset: Any = loader.dataset
     if len(loader) == 0 and not is_infinite(loader.sampler):
         raise UserError(
-            f'{len(images)} training images make no batch of {loader.batch_size} on each of '
+            f'{len(dataset)} training images make no batch of {loader.batch_size} on each of '
             f'{dist.get_world_size()} processes: lower train_dataloader.batch_size, or train by '
             'iterations with sampler=dict(type="mmdeeplab.ResumableSampler")'
         )
@@ -77,8 +77,8 @@ def one_epoch(loader: Any) -> Any:
         return loader
     if not is_ours(sampler.get('type'), ResumableSampler.__name__):
         return loader
-    ends = dict(infinite=False, drop_last=loader.get('drop_last', False))
-    return {**loader, 'sampler': {**ends, **sampler}}
+    defaults = dict(infinite=False, drop_last=loader.get('drop_last', False))
+    return {**loader, 'sampler': {**defaults, **sampler}}
 
 
 def require_sampler(loader: dict | DataLoader, key: str) -> None:
@@ -112,18 +112,22 @@ def require_end(loop: BaseLoop, key: str) -> None:
     Raises:
         UserError: It names ``key``, the loader's key in the config.
     """
-    loader, name = loop.dataloader, type(loop).__name__
+    loader, loop_name = loop.dataloader, type(loop).__name__
     require_shares(loader, key)
     source: Any = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     plain = loader.batch_size is not None
-    what = f'{key}.{"sampler" if plain else "batch_sampler"}'
-    kind = type(loader.sampler if plain else source).__name__
+    setting = f'{key}.{"sampler" if plain else "batch_sampler"}'
+    sampler_name = type(loader.sampler if plain else source).__name__
     try:
         length = len(source)
     except TypeError as error:
-        raise UserError(f'{what}: {kind} has no length, so {name} has no end; {WAY_OUT}') from error
-    state = torch.get_rng_state()  # some draw from it
+        raise UserError(
+            f'{setting}: {sampler_name} has no length, so {loop_name} has no end; {WAY_OUT}'
+        ) from error
+    state = torch.get_rng_state()  # some samplers draw from it
     endless = is_infinite(loader.sampler) or any(True for _ in islice(source, length, None))
     torch.set_rng_state(state)
     if endless:
-        raise UserError(f'{what}: {kind} does not end, so {name} would not either; {WAY_OUT}')
+        raise UserError(
+            f'{setting}: {sampler_name} does not end, so {loop_name} would not either; {WAY_OUT}'
+        )

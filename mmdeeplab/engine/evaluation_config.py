@@ -83,9 +83,9 @@ def with_measures(
     Raises:
         UserError: None of the config's metrics is ours, or a width is not possible.
     """
-    asked = dict(trimap=trimap, boundary=boundary)
-    given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
-    if not given:
+    options = dict(trimap=trimap, boundary=boundary)
+    measures: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    if not measures:
         return cfg
     changed = copy.deepcopy(cfg)
     metrics = seg_metric_configs(changed.test_evaluator)
@@ -94,9 +94,9 @@ def with_measures(
             "--trimap and --boundary need dict(type='mmdeeplab.SegMetric') in test_evaluator"
         )
     try:
-        SegMetric(**given)
+        SegMetric(**measures)
     except ValueError as error:
         raise UserError(f'--{error}') from error
     for metric in metrics:
-        metric.update(given)
+        metric.update(measures)
     return changed

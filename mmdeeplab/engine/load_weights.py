@@ -42,16 +42,16 @@ def _by_class_name(runner: Runner, checkpoint: dict, path: str, resume: bool) ->
     Raises:
         UserError: The checkpoint has other classes, or on resume another order.
     """
-    state, source = checkpoint['state_dict'], class_names(checkpoint)
-    own, root = data_classes(runner)
-    if source is None or own is None or in_order(source, own):
+    state, source_classes = checkpoint['state_dict'], class_names(checkpoint)
+    classes, root = data_classes(runner)
+    if source_classes is None or classes is None or in_order(source_classes, classes):
         return state
     model, mapped = unwrap(runner.model), None
     if not resume:
         count = getattr(model, 'num_classes', 0)
-        mapped = by_name(state, classifier_keys(model, count), source, own)
+        mapped = by_name(state, classifier_keys(model, count), source_classes, classes)
     if mapped is None:
-        require_order(source, own, path, root)
+        require_order(source_classes, classes, path, root)
         return state
     runner.logger.warning(f'the classes of {path} stand in another order: mapped by name')
     return mapped
@@ -72,8 +72,8 @@ def load_to_train(runner: Runner, checkpoint: dict, path: str) -> None:
         UserError: The checkpoint has another backbone.
     """
     model = unwrap(runner.model)
-    say = runner.logger.warning
-    state = in_backbone(checkpoint['state_dict'], model.state_dict(), path, say)
+    warn = runner.logger.warning
+    state = in_backbone(checkpoint['state_dict'], model.state_dict(), path, warn)
     dataset = runner.train_loop.dataloader.dataset
     result = fine_tune(
         state,

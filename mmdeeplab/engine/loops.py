@@ -74,8 +74,8 @@ def position(loop: BaseLoop, meta: Mapping[str, Any]) -> dict[str, int]:
     """
     if not counts_epochs(loop):
         return dict(epoch=0, iter=meta['iter'])
-    length, before = len(loop.dataloader), meta.get('epoch_length')
-    if not before:
+    length, old_length = len(loop.dataloader), meta.get('epoch_length')
+    if not old_length:
         return dict(epoch=meta['iter'] // length, iter=meta['iter'])
-    done = meta['iter'] - meta['epoch'] * before
-    return dict(epoch=meta['epoch'], iter=meta['epoch'] * length + done * length // before)
+    done = meta['iter'] - meta['epoch'] * old_length
+    return dict(epoch=meta['epoch'], iter=meta['epoch'] * length + done * length // old_length)

@@ -24,7 +24,7 @@ LESS = (
     'lower {key}.num_workers (now {workers}), {key}.batch_size ({batch}) or '
     '{key}.prefetch_factor ({ahead})'
 )
-# What the error says -> what became of the loading, and the way out.
+# A pattern of the error's text, what happened to the loading, and the advice.
 CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         r'too many open files|ancdata',
@@ -84,16 +84,18 @@ def loader_explained(runner: Runner) -> Iterator[None]:
         raise
     except Exception as error:  # OpenCV and the file system raise others than PyTorch
         frames = list(_frames(error))
-        loops = [own for frame in frames if isinstance(own := frame.f_locals.get('self'), BaseLoop)]
+        loops = [
+            loop for frame in frames if isinstance(loop := frame.f_locals.get('self'), BaseLoop)
+        ]
         if not loops or not any(frame.f_code.co_filename.startswith(LOADING) for frame in frames):
             raise
-        gone = isinstance(error, (ConnectionError, EOFError, FileNotFoundError))
-        text = f'{type(error).__name__}: {error}{_exit_codes(frames, 10.0 if gone else 0.0)}'
-        words = explain(text, f'{_split(loops[-1])}_dataloader', loops[-1].dataloader)
-        if not words:
+        closed = isinstance(error, (ConnectionError, EOFError, FileNotFoundError))
+        text = f'{type(error).__name__}: {error}{_exit_codes(frames, 10.0 if closed else 0.0)}'
+        message = explain(text, f'{_split(loops[-1])}_dataloader', loops[-1].dataloader)
+        if not message:
             raise
         training = _split(loops[0]) == 'train' and runner.world_size == 1
-        raise UserError(words + (_save(runner, _split(loops[-1])) if training else '')) from error
+        raise UserError(message + (_save(runner, _split(loops[-1])) if training else '')) from error
 
 
 def explain(text: str, key: str, loader: Any) -> str:
@@ -104,10 +106,10 @@ def explain(text: str, key: str, loader: Any) -> str:
         key: The loader's key in the config, such as ``train_dataloader``.
         loader: The data loader.
     """
-    found = [row for row in CAUSES if re.search(row[0], text.lower(), re.DOTALL)]
-    if not found:
+    causes = [row for row in CAUSES if re.search(row[0], text.lower(), re.DOTALL)]
+    if not causes:
         return ''
-    _, cause, advice = found[0]
+    _, cause, advice = causes[0]
     facts = dict(
         key=key,
         error=' '.join(text.split())[:200],

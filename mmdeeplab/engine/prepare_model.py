@@ -12,27 +12,27 @@ from mmdeeplab.models.norms.norm_layers import norm_layers, replace
 from mmdeeplab.models.norms.sync_batch_norm import synchronised
 
 
-def wrapper_config(given: dict | None, cfg: Config, distributed: bool) -> dict | None:
+def wrapper_config(wrapper_cfg: dict | None, cfg: Config, distributed: bool) -> dict | None:
     """``model_wrapper_cfg`` for MMEngine; by default DistributedDataParallel, without GPU on gloo.
 
     Args:
-        given: The config's own ``model_wrapper_cfg``.
+        wrapper_cfg: The config's own ``model_wrapper_cfg``.
         cfg: The config, of which ``find_unused_parameters`` is used.
         distributed: Whether the run has a process group.
     """
     if not distributed:
-        return given
+        return wrapper_cfg
     default = dict(
         type='MMDistributedDataParallel',
         broadcast_buffers=False,
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
-    wanted = given or {}
+    wanted = wrapper_cfg or {}
     if not torch.cuda.is_available():
         return {**default, **wanted, 'device_ids': None}
     if wanted.get('type', default['type']) == default['type']:
         return {**default, **wanted}
-    return given
+    return wrapper_cfg
 
 
 def prepare_model(

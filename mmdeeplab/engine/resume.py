@@ -26,14 +26,14 @@ def count_attempts(runner: Runner, resume: bool) -> int:
 
     Warns if there are checkpoints of an earlier training and this one does not ``resume``.
     """
-    there = candidates(Path(runner.work_dir), checkpoint_out_dir(runner))
-    if there and not resume:
+    checkpoints = candidates(Path(runner.work_dir), checkpoint_out_dir(runner))
+    if checkpoints and not resume:
         runner.logger.warning(
-            f'{runner.work_dir} holds {len(there)} checkpoints of an earlier training '
-            f'({there[-1].name}), which this one does not go on from, and which it replaces '
+            f'{runner.work_dir} holds {len(checkpoints)} checkpoints of an earlier training '
+            f'({checkpoints[-1].name}), which this one does not go on from, and which it replaces '
             'where it saves under the same name; --resume goes on from the newest'
         )
-    return 1 + max((a.attempt for a in map(age, there) if a.started < inf), default=0)
+    return 1 + max((a.attempt for a in map(age, checkpoints) if a.started < inf), default=0)
 
 
 def newest_checkpoint(runner: Runner) -> str:
@@ -42,14 +42,14 @@ def newest_checkpoint(runner: Runner) -> str:
     Raises:
         UserError: There is none.
     """
-    found = newest_valid(runner.work_dir, checkpoint_out_dir(runner))
-    for text in found.damaged:
+    checkpoint = newest_valid(runner.work_dir, checkpoint_out_dir(runner))
+    for text in checkpoint.damaged:
         runner.logger.warning(text)
-    if found.path is None:
+    if checkpoint.path is None:
         raise UserError(f'nothing to resume: no checkpoint in {runner.work_dir}')
-    if found.reason:
-        runner.logger.info(found.reason)
-    return str(found.path)
+    if checkpoint.reason:
+        runner.logger.info(checkpoint.reason)
+    return str(checkpoint.path)
 
 
 def take_seed(runner: Runner, path: str) -> None:
@@ -83,13 +83,13 @@ def restore(
     Raises:
         UserError: The checkpoint holds weights only, or is of another optimiser.
     """
-    wanted = ['meta', 'message_hub'] + ['optimizer'] * optimizer
-    if missing := [key for key in wanted if key not in checkpoint]:
+    required_keys = ['meta', 'message_hub'] + ['optimizer'] * optimizer
+    if missing := [key for key in required_keys if key not in checkpoint]:
         raise UserError(
             f'{path} holds weights but no training state ({", ".join(missing)}), so there '
             'is nothing to resume; to start from its weights: --cfg-options load_from=FILE'
         )
-    before = checkpoint['meta']['iter']
+    saved_iter = checkpoint['meta']['iter']
     meta = checkpoint['meta'] | position(runner.train_loop, checkpoint['meta'])
     checkpoint['meta'] = meta
     runner.train_loop._epoch, runner.train_loop._iter = meta['epoch'], meta['iter']
@@ -98,7 +98,7 @@ def restore(
         for line in differences(meta['settings'], settings(runner)):
             runner.logger.info(f'changed since the checkpoint: {line}')
     runner.message_hub.load_state_dict(checkpoint['message_hub'])
-    if runner.message_hub.get_info(VALIDATED) == before:
+    if runner.message_hub.get_info(VALIDATED) == saved_iter:
         runner.message_hub.update_info(VALIDATED, runner.iter)  # where epochs have another length
     if optimizer:
         restore_schedule(runner, checkpoint, path, schedulers)

@@ -133,14 +133,14 @@ class DeepLabRunner(Runner):
         """
         if not self.trains:
             return
-        given = self.cfg
-        self.cfg = copy.deepcopy(given)
+        original_cfg = self.cfg
+        self.cfg = copy.deepcopy(original_cfg)
         if self._resume:
             self.cfg.update(resume=False, load_from=None)
         try:
             super().dump_config()
         finally:
-            self.cfg = given
+            self.cfg = original_cfg
 
     def register_hooks(self, *args: object, **kwargs: object) -> None:
         super().register_hooks(*args, **kwargs)
@@ -153,7 +153,7 @@ class DeepLabRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As MMEngine's method; with a ``ResumableSampler``, samples are seeded by position."""
+        """Build a data loader; with a ``ResumableSampler``, samples are seeded by position."""
         if isinstance(dataloader, DataLoader):
             return dataloader
         return Runner.build_dataloader(seeded(dataloader, seed), seed, diff_rank_seed)
@@ -214,11 +214,11 @@ class DeepLabRunner(Runner):
     def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
         with building('optim_wrapper'):
             if isinstance(optim_wrapper, dict) and 'optimizer' in optim_wrapper:
-                kind = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
-                merging = dict(constructor=MergingOptimWrapperConstructor)
+                wrapper = find_class(optim_wrapper.get('type', 'OptimWrapper'), ('optim_wrapper',))
+                defaults = dict(constructor=MergingOptimWrapperConstructor)
                 optimizer = fused_on_gpu(optim_wrapper['optimizer'])
-                ours = dict(type=guarded(kind), optimizer=optimizer)
-                optim_wrapper = {**merging, **optim_wrapper, **ours}
+                overrides = dict(type=guarded(wrapper), optimizer=optimizer)
+                optim_wrapper = {**defaults, **optim_wrapper, **overrides}
             return super().build_optim_wrapper(optim_wrapper)
 
     def _init_model_weights(self) -> None:
@@ -312,7 +312,7 @@ class DeepLabRunner(Runner):
         by_epoch: bool = True,
         backend_args: dict | None = None,
     ) -> None:
-        """As MMEngine's method; ``.safetensors`` files are ours, MMEngine pickles all others."""
+        """Save a checkpoint; ``.safetensors`` files are ours, MMEngine pickles all others."""
         if Path(filename).suffix != '.safetensors':
             super().save_checkpoint(
                 out_dir,

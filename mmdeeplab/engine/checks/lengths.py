@@ -33,10 +33,10 @@ def check_lengths(runner: Runner) -> None:
 
 def loaders(runner: Runner) -> dict[str, Any]:
     """The data loaders of training and validation."""
-    found = {'train': runner.train_loop.dataloader}
+    by_split = {'train': runner.train_loop.dataloader}
     if runner.val_loop is not None:
-        found['val'] = runner.val_loop.dataloader
-    return found
+        by_split['val'] = runner.val_loop.dataloader
+    return by_split
 
 
 def check_custom_keys(runner: Runner) -> None:

@@ -23,8 +23,8 @@ def check_terms(losses: Mapping[str, object], parameters: Iterable[Parameter]) -
     Raises:
         UserError: A term has no effect: it is not summed, or depends on no trained parameter.
     """
-    learning = [p for p in parameters if p.requires_grad]
-    idle = []
+    trained = [p for p in parameters if p.requires_grad]
+    notices = []
     for key, value in losses.items():
         parts = [p for p in _parts(value) if isinstance(p, Tensor)]
         graphs = [part.mean() for part in parts if part.requires_grad]
@@ -40,18 +40,18 @@ def check_terms(losses: Mapping[str, object], parameters: Iterable[Parameter]) -
                 'frozen or detached; let a part of it learn, or take this loss (or its auxiliary '
                 'head) out of the config'
             )
-        if 'loss' in key and not any(part.any() for part in parts) and not _sends(graphs, learning):
-            idle.append(
+        if 'loss' in key and not any(part.any() for part in parts) and not _sends(graphs, trained):
+            notices.append(
                 f'{key} is 0 and sends no gradient (loss_weight=0?): logged, without effect'
             )
-    return idle
+    return notices
 
 
 def _parts(value: object) -> Sequence:
     return value if isinstance(value, (list, tuple)) else [value]
 
 
-def _sends(graphs: list[Tensor], learning: list[Parameter]) -> bool:
+def _sends(graphs: list[Tensor], trained: list[Parameter]) -> bool:
     total = torch.stack(graphs).sum()
-    gradients = torch.autograd.grad(total, learning, retain_graph=True, allow_unused=True)
+    gradients = torch.autograd.grad(total, trained, retain_graph=True, allow_unused=True)
     return any(gradient is not None and bool(gradient.any()) for gradient in gradients)

@@ -20,11 +20,11 @@ def check_scores(runner: Runner, scores: Mapping[str, object]) -> None:
     Raises:
         UserError: A score is missing.
     """
-    for where, key in watched(runner):
-        if key not in scores:
+    for setting, score in watched(runner):
+        if score not in scores:
             raise UserError(
-                f'{where}={key} is no score of the evaluation, which gives {", ".join(scores)}'
-                f'{did_you_mean(key, scores)}'
+                f'{setting}={score} is no score of the evaluation, which gives {", ".join(scores)}'
+                f'{did_you_mean(score, scores)}'
             )
 
 
@@ -51,7 +51,9 @@ def check_has_validation(runner: Runner) -> None:
     Raises:
         UserError: There is no validation.
     """
-    waiting = [f'{where}={key}' for where, key in watched(runner) if 'save_best' not in where]
+    waiting = [
+        f'{setting}={score}' for setting, score in watched(runner) if 'save_best' not in setting
+    ]
     if waiting and runner.val_loop is None:
         raise UserError(
             f'{waiting[0]} needs validation, and the run has none: set val_dataloader, val_cfg and '

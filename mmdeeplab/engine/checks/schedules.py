@@ -16,7 +16,7 @@ from mmengine.runner import BaseLoop, Runner
 
 from mmdeeplab.engine.loops import counts_epochs
 
-# Of the length of a run: a schedule that ends between these ends with it.
+# Shares of the length of a run: a schedule that ends between these ends with it.
 EARLY, LATE = 0.99, 1.1
 TO_AN_END = (
     PolyParamScheduler,

@@ -1,1 +1,1 @@
-"""Several processes: how they meet, wait for each other, answer signals and die."""
+"""Several processes: how they connect, wait for each other, answer signals and end."""

@@ -1,4 +1,4 @@
-"""End a process in one sentence if another process of the run is gone."""
+"""End a process with one line of text if another process of the run is gone."""
 
 import os
 import sys

@@ -23,13 +23,13 @@ class Interface(NamedTuple):
 
 def interfaces() -> list[Interface]:
     """All network interfaces with an IPv4 address, the loopback included."""
-    found = []
+    available = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         for _, name in socket.if_nameindex():
             with suppress(OSError):  # no IPv4 address
                 reply = fcntl.ioctl(probe, ADDRESS_OF, struct.pack('256s', name[:15].encode()))
-                found.append(Interface(name, socket.inet_ntoa(reply[20:24])))
-    return found
+                available.append(Interface(name, socket.inet_ntoa(reply[20:24])))
+    return available
 
 
 def choose_interface(master: str) -> Interface | None:
@@ -49,12 +49,12 @@ def choose_interface(master: str) -> Interface | None:
         UserError: The variable names no interface, ``master`` is unknown or not reached, or it is
             not clear which of several interfaces to use.
     """
-    named = os.environ.get(VARIABLES[0], '').split(',')[0]
-    found = _named(named) if named else _towards(master)
-    if found is not None:
+    name = os.environ.get(VARIABLES[0], '').split(',')[0]
+    interface = _named(name) if name else _towards(master)
+    if interface is not None:
         for variable in VARIABLES:
-            os.environ.setdefault(variable, found.name)
-    return found
+            os.environ.setdefault(variable, interface.name)
+    return interface
 
 
 def _named(name: str) -> Interface:
@@ -77,13 +77,13 @@ def _towards(master: str) -> Interface | None:
         ) from error
     if socket.AF_INET not in addresses:
         return None
-    own = _source(str(addresses[socket.AF_INET]))
-    if own is None:
+    source_address = _source(str(addresses[socket.AF_INET]))
+    if source_address is None:
         raise UserError(
             f'{socket.gethostname()} has no way to MASTER_ADDR={master}; it has {listed()}'
         )
-    others = [each for each in interfaces() if not each.address.startswith('127.')]
-    for address in (own, _source(ELSEWHERE)):
+    others = [interface for interface in interfaces() if not interface.address.startswith('127.')]
+    for address in (source_address, _source(ELSEWHERE)):
         for interface in others:
             if interface.address == address:
                 return interface
@@ -107,4 +107,6 @@ def _source(destination: str) -> str | None:
 
 def listed() -> str:
     """The names and addresses of this machine's interfaces, for messages."""
-    return ', '.join(f'{each.name} ({each.address})' for each in interfaces()) or 'none'
+    return (
+        ', '.join(f'{interface.name} ({interface.address})' for interface in interfaces()) or 'none'
+    )

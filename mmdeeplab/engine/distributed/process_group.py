@@ -32,7 +32,7 @@ def join(timeout: float) -> None:
     backend = 'nccl' if torch.cuda.is_available() else 'gloo'
     if backend == 'nccl':  # under Slurm each task may see only one GPU
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
-    if 'LOCAL_WORLD_SIZE' not in os.environ:  # another launcher, whose way is not known
+    if 'LOCAL_WORLD_SIZE' not in os.environ:  # another launcher, whose store is not known
         torch.distributed.init_process_group(backend, timeout=limit)
         return
     rank, world_size = int(os.environ['RANK']), int(os.environ['WORLD_SIZE'])
@@ -50,10 +50,10 @@ def join(timeout: float) -> None:
             f'({str(error).splitlines()[0][:160]}); see what the other machines say; all must '
             'start the same command, and a firewall must pass all ports between them'
         ) from error
-    life = os.environ.get('TORCHELASTIC_RESTART_COUNT', 0) if one_machine else ''
+    restart = os.environ.get('TORCHELASTIC_RESTART_COUNT', 0) if one_machine else ''
     torch.distributed.init_process_group(
         backend,
-        store=PrefixStore(f'life{life}', store),
+        store=PrefixStore(f'life{restart}', store),
         rank=rank,
         world_size=world_size,
         timeout=limit,

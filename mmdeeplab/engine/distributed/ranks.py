@@ -40,11 +40,11 @@ def join_ranks(launcher: str, env_cfg: dict) -> float:
     return timeout
 
 
-def require_agreement(what: str, value: str) -> None:
-    """Check that all processes have the same value of something.
+def require_agreement(name: str, value: str) -> None:
+    """Check that all processes have the same value.
 
     Args:
-        what: What the value is, for the message.
+        name: Name of the value, for the message.
         value: The value of this process.
 
     Raises:
@@ -52,12 +52,12 @@ def require_agreement(what: str, value: str) -> None:
     """
     if dist.get_world_size() == 1:
         return
-    found: list = [None] * dist.get_world_size()
-    torch.distributed.all_gather_object(found, (value, socket.gethostname()))
-    for rank, (other, host) in enumerate(found):
-        if other != found[0][0]:
+    values: list = [None] * dist.get_world_size()
+    torch.distributed.all_gather_object(values, (value, socket.gethostname()))
+    for rank, (other, host) in enumerate(values):
+        if other != values[0][0]:
             raise UserError(
-                f'{what}: {found[0][0]} for rank 0 on {found[0][1]}, {other} for rank {rank} on '
+                f'{name}: {values[0][0]} for rank 0 on {values[0][1]}, {other} for rank {rank} on '
                 f'{host}; the work dir must lie where all machines see the same files'
             )
 
@@ -76,13 +76,13 @@ def on_first_rank(action: Callable[[Callable[[], None]], Any]) -> Any:
 
 
 def _lead(action: Callable[[Callable[[], None]], Any]) -> Any:
-    last = time.monotonic()
+    last_beat = time.monotonic()
 
     def beat() -> None:
-        nonlocal last
-        if time.monotonic() - last > BEAT:
+        nonlocal last_beat
+        if time.monotonic() - last_beat > BEAT:
             _share('working')
-            last = time.monotonic()
+            last_beat = time.monotonic()
 
     try:
         result = action(beat)
@@ -107,6 +107,6 @@ def _follow() -> Any:
 
 def _share(word: str = '', content: Any = None) -> tuple[str, Any]:
     """Send a message, a word with some content, from rank 0; on other ranks receive it."""
-    box = [(word, content)]
-    dist.broadcast_object_list(box)
-    return box[0]
+    messages = [(word, content)]
+    dist.broadcast_object_list(messages)
+    return messages[0]

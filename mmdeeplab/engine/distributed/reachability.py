@@ -30,13 +30,13 @@ def require_reachable(store: Store, rank: int, world_size: int, interface: Inter
         place = [socket.gethostname(), *interface, server.getsockname()[1], listed()]
         store.set(f'place/{rank}', json.dumps(place))
         places = [json.loads(store.get(f'place/{i}')) for i in range(world_size)]
-        first = {tuple(places[i][:3]): i for i in reversed(range(world_size))}
+        first_ranks = {tuple(places[i][:3]): i for i in reversed(range(world_size))}
         fault = ''
-        if rank in first.values():
-            others = [places[i] for i in first.values() if i != rank]
+        if rank in first_ranks.values():
+            others = [places[i] for i in first_ranks.values() if i != rank]
             fault = next(filter(None, (_try(place, other) for other in others)), '')
             store.set(f'fault/{rank}', fault)
-        faults = [store.get(f'fault/{i}').decode() for i in sorted(first.values())]
+        faults = [store.get(f'fault/{i}').decode() for i in sorted(first_ranks.values())]
         store.set(f'read/{rank}', '')
         if rank == 0 and any(faults):  # the store ends with rank 0: let all read it
             with suppress(RuntimeError):
@@ -45,15 +45,15 @@ def require_reachable(store: Store, rank: int, world_size: int, interface: Inter
         raise UserError(fault)
 
 
-def _try(own: list, other: list) -> str:
-    """Try a connection to another machine; a sentence if it fails, otherwise empty."""
+def _try(source: list, target: list) -> str:
+    """Try a connection from a machine to another; a sentence if it fails, otherwise empty."""
     try:
-        socket.create_connection((other[2], other[3]), PATIENCE, (own[2], 0)).close()
+        socket.create_connection((target[2], target[3]), PATIENCE, (source[2], 0)).close()
     except OSError as error:
         return (
-            f'{own[0]} does not reach {other[0]} from {own[1]} ({own[2]}) at {other[1]} '
-            f'({other[2]}): {error.strerror or error}; set {VARIABLES[0]} and {VARIABLES[1]} on '
-            f'each to the interface of the network that joins them ({own[0]} has {own[4]}; '
-            f'{other[0]} has {other[4]}), or let a firewall pass all ports between them'
+            f'{source[0]} does not reach {target[0]} from {source[1]} ({source[2]}) at {target[1]} '
+            f'({target[2]}): {error.strerror or error}; set {VARIABLES[0]} and {VARIABLES[1]} on '
+            f'each to the interface of the network that joins them ({source[0]} has {source[4]}; '
+            f'{target[0]} has {target[4]}), or let a firewall pass all ports between them'
         )
     return ''

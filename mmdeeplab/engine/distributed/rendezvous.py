@@ -43,7 +43,7 @@ def prepare(args: argparse.Namespace) -> TCPStore | None:
     if args.rdzv_backend != 'c10d' or 'is_host=' not in args.rdzv_conf:
         return None
     host, _, port = args.rdzv_endpoint.rpartition(':')
-    first = 'is_host=1' in args.rdzv_conf.split(',')
+    is_first = 'is_host=1' in args.rdzv_conf.split(',')
     interface = choose_interface(host)
     if interface is not None:
         args.local_addr = args.local_addr or interface.address
@@ -53,22 +53,22 @@ def prepare(args: argparse.Namespace) -> TCPStore | None:
             flush=True,
         )
     os.environ['TORCH_DISABLE_SHARE_RDZV_TCP_STORE'] = '1'
-    if not first:
-        wait = f'waiting at most {PATIENCE.total_seconds():.0f} s for the first machine'
-        print(f'{wait} (NODE_RANK=0) at {args.rdzv_endpoint}', flush=True)
-    store = _store(host, int(port), first)
-    if first:
+    if not is_first:
+        notice = f'waiting at most {PATIENCE.total_seconds():.0f} s for the first machine'
+        print(f'{notice} (NODE_RANK=0) at {args.rdzv_endpoint}', flush=True)
+    store = _store(host, int(port), is_first)
+    if is_first:
         store.set(JOB, uuid.uuid4().hex)
     os.environ[JOB] = store.get(JOB).decode()
-    if not first:
-        place = (host, int(port))
-        threading.Thread(target=_watch, args=place, name='first machine', daemon=True).start()
+    if not is_first:
+        address = (host, int(port))
+        threading.Thread(target=_watch, args=address, name='first machine', daemon=True).start()
     return store
 
 
-def _store(host: str, port: int, first: bool) -> TCPStore:
+def _store(host: str, port: int, is_first: bool) -> TCPStore:
     """The store on the first machine: start it there, wait for it on the others."""
-    if first:
+    if is_first:
         try:
             return TCPStore(host, port, None, True, PATIENCE, False, True)
         except (DistNetworkError, DistStoreError) as error:

@@ -1,8 +1,8 @@
 """Answer signals in a thread, even while the main thread waits in C code.
 
-Python runs a signal's handler only between two of its own instructions. A rank whose partner is
-gone waits inside CUDA and never gets there. But the interpreter writes the number of each signal to
-a socket at once, and the thread here reads it.
+Python runs a signal's handler only between two of its own instructions. A rank that waits for
+a lost one stays inside CUDA and never runs the handler. But the interpreter writes the number of
+each signal to a socket at once, and the thread of this module reads it.
 """
 
 import os
@@ -31,43 +31,43 @@ class SignalWatch(threading.Thread):
         answered: Tells whether the main thread has noticed the signal and will end by itself.
     """
 
-    open = 0
+    active = 0
 
     def __init__(self, answered: Callable[[], bool]) -> None:
         super().__init__(name='signals', daemon=True)
         self.answered = answered
         self.reader, self.writer = socket.socketpair()
         self.writer.setblocking(False)
-        self.before = signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
-        SignalWatch.open += 1
+        self.previous_fd = signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
+        SignalWatch.active += 1
         self.start()
 
     def close(self) -> None:
         """Stop watching."""
-        signal.set_wakeup_fd(self.before)
-        SignalWatch.open -= 1
+        signal.set_wakeup_fd(self.previous_fd)
+        SignalWatch.active -= 1
         self.writer.send(b'\0')
         self.join()
         self.reader.close()
         self.writer.close()
 
     def run(self) -> None:
-        first, since = 0, 0.0
+        first_signal, since = 0, 0.0
         limit: float | None = None
         while True:
-            left = None if limit is None else max(limit - time.monotonic(), 0)
-            if not select.select([self.reader], [], [], left)[0]:
+            remaining = None if limit is None else max(limit - time.monotonic(), 0)
+            if not select.select([self.reader], [], [], remaining)[0]:
                 limit = None
                 if not self.answered():
-                    self._give_up(first, time.monotonic() - since)
+                    self._give_up(first_signal, time.monotonic() - since)
                 continue
             for number in self.reader.recv(4096):
                 if number == 0:
                     return
                 now = time.monotonic()
-                if number in LIMITS and not first:
-                    first, since, limit = number, now, now + LIMITS[signal.Signals(number)]
-                elif number in LIMITS and (now - since > ECHO or number != first):
+                if number in LIMITS and not first_signal:
+                    first_signal, since, limit = number, now, now + LIMITS[signal.Signals(number)]
+                elif number in LIMITS and (now - since > ECHO or number != first_signal):
                     os._exit(128 + number)
 
     def _give_up(self, number: int, waited: float) -> None:
@@ -82,7 +82,7 @@ class SignalWatch(threading.Thread):
 
 def _forget() -> None:
     """Forget the socket in a forked process, whose signals would otherwise reach the parent."""
-    if SignalWatch.open:
+    if SignalWatch.active:
         with suppress(ValueError):
             signal.set_wakeup_fd(-1)
 

@@ -37,15 +37,15 @@ def as_torchrun(slurm: Mapping[str, str]) -> dict[str, str]:
             'srun --ntasks=GPUS ... --launcher slurm, or without Slurm by tools/dist_train.sh'
         )
     tasks = slurm.get('SLURM_STEP_NUM_TASKS', slurm['SLURM_NTASKS'])
-    spread = tasks_per_node(slurm.get('SLURM_STEP_TASKS_PER_NODE', tasks))
-    job = int(slurm.get('SLURM_JOB_ID', 0))
+    counts = tasks_per_node(slurm.get('SLURM_STEP_TASKS_PER_NODE', tasks))
+    job_id = int(slurm.get('SLURM_JOB_ID', 0))
     return dict(
         RANK=slurm['SLURM_PROCID'],
         LOCAL_RANK=slurm.get('SLURM_LOCALID', slurm['SLURM_PROCID']),
         WORLD_SIZE=tasks,
-        LOCAL_WORLD_SIZE=str(spread[min(int(slurm.get('SLURM_NODEID', 0)), len(spread) - 1)]),
+        LOCAL_WORLD_SIZE=str(counts[min(int(slurm.get('SLURM_NODEID', 0)), len(counts) - 1)]),
         MASTER_ADDR=slurm.get('MASTER_ADDR') or first_node(slurm),
-        MASTER_PORT=slurm.get('MASTER_PORT') or str(PORTS[job % len(PORTS)]),
+        MASTER_PORT=slurm.get('MASTER_PORT') or str(PORTS[job_id % len(PORTS)]),
     )
 
 
@@ -63,8 +63,8 @@ def first_node(slurm: Mapping[str, str]) -> str:
         return names
     command = ['scontrol', 'show', 'hostnames', names]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        return done.stdout.split()[0]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return result.stdout.split()[0]
     except (OSError, subprocess.SubprocessError, IndexError) as error:
         raise UserError(
             f'the first machine of {names or "SLURM_JOB_NODELIST, which is not set,"} is not '

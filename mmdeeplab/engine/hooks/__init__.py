@@ -1,1 +1,1 @@
-"""Hooks of a run: saving, checking, measuring, leaving in good order."""
+"""Hooks of a run: they save checkpoints, check, measure, and end a run on signals."""

@@ -61,10 +61,10 @@ def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     labelled = [i for i in range(len(dataset)) if 'seg_map_path' in dataset.get_data_info(i)]
     step = max(len(labelled) // PICTURES, 1)
-    found = []
+    pairs = []
     for info in map(dataset.get_data_info, labelled[::step][:PICTURES]):
         path = info['img_path']
         picture = read_stored(path) if evaluated_pixels(cfg) else read_image(path)[..., ::-1]
         mask = LoadMask()(info | dict(ori_shape=picture.shape[:2]))['gt_seg_map']
-        found.append((picture, mask.astype(np.uint8)))
-    return found
+        pairs.append((picture, mask.astype(np.uint8)))
+    return pairs

@@ -66,13 +66,13 @@ class CheckpointHook(MMEngineCheckpointHook):
     ) -> None:
         with building('default_hooks.checkpoint'):
             super().__init__(-1, bool(by_epoch), *args, filename_tmpl=filename_tmpl, **kwargs)
-        self.given = (interval, by_epoch, filename_tmpl)
+        self.configured = (interval, by_epoch, filename_tmpl)
         self.filename_tmpl = filename_tmpl or ITER
         if not self.filename_tmpl.endswith('.safetensors'):
             raise ValueError(f'filename_tmpl must end in .safetensors, got {self.filename_tmpl!r}')
         if self.published_keys or self.args:
-            odd = ['published_keys'] * bool(self.published_keys) + sorted(self.args)
-            raise ValueError(f'mmdeeplab.CheckpointHook has no argument {", ".join(odd)}')
+            refused = ['published_keys'] * bool(self.published_keys) + sorted(self.args)
+            raise ValueError(f'mmdeeplab.CheckpointHook has no argument {", ".join(refused)}')
         self.writer = Writer(background=async_save)
         self.async_save = async_save
         self.failures: dict[str, str] = {}  # LAST or a score's name -> what went wrong last
@@ -98,22 +98,23 @@ class CheckpointHook(MMEngineCheckpointHook):
             UserError: It names the first classes that differ.
         """
         if not hasattr(runner, 'training_state'):
-            own, root = data_classes(runner)
-            require_order(class_names(checkpoint), own, runner._load_from, root)
+            classes, root = data_classes(runner)
+            require_order(class_names(checkpoint), classes, runner._load_from, root)
 
     def before_train(self, runner: Runner) -> None:
         self.folder = checkpoint_folder(runner.work_dir, self.out_dir)
         self.out_dir = str(self.folder)
         self._follow(runner)
-        listed = runner.message_hub.runtime_info.get(KEPT, [])
+        listed_names = runner.message_hub.runtime_info.get(KEPT, [])
         # older files hold numbers
-        names = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in listed]
-        self.kept = [name for name in names if self._is_own(runner, name)]
-        self.good = set(self.kept)  # names of intact files
+        names = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in listed_names]
+        self.kept_names = [name for name in names if self._is_own(runner, name)]
+        self.intact_names = set(self.kept_names)
         self.saved_iter: int | None = None
-        self.saved = ''
-        if self.kept and self._summary(self.kept[-1]).get('iter') == runner.iter:
-            self.saved_iter, self.saved = runner.iter, self.kept[-1]  # where the run goes on from
+        self.saved_name = ''
+        if self.kept_names and self._summary(self.kept_names[-1]).get('iter') == runner.iter:
+            # where the run goes on from
+            self.saved_iter, self.saved_name = runner.iter, self.kept_names[-1]
         if not dist.is_main_process():
             return
         for path in {Path(runner.work_dir), self.folder}:
@@ -123,7 +124,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         size = sum(t.numel() * t.element_size() for t in unwrap(runner.model).state_dict().values())
         probe(self.folder, size, runner.disk)
         if self.saved_iter is not None:  # a kill may have come between file, pointer and deletion
-            self._point(runner, self.saved)
+            self._point(runner, self.saved_name)
             self._prune(runner)
 
     def _follow(self, runner: Runner) -> None:
@@ -132,7 +133,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         Logs a notice if an interval in the config was meant for another length or unit.
         """
         loop: Any = runner.train_loop
-        interval, by_epoch, template = self.given
+        interval, by_epoch, template = self.configured
         self.by_epoch = counts_epochs(loop) if by_epoch is None else by_epoch
         self.interval = loop.val_interval if interval is None else interval
         self.filename_tmpl = template or (EPOCH if self.by_epoch else ITER)
@@ -169,11 +170,11 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def _save(self, runner: Runner, name: str, meta: dict) -> None:
         self.finish(runner)
-        self.saved_iter, self.saved = meta['iter'], name
-        if name not in self.kept:
-            self.kept.append(name)
+        self.saved_iter, self.saved_name = meta['iter'], name
+        if name not in self.kept_names:
+            self.kept_names.append(name)
         # lists files that are about to be deleted, too: a resumed run deletes them if this cannot
-        runner.message_hub.update_info(KEPT, list(self.kept))
+        runner.message_hub.update_info(KEPT, list(self.kept_names))
         self.last_ckpt = str(self.folder / name)
         runner.message_hub.update_info('last_ckpt', name)
         state = self._state(runner, meta, self.save_optimizer, self.save_param_scheduler)
@@ -184,10 +185,10 @@ class CheckpointHook(MMEngineCheckpointHook):
             try:
                 runner.write_state(self.folder / name, state)
             except OSError:
-                if name not in self.good:
-                    self.kept.remove(name)
+                if name not in self.intact_names:
+                    self.kept_names.remove(name)
                 raise
-            self.good.add(name)
+            self.intact_names.add(name)
             try:
                 self._point(runner, name)
             finally:
@@ -224,13 +225,13 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.failures[key] = text
         newest = self._newest_good()
         if newest == name and isinstance(error, NotSaved) and f'{name} is not saved' in text:
-            good = f'{name} stays as it was saved before its validation'
+            outcome = f'{name} stays as it was saved before its validation'
         else:
-            good = f'the newest good checkpoint is {newest}' if newest else 'none was saved yet'
-        runner.logger.error(f'{text}; training goes on, the next save tries again; {good}')
+            outcome = f'the newest good checkpoint is {newest}' if newest else 'none was saved yet'
+        runner.logger.error(f'{text}; training goes on, the next save tries again; {outcome}')
 
     def _newest_good(self) -> str | None:
-        names = (name for name in reversed(self.kept) if name in self.good)
+        names = (name for name in reversed(self.kept_names) if name in self.intact_names)
         return next((name for name in names if (self.folder / name).is_file()), None)
 
     def _point(self, runner: Runner, name: str) -> None:
@@ -241,9 +242,9 @@ class CheckpointHook(MMEngineCheckpointHook):
 
     def _prune(self, runner: Runner) -> None:
         """Delete all checkpoints of this run but the newest ``max_keep_ckpts``."""
-        while len(self.kept) > self.max_keep_ckpts > 0:
-            runner.disk.remove(self.folder / self.kept[0])
-            self.kept.pop(0)
+        while len(self.kept_names) > self.max_keep_ckpts > 0:
+            runner.disk.remove(self.folder / self.kept_names[0])
+            self.kept_names.pop(0)
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         if not isinstance(runner._train_loop, BaseLoop):
@@ -251,7 +252,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         runner.message_hub.update_info(VALIDATED, runner.iter)
         super().after_val_epoch(runner, metrics or {})
         if self.saved_iter == runner.iter:  # write the scores into the file of this iteration
-            self._save(runner, self.saved, dict(epoch=runner.epoch, iter=runner.iter))
+            self._save(runner, self.saved_name, dict(epoch=runner.epoch, iter=runner.iter))
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         if not self.save_best:
@@ -277,10 +278,10 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.finish(runner)
         step = runner.epoch if self.by_epoch else runner.iter
         name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
-        record = {f'{item}{suffix}': v for item, v in dict(record, best_ckpt=name).items()}
-        before = {item: hub.get_info(item) for item in record}
+        record = {f'{info_key}{suffix}': v for info_key, v in dict(record, best_ckpt=name).items()}
+        previous = {info_key: hub.get_info(info_key) for info_key in record}
         hub.update_info_dict(record)
-        old = before[f'best_ckpt{suffix}']
+        old_name = previous[f'best_ckpt{suffix}']
         runner.logger.info(f'the best {key} so far, {record["best_score" + suffix]:.4f}: {name}')
         state = self._state(runner, dict(epoch=runner.epoch, iter=runner.iter))
         if state is None:
@@ -290,14 +291,14 @@ class CheckpointHook(MMEngineCheckpointHook):
             try:
                 runner.write_state(self.folder / name, state)
             except OSError:
-                for item, value in before.items():
+                for info_key, value in previous.items():
                     if value is None:
-                        hub.pop_info(item)
+                        hub.pop_info(info_key)
                     else:
-                        hub.update_info(item, value)
+                        hub.update_info(info_key, value)
                 raise
-            if old and old != name and self._is_own(runner, old):
-                runner.disk.remove(self.folder / old)
+            if old_name and old_name != name and self._is_own(runner, old_name):
+                runner.disk.remove(self.folder / old_name)
 
         self._start(runner, key, name, save)
 
@@ -309,11 +310,11 @@ class CheckpointHook(MMEngineCheckpointHook):
         if not dist.is_main_process():
             return
         best = runner.message_hub.get_info(f'best_ckpt{suffix}')
-        start = f'best_{key}_'.replace('/', '_')
-        numbered = re.compile(
-            re.escape(start) + re.escape(self.filename_tmpl).replace(r'\{\}', r'\d+')
+        prefix = f'best_{key}_'.replace('/', '_')
+        pattern = re.compile(
+            re.escape(prefix) + re.escape(self.filename_tmpl).replace(r'\{\}', r'\d+')
         )
-        for path in [p for p in self.folder.glob('best_*') if numbered.fullmatch(p.name)]:
+        for path in [p for p in self.folder.glob('best_*') if pattern.fullmatch(p.name)]:
             if path.name != best and self._is_own(runner, path.name):
                 self.finish(runner)
                 with suppress(OSError):
@@ -327,9 +328,9 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.finish(runner)
         lost = {key: text for key, text in self.failures.items() if key != LAST}
         if LAST in self.failures:
-            there = runner.iter == self.saved_iter and self.saved in self.good
-            state = f'{self.saved} is there' if there else 'its end is lost'
-            raise UserError(f'the run is complete, but {self.failures[LAST]}; {state}')
+            is_saved = runner.iter == self.saved_iter and self.saved_name in self.intact_names
+            outcome = f'{self.saved_name} is there' if is_saved else 'its end is lost'
+            raise UserError(f'the run is complete, but {self.failures[LAST]}; {outcome}')
         if lost:
             raise UserError(
                 f'the run is complete and saved, but its best checkpoint by {", ".join(lost)} is '

@@ -150,12 +150,12 @@ class DataCheckHook(Hook):
 
 def check_classes(dataset: BaseDataset, num_classes: int) -> None:
     """Refuse a data set whose number of classes is not the network's."""
-    found = len(dataset.metainfo['classes'])
-    if found != num_classes:
+    class_count = len(dataset.metainfo['classes'])
+    if class_count != num_classes:
         raise UserError(
             f'model.decode_head.num_classes is {num_classes}, but {root_of(dataset)} has '
-            f"{found} classes (its classes.txt, or VOC's 21 without one): "
-            f'--cfg-options model.decode_head.num_classes={found}'
+            f"{class_count} classes (its classes.txt, or VOC's 21 without one): "
+            f'--cfg-options model.decode_head.num_classes={class_count}'
         )
 
 

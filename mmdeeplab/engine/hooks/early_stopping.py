@@ -54,13 +54,13 @@ class EarlyStopping(Hook):
             )
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
-        known = metrics or {}
-        if self.monitor not in known:
+        scores = metrics or {}
+        if self.monitor not in scores:
             raise UserError(
                 f'early_stopping.monitor is {self.monitor!r}; validation measures '
-                f'{", ".join(known)}'
+                f'{", ".join(scores)}'
             )
-        value = self.sign * known[self.monitor]
+        value = self.sign * scores[self.monitor]
         better = value > self.best + self.min_delta  # never for NaN
         self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
         runner.message_hub.update_info(KEY, [self.monitor, self.best, self.waited])

@@ -23,8 +23,8 @@ from mmdeeplab.registry import HOOKS
 
 PERIOD = 1.0  # seconds between two signs of life
 SILENT = 3  # missing signs that blame a rank once an exchange failed
-# Of the limit of exchanges: past that, NCCL's watchdog ends the ranks that wait for a frozen one,
-# and the launcher would name one of those.
+# Share of the limit of exchanges: past it, NCCL's watchdog ends the ranks that wait for a frozen
+# one, and the launcher would name one of those.
 SHARE = 0.8
 
 
@@ -33,9 +33,9 @@ def machine() -> str:
 
     The host name does not suffice: two machines may have the same.
     """
-    start, space = Path('/proc/sys/kernel/random/boot_id'), Path('/proc/self/ns/pid')
+    boot_id, namespace = Path('/proc/sys/kernel/random/boot_id'), Path('/proc/self/ns/pid')
     try:
-        return f'{start.read_text().strip()}/{space.stat().st_ino}'
+        return f'{boot_id.read_text().strip()}/{namespace.stat().st_ino}'
     except OSError:  # not Linux's own
         return f'{uuid.getnode()}'
 
@@ -66,7 +66,7 @@ class HeartbeatHook(Hook):
         self.store = self._connect()
         self._sign(0)
         watched = range(1, self.world_size) if self.rank == 0 else range(self.rank == 1)
-        self.last = {rank: ('', time.monotonic()) for rank in watched}
+        self.last_signs = {rank: ('', time.monotonic()) for rank in watched}
         self.thread = threading.Thread(target=self._beat, name='heartbeat', daemon=True)
         self.thread.start()
         atexit.register(self.close)
@@ -74,9 +74,9 @@ class HeartbeatHook(Hook):
     def _connect(self) -> Store:
         address, port = os.environ['MASTER_ADDR'], int(os.environ['MASTER_PORT'])
         store = TCPStore(address, port, None, False, timedelta(seconds=60))
-        life = torch.tensor(time.time_ns())  # the store may outlive this process
-        dist.broadcast(life, 0)
-        return PrefixStore(f'heartbeat/{int(life)}', store)
+        start_time = torch.tensor(time.time_ns())  # the store may outlive this process
+        dist.broadcast(start_time, 0)
+        return PrefixStore(f'heartbeat/{int(start_time)}', store)
 
     def after_train(self, runner: Runner) -> None:
         self.close()
@@ -103,8 +103,8 @@ class HeartbeatHook(Hook):
                 return
 
     def _sign(self, count: int) -> None:
-        where = f'{count} {self.runner.iter} {os.getpid()} {machine()} {socket.gethostname()}'
-        self.store.set(str(self.rank), where)
+        sign = f'{count} {self.runner.iter} {os.getpid()} {machine()} {socket.gethostname()}'
+        self.store.set(str(self.rank), sign)
 
     def blame(self) -> None:
         """If a communication has failed and some rank is silent, name it and end the job."""
@@ -113,21 +113,21 @@ class HeartbeatHook(Hook):
 
     def _watch(self) -> None:
         now = time.monotonic()
-        for rank, (seen, since) in self.last.items():
+        for rank, (last_sign, since) in self.last_signs.items():
             sign = self.store.get(str(rank)).decode() if self.store.check([str(rank)]) else ''
-            if sign != seen:
-                self.last[rank] = (sign, now)
+            if sign != last_sign:
+                self.last_signs[rank] = (sign, now)
             elif now - since > self.timeout and sign:  # a rank that has not begun has none
                 self._end(rank, sign, now - since)
 
     def _end(self, rank: int, sign: str, silence: float) -> NoReturn:
-        _, step, pid, where, host = sign.split(maxsplit=4)
+        _, step, pid, machine_id, host = sign.split(maxsplit=4)
         print(
             f'error: rank {rank} (process {pid} on {host}) has given no sign of life for '
             f'{silence:.0f} s, its last was in iteration {step}: the job ends',
             flush=True,
         )
-        if where == machine():
+        if machine_id == machine():
             with suppress(ProcessLookupError):  # otherwise its launcher would wait for it to end
                 os.kill(int(pid), signal.SIGKILL)
             time.sleep(2)  # so that the launcher sees the failed rank first

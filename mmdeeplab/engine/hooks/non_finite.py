@@ -50,9 +50,9 @@ class NonFiniteHook(Hook):
         guard = getattr(runner.optim_wrapper, 'guard', None)
         if guard is None:
             return
-        skipped = guard.skipped, guard.in_a_row, guard.non_finite
-        if any(skipped) or SKIPPED in runner.message_hub.runtime_info:
-            runner.message_hub.update_info(SKIPPED, list(skipped))
+        counts = guard.skipped, guard.in_a_row, guard.non_finite
+        if any(counts) or SKIPPED in runner.message_hub.runtime_info:
+            runner.message_hub.update_info(SKIPPED, list(counts))
         copy_to_cpu(outputs or {})
         for key in [k for k, v in (outputs or {}).items() if not isfinite(number(v))]:
             outputs.pop(key)  # type: ignore[union-attr]
@@ -132,20 +132,20 @@ class FiniteCheckpointHook(Hook):
         parts = {key: checkpoint.get(key) for key in ('state_dict', 'ema_state_dict', 'optimizer')}
         bad = broken(dict(tensors_of(parts)))
         if bad:
-            done = checkpoint['meta']['iter']
+            iteration = checkpoint['meta']['iter']
             raise UserError(
-                f'iteration {done} is not saved: {len(bad)} tensors are not finite '
+                f'iteration {iteration} is not saved: {len(bad)} tensors are not finite '
                 f'({listed(bad)}). {WAY_OUT}'
             )
 
 
 def copy_to_cpu(outputs: dict) -> None:
     """Copy the values of a step for the log from a GPU in one transfer, in place."""
-    there = {
+    on_gpu = {
         key: value.detach().reshape(())
         for key, value in outputs.items()
         if isinstance(value, Tensor) and value.is_cuda and value.numel() == 1
     }
-    kinds = {value.dtype for value in there.values()}
-    if len(kinds) == 1:
-        outputs.update(zip(there, torch.stack(list(there.values())).cpu(), strict=True))
+    dtypes = {value.dtype for value in on_gpu.values()}
+    if len(dtypes) == 1:
+        outputs.update(zip(on_gpu, torch.stack(list(on_gpu.values())).cpu(), strict=True))

@@ -29,9 +29,10 @@ class PictureHook(Hook):
     def before_test(self, runner: Runner) -> None:
         self.palette = runner.test_dataloader.dataset.metainfo['palette']
         self.stored = evaluated_pixels(runner.cfg) is not None
-        own = len(runner.test_dataloader)
-        wanted = max(self.count // dist.get_world_size(), 1)
-        self.batches = set(np.linspace(0, own - 1, min(wanted, own)).round().astype(int).tolist())
+        batch_count = len(runner.test_dataloader)
+        picture_count = max(self.count // dist.get_world_size(), 1)
+        indices = np.linspace(0, batch_count - 1, min(picture_count, batch_count)).round()
+        self.batches = set(indices.astype(int).tolist())
         self.names = image_names(runner.test_dataloader.dataset)
         self.out.mkdir(parents=True, exist_ok=True)
 

@@ -30,13 +30,13 @@ class PlainHistoryHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         hub = checkpoint['message_hub']
-        plain = {
+        histories = {
             key: [*map(torch.from_numpy, buffer.data), buffer.max_length]
             for key, buffer in hub['log_scalars'].items()
         }
-        known = {*plain, *hub['runtime_info']}
-        resumed = {key: value for key, value in hub['resumed_keys'].items() if key in known}
-        checkpoint['message_hub'] = {**hub, 'log_scalars': plain, 'resumed_keys': resumed}
+        known_keys = {*histories, *hub['runtime_info']}
+        resumed = {key: value for key, value in hub['resumed_keys'].items() if key in known_keys}
+        checkpoint['message_hub'] = {**hub, 'log_scalars': histories, 'resumed_keys': resumed}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         for key, value in checkpoint.get('message_hub', {}).get('log_scalars', {}).items():
@@ -46,5 +46,7 @@ class PlainHistoryHook(Hook):
             buffer = HistoryBuffer(history.tolist(), counts.tolist(), length)
             checkpoint['message_hub']['log_scalars'][key] = buffer
         if hub := checkpoint.get('message_hub'):  # MMEngine warns about unknown keys
-            known = {*hub['log_scalars'], *hub['runtime_info']}
-            hub['resumed_keys'] = {k: v for k, v in hub['resumed_keys'].items() if k in known and v}
+            known_keys = {*hub['log_scalars'], *hub['runtime_info']}
+            hub['resumed_keys'] = {
+                k: v for k, v in hub['resumed_keys'].items() if k in known_keys and v
+            }

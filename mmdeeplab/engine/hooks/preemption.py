@@ -36,7 +36,7 @@ class PreemptionHook(Hook):
         self.signal, self.leaving = 0, False
         self.watch: SignalWatch | None = None
         self.group: Any = None
-        self.before: dict = {}
+        self.old_handlers: dict = {}
 
     def before_train(self, runner: Runner) -> None:
         if dist.get_world_size() > 1:  # on CPUs: NCCL would wait for the GPU at every step
@@ -44,7 +44,7 @@ class PreemptionHook(Hook):
             self.group = torch.distributed.new_group(timeout=limit, backend='gloo')
         self.process = os.getpid()
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self.old_handlers = {number: signal.signal(number, self._note) for number in SIGNALS}
             self.watch = SignalWatch(self._answered)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -71,7 +71,7 @@ class PreemptionHook(Hook):
             self._leave(runner, number, runner.iter + 1)
 
     def after_val_iter(self, runner: Runner, *args: object, **kwargs: object) -> None:
-        if self.signal and self.before:
+        if self.signal and self.old_handlers:
             for hook in runner.hooks:
                 if isinstance(hook, EMAHook):
                     hook.after_val_epoch(runner)  # puts the trained weights back
@@ -96,8 +96,8 @@ class PreemptionHook(Hook):
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
         if not hooks or not resumes_anywhere(runner.train_loop):
             loop = type(runner.train_loop).__name__
-            lack = f'{loop} cannot go on within an epoch' if hooks else 'no hook saves checkpoints'
-            runner.logger.warning(f'not saved: {lack}')
+            cause = f'{loop} cannot go on within an epoch' if hooks else 'no hook saves checkpoints'
+            runner.logger.warning(f'not saved: {cause}')
             return 'not saved'
         (hook, *_) = hooks
         if hook.saved_iter != done:
@@ -106,9 +106,9 @@ class PreemptionHook(Hook):
         return hook.failures.get(LAST, '')
 
     def after_train(self, runner: Runner) -> None:
-        for number, handler in self.before.items():
+        for number, handler in self.old_handlers.items():
             signal.signal(number, handler)
-        self.before = {}
+        self.old_handlers = {}
         if self.watch is not None:
             self.watch.close()
             self.watch = None

@@ -53,23 +53,23 @@ class PreflightHook(Hook):
         check_has_validation(runner)
         for sentence in misfits(runner):
             runner.logger.warning(sentence)
-        done = []
+        results = []
         try:
             with unchanged(runner):
-                done.append(train_batch(runner))
+                results.append(train_batch(runner))
                 if runner.val_loop is not None:
-                    done.append(val_batch(runner))
-                done.append(checkpoint(runner))
+                    results.append(val_batch(runner))
+                results.append(checkpoint(runner))
         except UserError:
             raise
         except Exception as error:
-            notes = Path(runner.work_dir) / 'preflight.txt'
-            notes.write_text(traceback.format_exc())
+            trace_file = Path(runner.work_dir) / 'preflight.txt'
+            trace_file.write_text(traceback.format_exc())
             raise UserError(
                 f'the check before the first step failed: {type(error).__name__}: {error} '
-                f'(where: {notes}; --no-preflight goes on without the check)'
+                f'(where: {trace_file}; --no-preflight goes on without the check)'
             ) from error
-        runner.logger.info(f'preflight: {", ".join(done)}; {time.monotonic() - start:.1f} s')
+        runner.logger.info(f'preflight: {", ".join(results)}; {time.monotonic() - start:.1f} s')
 
 
 @contextmanager
@@ -80,17 +80,17 @@ def unchanged(runner: Runner) -> Iterator[None]:
     gradients = [(p, p.grad) for p in model.parameters()]
     for parameter in model.parameters():  # a backward pass would add to what a step has begun
         parameter.grad = None
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         with kept_modes(model):
             yield
     finally:
-        random.setstate(state[0])
-        np.random.set_state(state[1])
-        torch.set_rng_state(state[2])
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if cuda_states:
+            torch.cuda.set_rng_state_all(cuda_states)
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
@@ -99,7 +99,7 @@ def unchanged(runner: Runner) -> Iterator[None]:
 
 
 def sample(loader: DataLoader, count: int) -> Any:
-    """Load the first ``count`` images, of each data set its share, as one batch; here."""
+    """Load the first ``count`` images as one batch, a share of each data set, in this process."""
     dataset: Any = loader.dataset
     parts = getattr(loader.sampler, 'parts', ())
     order = islice(loader.sampler, count) if len(parts) > 1 else range(min(count, len(dataset)))
@@ -138,14 +138,14 @@ def train_batch(runner: Runner) -> str:
 
 
 def _check_gradients(runner: Runner, loss: Tensor, batch: Any) -> None:
-    learning = {k: p.grad for k, p in unwrap(runner.model).named_parameters() if p.requires_grad}
-    found = [gradient for gradient in learning.values() if gradient is not None]
-    if not all_finite([loss.detach(), *found]):
+    gradients = {k: p.grad for k, p in unwrap(runner.model).named_parameters() if p.requires_grad}
+    computed = [gradient for gradient in gradients.values() if gradient is not None]
+    if not all_finite([loss.detach(), *computed]):
         raise UserError(
             f'the first batch ({listed(image_ids(batch))}) has loss {loss.item()}, or a gradient '
             'that is not finite'
         )
-    unused = [name for name, gradient in learning.items() if gradient is None]
+    unused = [name for name, gradient in gradients.items() if gradient is None]
     if unused and runner.distributed and not runner.cfg.get('find_unused_parameters'):
         raise UserError(
             f'{len(unused)} parameters get no gradient ({listed(unused)}), which several processes '

@@ -62,21 +62,21 @@ class _Loop:
     def __init__(self, runner: Runner, name: str, total: int, done: int = 0) -> None:
         self.logger, self.name, self.total = runner.logger, name, total
         self.first = self.done = done
-        self.begin = self.told = monotonic()
+        self.begin = self.last_line = monotonic()
         main = dist.is_main_process()
         # None: only where standard error is a terminal
         disable = None if main else True
         self.bar = tqdm(
             desc=name, total=total, initial=done, leave=False, disable=disable, unit='it'
         )
-        self.tells = main and self.bar.disable
+        self.writes_lines = main and self.bar.disable
 
     def step(self) -> None:
         self.bar.update()
         self.done += 1
         now = monotonic()
-        passed = now - self.begin
-        if self.tells and now - self.told >= gap(passed):
-            self.told = now
-            left = passed * (self.total - self.done) / (self.done - self.first)
+        elapsed = now - self.begin
+        if self.writes_lines and now - self.last_line >= gap(elapsed):
+            self.last_line = now
+            left = elapsed * (self.total - self.done) / (self.done - self.first)
             self.logger.info(f'{self.name}: {self.done:,} of {self.total:,}, {left:.0f} s left')

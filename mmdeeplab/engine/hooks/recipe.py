@@ -33,20 +33,20 @@ ROWS = dict(
 
 
 class Row(NamedTuple):
-    """One setting: its value in this run and in the publication, None if that does not tell."""
+    """One setting: its value in this run and as published, None if it is not published."""
 
     name: str
-    here: object
+    actual: object
     published: object
 
     @property
     def differs(self) -> bool:
         """Whether the values are known to differ; about a file of weights this is not known."""
-        if self.published is None or str(self.here) == UNKNOWN:
+        if self.published is None or str(self.actual) == UNKNOWN:
             return False
         if self.name == ROWS['pretrained']:
-            return self.here == 'none'
-        return self.here != self.published
+            return self.actual == 'none'
+        return self.actual != self.published
 
 
 @HOOKS.register_module()
@@ -65,21 +65,23 @@ class RecipeHook(Hook):
             runner.logger.warning(warning(different, published))
 
 
-def compare(here: Mapping[str, object], published: Mapping[str, object]) -> list[Row]:
+def compare(actual: Mapping[str, object], published: Mapping[str, object]) -> list[Row]:
     """Compare the settings of a run with the published ones, which may be empty."""
-    known = published if published.get('mIoU') else {}
-    return [Row(title, here.get(key, UNKNOWN), known.get(key)) for key, title in ROWS.items()]
+    reference = published if published.get('mIoU') else {}
+    return [Row(title, actual.get(key, UNKNOWN), reference.get(key)) for key, title in ROWS.items()]
 
 
 def table(rows: list[Row], published: Mapping[str, object]) -> str:
     """The rows as an aligned table that marks differences; one line if nothing is published."""
     if not published.get('mIoU'):
-        words = ', '.join(f'{row.name} {row.here}' for row in rows if row.here != UNKNOWN)
+        words = ', '.join(f'{row.name} {row.actual}' for row in rows if row.actual != UNKNOWN)
         return f'recipe (no published number): {words}'
     lines = [('', 'this run', f'published: {published["mIoU"]} mIoU', '')]
     for row in rows:
-        there = UNKNOWN if row.published is None else row.published
-        lines.append((row.name, str(row.here), str(there), '<- differs' if row.differs else ''))
+        published_value = UNKNOWN if row.published is None else row.published
+        lines.append(
+            (row.name, str(row.actual), str(published_value), '<- differs' if row.differs else '')
+        )
     a, b, c = (max(len(line[i]) for line in lines) for i in range(3))
     text = (f'  {n:<{a}}  {h:<{b}}  {t:<{c}}  {m}'.rstrip() for n, h, t, m in lines)
     return '\n'.join(['recipe', *text])
@@ -143,15 +145,15 @@ def schedule(cfg: Config) -> str:
     words = []
     schedulers: Any = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
-        kind = type_name(scheduler['type'])
-        if kind == 'PolyLR':
+        scheduler_type = type_name(scheduler['type'])
+        if scheduler_type == 'PolyLR':
             floor = f', at least {scheduler["eta_min"]}' if scheduler.get('eta_min') else ''
             words.append(f'poly {scheduler.get("power", 1.0)}{floor}')
-        elif kind == 'MultiStepLR':
+        elif scheduler_type == 'MultiStepLR':
             steps = ', '.join(map(str, scheduler['milestones']))
             words.append(f'x{scheduler.get("gamma", 0.1)} at {steps}')
         else:
-            words.append(kind)
+            words.append(scheduler_type)
     return ', then '.join(words) or 'constant'
 
 

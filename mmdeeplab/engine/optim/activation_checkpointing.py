@@ -63,17 +63,17 @@ def checkpoint_activations(model: nn.Module, names: Sequence[str]) -> None:
 @contextmanager
 def statistics_kept(module: nn.Module) -> Iterator[None]:
     """Let BatchNorm normalise by the batch, but not update its running statistics, in the block."""
-    moving = [norm for norm in norm_layers(module).values() if norm.training]
-    before = [(norm.momentum, norm.num_batches_tracked) for norm in moving]
-    spare: dict[torch.device, Tensor] = {}  # SyncBN insists on a counter: one that nobody reads
-    for norm, (_, count) in zip(moving, before, strict=True):
+    norms = [norm for norm in norm_layers(module).values() if norm.training]
+    saved = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    counters: dict[torch.device, Tensor] = {}  # SyncBN needs a counter; these are not read
+    for norm, (_, count) in zip(norms, saved, strict=True):
         norm.momentum = 0.0
         if count is not None:
-            if count.device not in spare:
-                spare[count.device] = torch.zeros_like(count)
-            norm.num_batches_tracked = spare[count.device]
+            if count.device not in counters:
+                counters[count.device] = torch.zeros_like(count)
+            norm.num_batches_tracked = counters[count.device]
     try:
         yield
     finally:
-        for norm, (momentum, count) in zip(moving, before, strict=True):
+        for norm, (momentum, count) in zip(norms, saved, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, count

@@ -31,8 +31,8 @@ class AutocastOptimWrapper(OptimWrapper):
         weight = self.optimizer.param_groups[0]['params'][0]
         self.enabled = weight.device.type != 'cpu' or has_bf16()
         if not self.enabled:
-            words = 'this processor has no bfloat16 convolutions (x86: AVX-512): float32 is used'
-            print_log(words, 'current', logging.WARNING)
+            notice = 'this processor has no bfloat16 convolutions (x86: AVX-512): float32 is used'
+            print_log(notice, 'current', logging.WARNING)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:

@@ -21,14 +21,14 @@ def fused_on_gpu(optimizer: Any) -> Any:
     """
     if not isinstance(optimizer, Mapping) or not torch.cuda.is_available():
         return optimizer
-    kind = optimizer.get('type')
-    known = kind in FUSED or kind in [one.__name__ for one in FUSED]
-    if not known or any(key in optimizer for key in ANSWERS):
+    optimizer_type = optimizer.get('type')
+    has_fused_step = optimizer_type in FUSED or optimizer_type in [cls.__name__ for cls in FUSED]
+    if not has_fused_step or any(key in optimizer for key in ANSWERS):
         return optimizer
     return {**optimizer, 'fused': True}
 
 
 def is_fused(optimizer: Optimizer) -> bool:
     """Whether a step takes ``found_inf``, a GPU tensor that tells it to change nothing."""
-    able = getattr(optimizer, '_step_supports_amp_scaling', False)
-    return able and all(group.get('fused') for group in optimizer.param_groups)
+    supported = getattr(optimizer, '_step_supports_amp_scaling', False)
+    return supported and all(group.get('fused') for group in optimizer.param_groups)

@@ -24,12 +24,12 @@ def apply_memory_options(model: nn.Module, cfg: Config) -> list[str]:
         UserError: ``recompute`` names a part that the model does not have.
     """
     keep_memory(everything=True)
-    done = []
+    notices = []
     if cfg.get('channels_last'):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         fuse_norms(model)
-        done.append('memory: channels last')
+        notices.append('memory: channels last')
     if names := list(cfg.get('recompute') or ()):
         checkpoint_activations(model, names)
-        done.append(f'memory: computed twice, kept once: {", ".join(names)}')
-    return done
+        notices.append(f'memory: computed twice, kept once: {", ".join(names)}')
+    return notices

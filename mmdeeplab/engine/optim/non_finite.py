@@ -50,20 +50,20 @@ class Guard:
         """
         self.settle()
         self._loss = loss.detach()
-        alone = dist.get_world_size() == 1
+        single_rank = dist.get_world_size() == 1
         if loss.device.type == 'cpu':  # nothing to wait for
-            here = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
-            if alone:
-                self._judge(here, here)
+            non_finite = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
+            if single_rank:
+                self._judge(non_finite, non_finite)
                 return
-            bad = torch.tensor([float(here)])
+            flags = torch.tensor([float(non_finite)])
         else:
-            bad = 1 - finite_on_device([self._loss, *gradients]).float()
-        if not alone:
-            anywhere = bad.clone()
+            flags = 1 - finite_on_device([self._loss, *gradients]).float()
+        if not single_rank:
+            anywhere = flags.clone()
             dist.all_reduce(anywhere, 'max')
-            bad = torch.cat([bad, anywhere])
-        self.answers = bad
+            flags = torch.cat([flags, anywhere])
+        self.answers = flags
         if loss.device.type == 'cpu':
             self.settle()
 
@@ -89,9 +89,9 @@ class Guard:
     def may_step(self) -> bool:
         """Whether the step may be made, as far as is known on the host."""
         self.settle()
-        good, self.non_finite = not self.non_finite, False
+        finite, self.non_finite = not self.non_finite, False
         self.overflow = False
-        return good
+        return finite
 
     def note_step(self, made: bool, overflow: bool = False) -> None:
         """Count a step that was made or skipped; ``overflow``: skipped by the gradient scaler."""
@@ -109,14 +109,14 @@ class GuardedOptimWrapper(OptimWrapper):
         # float16 gradients often overflow: the scaler then skips the step and halves its scale
         self.scaled = hasattr(self, 'loss_scaler')
         self._stepped = False
-        self._deferred = self._first = False
+        self._deferred = self._first_step = False
         if self.scaled:
             self.optimizer.register_step_post_hook(self._note_step)
 
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
-        """As MMEngine's method, without its warning about gradients of a resumed run."""
-        part = init_counts % self._accumulative_counts if dist.get_world_size() == 1 else 0
-        super().initialize_count_status(model, init_counts - part, max_counts)
+        """Begin to count steps, without MMEngine's warning about gradients of a resumed run."""
+        unfinished = init_counts % self._accumulative_counts if dist.get_world_size() == 1 else 0
+        super().initialize_count_status(model, init_counts - unfinished, max_counts)
         self._inner_count = init_counts
 
     def optim_context(self, model: nn.Module) -> AbstractContextManager[None]:
@@ -143,7 +143,7 @@ class GuardedOptimWrapper(OptimWrapper):
         if not self._deferred and not guard.may_step():
             guard.note_step(made=False)
             return
-        self._first = not optimizer.state
+        self._first_step = not optimizer.state
         self._stepped = not self.scaled
         if answers is not None and self._deferred:
             # the optimiser reads the answer on the GPU, so the host need not wait
@@ -162,7 +162,7 @@ class GuardedOptimWrapper(OptimWrapper):
 
     def _note(self, made: bool) -> None:
         self.guard.note_step(made, overflow=self.scaled)
-        if not made and self._first:
+        if not made and self._first_step:
             # a skipped first step of fused SGD leaves its momentum uninitialised
             self.optimizer.state.clear()
 

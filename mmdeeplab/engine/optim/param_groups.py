@@ -36,8 +36,8 @@ def merged(groups: Iterable[Mapping[str, Any]]) -> list[dict]:
 
 def parameter_order(optimizer: Optimizer, model: nn.Module) -> list[int]:
     """For each parameter of an optimiser, its index among the network's trained parameters."""
-    place = {id(p): i for i, p in enumerate(p for p in model.parameters() if p.requires_grad)}
-    return [place.get(id(p), -1) for group in optimizer.param_groups for p in group['params']]
+    index = {id(p): i for i, p in enumerate(p for p in model.parameters() if p.requires_grad)}
+    return [index.get(id(p), -1) for group in optimizer.param_groups for p in group['params']]
 
 
 def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[int]) -> dict:
@@ -63,12 +63,12 @@ def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[i
         or (order == current and not single)
     ):
         return saved
-    before = dict(zip(order, numbers, strict=True))
-    state = {i: saved['state'][before[place][0]] for i, place in enumerate(current)
-             if before[place][0] in saved['state']}  # fmt: skip
-    groups, places = [], iter(enumerate(current))
+    saved_by_index = dict(zip(order, numbers, strict=True))
+    state = {i: saved['state'][saved_by_index[index][0]] for i, index in enumerate(current)
+             if saved_by_index[index][0] in saved['state']}  # fmt: skip
+    groups, indices = [], iter(enumerate(current))
     for group in optimizer.param_groups:
-        members = list(islice(places, len(group['params'])))
-        settings = before[members[0][1]][1]
+        members = list(islice(indices, len(group['params'])))
+        settings = saved_by_index[members[0][1]][1]
         groups.append({**settings, 'params': [number for number, _ in members]})
     return {**saved, 'param_groups': groups, 'state': state}

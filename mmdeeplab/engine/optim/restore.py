@@ -43,10 +43,10 @@ def restore_schedule(
     if scale_changed(meta, runner):
         saved = {key: value for key, value in saved.items() if key != 'loss_scaler'}
     states = checkpoint.get('param_schedulers', [])
-    same_kind = meta.get(SCHEDULERS, kinds(runner)[SCHEDULERS]) == kinds(runner)[SCHEDULERS]
+    same_classes = meta.get(SCHEDULERS, kinds(runner)[SCHEDULERS]) == kinds(runner)[SCHEDULERS]
     names = {scheduler.param_name for scheduler in schedulers}
-    same = _constants(saved, names) == _constants(fresh, names)
-    if same and same_kind and _same_plan(schedulers, states):
+    same_settings = _constants(saved, names) == _constants(fresh, names)
+    if same_settings and same_classes and _same_plan(schedulers, states):
         wrapper.load_state_dict(saved)
         for scheduler, state in zip(schedulers, states, strict=True):
             scheduler.load_state_dict(state)
@@ -55,8 +55,10 @@ def restore_schedule(
         'the settings of the optimiser or its schedule changed: the new ones apply, as if they '
         'had held since iteration 0'
     )
-    new = {key: fresh[key] for key in ('param_groups', 'base_param_settings') if key in fresh}
-    wrapper.load_state_dict({**saved, **copy.deepcopy(new)})
+    new_settings = {
+        key: fresh[key] for key in ('param_groups', 'base_param_settings') if key in fresh
+    }
+    wrapper.load_state_dict({**saved, **copy.deepcopy(new_settings)})
     _replay(schedulers, meta)
 
 
@@ -64,16 +66,16 @@ def kinds(runner: 'Runner') -> dict:
     """The classes of the optimiser and its schedules, for ``meta`` of a checkpoint."""
     schedulers = runner.param_schedulers or []
     optimizer: Any = getattr(runner.optim_wrapper, 'optimizer', None)
-    known = optimizer is not None
+    has_optimizer = optimizer is not None
     return {
-        ORDER: parameter_order(optimizer, unwrap(runner.model)) if known else [],
+        ORDER: parameter_order(optimizer, unwrap(runner.model)) if has_optimizer else [],
         OPTIMIZER: _class(getattr(runner.optim_wrapper, 'optimizer', None)),
         SCHEDULERS: [_class(s) for s in (schedulers if isinstance(schedulers, list) else [])],
     }
 
 
-def _class(thing: object) -> str:
-    return f'{type(thing).__module__}.{type(thing).__qualname__}'
+def _class(instance: object) -> str:
+    return f'{type(instance).__module__}.{type(instance).__qualname__}'
 
 
 def unfinished_gradients(runner: 'Runner') -> dict:
@@ -105,11 +107,13 @@ def scale_changed(meta: dict, runner: 'Runner') -> bool:
     return bool(old.get('loss_scale') != new.get('loss_scale'))
 
 
-def _check_same_optimizer(saved: dict, fresh: dict, meta: dict, here: dict, filename: str) -> None:
-    if (there := meta.get(OPTIMIZER, here[OPTIMIZER])) != here[OPTIMIZER]:
+def _check_same_optimizer(
+    saved: dict, fresh: dict, meta: dict, current: dict, filename: str
+) -> None:
+    if (saved_class := meta.get(OPTIMIZER, current[OPTIMIZER])) != current[OPTIMIZER]:
         raise UserError(
-            f'{filename} was saved with another optimiser, {there}, and this run has '
-            f'{here[OPTIMIZER]}: its state cannot be kept; to start from its weights: '
+            f'{filename} was saved with another optimiser, {saved_class}, and this run has '
+            f'{current[OPTIMIZER]}: its state cannot be kept; to start from its weights: '
             '--cfg-options load_from=FILE'
         )
     old, new = saved['param_groups'], fresh['param_groups']

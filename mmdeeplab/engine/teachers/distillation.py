@@ -32,7 +32,7 @@ class DistillationHook(Teacher, Hook):
         teacher: Its config, by file or name, or a model of ``mmdeeplab weights list``.
         checkpoint: Its weights: a file or a work dir; a model of the list brings its own.
         temperature: Above 1 the lesser classes of the teacher count for more.
-        weight: Of the loss.
+        weight: Weight of the loss.
 
     Raises:
         UserError: The temperature is not above 0, or the weight below 0. At the start of a
@@ -72,8 +72,8 @@ class DistillationHook(Teacher, Hook):
         device = str(next(student.parameters()).device)
         with torch.random.fork_rng(devices=[]):  # the student begins as without a teacher
             self.teacher, checkpoint = load_segmentor(cfg, path, device)
-        own, root = data_classes(runner)
-        require_order(class_names(checkpoint), own, path, root)
+        classes, root = data_classes(runner)
+        require_order(class_names(checkpoint), classes, path, root)
         counts = [network.decode_head.out_channels for network in (self.teacher, student)]
         if counts[0] != counts[1] or counts[0] == 1:
             raise UserError(
@@ -85,6 +85,6 @@ class DistillationHook(Teacher, Hook):
     def teach(self, runner: Runner, batch: dict) -> None:
         """Give the samples of a batch the teacher's scores."""
         assert self.teacher is not None
-        found = scores_of(self.teacher, list(batch['inputs']), runner)
-        for sample, scores in zip(batch['data_samples'], found, strict=True):
+        teacher_scores = scores_of(self.teacher, list(batch['inputs']), runner)
+        for sample, scores in zip(batch['data_samples'], teacher_scores, strict=True):
             sample.set_data({TEACHER: PixelData(metainfo=self.settings, data=scores)})

@@ -20,7 +20,7 @@ from mmdeeplab.randomness import derive
 from mmdeeplab.registry import HOOKS
 
 Box = tuple[slice, slice]
-"""Rows and columns."""
+"""Rows and columns of a box in an image."""
 
 
 @HOOKS.register_module()
@@ -40,7 +40,7 @@ class MeanTeacherHook(Teacher, EMAHook):
     the teacher's weights; those of the student are in the checkpoint's ``ema_state_dict``.
 
     Args:
-        threshold: Of the probability, from 0 to below 1.
+        threshold: Least probability of a label, from 0 to below 1.
         cutmix: Chance of a box in an image, from 0 to 1.
         momentum: Share of the new weights in the average.
         gamma: The larger, the longer the share of new weights is a larger one at the start.
@@ -99,21 +99,21 @@ class MeanTeacherHook(Teacher, EMAHook):
     def teach(self, runner: Runner, batch: dict) -> None:
         """Give labels to the images of a batch that have a weak view, and mix them."""
         samples = batch['data_samples']
-        new = [i for i, sample in enumerate(samples) if 'weak_view' in sample]
-        if not new:
+        unlabelled = [i for i, sample in enumerate(samples) if 'weak_view' in sample]
+        if not unlabelled:
             return
-        weak = [samples[i].weak_view.data for i in new]
+        weak_views = [samples[i].weak_view.data for i in unlabelled]
         labels = [
             pseudo_labels(scores, self.threshold)
-            for scores in scores_of(self.ema_model.module, weak, runner)
+            for scores in scores_of(self.ema_model.module, weak_views, runner)
         ]
         pixels = torch.cat([label.flatten() for label in labels])
         self.confident = pixels.ne(IGNORE_INDEX).float().mean()
-        images = [batch['inputs'][i] for i in new]
+        images = [batch['inputs'][i] for i in unlabelled]
         draw = random.Random(derive('cutmix', runner.seed or 0, runner.iter, runner.rank))
         mixed = cutmix(images, labels, self.cutmix, draw)
         inputs = list(batch['inputs'])
-        for i, (image, label) in zip(new, mixed, strict=True):
+        for i, (image, label) in zip(unlabelled, mixed, strict=True):
             inputs[i] = image
             samples[i].gt_sem_seg = PixelData(data=label)
             del samples[i].weak_view
@@ -143,7 +143,7 @@ def pseudo_labels(scores: Tensor, threshold: float) -> Tensor:
 
     Args:
         scores: Logits (classes, H, W).
-        threshold: Of the largest probability.
+        threshold: Least probability of a label.
     """
     largest, label = scores.softmax(0).max(0, keepdim=True)
     return label.masked_fill(largest < threshold, IGNORE_INDEX).to(torch.uint8)
@@ -155,10 +155,10 @@ def cutmix(
     """Each image (C, H, W) and its label (1, H, W), perhaps with a box of those that follow.
 
     Args:
-        images: Of any sizes; the box lies where both images are.
-        labels: Of the images.
-        chance: Of a box in an image.
-        draw: Where random numbers come from.
+        images: Images of any sizes; the box lies where both images are.
+        labels: Labels of the images.
+        chance: Chance of a box in an image.
+        draw: Source of the random numbers.
     """
     mixed = []
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):

@@ -29,19 +29,19 @@ class Teacher(ABC):
 
 @torch.no_grad()
 def scores_of(teacher: BaseModel, images: list[Tensor], runner: Runner) -> list[Tensor]:
-    """What a teacher in evaluation says of images: float32 logits (classes, H_i, W_i) of each.
+    """The float32 logits (classes, H_i, W_i) of a teacher in evaluation for each image.
 
     Its own preprocessor normalises and pads them as one training batch.
 
     Args:
         teacher: A segmentor.
         images: (C, H_i, W_i) each, as the data loader gives them.
-        runner: Its optimiser's wrapper says in which precision.
+        runner: The run, whose optimiser wrapper sets the precision.
     """
     inputs = teacher.data_preprocessor(dict(inputs=images), True)['inputs']
     with runner.optim_wrapper.optim_context(runner.model):
         logits = teacher.encode_decode(inputs, [dict(img_shape=inputs.shape[2:])] * len(inputs))
     return [
-        one[:, : image.shape[1], : image.shape[2]].float()
-        for one, image in zip(logits, images, strict=True)
+        scores[:, : image.shape[1], : image.shape[2]].float()
+        for scores, image in zip(logits, images, strict=True)
     ]
