@@ -155,6 +155,15 @@ in_json(*STUDIO, 'it has no label')(
     lambda d: d[0]['annotations'][0]['result'][0]['value'].update(brushlabels=[])
 )
 in_json(*STUDIO, 'task 1: its data names no picture')(lambda d: d[0].update(data=dict(text='x')))
+in_text(*CVAT, r'mask 4 \(sign\): its rle has nan among its runs', 'rle="', 'rle="nan, ')
+in_text(*CVAT, "xtl is 'nan', which is not finite", 'xtl="40.50"', 'xtl="nan"')
+for label in ('nan', 'inf', '0.5'):
+    in_text(*YOLO, f'line 1: class {label} is not among the 3', '0 ', f'{label} ')
+for number, words in ((float('nan'), 'NaN'), (10**400, '1000'), (-float('inf'), '-Infinity')):
+    in_json(
+        'label_studio_polygons', 'project-1-at-2026.json',
+        rf'region rcar \(car\): "x" is {words}.*, which is not finite',
+    )(lambda d, x=number: d[1]['annotations'][0]['result'][0]['value'].update(x=x))  # fmt: skip
 in_text(*YOLO, r'line 1: class 3 is not among the 3', '0 ', '3 ')
 in_text(*YOLO, r'line 1: the polygon reaches from', '0 0.0', '0 7.0')
 CASES.append((*YOLO, lambda path: path.write_text('0 .5 .5 .2 .2'), 'line 1: this is a box'))

@@ -20,6 +20,7 @@ from tool_files import (
     coco_crowd,
     coco_document,
     cvat_masks,
+    label_studio_polygons,
     labelme_document,
     labelme_polygons,
     picture,
@@ -177,6 +178,57 @@ def test_classes_and_what_nobody_annotated(
     ):
         assert main([*command, '--classes', classes]) == 2
         assert re.search(words, capsys.readouterr().err)
+
+
+def test_the_background_has_one_id_in_all_its_spellings(tmp_path: Path) -> None:
+    shapes = [
+        dict(label='background', shape_type='polygon', points=ROAD),
+        dict(label='bg', shape_type='polygon', points=CAR),
+    ]
+    picture(tmp_path / 'data/a.jpg')
+    write_json(tmp_path / 'data/a.json', labelme_document('a.jpg', shapes))
+    out = tmp_path / 'out'
+    assert main([str(tmp_path / 'data'), '--out', str(out), '--unlabelled', 'void']) == 0
+    drawn = by_pillow(ROAD) | by_pillow(CAR)
+    assert np.array_equal(mask(out, 'a'), np.where(drawn, 0, 255))
+
+
+def test_a_class_may_bear_the_name_of_its_own_group(tmp_path: Path) -> None:
+    """As COCO's person, which has the supercategory person; a picture need not show one."""
+    picture(tmp_path / 'data/a.jpg')
+    polygon = dict(image_id=7, category_id=20, segmentation=[[1, 1, 9, 1, 9, 9]])
+    document = coco_document(['a.jpg'], [polygon], ['person', 'car'])
+    document['categories'][0]['supercategory'] = 'person'
+    write_json(tmp_path / 'data/a.json', document)
+    out = tmp_path / 'out'
+    assert main([str(tmp_path / 'data'), '--out', str(out)]) == 0
+    assert (out / 'classes.txt').read_text().split() == ['background', 'person', 'car']
+    assert mask(out, 'a').max() == 2
+
+
+def test_the_newest_annotation_of_a_task_counts(tmp_path: Path) -> None:
+    """One without a date is older than all with one."""
+    label_studio_polygons(tmp_path / 'data')
+    path = tmp_path / 'data/project-1-at-2026.json'
+    tasks = json.loads(path.read_text())
+    for undated in ({}, dict(updated_at=None), dict(created_at='2025-12-31T23:59')):
+        older = dict(id=3, was_cancelled=False, result=[]) | undated
+        tasks[1]['annotations'] += [older]
+    write_json(path, tasks)
+    out = tmp_path / 'out'
+    assert main([str(tmp_path / 'data'), '--out', str(out)]) == 0
+    assert mask(out, 'shots/b').any()
+
+
+def test_two_folders_of_yolo_are_both_read(tmp_path: Path) -> None:
+    for folder in ('north', 'south'):
+        yolo(tmp_path / 'data' / folder)
+    yolo(tmp_path / 'data/south/nested')  # below a data.yaml: read once
+    out = tmp_path / 'out'
+    assert main([str(tmp_path / 'data'), '--out', str(out)]) == 0
+    names = {str(p.relative_to(out / 'SegmentationClass')) for p in out.rglob('*.png')}
+    pictures = [*(tmp_path / 'data').rglob('*.jpg')]
+    assert len(names) == len(pictures) == 9
 
 
 def test_missing_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

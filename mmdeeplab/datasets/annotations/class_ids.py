@@ -48,8 +48,9 @@ class ClassIds:
             return self.names.index(name)
         if is_void(name):
             return IGNORE_INDEX
-        if is_background(name):
-            return self.unlabelled
+        if is_background(name):  # in another of its spellings
+            ids = (i for i, own_name in enumerate(self.names) if is_background(own_name))
+            return next(ids, self.unlabelled)
         raise image.place_of(annotated).error(
             f'its class {name!r} is not among --classes {",".join(self.names)}'
             + did_you_mean(name, self.names)

@@ -85,20 +85,20 @@ def read_coco(file: Path, document: dict, root: Path, annotations: Annotations) 
 def _categories(place: Place, document: dict) -> dict[int, str]:
     """Names of categories by id, in the order of ids, without Roboflow's top-level category."""
     names: dict[int, str] = {}
-    supercategories: set[str] = set()
+    parents: dict[str, object] = {}  # names of supercategories by name
     for number, category in enumerate(place.value(document, 'categories', list), 1):
         where = place.at(f'category {number}')
         key = where.value(category, 'id', int)
         if key in names:
             raise where.error(f'the id {key} occurs twice among the categories')
         names[key] = where.value(category, 'name', str)
-        supercategories.add(str(category.get('supercategory')))
+        parents[names[key]] = category.get('supercategory')
     annotations = place.value(document, 'annotations', list)
     used = {str(a.get('category_id')) for a in annotations if isinstance(a, dict)}
+    # COCO's own "person" has the supercategory "person", and is a class.
+    roots = {name for name in parents if name in parents.values() and parents[name] != name}
     return {
-        key: name
-        for key, name in sorted(names.items())
-        if str(key) in used or name not in supercategories
+        key: name for key, name in sorted(names.items()) if str(key) in used or name not in roots
     }
 
 

@@ -65,6 +65,8 @@ def _shape(where: Place, element: Element) -> Shape:
         return Polygons((where.ring(_floats(where, [x for p in points for x in p.split(',')])),))
     if element.tag == 'mask':
         counts = _floats(where, _attribute(where, element, 'rle').split(','))
+        if broken := [count for count in counts if not count.is_integer()]:
+            raise where.error(f'its rle has {broken[0]} among its runs')
         box = (int(_number(where, element, key, int)) for key in ('left', 'top', 'width', 'height'))
         left, top, width, height = box
         return RowRuns(tuple(map(int, counts)), (left, top), (height, width))
@@ -128,9 +130,12 @@ def _number(
 ) -> float:
     text = _attribute(where, element, key)
     try:
-        return number_type(text)
+        number = number_type(text)
     except ValueError:
         raise where.error(f'{key} is {text!r}, not a number') from None
+    if number_type is float and not math.isfinite(number):
+        raise where.error(f'{key} is {text!r}, which is not finite')
+    return number
 
 
 def _floats(where: Place, texts: list[str]) -> list[float]:

@@ -121,11 +121,12 @@ def _read(files: list[Path], root: Path, pictures: tuple[str, ...]) -> dict[str,
             _read_xml(file, root, by_format)
         elif names := read_names(file):
             yolo[file] = names
-    if yolo:
-        file, names = next(iter(yolo.items()))
-        if any(others != names for others in yolo.values()):
-            raise UserError(f'{" and ".join(map(str, yolo))} name other classes: keep one of them')
-        read_yolo(names, file.parent, _below(file.parent, root, pictures), _of('YOLO', by_format))
+    if any(names != next(iter(yolo.values())) for names in yolo.values()):
+        raise UserError(f'{" and ".join(map(str, yolo))} name other classes: keep one of them')
+    folders = {file.parent: names for file, names in yolo.items()}
+    for folder, names in folders.items():
+        if folders.keys().isdisjoint(folder.parents):  # whose pictures are read already
+            read_yolo(names, folder, _below(folder, root, pictures), _of('YOLO', by_format))
     return by_format
 
 

@@ -55,12 +55,7 @@ def read_label_studio(file: Path, document: list, root: Path, annotations: Annot
             continue
         if len(finished) > 1:
             annotations.leave_out('older annotations of tasks that have several')
-        newest = max(
-            finished,
-            key=lambda annotation: str(
-                annotation.get('updated_at') or annotation.get('created_at')
-            ),
-        )
+        newest = max(reversed(finished), key=_date)  # of equal or no dates the last
         objects, size = _objects(place, place.value(newest, 'result', list), annotations)
         annotations.add_classes(sorted({annotated.label for annotated in objects}))
         annotations.images.append(
@@ -73,6 +68,10 @@ def read_label_studio(file: Path, document: list, root: Path, annotations: Annot
                 split=split_of(file, root),
             )
         )
+
+
+def _date(annotation: dict) -> str:
+    return str(annotation.get('updated_at') or annotation.get('created_at') or '')
 
 
 def _picture(place: Place, data: dict) -> str:

@@ -46,7 +46,7 @@ class Place:
         """``mapping[key]``, checked to exist and to be of the type ``value_type``.
 
         Raises:
-            UserError: It is missing or of another type.
+            UserError: It is missing or of another type, or NaN or infinite.
         """
         if not isinstance(mapping, Mapping) or key not in mapping:
             raise self.error(f'there is no "{key}"')
@@ -54,6 +54,8 @@ class Place:
         fits = isinstance(value, (int, float) if value_type is float else value_type)
         if not fits or (isinstance(value, bool) and value_type in (int, float)):
             raise self.error(f'"{key}" is {_shown(value)}, not {_TYPE_NAMES[value_type]}')
+        if value_type is float and not _is_finite(value):
+            raise self.error(f'"{key}" is {_shown(value)}, which is not finite')
         return value
 
     def size(self, mapping: object) -> tuple[int, int]:
@@ -71,7 +73,7 @@ class Place:
                 finite.
         """
         wrong = [n for n in numbers if isinstance(n, bool) or not isinstance(n, (int, float))]
-        wrong = wrong or [n for n in numbers if not math.isfinite(n)]  # type: ignore[arg-type]
+        wrong = wrong or [n for n in numbers if not _is_finite(n)]  # type: ignore[arg-type]
         if wrong:
             raise self.error(f'the polygon has {_shown(wrong[0])} among its coordinates')
         if len(numbers) % 2:
@@ -89,6 +91,13 @@ class Place:
             if not isinstance(point, (list, tuple)) or len(point) != 2:
                 raise self.error(f'the point {_shown(point)} is not x and y')
         return self.ring([number for point in points for number in point])  # type: ignore[attr-defined]
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # JSON's whole numbers have no bounds
+        return False
 
 
 def _shown(value: object) -> str:

@@ -92,7 +92,7 @@ def _objects(file: Path, names: list[str]) -> tuple[AnnotatedObject, ...]:
             label, *shares = map(float, line.split())
         except ValueError as error:
             raise place.error(f'not a class and shares of the picture ({error})') from None
-        if label != int(label) or not 0 <= label < len(names):
+        if not label.is_integer() or not 0 <= label < len(names):
             raise place.error(f'class {label:g} is not among the {len(names)} of data.yaml')
         if len(shares) == 4:
             raise place.error('this is a box, not a polygon: labels for detection have no outlines')
