@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,33 @@ def test_fix_names_the_keys_of_data_sets_inside_wrappers(
     (said,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith('to use them')]
     assert 'train_dataloader.dataset.dataset.datasets.1.mask_dir=' in said
     assert main([*options, *shlex.split(said.partition(': ')[2])]) == 0
+
+
+@pytest.mark.parametrize('link', ['by two names', 'by one name'])
+def test_fix_of_folders_that_are_links(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture, link: str
+) -> None:
+    """Two names of one folder are two folders of --fix; one name of two would be one."""
+    masks = [root / 'SegmentationClass', root / 'Other']
+    shutil.copytree(*masks)
+    names = ['north/masks', 'south/masks'] if link == 'by one name' else ['north/a', 'south/b']
+    targets = masks if link == 'by one name' else [masks[0]] * 2
+    for name, target in zip(names, targets, strict=True):
+        (root / name).parent.mkdir()
+        (root / name).symlink_to(target)
+    used = [
+        f'{split}_dataloader.dataset.mask_dir={name}'
+        for split, name in zip(('train', 'val'), names, strict=True)
+    ]
+    out = tmp_path / 'fixed'
+    status = check(root, '--fix', out, '--split', 'train,val', '--cfg-options', *used)
+    captured = capsys.readouterr()
+    if link == 'by one name':
+        assert status == 2
+        assert 'north/masks and ' in captured.err
+        assert not out.exists()
+    else:
+        assert {path.name for path in out.iterdir()} == {'a', 'b'}
 
 
 def test_fix_by_a_list_of_colours_and_by_renaming(root: Path, tmp_path: Path) -> None:

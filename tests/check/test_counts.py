@@ -1,5 +1,6 @@
 """Counts against NumPy, weights against their formulas, and the loss that they reach."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,20 @@ def test_wrapped_data_sets_are_counted_together(root: Path) -> None:
     expected = sum(np.bincount(ids_of(mask).ravel(), minlength=256) for mask in masks)
     np.testing.assert_array_equal(report.counts['train'].pixels, expected[:21])
     assert [p.fault for p in report.errors] == ['leak']
+
+
+def test_an_image_under_one_id_in_two_folders_is_named(root: Path) -> None:
+    cfg = config(root)
+    copied = root.parent / f'{root.name}-copied'
+    shutil.copytree(root, copied)
+    given = cfg.train_dataloader.dataset
+    parts = [given, {**given, 'data_root': str(copied)}]
+    cfg.train_dataloader.dataset = dict(type='ConcatDataset', datasets=parts)
+    twins = [p for p in examine(cfg, ('train',)).problems if p.fault == 'same-content']
+    assert [p.id for p in twins] == Folder(root, 'train').ids
+    assert all(p.path.startswith(str(copied)) and str(root) in p.words for p in twins)
+    cfg.train_dataloader.dataset.datasets = [given, {**given, 'indices': 1}]
+    assert not [p for p in examine(cfg, ('train',)).problems if p.fault == 'same-content']
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16, np.int32, bool])

@@ -118,7 +118,7 @@ FAULTS: dict[str, Fault] = {
     'all-void': _error('every mask of the split is void', 'mend the masks: 255 is "not labelled"'),
     # splits
     'leak': _error('an image to train on and to score by, byte for byte', 'remove it from one'),
-    'same-content': _warning('two ids of one split with the same image', 'remove one'),
+    'same-content': _warning('the same image twice in one split', 'remove one'),
     'absent': _warning('classes without a pixel in a split', 'their IoU means nothing there'),
     'unknown-dataset': _warning('a data set of a type that is not checked', 'nothing'),
 }

@@ -48,9 +48,11 @@ def write_masks(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f'--fix {out}: not an empty folder; nothing is overwritten')
     labelled = [checked for checked in report.checked if checked.source.labelled]
-    folders = {Path(os.path.realpath(checked.source.masks)) for checked in labelled}
-    if len({folder.name for folder in folders}) < len(folders):
-        raise UserError(f'--fix {out}: {" and ".join(map(str, folders))} have one name')
+    folders: dict[str, Path] = {}
+    for masks in (checked.source.masks for checked in labelled):
+        other = folders.setdefault(masks.name, masks)
+        if os.path.realpath(other) != os.path.realpath(masks):
+            raise UserError(f'--fix {out}: {other} and {masks} have one name')
     mended, failed, visited = 0, [], set()
     for checked in labelled:
         ids = dict(renamed or _binary(checked))

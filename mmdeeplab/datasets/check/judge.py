@@ -40,18 +40,14 @@ def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
             yield Problem('missing-folder', source.role, id='', path=path, words=message)
 
 
-def judge_names(source: Source, ids: Iterable[str]) -> dict[str, Problem]:
-    """Ids with more than one image or mask, by id: it is not clear which one is meant."""
-    problems = {}
+def judge_names(source: Source, ids: Iterable[str]) -> Iterator[Problem]:
+    """Ids with more than one image or mask: it is not clear which one is meant."""
     for file_role, files in source.files.items():
         for name in ids:
             if len(names := files.names(name)) > 1:
                 words = several_files(name, names, file_role)
                 path = str(files.folder / names[0])
-                problems[name] = Problem(
-                    'several-files', source.role, id=name, path=path, words=words
-                )
-    return problems
+                yield Problem('several-files', source.role, id=name, path=path, words=words)
 
 
 def judge_sample(

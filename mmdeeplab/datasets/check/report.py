@@ -1,7 +1,9 @@
 """Check the data sets of a config: the problems and the class counts of its splits."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdeeplab.console import progress
@@ -128,18 +130,13 @@ def checked_ids(source: Source) -> tuple[list[Problem], list[str]]:
     problems = list(judge_list(source, listed))
     missing = any(problem.fault == 'missing-folder' for problem in problems)
     ids = [] if missing else taken(listed.ids, source.indices)
-    outside = {} if source.follow_links else lead_out(source, ids)
-    several = judge_names(source, ids)
-    problems += [*outside.values(), *several.values()]
-    return problems, [name for name in ids if name not in outside and name not in several]
+    unopened = [*([] if source.follow_links else lead_out(source, ids)), *judge_names(source, ids)]
+    closed = {problem.id for problem in unopened}
+    return [*problems, *unopened], [name for name in ids if name not in closed]
 
 
-def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
-    """Problems, by id, of samples whose image or mask is a link out of its folder.
-
-    Their files are not opened.
-    """
-    problems = {}
+def lead_out(source: Source, ids: list[str]) -> Iterator[Problem]:
+    """Images and masks that are links out of their folder, which are not opened."""
     for files in source.files.values():
         folder = files.folder
         shown = progress(ids, f'looking for links of {source.split}', len(ids), 'images')
@@ -147,10 +144,9 @@ def lead_out(source: Source, ids: list[str]) -> dict[str, Problem]:
         for link, target in links_out(folder, names, source.root).items():
             words = f'a link to {target}'
             path = str(folder / link)
-            problems[names[link]] = Problem(
+            yield Problem(
                 'outside', source.role, id=names[link], path=path, words=words, fix=WAY_OUT
             )
-    return problems
 
 
 def _count(report: Report, splits: tuple[str, ...]) -> None:
@@ -199,7 +195,7 @@ def _by_roles(
 
 def leaks(checked: list[CheckedSource]) -> Iterator[Problem]:
     """Problems of images that are both in train and in another split, or twice in one split."""
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str], tuple[str, Path]] = {}  # name and image by split and content
     for each in checked:
         roles = each.source.roles
         if 'train' in roles and len(roles) > 1:
@@ -208,18 +204,18 @@ def leaks(checked: list[CheckedSource]) -> Iterator[Problem]:
             yield Problem('leak', each.source.role, id='', path=str(each.source.list), words=words)
         for name, sample in each.samples.items():
             for role in roles if sample.digest else ():
-                first = seen.setdefault((role, sample.digest), name)
-                if first != name:
-                    words = f'the same image as {first}'
-                    path = str(each.source.image(name))
-                    yield Problem('same-content', role, id=name, path=path, words=words)
+                path = each.source.image(name)
+                first, image = seen.setdefault((role, sample.digest), (name, path))
+                if first != name or os.path.realpath(image) != os.path.realpath(path):
+                    words = f'the same image as {first if first != name else image}'
+                    yield Problem('same-content', role, id=name, path=str(path), words=words)
     for each in checked:
         if 'train' in each.source.roles:
             continue
         for name, sample in each.samples.items():
             twin = seen.get(('train', sample.digest)) if sample.digest else None
             if twin is not None:
-                words = f'the same image as {twin} of train'
+                words = f'the same image as {twin[0]} of train'
                 yield Problem(
                     'leak',
                     each.source.role,
