@@ -15,7 +15,7 @@ from mmdeeplab.errors import UserError, listed
 
 def in_order(source: Sequence[str] | None, target: Sequence[str] | None) -> bool:
     """Whether two lists of names agree, except for spelling; True if one is not known."""
-    return source is None or target is None or _plain(source) == _plain(target)
+    return source is None or target is None or plain_names(source) == plain_names(target)
 
 
 def require_order(
@@ -37,9 +37,11 @@ def require_order(
     faults = [
         f'{i} is {a} there, {b} here'
         for i, (a, b) in enumerate(zip_longest(source, target, fillvalue='nothing'))
-        if _plain([a]) != _plain([b])
+        if plain_names([a]) != plain_names([b])
     ]
-    same = 'in another order' if set(_plain(source)) == set(_plain(target)) else 'other ones'
+    same = (
+        'in another order' if set(plain_names(source)) == set(plain_names(target)) else 'other ones'
+    )
     raise UserError(
         f'the classes of {path} are not those of {owner} but {same}: class {listed(faults)}; give '
         "the names in the checkpoint's order (classes.txt, and masks to match), or train anew from "
@@ -71,7 +73,7 @@ def by_name(
         source: Names of the checkpoint's classes in id order.
         target: Names of the data's classes in id order.
     """
-    source_names, target_names = _plain(source), _plain(target)
+    source_names, target_names = plain_names(source), plain_names(target)
     if (
         sorted(source_names) != sorted(target_names)
         or len(set(source_names)) != len(source_names)
@@ -84,6 +86,6 @@ def by_name(
     return {key: value[rows] if key in classifiers else value for key, value in state.items()}
 
 
-def _plain(names: Sequence[str]) -> list[str]:
+def plain_names(names: Sequence[str]) -> list[str]:
     """Names in lower case, without spaces, hyphens and underscores, which people write freely."""
     return [re.sub(r'[\s_-]+', '', str(name)).casefold() for name in names]

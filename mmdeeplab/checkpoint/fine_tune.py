@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from mmdeeplab.checkpoint.class_order import plain_names
 from mmdeeplab.checkpoint.mismatch import COUNTER, describe
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
@@ -19,8 +20,9 @@ class ClassNames:
     """The names of a checkpoint's and of a network's classes, in id order; None if unknown."""
 
     def __init__(self, checkpoint: Sequence[str] | None, model: Sequence[str] | None) -> None:
-        self.checkpoint = None if checkpoint is None else [name.casefold() for name in checkpoint]
-        self.model = None if model is None else [name.casefold() for name in model]
+        self.checkpoint = None if checkpoint is None else plain_names(checkpoint)
+        self.model = None if model is None else plain_names(model)
+        self.shown = model or ()
 
     def differ(self, saved: Tensor, initial: Tensor) -> bool:
         """Whether a classifier's tensor in the checkpoint is for other classes."""
@@ -29,15 +31,20 @@ class ClassNames:
         named = self.checkpoint is not None and self.model is not None
         return saved.shape != initial.shape or (named and self.checkpoint != self.model)
 
-    def shared(self) -> dict[int, int]:
-        """For each class that both have: its id in the network -> its id in the checkpoint."""
+    def shared(self, saved: Tensor, initial: Tensor) -> dict[int, int]:
+        """For each class that both have a row for: its id in the network -> in the checkpoint.
+
+        A classifier with one row for two classes has none for either.
+        """
+        if len(saved) != len(self.checkpoint or ()) or len(initial) != len(self.model or ()):
+            return {}
         indices = {name: i for i, name in enumerate(self.checkpoint or ())}
         return {i: indices[name] for i, name in enumerate(self.model or ()) if name in indices}
 
     def copy_rows(self, saved: Tensor, initial: Tensor) -> Tensor:
         """The network's tensor, with the rows of the checkpoint for classes that both have."""
         rows = initial.clone()
-        for to, source in self.shared().items():
+        for to, source in self.shared(saved, initial).items():
             rows[to] = saved[source].to(rows)
         return rows
 
@@ -46,7 +53,9 @@ class ClassNames:
         text = f'classifier re-made {len(saved)} -> {len(initial)}'
         if self.checkpoint is None or self.model is None:
             return f'{text}, no class copied (the file does not name its classes)'
-        names = [self.model[i] for i in self.shared()]
+        if len(saved) != len(self.checkpoint) or len(initial) != len(self.model):
+            return f'{text}, no class copied (one logit stands for two classes)'
+        names = [self.shown[i] for i in self.shared(saved, initial)]
         if not names:
             return f'{text}, no class has a name in common'
         return f'{text}; {len(names)} class{"es"[: 2 * (len(names) > 1)]} copied by name: ' + (

@@ -50,6 +50,24 @@ def test_rows_of_equal_names_are_copied_and_no_others() -> None:
     assert torch.equal(own.backbone[0].weight, source.backbone[0].weight)
 
 
+def test_names_are_compared_as_when_a_checkpoint_is_tested() -> None:
+    source, own = Network(2), Network(3)
+    names = dict(source_classes=('diningtable', 'car'), model_classes=('a', 'Car', 'Dining Table'))
+    result = run(source, own, 3, **names)
+    weight = source.decode_head['conv_seg'].weight
+    assert torch.equal(result.state['decode_head.conv_seg.weight'][1:], weight.flip(0))
+    assert '2 classes copied by name: Car, Dining Table' in result.sentence('a.pth')
+
+
+@pytest.mark.parametrize(('before', 'after'), [(1, 2), (2, 1)])
+def test_one_logit_for_two_classes_has_no_row_for_either(before: int, after: int) -> None:
+    source, own = Network(before), Network(after)
+    result = run(source, own, after, source_classes=('a', 'b'), model_classes=('a', 'b'))
+    weight = own.decode_head['conv_seg'].weight
+    assert torch.equal(result.state['decode_head.conv_seg.weight'], weight)
+    assert f'classifier re-made {before} -> {after}' in result.sentence('a.pth')
+
+
 def test_classes_in_another_order_follow_their_names() -> None:
     source, own = Network(2), Network(2)
     result = run(source, own, 2, source_classes=('a', 'b'), model_classes=('b', 'a'))
