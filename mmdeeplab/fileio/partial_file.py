@@ -149,4 +149,7 @@ def _lock(file: BinaryIO, path: Path) -> bool:
 
 def _is_at(file: BinaryIO, path: Path) -> bool:
     """Whether ``path`` still names the open file."""
-    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

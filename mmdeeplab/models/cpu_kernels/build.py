@@ -1,5 +1,6 @@
 """Compile the C files in this folder, once per machine, and load them."""
 
+import atexit
 import ctypes
 import hashlib
 import logging
@@ -86,6 +87,7 @@ def compiled(compiler: str) -> Path:
                 shutil.copy(made, partial)
         except UserError:  # the cache cannot be written: load from a temporary folder
             path = Path(tempfile.mkdtemp(), made.name)
+            atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
             shutil.copy(made, path)
     return path
 
@@ -114,7 +116,9 @@ def key(compiler: str) -> str:
     if info.is_file():
         lines = info.read_text(errors='replace').splitlines()
         digest.update(
-            '\n'.join({line for line in lines if line.startswith(('flags', 'Feat'))}).encode()
+            '\n'.join(
+                sorted({line for line in lines if line.startswith(('flags', 'Feat'))})
+            ).encode()
         )
     for source in sorted(FOLDER.glob('*.[ch]')):
         digest.update(source.read_bytes())

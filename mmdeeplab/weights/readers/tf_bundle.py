@@ -88,6 +88,8 @@ def block(file: Message, handle: Message, at: int) -> Iterator[tuple[bytes, Mess
     data = Message(file.data[start : start + size])
     restarts = int.from_bytes(data.data[-4:], 'little')
     end, at, key = size - 4 * (restarts + 1), 0, b''
+    if end < 0:
+        raise DamagedError('a block is shorter than its own index')
     while at < end:
         shared, at = data.varint(at)
         unshared, at = data.varint(at)
