@@ -251,7 +251,14 @@ def record_cut(place: Place) -> None:
     file.write_text(file.read_text()[:-5])
 
 
-@pytest.mark.parametrize('damage', [cut, emptied, removed, of_an_older_version, record_cut])
+def record_names_no_file(place: Place) -> None:
+    file = place.out / 'predict.jsonl'
+    file.write_text(re.sub('"file": ("[^"]*")', r'"file": [\1]', file.read_text()))
+
+
+@pytest.mark.parametrize(
+    'damage', [cut, emptied, removed, of_an_older_version, record_cut, record_names_no_file]
+)
 def test_what_is_not_whole_is_made_again(damage: object, place: Place) -> None:
     damage(place)  # type: ignore[operator]
     assert place.run() == 1
