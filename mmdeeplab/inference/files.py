@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
@@ -22,6 +22,7 @@ from mmdeeplab.inference.inputs import Input, Inputs
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.picture_threads import chunks, in_order
+from mmdeeplab.spread import spread
 
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 
@@ -285,9 +286,9 @@ def readable(inputs: Inputs, count: int, read: Callable[[Path], np.ndarray]) -> 
         read: Reads a picture for the network.
     """
     pictures: list[np.ndarray] = []
-    step = max(sum(not input_file.is_video for input_file in inputs) // count, 1)
-    paths = (input_file.path for input_file in inputs if not input_file.is_video)
-    for path in islice(paths, 0, step * count, step):
+    positions = [i for i, input_file in enumerate(inputs) if not input_file.is_video]
+    chosen = set(spread(positions, count))
+    for path in [input_file.path for i, input_file in enumerate(inputs) if i in chosen]:
         with suppress(UserError):  # reported when it is segmented
             pictures.append(read(path))
     return pictures
