@@ -251,7 +251,8 @@ def failure(input_file: Input, error: UserError, outputs: Outputs) -> str:
     Raises:
         UserError: ``error``, if other results cannot be written either, as on a full disk.
     """
-    words = about_its_name(input_file, error) if error.__cause__ else str(error)
+    in_writing = error.__cause__ and not error.fault  # a fault is of the input
+    words = about_its_name(input_file, error) if in_writing else str(error)
     return words + without_stale(input_file, outputs)
 
 

@@ -339,6 +339,28 @@ def test_films(place: Place) -> None:
     assert place.run() == 2
 
 
+@pytest.mark.parametrize('target', ['nowhere.avi', 'f.avi'])
+def test_a_film_that_cannot_be_opened_is_told_and_the_others_done(
+    place: Place, target: str
+) -> None:
+    """A link to nothing, and one to itself."""
+    (place.root / 'in/f.avi').symlink_to(target)
+    film(place.root / 'in/good.avi', 3, 50)
+    place.run()
+    (sentence,) = place.failed
+    assert 'in/f.avi' in sentence
+    assert len(list((place.out / 'masks/good').glob('*.png'))) == 3
+
+
+def test_a_film_that_is_removed_meanwhile_is_told(place: Place) -> None:
+    film(place.root / 'in/f.avi', 3, 50)
+    inputs, _ = find_inputs([str(place.root / 'in')])
+    (place.root / 'in/f.avi').unlink()
+    outputs = Outputs(place.out, place.outputs, SETTINGS)
+    (sentence,) = segment_files(Darkness(), inputs, outputs, 2)
+    assert 'f.avi is missing' in sentence
+
+
 def test_what_is_printed(place: Place, capsys: pytest.CaptureFixture) -> None:
     place.run()
     said = capsys.readouterr().out
