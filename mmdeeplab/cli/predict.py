@@ -14,7 +14,7 @@ from mmdeeplab.cli.inference import add_inference_options, make_predictor, netwo
 from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.console import one_line
 from mmdeeplab.errors import UserError
-from mmdeeplab.inference.save_formats import CALIBRATION, OVERLAY_FORMATS, SAVED
+from mmdeeplab.inference.save_formats import CALIBRATION, OVERLAY_FORMATS, SAVED, SCORES
 from mmdeeplab.weights.resolve import Resolved, resolve
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def predict(args: argparse.Namespace) -> None:
     from mmdeeplab.inference.images import reader
     from mmdeeplab.inference.outputs import Outputs
 
-    keep_logits = bool({'prob', 'confidence'} & set(wanted))
+    keep_logits = bool(set(SCORES) & set(wanted))
     pictures = []
     if args.fast in ('bf16', 'int8'):
         pictures = readable(inputs, CALIBRATED_BY, reader(network_config(args, network)))

@@ -56,7 +56,7 @@ def write_split(path: Path, ids: set[str], source: str) -> None:
     """
     if not path.exists():
         with placing(path) as partial:
-            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)))
+            partial.write_text(''.join(f'{i}\n' for i in sorted(ids)), 'utf-8')
     elif differing := ids ^ set(read_split(path)):
         raise UserError(
             f'{path} differs from {source} in {len(differing):,} images; move it away, it is not '

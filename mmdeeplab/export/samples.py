@@ -16,6 +16,7 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files
 from mmdeeplab.inference.images import Picture, reader
 from mmdeeplab.inference.inputs import ARRAYS
+from mmdeeplab.spread import spread
 
 
 class Sample(NamedTuple):
@@ -86,11 +87,6 @@ def pictures(data: Path) -> list[Path]:
     if not files:
         raise UserError(f'no pictures at {data}: name a folder as VOC, one of pictures, or a file')
     return files
-
-
-def spread(rows: list, count: int) -> list:
-    """``count`` of the rows, evenly spread."""
-    return [rows[i * len(rows) // count] for i in range(count)] if count < len(rows) else rows
 
 
 def of_other_sizes(sample: Sample, least: tuple[int, int]) -> list[Sample]:

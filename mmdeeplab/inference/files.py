@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
@@ -22,6 +22,7 @@ from mmdeeplab.inference.inputs import Input, Inputs
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.picture_threads import chunks, in_order
+from mmdeeplab.spread import spread
 
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 
@@ -154,9 +155,11 @@ def segment_batch(
         contents.append([])
         try:
             grids[number] = grid_for(image, outputs)
-            pictures[number] = predictor.read(image.path)
+            picture = predictor.read(image.path)
             if grid := grids[number]:
-                require_size(grid, pictures[number].shape[:2], image.path)
+                require_size(grid, picture.shape[:2], image.path)
+            predictor.require_scores(picture, image.path, outputs.wanted)
+            pictures[number] = picture
         except UserError as error:
             contents[number] = error
     sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
@@ -250,7 +253,8 @@ def failure(input_file: Input, error: UserError, outputs: Outputs) -> str:
     Raises:
         UserError: ``error``, if other results cannot be written either, as on a full disk.
     """
-    words = about_its_name(input_file, error) if error.__cause__ else str(error)
+    in_writing = error.__cause__ and not error.fault  # a fault is of the input
+    words = about_its_name(input_file, error) if in_writing else str(error)
     return words + without_stale(input_file, outputs)
 
 
@@ -285,9 +289,9 @@ def readable(inputs: Inputs, count: int, read: Callable[[Path], np.ndarray]) -> 
         read: Reads a picture for the network.
     """
     pictures: list[np.ndarray] = []
-    step = max(sum(not input_file.is_video for input_file in inputs) // count, 1)
-    paths = (input_file.path for input_file in inputs if not input_file.is_video)
-    for path in islice(paths, 0, step * count, step):
+    positions = [i for i, input_file in enumerate(inputs) if not input_file.is_video]
+    chosen = set(spread(positions, count))
+    for path in [input_file.path for i, input_file in enumerate(inputs) if i in chosen]:
         with suppress(UserError):  # reported when it is segmented
             pictures.append(read(path))
     return pictures

@@ -246,9 +246,9 @@ def _read_lines(path: Path) -> dict[int, int]:
 
 
 def _line(text: bytes) -> dict | None:
-    """Parse a line of the record; None if it is incomplete."""
+    """Parse a line of the record; None if it is incomplete or damaged."""
     try:
         entry = json.loads(text)
-        return {key: entry[key] for key in _KEYS}
+        return {key: entry[key] for key in _KEYS} if isinstance(entry['file'], str) else None
     except (ValueError, KeyError, TypeError):
         return None

@@ -28,7 +28,9 @@ from mmdeeplab.inference.build import load_segmentor, make_config
 from mmdeeplab.inference.foreground import two_classes
 from mmdeeplab.inference.images import Picture, read_as_stored, read_picture
 from mmdeeplab.inference.options import InferenceOptions
+from mmdeeplab.inference.save_formats import SCORES
 from mmdeeplab.inference.segmentation import Segmentation
+from mmdeeplab.inference.sliding import SlidingWindows
 from mmdeeplab.inference.wrap import crf_of
 from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.tf32 import set_tf32
@@ -230,8 +232,17 @@ class DeepLabPredictor:
         All are padded to the size of the largest. Images that the preprocessor would pad to another
         size give slightly different results than alone, since ASPP's image pooling sees the
         padding.
+
+        Raises:
+            UserError: One is not an image, or too large for the CRF; the message names it.
         """
-        pictures = [self.read(image) for image in images]
+        pictures = []
+        for image in images:
+            picture = self.read(image)
+            height, width = picture.shape[:2]
+            in_file = isinstance(image, (str, Path))
+            self.require_scores(picture, image if in_file else f'of {width} x {height} pixels')
+            pictures.append(picture)
         if not pictures:
             return []
         with self._turn:
@@ -243,6 +254,28 @@ class DeepLabPredictor:
         if self.pixels is not None:
             return read_as_stored(image, self.pixels)
         return read_picture(image, self.bands, self._tell_once)
+
+    def require_scores(
+        self, picture: np.ndarray, name: object, outputs: Sequence[str] = ()
+    ) -> None:
+        """Refuse a picture that is cut into bands if the CRF or an output needs its scores.
+
+        Args:
+            picture: (H, W, bands).
+            name: The picture's name in the message.
+            outputs: What is to be saved of the result.
+
+        Raises:
+            UserError: It names the way out.
+        """
+        needed_by = ['--crf'] * (self.crf is not None)
+        needed_by += [f'--save {output}' for output in outputs if output in SCORES]
+        model = self.model
+        if needed_by and isinstance(model, SlidingWindows) and model.in_bands(*picture.shape[:2]):
+            raise UserError(
+                f'the image {name} is cut into bands, which have labels but no scores for '
+                f'{" and ".join(needed_by)}: take --mode slide'
+            )
 
     def _tell_once(self, lost: Pixels, words: str) -> None:
         """Warn on standard error about lost bands or bits, once for each kind of picture."""

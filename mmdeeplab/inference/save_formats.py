@@ -3,6 +3,8 @@
 ANNOTATIONS = ('coco', 'labelme', 'cvat', 'yolo')
 """Outputs for annotation tools of these names."""
 OUTPUTS = ('masks', 'color', 'overlay', 'prob', 'confidence', *ANNOTATIONS)
+SCORES = ('prob', 'confidence')
+"""Outputs that need the scores of all classes, which pictures cut into bands do not have."""
 GEODATA = ('masks', 'color', 'overlay', 'geojson')
 """Outputs that get the coordinates of the picture; ``geojson`` needs them."""
 SAVED = (*OUTPUTS, 'geojson')

@@ -50,7 +50,10 @@ class Segmentation:
             ValueError: The scores were not kept.
         """
         if self.logits is None:
-            raise ValueError('no scores were kept: predict with keep_logits=True')
+            raise ValueError(
+                'no scores were kept: predict with keep_logits=True, and large pictures with '
+                "mode='slide'"
+            )
         scores = np.exp(self.logits - self.logits.max(0))
         return scores / scores.sum(0)
 

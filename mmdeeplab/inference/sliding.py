@@ -86,19 +86,28 @@ class SlidingWindows(SegmentorWrapper):
     def test_step(self, data: dict) -> list[SegDataSample]:
         """Predict a batch: images (3, H, W) uint8 of any sizes."""
         images = data['inputs']
-        if not any(self.cuts(*image.shape[1:]) for image in images):
+        cut = [self.cuts(*image.shape[1:]) for image in images]
+        if not any(cut):
             if self.labels_only and makes_labels(self.module):
                 return predict_labels(self.module, data)
             return self.module.test_step(data)
         samples = data.get('data_samples') or [
             SegDataSample(metainfo=dict(ori_shape=tuple(image.shape[1:]))) for image in images
         ]
+        pairs = zip(images, samples, strict=True)
+        if not all(cut):
+            alone = (data | dict(inputs=[image], data_samples=[sample]) for image, sample in pairs)
+            return [result for one in alone for result in self.test_step(one)]
         predict = self._slide if self.mode == 'slide' else self._label_bands
-        return [predict(image, sample) for image, sample in zip(images, samples, strict=True)]
+        return [predict(image, sample) for image, sample in pairs]
 
     def cuts(self, height: int, width: int) -> bool:
         """Whether an image of this size is cut into windows."""
         return self.mode != 'auto' or 4 * self.network.out_channels * height * width > self.limit
+
+    def in_bands(self, height: int, width: int) -> bool:
+        """Whether an image of this size is cut into bands; its result has no ``seg_logits``."""
+        return self.mode != 'slide' and self.cuts(height, width)
 
     def _slide(self, image: Tensor, sample: SegDataSample) -> SegDataSample:
         """Predict an image by windows, keeping all logits (C, H, W)."""

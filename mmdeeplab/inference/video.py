@@ -126,7 +126,7 @@ def segment_video(
             if output in FILMED
         }
         answers = in_order(
-            partial(segment_frames, predictor, film.name, outputs.wanted),
+            partial(segment_frames, predictor, film, outputs.wanted),
             chunks(enumerate(shown, 1), batch_size),
             lambda batch: sum(frame[..., 0].size for _, frame in batch),
             predictor.shares_cores,
@@ -150,7 +150,7 @@ def segment_video(
 
 def segment_frames(
     predictor: DeepLabPredictor,
-    film: str,
+    film: Input,
     output_names: Sequence[str],
     batch: list[tuple[int, np.ndarray]],
 ) -> list[tuple[int, str, np.ndarray | bytes]]:
@@ -160,10 +160,14 @@ def segment_frames(
 
     Args:
         predictor: The network.
-        film: Name of the film, which becomes a part of the frames' names in annotations.
+        film: The film, whose name becomes a part of the frames' names in annotations.
         output_names: The outputs to make, in their order.
         batch: Numbered frames (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: An output needs scores, and frames of this size have none.
     """
+    predictor.require_scores(batch[0][1], film.path, output_names)
     results = predictor.batch([frame for _, frame in batch])
     contents: list[tuple[int, str, np.ndarray | bytes]] = []
     for (number, _), result in zip(batch, results, strict=True):
@@ -171,7 +175,7 @@ def segment_frames(
             if output in FILMED:
                 contents.append((number, output, np.asarray(getattr(result, output)())))
             else:
-                folder = '' if output == 'labelme' else f'{film}/'
+                folder = '' if output == 'labelme' else f'{film.name}/'
                 picture = f'{folder}{number:06d}.png'
                 contents.append((number, output, result.encode(output, picture=picture)))
     return contents

@@ -8,7 +8,7 @@ from mmdeeplab.report.compare import Comparison, changed_images
 from mmdeeplab.report.history import History, panels, read_history
 from mmdeeplab.report.html import render
 from mmdeeplab.report.page import facts
-from mmdeeplab.report.sections import Figures
+from mmdeeplab.report.sections import Figures, best_first
 
 
 def build_comparison(result: Comparison, runs: Sequence[dict], names: Sequence[str]) -> str:
@@ -25,7 +25,7 @@ def build_comparison(result: Comparison, runs: Sequence[dict], names: Sequence[s
         first=first,
         means=means,
         note=result.note,
-        classes=sorted(result.classes, key=lambda row: -(row.value or 0)),
+        classes=sorted(result.classes, key=lambda row: best_first(row.value)),
         curves=curves(runs, histories, names),
         images=images(runs),
         settings=settings(runs),
@@ -35,7 +35,10 @@ def build_comparison(result: Comparison, runs: Sequence[dict], names: Sequence[s
 def curves(runs: Sequence[dict], histories: Sequence[History], names: Sequence[str]) -> Figures:
     """Charts of both runs: mIoU near borders, and training."""
     drawn = []
-    bands = [sorted((float(w), s) for w, s in (r.get('trimap') or {}).items() if s) for r in runs]
+    bands = [
+        sorted((float(w), s) for w, s in (run.get('trimap') or {}).items() if s is not None)
+        for run in runs
+    ]
     if all(len(points) > 1 for points in bands):
         labels = ('width of the band in pixels', 'mIoU in %')
         pair = dict(zip(names, bands, strict=True))

@@ -36,10 +36,10 @@ def read_history(work_dir: str | Path) -> History:
 def read_rows(log: Path) -> list[dict]:
     """The complete lines of a log that have a step."""
     rows = []
-    for line in log.read_text().splitlines():
+    for line in log.read_bytes().splitlines():
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except ValueError:  # no JSON, or no UTF-8
             continue
         if isinstance(row, dict) and 'step' in row:
             rows.append(row)

@@ -56,8 +56,13 @@ def classes(metrics: dict) -> list[dict]:
         dict.fromkeys(('interval', *EXTRA))
         | row
         | dict(name=name, colour=colours.get(name), share=share(row.get('frequency')))
-        for name, row in sorted(rows.items(), key=lambda item: -(item[1].get('IoU') or -1))
+        for name, row in sorted(rows.items(), key=lambda item: best_first(item[1].get('IoU')))
     ]
+
+
+def best_first(score: float | None) -> tuple[bool, float]:
+    """A key that sorts scores from the largest to the smallest, and missing ones to the end."""
+    return score is None, -(score or 0)
 
 
 def palette(count: int) -> list[Colour]:

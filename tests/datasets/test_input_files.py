@@ -111,6 +111,17 @@ def test_bad_files_do_not_keep_good_ones(tmp_path: Path) -> None:
     assert len(readable(inputs, 2, read_picture)) == 1
 
 
+@pytest.mark.parametrize(
+    ('total', 'expected'),
+    [(3, [0, 1, 2]), (8, [*range(8)]), (15, [0, 1, 3, 5, 7, 9, 11, 13]), (80, [*range(0, 80, 10)])],
+)
+def test_a_few_pictures_are_spread_over_all(total: int, expected: list[int]) -> None:
+    """Films do not count."""
+    inputs = [Input(Path(name), name) for i in range(total) for name in (f'{i}.png', f'{i}.mp4')]
+    pictures = readable(inputs, 8, lambda path: np.array(int(path.stem)))
+    assert [int(picture) for picture in pictures] == expected
+
+
 def test_what_systems_leave_is_passed_over(tmp_path: Path) -> None:
     pictures = ['a.jpg', 'B.JPG', '.c.png', 'sub/d.tif', 'sub/deep/e.webp', 'f.g.jpeg', '-h.bmp']
     system = ['._a.jpg', '.DS_Store', 'Thumbs.db', 'sub/._d.tif', 'sub/desktop.ini']

@@ -1,5 +1,6 @@
 """Folders in VOC's layout: what is read, and what is refused with which words."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mmdeeplab.config.registered import arguments
-from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.datasets.split_list import read_split, write_split
 from mmdeeplab.datasets.transforms import LoadImage, LoadMask
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
@@ -107,6 +108,13 @@ def test_lines_that_are_no_ids_are_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(UserError, match='line 2') as error:
         read_split(tmp_path / 'train.txt')
     assert line in str(error.value)
+
+
+def test_a_list_that_is_written_is_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a locale with another encoding."""
+    monkeypatch.setattr(io, 'text_encoding', lambda encoding, *_: encoding or 'latin-1')
+    write_split(tmp_path / 'train.txt', {'straße'}, 'the data')
+    assert read_split(tmp_path / 'train.txt') == ['straße']
 
 
 def test_an_empty_list_is_refused(tmp_path: Path) -> None:

@@ -41,17 +41,17 @@ def test_images_without_masks_correct_nothing(tmp_path: Path) -> None:
 def test_the_training_split_corrects_lower_precision_alone(
     tmp_path: Path, build: Callable[..., nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accelerate, 'PICTURES', 2)
+    monkeypatch.setattr(accelerate, 'PICTURES', 3)
     generate(tmp_path / 'voc', MiniVoc(train=5, val=1, size=48), quiet=True)
     cfg = load_config(CONFIG, ConfigOptions(SPLIT, data_root=str(tmp_path / 'voc')))
     names = (tmp_path / 'voc' / 'ImageSets' / 'Segmentation' / 'train.txt').read_text().split()
-    files = [tmp_path / 'voc' / 'JPEGImages' / f'{names[i]}.jpg' for i in (0, 2)]
+    files = [tmp_path / 'voc' / 'JPEGImages' / f'{names[i]}.jpg' for i in (0, 1, 3)]
     expected = [cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files]
     masks = [file.parents[1] / 'SegmentationClass' / f'{file.stem}.png' for file in files]
     for found, picture, mask in zip(training_pictures(cfg), expected, masks, strict=True):
         assert np.array_equal(found[0], picture)
         assert np.array_equal(found[1], np.array(Image.open(mask)))
-    for fast, count in ((True, 0), ('bf16', 2), ('int8', 2)):
+    for fast, count in ((True, 0), ('bf16', 3), ('int8', 3)):
         runner = SimpleNamespace(model=build(CONFIG).train(), cfg=cfg)
         FastHook(fast).before_test(runner)  # type: ignore[arg-type]
         assert isinstance(runner.model, FastSegmentor)

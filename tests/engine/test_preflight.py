@@ -71,9 +71,13 @@ def test_it_says_what_it_did_and_leaves_no_file(
 class Misshapen(Toy):
     """Its training works, its evaluation does not."""
 
+    def __init__(self, words: str = '') -> None:
+        super().__init__()
+        self.words = words
+
     def forward(self, inputs: Any, label: Any, mode: str = 'loss') -> Any:
         if mode == 'predict':
-            raise RuntimeError('shapes (3, 4) and (5, 6)')
+            raise RuntimeError(f'shapes (3, 4) and (5, 6) {self.words}')
         return super().forward(inputs, label, mode)
 
 
@@ -97,6 +101,7 @@ LOADER['collate_fn'] = dict(type='default_collate')
         ),
         (dict(default_hooks=best('toy/cuont')), 'did you mean toy/count'),
         (dict(model=Misshapen()), r'RuntimeError: shapes .*preflight\.txt'),
+        (dict(model=Misshapen('\udcff')), r'RuntimeError: shapes .*preflight\.txt'),  # of a path
         (dict(model=Overflowing()), 'has loss nan'),
         (dict(train_dataloader=LOADER), 'make no batch'),
         (dict(train_cfg=dict(type='IterBasedTrainLoop', max_iters=0, val_interval=2)), 'at least'),

@@ -419,6 +419,14 @@ def test_the_gate_counts_labels_and_scores_by_masks(masked: bool) -> None:
     assert check.report(lambda x: plain * float('nan'), ANY).difference == float('inf')
 
 
+def test_the_gate_looks_at_pictures_from_first_to_last() -> None:
+    pictures = [CalibrationPicture(torch.full((1, 3, 10, 10), float(i))) for i in range(15)]
+    network: Any = Known(torch.zeros(1, 2, 10, 10))
+    compared = EngineCheck(network, pictures).pictures
+    expected = [0, 1, 3, 5, 7, 9, 11, 13]
+    assert [int(picture.image[0, 0, 0, 0]) for picture in compared] == expected
+
+
 @pytest.mark.parametrize(('bf16', 'vnni'), [(True, True), (True, False), (False, False)])
 @pytest.mark.parametrize('fast', [True, 'bf16', 'int8'])
 def test_what_ran_is_recorded(

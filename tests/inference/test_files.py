@@ -43,6 +43,9 @@ class Darkness:
     def padded_size(self, picture: np.ndarray) -> tuple[int, ...]:
         return picture.shape[:2]
 
+    def require_scores(self, picture: np.ndarray, *_: object) -> None:
+        """Labels are all that these tests save."""
+
 
 COLOURS = [(i, i, i) for i in range(256)]
 
@@ -251,7 +254,14 @@ def record_cut(place: Place) -> None:
     file.write_text(file.read_text()[:-5])
 
 
-@pytest.mark.parametrize('damage', [cut, emptied, removed, of_an_older_version, record_cut])
+def record_names_no_file(place: Place) -> None:
+    file = place.out / 'predict.jsonl'
+    file.write_text(re.sub('"file": ("[^"]*")', r'"file": [\1]', file.read_text()))
+
+
+@pytest.mark.parametrize(
+    'damage', [cut, emptied, removed, of_an_older_version, record_cut, record_names_no_file]
+)
 def test_what_is_not_whole_is_made_again(damage: object, place: Place) -> None:
     damage(place)  # type: ignore[operator]
     assert place.run() == 1
@@ -330,6 +340,28 @@ def test_films(place: Place) -> None:
     assert abs(place.mask('f/000002') - 100) < 9
     (place.out / 'overlay/f.mp4').write_bytes(b'cut')
     assert place.run() == 2
+
+
+@pytest.mark.parametrize('target', ['nowhere.avi', 'f.avi'])
+def test_a_film_that_cannot_be_opened_is_told_and_the_others_done(
+    place: Place, target: str
+) -> None:
+    """A link to nothing, and one to itself."""
+    (place.root / 'in/f.avi').symlink_to(target)
+    film(place.root / 'in/good.avi', 3, 50)
+    place.run()
+    (sentence,) = place.failed
+    assert 'in/f.avi' in sentence
+    assert len(list((place.out / 'masks/good').glob('*.png'))) == 3
+
+
+def test_a_film_that_is_removed_meanwhile_is_told(place: Place) -> None:
+    film(place.root / 'in/f.avi', 3, 50)
+    inputs, _ = find_inputs([str(place.root / 'in')])
+    (place.root / 'in/f.avi').unlink()
+    outputs = Outputs(place.out, place.outputs, SETTINGS)
+    (sentence,) = segment_files(Darkness(), inputs, outputs, 2)
+    assert 'f.avi is missing' in sentence
 
 
 def test_what_is_printed(place: Place, capsys: pytest.CaptureFixture) -> None:

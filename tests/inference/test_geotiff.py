@@ -91,6 +91,9 @@ class Predictor(SimpleNamespace):
     def padded_size(self, picture: np.ndarray) -> tuple[int, ...]:
         return picture.shape[:2]
 
+    def require_scores(self, picture: np.ndarray, *_: object) -> None:
+        """Labels are all that these tests save."""
+
     def batch(self, pictures: list[np.ndarray]) -> list[Segmentation]:
         found = segment(self.model, pictures, self.pixels is not None)
         return [
@@ -392,6 +395,20 @@ def test_a_broken_raster_is_named_and_the_others_are_done(draw: Callable, tmp_pa
     assert len(failed) == 1
     assert 'b.tif is broken' in failed[0]
     assert [p.name for p in (tmp_path / 'out/masks').iterdir()] == ['a.tif']
+
+
+def test_a_raster_that_a_tag_turns_is_told(draw: Callable, tmp_path: Path) -> None:
+    class Turning(Predictor):
+        def read(self, path: Path) -> np.ndarray:
+            return np.rot90(super().read(path))
+
+    path = draw(bands=3, depth='uint8')
+    whole = predictor(3, 'uint8')
+    inputs, _ = find_inputs([str(path)])
+    outputs = Outputs(tmp_path / 'out', ['masks'], {})
+    (sentence,) = segment_files(Turning(**vars(whole)), inputs, outputs, 1)
+    assert 'has a tag that turns it' in sentence
+    assert not list((tmp_path / 'out').rglob('*.tif'))
 
 
 def test_what_is_there_is_not_made_again(draw: Callable, tmp_path: Path) -> None:

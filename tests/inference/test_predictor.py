@@ -3,8 +3,10 @@
 import copy
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -151,6 +153,81 @@ def test_a_batch_gives_what_single_images_give(
     for rgb, result in zip(pictures, together, strict=True):
         alone = predictor(rgb)
         np.testing.assert_allclose(result.logits, alone.logits, atol=1e-4)
+
+
+class UnaryCRF:
+    """Stands for pydensecrf's DenseCRF2D: no pixel influences another."""
+
+    def __init__(self, width: int, height: int, classes: int) -> None:
+        self.size = width, height
+
+    def setUnaryEnergy(self, energy: np.ndarray) -> None:
+        self.energy = energy
+
+    def addPairwiseGaussian(self, **_: object) -> None:
+        pass
+
+    addPairwiseBilateral = addPairwiseGaussian
+
+    def inference(self, iterations: int) -> np.ndarray:
+        return np.exp(-self.energy)
+
+
+def never(*_: object) -> None:
+    raise AssertionError('the network runs')
+
+
+@pytest.mark.parametrize(('mode', 'limit'), [('bands', 2**30), ('auto', 4 * 21 * 40 * 49)])
+def test_the_crf_needs_the_scores_of_whole_pictures(
+    cfg: Config, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str,
+    limit: int,
+) -> None:  # fmt: skip
+    """Said before the network runs; --mode slide, which the sentence names, works."""
+    package = SimpleNamespace(densecrf=SimpleNamespace(DenseCRF2D=UnaryCRF))
+    monkeypatch.setitem(sys.modules, 'pydensecrf', package)
+    refined = Config(cfg.to_dict() | dict(crf=dict(published='v2-r101')))
+    refusing = DeepLabPredictor(refined, checkpoint, 'cpu', crf=True, mode=mode)
+    refusing.model.limit = limit
+    monkeypatch.setattr(refusing.model, 'test_step', never)
+    words = 'is cut into bands, which have labels but no scores for --crf: take --mode slide'
+    with pytest.raises(UserError, match=f'^the image of 50 x 40 pixels {words}'):
+        refusing(picture())
+    path = tmp_path / 'a.png'
+    Image.fromarray(picture()).save(path)
+    with pytest.raises(UserError, match=f'^the image {path} {words}'):
+        refusing(path)
+    outputs = Outputs(tmp_path / 'out', ['masks'], {})
+    assert run(refusing, [path], outputs, 1) == [f'the image {path} {words}']
+    results = [
+        DeepLabPredictor(refined, checkpoint, 'cpu', crf=crf, mode='slide')(picture())
+        for crf in (True, False)
+    ]
+    assert np.array_equal(results[0].labels, results[1].labels)
+
+
+@pytest.mark.parametrize('output', ['prob', 'confidence'])
+def test_scores_of_what_is_cut_into_bands_are_refused_and_the_others_saved(
+    predictor: DeepLabPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.setattr(predictor.model, 'limit', 4 * 21 * 40 * 50)
+    paths = [tmp_path / f'{i}.png' for i in range(3)]
+    for path, size in zip(paths, [(40, 50), (60, 60), (50, 40)], strict=True):
+        Image.fromarray(picture(*size)).save(path)
+    film = tmp_path / 'film.avi'
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*'MJPG'), 5, (64, 48))
+    writer.write(picture(48, 64))
+    writer.release()
+    outputs = Outputs(tmp_path / 'out', ['masks', output], {})
+    failed = run(predictor, [film, *paths], outputs, 3)
+    assert failed == [
+        f'the image {path} is cut into bands, which have labels but no scores for --save '
+        f'{output}: take --mode slide'
+        for path in (paths[1], film)
+    ]
+    results = (path for path in outputs.folder.glob('*/*') if path.is_file())
+    assert {(path.parent.name, path.stem) for path in results} == {
+        (folder, stem) for folder in ('masks', output) for stem in '02'
+    }
 
 
 def test_no_picture_has_no_results(predictor: DeepLabPredictor) -> None:

@@ -156,6 +156,16 @@ def test_auto_takes_bands_only_where_the_logits_are_too_large() -> None:
     assert 'seg_logits' not in large
 
 
+def test_a_small_image_beside_a_large_one_is_not_cut() -> None:
+    model = make('auto', limit=4 * CLASSES * 20 * 20)
+    images = [picture(20, 20), picture(30, 30), picture(12, 20)]
+    together = predict(model, *images)
+    for image, sample in zip(images, together, strict=True):
+        (alone,) = predict(model, image)
+        assert ('seg_logits' in sample) == ('seg_logits' in alone)
+        assert torch.equal(sample.pred_sem_seg.data, alone.pred_sem_seg.data)
+
+
 def test_windows_around_several_scales() -> None:
     init_default_scope('mmseg')
     several = MultiScaleFlip(Padded((17, 17)), (1.0, 1.5), True).eval()

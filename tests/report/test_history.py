@@ -23,6 +23,13 @@ def test_sessions_are_joined_and_the_later_one_counts(tmp_path: Path) -> None:
     assert read_history(tmp_path) == dict(loss=[(10, 10.0), (20, -20), (40, -40)])
 
 
+def test_a_line_that_is_no_utf_8_is_skipped(tmp_path: Path) -> None:
+    log(tmp_path, 'a', [dict(step=1, loss=2.0)])
+    with (tmp_path / 'a/vis_data/scalars.json').open('ab') as file:
+        file.write('{"step": 2, "IoU/bär": 5}\n{"step": 3, "IoU/b'.encode() + b'\xc3')
+    assert read_history(tmp_path) == {'loss': [(1, 2.0)], 'IoU/bär': [(2, 5)]}
+
+
 def test_the_picture_is_drawn_from_what_there_is(tmp_path: Path) -> None:
     assert draw_curves(tmp_path) is None
     log(tmp_path, 'a', [dict(step=1, loss=2.0, lr=0.1), dict(step=2, mIoU=50.0)])

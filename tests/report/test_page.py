@@ -17,6 +17,7 @@ from mmdeeplab.report.compare import compare
 from mmdeeplab.report.compare_page import build_comparison
 from mmdeeplab.report.page import build_page
 from mmdeeplab.report.pictures import WRONG, choose, error_map, example
+from mmdeeplab.report.sections import classes
 from mmdeeplab.report.tables import write_tables
 from mmdeeplab.visualization.voc_palette import voc_palette
 
@@ -119,6 +120,25 @@ def test_optional_parts_may_be_missing() -> None:
     bare = dict(mIoU=None, per_class={'a': dict(IoU=None, Acc=None), 'b': dict(IoU=5.0, Acc=6.0)})
     page = Reader(build_page(bare))
     assert {attrs['id'] for attrs in page.all('section')} == {'summary', 'classes', 'settings'}
+
+
+def test_missing_scores_come_last() -> None:
+    """A class or a difference of 0 comes before one that is not known."""
+    scores_of = dict(absent=None, zero=0.0, good=70.0, gone=None)
+    metrics_of = [
+        dict(mIoU=50.0, per_class={name: dict(IoU=score) for name, score in row.items()})
+        for row in (scores_of, scores_of | dict(good=60.0))
+    ]
+    assert [row['name'] for row in classes(metrics_of[0])] == ['good', 'zero', 'absent', 'gone']
+    page = build_comparison(compare(*metrics_of), metrics_of, ['a', 'b'])
+    names = re.findall(r'<tr><th scope="row">(\w+)</th><td>', page)
+    assert names[:4] == ['zero', 'good', 'absent', 'gone']
+
+
+def test_a_curve_near_borders_keeps_its_zeros() -> None:
+    whole = metrics(trimap={'1': 0.0, '5': 60.0})
+    page = build_comparison(compare(whole, whole, 10), [whole, whole], ['a', 'b'])
+    assert 'mIoU near the borders' in page
 
 
 def test_confusions_are_shares_of_the_rows() -> None:

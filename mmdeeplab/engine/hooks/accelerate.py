@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmdeeplab.config.pixels import evaluated_pixels
 from mmdeeplab.inference.accelerate.engine_check import CalibrationPicture
 from mmdeeplab.registry import HOOKS
+from mmdeeplab.spread import spread
 
 LOWER = ('bf16', 'int8')
 PICTURES = 16  # of the training split, by which int8 is calibrated and both are checked
@@ -60,9 +61,8 @@ def training_pictures(cfg: Config) -> list[tuple[np.ndarray, np.ndarray]]:
 
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     labelled = [i for i in range(len(dataset)) if 'seg_map_path' in dataset.get_data_info(i)]
-    step = max(len(labelled) // PICTURES, 1)
     pairs = []
-    for info in map(dataset.get_data_info, labelled[::step][:PICTURES]):
+    for info in map(dataset.get_data_info, spread(labelled, PICTURES)):
         path = info['img_path']
         picture = read_stored(path) if evaluated_pixels(cfg) else read_image(path)[..., ::-1]
         mask = LoadMask()(info | dict(ori_shape=picture.shape[:2]))['gt_seg_map']

@@ -64,7 +64,7 @@ class PreflightHook(Hook):
             raise
         except Exception as error:
             trace_file = Path(runner.work_dir) / 'preflight.txt'
-            trace_file.write_text(traceback.format_exc())
+            trace_file.write_text(traceback.format_exc(), 'utf-8', 'backslashreplace')
             raise UserError(
                 f'the check before the first step failed: {type(error).__name__}: {error} '
                 f'(where: {trace_file}; --no-preflight goes on without the check)'

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, faults, miou
 from mmdeeplab.inference.labels import labels_of_logits
+from mmdeeplab.spread import spread
 
 Engine = Callable[[Tensor], Tensor]
 COMPARED = 8  # pictures
@@ -36,7 +37,7 @@ class EngineCheck:
     @torch.no_grad()
     def __init__(self, network: EncoderDecoder, pictures: Sequence[CalibrationPicture]) -> None:
         self.network = network
-        self.pictures = list(pictures)[:: max(len(pictures) // COMPARED, 1)][:COMPARED]
+        self.pictures = spread(pictures, COMPARED)
         self.scores = [network(picture.image, mode='tensor') for picture in self.pictures]
 
     def report(self, engine: Engine, tolerance: Tolerance) -> ParityReport:

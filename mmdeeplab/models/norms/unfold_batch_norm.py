@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdeeplab.models.modes import kept_modes
+from mmdeeplab.picture_threads import chunks
+from mmdeeplab.spread import spread
 
 IMAGES = 64  # enough for a channel's mean and variance over N, H and W
 BATCH = 8
@@ -92,15 +94,14 @@ def unfold_batch_norm_on(
     Returns:
         The number of images.
     """
-    count = min(images, len(dataset))
+    indices = spread(range(len(dataset)), images)
 
     def forward() -> None:
-        for start in range(0, count, BATCH):
-            chosen = [i * len(dataset) // count for i in range(start, min(start + BATCH, count))]
+        for chosen in chunks(indices, BATCH):
             batch = model.data_preprocessor(
                 pseudo_collate([dataset[i] for i in chosen]), training=True
             )
             model(**batch, mode='tensor')
 
     unfold_batch_norm(model, norms, forward)
-    return count
+    return len(indices)
