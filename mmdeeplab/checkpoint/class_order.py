@@ -54,9 +54,13 @@ def data_classes(runner: Runner) -> tuple[Sequence[str] | None, str]:
     for loop in (runner._train_loop, runner._test_loop, runner._val_loop):
         if isinstance(loop, BaseLoop):
             dataset = loop.dataloader.dataset
-            names = (getattr(dataset, 'metainfo', None) or {}).get('classes')
-            return names, str(getattr(dataset, 'data_root', None) or 'the data')
+            return dataset_classes(dataset), str(getattr(dataset, 'data_root', None) or 'the data')
     return None, ''
+
+
+def dataset_classes(dataset: object) -> Sequence[str] | None:
+    """Names of the classes of a data set; None if it names none."""
+    return (getattr(dataset, 'metainfo', None) or {}).get('classes')
 
 
 def by_name(

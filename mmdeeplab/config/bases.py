@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,8 +49,12 @@ def chain(path: Path, seen: tuple[Path, ...] = ()) -> Iterator[Path]:
             yield from chain(path.parent / base, (*seen, path.resolve()))
 
 
-def _data_bases(path: Path, text: str) -> list[str]:
-    """Parse a YAML or JSON file with a safe reader; return its bases."""
+def parse_data(path: Path, text: str) -> dict[Any, Any]:
+    """The content of a YAML or JSON file, with a placeholder for each value of its bases.
+
+    Raises:
+        UserError: It does not parse, or holds no keys.
+    """
     text = BASE_VALUE.sub('"base value"', text)
     try:
         content = json.loads(text) if path.suffix == '.json' else yaml.load(text, PlainLoader)
@@ -57,13 +62,32 @@ def _data_bases(path: Path, text: str) -> list[str]:
         raise UserError(f'the config {path} is not plain {path.suffix[1:]}: {error}') from error
     if not isinstance(content, dict):
         raise UserError(f'the config {path} holds no keys')
+    return content
+
+
+def _data_bases(path: Path, text: str) -> list[str]:
+    """Parse a YAML or JSON file with a safe reader; return its bases."""
+    content = parse_data(path, text)
     if _count(content, {}) > LARGEST:
         raise UserError(f'the config {path} unfolds to more than {LARGEST} values')
-    imports = (content.get('custom_imports') or {}).get('imports') or []
-    if set([imports] if isinstance(imports, str) else imports) - OWN_IMPORTS:
+    custom_imports = content.get('custom_imports') or {}
+    is_dict = isinstance(custom_imports, dict)
+    imports = (custom_imports.get('imports') if is_dict else custom_imports) or []
+    if set(map(str, imports if isinstance(imports, list) else [imports])) - OWN_IMPORTS:
         raise UserError(f'the config {path} is data and cannot import modules: {imports}')
-    bases = content.get(BASE) or []
-    return [bases] if isinstance(bases, str) else list(map(str, bases))
+    return _base_list(path, content.get(BASE, []))
+
+
+def _base_list(path: Path, bases: object) -> list[str]:
+    """The value of ``_base_`` as a list.
+
+    Raises:
+        UserError: It is neither a file nor a list of files.
+    """
+    names = [bases] if isinstance(bases, str) else bases
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f'the config {path}: {BASE} is a file or a list of files, got {bases!r}')
+    return names
 
 
 def _count(node: object, counts: dict[int, int]) -> int:
@@ -80,13 +104,14 @@ def _count(node: object, counts: dict[int, int]) -> int:
 def _python_bases(path: Path, text: str) -> list[str]:
     try:
         body = ast.parse(text).body
-    except SyntaxError as error:
-        raise UserError(f'the config {path} cannot be read: {error}') from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(f'the config {path} cannot be read: {reason}') from error
     for statement in body:
         if isinstance(statement, ast.Assign) and getattr(statement.targets[0], 'id', '') == BASE:
             try:
                 bases = ast.literal_eval(statement.value)
-            except ValueError:  # not a literal: MMEngine reports it
+            except (ValueError, TypeError):  # not a literal: MMEngine reports it
                 return []
-            return [bases] if isinstance(bases, str) else list(bases)
+            return _base_list(path, bases)
     return []

@@ -42,7 +42,7 @@ def unify_ignore_index(cfg: 'Config') -> 'Config':
         value = _one_value([entry for entry in entries if entry[2] == key], default)
         for node in dataset_cfgs if value is not None else []:
             node.setdefault(key, value)
-    void_ids = {node[KEY] for node in dataset_cfgs if KEY in node}
+    void_ids = [node[KEY] for node in dataset_cfgs if KEY in node]  # any values: not checked yet
     for _, settings, key in entries:
         elsewhere = not any(settings is node for node in dataset_cfgs)
         if key != REDUCE and elsewhere and settings[key] in void_ids:
@@ -59,7 +59,8 @@ def _one_value(entries: Entries, default: object) -> Any:
     of_data = {path: node[key] for path, node, key in entries if is_voc_folder(node)}
     others = {path: node[key] for path, node, key in entries if not is_voc_folder(node)}
     others = {path: value for path, value in others.items() if value not in (default, None)}
-    named = list(dict.fromkeys([*of_data.values(), *others.values()]))
+    values = [*of_data.values(), *others.values()]
+    named = [value for i, value in enumerate(values) if value not in values[:i]]
     if others and len(named) > 1:
         listed = ', '.join(f'{path}={value}' for path, value in {**of_data, **others}.items())
         raise UserError(

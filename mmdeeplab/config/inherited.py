@@ -1,11 +1,10 @@
 """Find out whether the user or a base of the config wrote an argument."""
 
 import ast
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
+from mmdeeplab.config.bases import parse_data
 
 DELETE = '_delete_'
 
@@ -60,8 +59,8 @@ def _written(file: Path) -> set[str]:
             keywords = {n.arg for n in nodes if isinstance(n, ast.keyword)}
             names = {n.id for n in nodes if isinstance(n, ast.Name)}
             return {str(name) for name in texts | keywords | names}
-        return _names(json.loads(text) if file.suffix == '.json' else yaml.safe_load(text))
-    except (OSError, ValueError, SyntaxError, yaml.YAMLError):
+        return _names(parse_data(file, text))
+    except (OSError, ValueError, SyntaxError):
         return set()  # reading the config reports the error
 
 

@@ -38,6 +38,7 @@ def choose_loop(
     counts_epochs = chosen if chosen is not None else _counts_epochs(cls, lengths)
     if (
         chosen is None
+        and cls is not None
         and counts_epochs is not None
         and len(lengths) == 2
         and inherited(LENGTHS[not counts_epochs])

@@ -129,8 +129,8 @@ def _model_faults(model: Mapping[str, Any], pixels: Pixels) -> Iterator[str]:
         )
     preprocessor = model.get('data_preprocessor') or {}
     for key in ('mean', 'std'):
-        values = preprocessor.get(key, (127.5,) * 3)
-        if len(values) not in (1, pixels.bands):
+        values = preprocessor.get(key, (127.5,) * 3)  # one number fits any bands, None is none
+        if isinstance(values, (list, tuple)) and len(values) not in (1, pixels.bands):
             yield (
                 f'LoadImage reads {pixels}, model.data_preprocessor.{key} has {len(values)} '
                 f'values: write {pixels.bands}, in the order of the bands in the files'

@@ -60,8 +60,10 @@ def import_modules(imports: dict[str, Any]) -> None:
     """Import the modules in a config's ``custom_imports``.
 
     Raises:
-        UserError: It has an unknown key.
+        UserError: It is no dict, or has an unknown key.
     """
+    if not isinstance(imports, dict):
+        raise UserError(f'custom_imports is a dict as dict(imports=["module"]), got {imports!r}')
     known_keys = keys_of(('custom_imports',), imports) or frozenset()
     for key in imports.keys() - known_keys:
         raise UserError(f'custom_imports.{key} is not a key{did_you_mean(key, known_keys)}')

@@ -59,10 +59,15 @@ def require_batches(loader: DataLoader) -> None:
     dataset: Any = loader.dataset
     if len(loader) == 0 and not is_infinite(loader.sampler):
         raise UserError(
-            f'{len(dataset)} training images make no batch of {loader.batch_size} on each of '
+            f'{len(dataset)} training images make no batch of {batch_size(loader)} on each of '
             f'{dist.get_world_size()} processes: lower train_dataloader.batch_size, or train by '
             'iterations with sampler=dict(type="mmdeeplab.ResumableSampler")'
         )
+
+
+def batch_size(loader: DataLoader) -> int | None:
+    """Images in a batch of a loader; None if its batch sampler does not tell."""
+    return getattr(loader.batch_sampler, 'batch_size', loader.batch_size)
 
 
 def is_infinite(sampler: object) -> bool:

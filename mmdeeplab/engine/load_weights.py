@@ -3,7 +3,13 @@
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
-from mmdeeplab.checkpoint.class_order import by_name, data_classes, in_order, require_order
+from mmdeeplab.checkpoint.class_order import (
+    by_name,
+    data_classes,
+    dataset_classes,
+    in_order,
+    require_order,
+)
 from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, fine_tune
 from mmdeeplab.checkpoint.key_prefixes import in_backbone
 from mmdeeplab.checkpoint.load import check_fit, unwrap
@@ -81,7 +87,7 @@ def load_to_train(runner: Runner, checkpoint: dict, path: str) -> None:
         path,
         classifiers=classifier_keys(model, model.num_classes),
         source_classes=class_names(checkpoint),
-        model_classes=dataset.metainfo.get('classes'),
+        model_classes=dataset_classes(dataset),
         **(runner.cfg.get('finetune') or {}),
     )
     model.load_state_dict(result.state)

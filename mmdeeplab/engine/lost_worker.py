@@ -15,6 +15,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import BaseLoop, Runner, TestLoop, ValLoop
 from torch.utils import data
 
+from mmdeeplab.engine.dataloader_checks import batch_size
 from mmdeeplab.engine.hooks.preemption import PreemptionHook
 from mmdeeplab.errors import UserError
 
@@ -114,7 +115,7 @@ def explain(text: str, key: str, loader: Any) -> str:
         key=key,
         error=' '.join(text.split())[:200],
         workers=loader.num_workers,
-        batch=loader.batch_size,
+        batch=batch_size(loader),
         ahead=loader.prefetch_factor,
         timeout=loader.timeout,
         files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],

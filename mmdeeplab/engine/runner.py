@@ -99,7 +99,8 @@ class DeepLabRunner(Runner):
 
     # Environment and log
 
-    def setup_env(self, env_cfg: dict) -> None:
+    def setup_env(self, env_cfg: dict | None) -> None:
+        env_cfg = env_cfg or {}
         self.timeout = join_ranks(self.launcher, env_cfg)
         set_tf32(env_cfg.get('allow_tf32'))
         super().setup_env(env_cfg)

@@ -195,6 +195,23 @@ def test_places_that_disagree_are_named(place: str) -> None:
     assert f'{PLACES[0]}=0' in str(caught.value)
 
 
+@pytest.mark.parametrize('place', [*PLACES, 'model.data_preprocessor.seg_pad_val'])
+def test_a_value_that_is_no_id_is_left_to_its_part(place: str) -> None:
+    cfg = small()
+    cfg.merge_from_dict({place: [0, 0]})
+    void = unify_ignore_index(cfg).train_dataloader.dataset.get('ignore_index', [0, 0])
+    with pytest.raises(UserError, match=r'a whole number, got \[0, 0\]'):
+        LabelIds(void)
+
+
+def test_a_dict_is_no_id() -> None:
+    cfg = small()
+    cfg.train_dataloader.dataset.ignore_index = dict(a=0)
+    cfg.val_dataloader.dataset.reduce_zero_label = [0]
+    found = unify_ignore_index(cfg).train_dataloader.dataset
+    assert (found.ignore_index, found.reduce_zero_label) == (dict(a=0), [0])
+
+
 def test_data_sets_may_have_rules_of_their_own() -> None:
     cfg = small()
     cfg.merge_from_dict({PLACES[0]: 0, PLACES[1]: 3})

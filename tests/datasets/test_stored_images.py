@@ -224,5 +224,7 @@ def test_the_config_tells_of_its_pixels_in_the_loading_step() -> None:
     assert 'bgr_to_rgb=False' in fault
     rgb['model']['data_preprocessor']['bgr_to_rgb'] = False
     assert list(pixel_faults(rgb)) == []
+    rgb['model']['data_preprocessor'] |= dict(mean=None, std=127.5)
+    assert list(pixel_faults(rgb)) == []
     rgb['model'] = dict(type='mmdeeplab.SlidingWindows', module=rgb['model'])
     assert list(pixel_faults(rgb)) == []

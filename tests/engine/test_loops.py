@@ -14,7 +14,9 @@ from torch.utils.data import Sampler
 
 from mmdeeplab.checkpoint.find import newest_valid
 from mmdeeplab.checkpoint.store import load
+from mmdeeplab.config.load import load_config
 from mmdeeplab.config.loops import choose_loop
+from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.datasets.samplers import ResumableSampler
 from mmdeeplab.errors import UserError
 
@@ -333,3 +335,12 @@ def test_one_loop_one_length(given: dict, loop: dict | str) -> None:
         return
     with pytest.raises(UserError, match=loop.replace('[', r'\[')):
         choose_loop(given)
+
+
+def test_without_a_type_two_lengths_are_refused(tmp_path: Path) -> None:
+    base, child = tmp_path / 'base.py', tmp_path / 'child.py'
+    base.write_text('train_cfg = dict(max_iters=200)\n')
+    child.write_text("_base_ = 'base.py'\ntrain_cfg = dict(max_epochs=3)\nload_from = None\n")
+    for options in ([], ['load_from=None']):
+        with pytest.raises(UserError, match='max_epochs=3 and max_iters=200; write for epochs'):
+            load_config(str(child), ConfigOptions(cfg_options=options))

@@ -143,6 +143,9 @@ TEXTS = [
 
 @pytest.mark.parametrize(('text', 'words'), TEXTS)
 def test_what_systems_say(text: str, words: str) -> None:
-    fake = SimpleNamespace(num_workers=4, batch_size=16, prefetch_factor=2, timeout=0)
+    batches = SimpleNamespace(batch_size=16)
+    fake = SimpleNamespace(
+        num_workers=4, batch_size=None, batch_sampler=batches, prefetch_factor=2, timeout=0
+    )
     said = explain(text, 'train_dataloader', fake)
     assert (words in said) if words else said == ''

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from mmdeeplab.engine.distributed import network_interface
+from mmdeeplab.engine.distributed import network_interface, rendezvous
 from mmdeeplab.engine.distributed.network_interface import Interface, choose_interface, interfaces
 from mmdeeplab.errors import UserError
 
@@ -34,6 +34,17 @@ def test_a_named_interface_must_be_there(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv('GLOO_SOCKET_IFNAME', 'eth77')
     with pytest.raises(UserError, match=r'IFNAME=eth77: .* has no such .*lo \(127'):
         choose_interface('10.0.0.1')
+
+
+def test_an_unknown_first_machine_is_named_with_any_interface(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('GLOO_SOCKET_IFNAME', 'lo')
+    choose_interface('machine.invalid')
+    with pytest.raises(UserError, match=r'MASTER_ADDR=machine\.invalid is not known on'):
+        rendezvous._store('machine.invalid', 29500, is_first=False)
+    with pytest.raises(UserError, match=r'means 127\.0\.0\.1 on .*, which is itself'):
+        rendezvous._store('127.0.0.1', 29500, is_first=False)
 
 
 CARDS = [

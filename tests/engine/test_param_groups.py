@@ -7,6 +7,7 @@ import torch
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
+from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
 from mmdeeplab.engine.optim.param_groups import (
     MergingOptimWrapperConstructor,
     parameter_order,
@@ -92,6 +93,19 @@ def test_merged_groups_fit_other_groups() -> None:
         if one.requires_grad:
             momentum = old.state[one]['momentum_buffer']
             assert torch.equal(momentum, new.state[other]['momentum_buffer'])
+
+
+def test_a_group_may_be_empty() -> None:
+    net = network()
+    trained = [p for p in net.parameters() if p.requires_grad]
+    old = torch.optim.SGD(trained, 0.1)
+    new = torch.optim.SGD([dict(params=[]), dict(params=trained[::-1])], 0.2)
+    found = regrouped(old.state_dict(), new, net, parameter_order(old, net))
+    assert [(len(g['params']), g['lr']) for g in found['param_groups']] == [
+        (0, 0.2), (len(trained), 0.1)
+    ]  # fmt: skip
+    new.load_state_dict(found)
+    AutocastOptimWrapper(optimizer=new)
 
 
 def test_a_state_that_fits_or_is_of_other_parameters_stays() -> None:

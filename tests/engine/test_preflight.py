@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from robustness.tiny import BATCH, Noise, Toy, Trace, fingerprint, run_state, tiny_runner
+from torch.utils.data import BatchSampler, Sampler
 
 from mmdeeplab.engine.hooks import preflight
 from mmdeeplab.engine.hooks.preflight import PreflightHook
@@ -119,13 +120,16 @@ def test_mistakes_are_found_before_the_first_step(
     assert not list(tmp_path.glob('iter_*'))
 
 
-def test_a_last_batch_of_one_image_is_tried(tmp_path: Path) -> None:
-    class Pooled(Toy):
-        def forward(self, inputs: Any, label: Any, mode: str = 'loss') -> Any:
-            mean = torch.stack(list(inputs)).mean((2, 3), keepdim=True)
-            scores = self.linear(self.norm(mean.expand(-1, -1, 1, 1)[:, [0, 1, 2, 0]]).flatten(1))
-            return dict(loss=torch.nn.functional.cross_entropy(scores, torch.as_tensor(label)))
+class Pooled(Toy):
+    """Its norm is over single values of each image, so it needs two images."""
 
+    def forward(self, inputs: Any, label: Any, mode: str = 'loss') -> Any:
+        mean = torch.stack(list(inputs)).mean((2, 3), keepdim=True)
+        scores = self.linear(self.norm(mean.expand(-1, -1, 1, 1)[:, [0, 1, 2, 0]]).flatten(1))
+        return dict(loss=torch.nn.functional.cross_entropy(scores, torch.as_tensor(label)))
+
+
+def test_a_last_batch_of_one_image_is_tried(tmp_path: Path) -> None:
     loader = {**LOADER, 'batch_size': BATCH, 'drop_last': False}  # 37 images
     loop = dict(type='EpochBasedTrainLoop', max_epochs=1)
     runner = tiny_runner(
@@ -134,6 +138,45 @@ def test_a_last_batch_of_one_image_is_tried(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(UserError, match='drop_last=True'):
         runner.train()
+
+
+class Batches(Sampler):
+    """A batch sampler that does not tell its size."""
+
+    def __init__(self, sampler: Sampler, batch_size: int) -> None:
+        self.sampler = sampler
+        self.plain = BatchSampler(sampler, batch_size, True)
+
+    def __iter__(self) -> Any:
+        return iter(self.plain)
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+
+@pytest.mark.parametrize(
+    ('batches', 'words'),
+    [
+        (dict(type=BatchSampler, drop_last=True), f'preflight: a training batch of {BATCH}'),
+        (dict(type=BatchSampler, drop_last=False), 'drop_last=True'),  # a last batch of 1
+        (dict(type=Batches), 'preflight: a training batch of 2'),
+    ],
+)
+def test_a_batch_sampler_has_its_own_batch(tmp_path: Path, batches: dict, words: str) -> None:
+    loader = {**LOADER, 'batch_size': BATCH, 'batch_sampler': batches}
+    del loader['drop_last']
+    runner = tiny_runner(
+        tmp_path, ITERS, hooks=[PreflightHook()], model=Pooled(), train_dataloader=loader,
+        cfg=dict(bn_policy='train'),
+    )  # fmt: skip
+    if 'preflight' not in words:
+        with pytest.raises(UserError, match=words):
+            runner.train()
+        return
+    told: list[str] = []
+    runner.logger.info = lambda text, *_: told.append(str(text))  # type: ignore[method-assign]
+    runner.train()
+    assert [text for text in told if text.startswith(words)]
 
 
 def test_an_evaluation_that_never_comes_is_told(

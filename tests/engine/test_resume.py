@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 import time
 from itertools import islice
 from pathlib import Path
@@ -429,6 +430,44 @@ def test_a_full_disk_is_told_truly(
     for text in errors:  # what is said to be good is there, what is not saved is not
         if good := re.search(r'newest good checkpoint is (\S+)', text):
             assert not re.search(rf'/{re.escape(good[1])} is not saved', text)
+
+
+def test_a_best_checkpoint_that_is_lost_in_the_background_is_not_the_best(tmp_path: Path) -> None:
+    """And what is known of it is put back by the thread that trains."""
+
+    class Falling(Count):
+        def compute_metrics(self, results: list) -> dict:
+            self.last = getattr(self, 'last', 9.0) - 1
+            return dict(count=self.last)
+
+    class SlowAndFull(Disk):
+        def rename(self, source: Path, target: Path) -> None:
+            if target.name.endswith('iter_2.safetensors'):
+                time.sleep(0.5)
+                raise OSError(28, 'No space left on device')
+            super().rename(source, target)
+
+    hook = dict(
+        type='mmdeeplab.CheckpointHook', by_epoch=False, interval=10**9, save_last=False,
+        save_best='toy/count', rule='greater', async_save=True,
+    )  # fmt: skip
+    runner = tiny_runner(
+        tmp_path, 4, validate=2, default_hooks=dict(checkpoint=hook),
+        val_evaluator=[Falling(prefix='toy')],
+    )  # fmt: skip
+    runner.disk = SlowAndFull()
+    threads: set[str] = set()
+    forget = runner.message_hub.pop_info
+
+    def pop_info(key: str) -> None:
+        threads.add(threading.current_thread().name)
+        forget(key)
+
+    runner.message_hub.pop_info = pop_info  # type: ignore[method-assign, assignment]
+    runner.train()
+    assert names(tmp_path) == ['best_toy_count_iter_4.safetensors']
+    assert runner.message_hub.get_info('best_score') == 7
+    assert threads == {'MainThread'}
 
 
 @pytest.mark.parametrize('keep', [1, 2, 3])

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
-from robustness.tiny import Toy, Trace, on_ranks, tiny_runner
+from robustness.tiny import Count, Noise, Toy, Trace, on_ranks, tiny_runner
 from torch.nn.functional import cross_entropy
+from torch.optim import SGD
+from torch.utils.data import BatchSampler
 
 from mmdeeplab.engine.hooks import recipe
 from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
@@ -158,6 +161,16 @@ def stopping(**options: Any) -> dict:
 PLATEAU = dict(type='ReduceOnPlateauLR', monitor='toy/cuont', by_epoch=True)
 
 
+class Silent(Count):
+    """A metric without scores."""
+
+    def compute_metrics(self, results: list) -> dict:
+        return {}
+
+
+SILENT = dict(val_evaluator=[Silent()])
+
+
 @pytest.mark.parametrize(
     ('options', 'words'),
     [
@@ -167,6 +180,8 @@ PLATEAU = dict(type='ReduceOnPlateauLR', monitor='toy/cuont', by_epoch=True)
         (saved(save_best='toy/count', rule='bigger'), 'default_hooks.checkpoint .*rule must be'),
         (saved(save_best='toy/count'), 'default_hooks.checkpoint .*rule must be specified'),
         (saved(save_best=['toy/count'], rule=['less'] * 3), 'Number of "rule" must be'),
+        (saved(save_best='auto') | SILENT, 'first score .*, which gives none'),
+        (saved(save_best='auto'), 'save_best is toy/count, .*rule must be specified'),
         (dict(hooks=[EarlyStopping('toy/cuont')]), 'early_stopping.monitor=toy/cuont'),
         (stopping(monitor='toy/cuont'), 'EarlyStoppingHook.monitor=toy/cuont'),
         (stopping(monitor='toy/count', rule='bigger'), 'got bigger'),
@@ -185,6 +200,14 @@ def test_scores_that_are_measured_are_not(tmp_path: Path) -> None:
     plan = [PLATEAU | dict(monitor='toy/count')]
     best = saved(save_best=['toy/count'], rule='greater')
     assert check(tmp_path, validate=2, hooks=hooks, param_scheduler=plan, **best) == []
+
+
+def test_save_best_auto_takes_the_first_score(tmp_path: Path) -> None:
+    best = saved(save_best='auto', rule='greater')
+    tiny_runner(tmp_path, 2, validate=2, hooks=[PreflightHook()], **best).train()
+    assert (tmp_path / 'best_toy_count_iter_2.safetensors').is_file()
+    with pytest.raises(UserError, match=r'save_best is toy/count, .*rule must be specified'):
+        tiny_runner(tmp_path / 'rule', 2, validate=2, **saved(save_best='auto')).train()
 
 
 class Heads(Toy):
@@ -270,6 +293,25 @@ def test_the_recipes_rate_is_the_optimisers(tmp_path: Path) -> None:
     runner.cfg = Config(dict(auto_scale_lr=scale))
     runner.train()
     assert runner.optim_wrapper.param_groups[0]['initial_lr'] == recipe.learning_rate(runner)
+
+
+def test_the_rate_of_batches_from_a_batch_sampler_is_scaled(tmp_path: Path) -> None:
+    scale = dict(enable=True, base_batch_size=16)
+    loader = dict(
+        batch_size=4, dataset=Noise(), sampler=dict(type='DefaultSampler'),
+        batch_sampler=dict(type=BatchSampler, drop_last=True),
+        collate_fn=dict(type='default_collate'),
+    )  # fmt: skip
+    runner = tiny_runner(tmp_path, 1, auto_scale_lr=scale, train_dataloader=loader)
+    runner.cfg = Config(dict(auto_scale_lr=scale, train_dataloader=dict(batch_size=4)))
+    runner.train()
+    assert runner.optim_wrapper.param_groups[0]['initial_lr'] == recipe.learning_rate(runner)
+
+
+def test_several_optimisers_have_no_one_rate() -> None:
+    wrapper = OptimWrapper(SGD(Toy().parameters(), lr=0.1))
+    run: Any = SimpleNamespace(cfg=Config(), optim_wrapper=OptimWrapperDict(a=wrapper))
+    assert recipe.learning_rate(run) == recipe.UNKNOWN
 
 
 @pytest.mark.parametrize(('find', 'status'), [(True, 0), (False, 2)])

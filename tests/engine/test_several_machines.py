@@ -11,7 +11,17 @@ from robustness.tiny import fork, on_ranks, tiny_runner, wait
 
 from mmdeeplab.cli.train import after_restart
 from mmdeeplab.engine.distributed import rendezvous
-from mmdeeplab.engine.distributed.ranks import join_ranks, require_agreement
+from mmdeeplab.engine.distributed.ranks import TIMEOUT, join_ranks, require_agreement
+from mmdeeplab.errors import UserError
+
+
+def test_the_timeout_is_a_number_of_seconds_or_the_default() -> None:
+    for env_cfg in (None, {}, dict(dist_cfg=None), dict(dist_cfg=dict(timeout=None))):
+        assert join_ranks('none', env_cfg) == TIMEOUT
+    assert join_ranks('none', dict(dist_cfg=dict(timeout=7))) == 7
+    for timeout in ('7', 0, [7]):
+        with pytest.raises(UserError, match=r'dist_cfg\.timeout is a number of seconds'):
+            join_ranks('none', dict(dist_cfg=dict(timeout=timeout)))
 
 
 @pytest.mark.parametrize(('names', 'status'), [('aa', 0), ('ab', 2)])

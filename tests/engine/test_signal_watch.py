@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from robustness.tiny import fork, tiny_runner, wait, warm
+from torch.distributed import HashStore
 
 from mmdeeplab.engine.distributed import signal_watch
 from mmdeeplab.engine.distributed.signal_watch import LIMITS, SignalWatch
@@ -142,6 +144,20 @@ def test_a_frozen_rank_is_found_before_exchanges_are_given_up(limit: int) -> Non
     chosen = HeartbeatHook(7)
     chosen.before_train(runner)  # type: ignore[arg-type]
     assert chosen.timeout == 7
+
+
+def test_a_second_training_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('MASTER_ADDR', 'localhost')
+    hook = HeartbeatHook(60)
+    hook._connect = HashStore  # type: ignore[method-assign, assignment]
+    runner: Any = SimpleNamespace(rank=0, world_size=2, iter=0)
+    for _ in range(2):
+        hook.before_train(runner)
+        assert hook.thread is not None
+        hook.thread.join(PERIOD / 2)  # a stopped one would end at once
+        assert hook.thread.is_alive()
+        hook.after_train(runner)
+        assert not hook.thread.is_alive()
 
 
 ENDING = """

@@ -2,6 +2,8 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,6 +99,12 @@ def test_every_wrapper_is_checked_and_feeds_the_sampler(root: Path, name: str) -
     assert dataset.metainfo['classes'] == VOCFolderDataset(str(root), 'train').metainfo['classes']
     with pytest.raises(UserError, match=f'num_classes is 3, but {root} has 21 classes'):
         check_classes(dataset, 3)
+
+
+@pytest.mark.parametrize('metainfo', [dict(), dict(classes=None), None])
+def test_a_data_set_that_names_no_classes_may_have_any_number(metainfo: dict | None) -> None:
+    dataset: Any = SimpleNamespace(metainfo=metainfo)
+    check_classes(dataset, 3)
 
 
 def test_classes_of_images_equal_their_masks(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

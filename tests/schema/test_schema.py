@@ -217,6 +217,51 @@ def test_an_inherited_argument_is_named_with_the_way_out(
         load(base, f'{place}.type={kind}')
 
 
+EPOCHS = 'train_cfg: {type: EpochBasedTrainLoop, max_epochs: 3}'
+DATA_CHILDREN = [
+    f'{EPOCHS}\nmodel: {{data_preprocessor: {{size: !!python/tuple [65, 65]}}}}\n',
+    f'{EPOCHS}\nval_dataloader: {{batch_size: {{{{_base_.train_dataloader.batch_size}}}} }}\n',
+    'model: {neck: {type: FPN, channels: 9}, data_preprocessor: {size: !!python/tuple [65, 65]}}\n',
+]
+
+
+@pytest.mark.parametrize('text', DATA_CHILDREN)
+def test_a_data_file_is_told_from_its_base_whatever_it_holds(tmp_path: Path, text: str) -> None:
+    load(MINI).dump(tmp_path / 'base.yaml')
+    child = write(tmp_path / 'child.yaml', f'_base_: base.yaml\n{text}')
+    if EPOCHS in text:
+        assert load(child).train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=3)
+        return
+    with pytest.raises(UserError, match=r'rates is no argument of FPN: .*_delete_=True beside'):
+        load(child)
+
+
+A_LIST = '_base_ is a file or a list of files, got'
+BAD_FILES = [
+    ('a.yaml', '_base_: 5', f'{A_LIST} 5'),
+    ('a.json', '{"_base_": null}', f'{A_LIST} None'),
+    ('a.yaml', '_base_: [5]', rf'{A_LIST} \[5\]'),
+    ('a.py', '_base_ = 5', f'{A_LIST} 5'),
+    ('a.py', '_base_ = [None]', rf'{A_LIST} \[None\]'),
+    ('a.py', '_base_ = {[]: 1}', 'cannot be read: unhashable'),
+    ('a.py', '_base_ = ' + '-' * 90000 + '1', 'cannot be read: .'),
+    ('a.py', 'a = 1\0', 'cannot be read: .*null bytes'),
+    ('a.py', 'custom_imports = 5', 'custom_imports is a dict .*, got 5'),
+    ('a.yaml', 'custom_imports: [os]', 'cannot import modules'),
+    ('a.yaml', 'custom_imports: {imports: 5}', 'cannot import modules: 5'),
+    ('a.yaml', 'custom_imports: {imports: [[os]]}', 'cannot import modules'),
+    ('a.yaml', 'custom_imports: mmdeeplab', "custom_imports is a dict .*, got 'mmdeeplab'"),
+]
+
+
+@pytest.mark.parametrize(('name', 'text', 'words'), BAD_FILES, ids=lambda text: text[:40])
+def test_a_file_that_cannot_be_read_is_a_sentence(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        load(write(tmp_path / name, text + '\n'))
+
+
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path

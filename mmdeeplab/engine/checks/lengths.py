@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.engine.dataloader_checks import batch_size
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.errors import UserError, did_you_mean
 
@@ -20,7 +21,7 @@ def check_lengths(runner: Runner) -> None:
         if len(loader) == 0:
             raise UserError(
                 f'{split}_dataloader: {len(loader.dataset)} images make no batch of '
-                f'{loader.batch_size} (drop_last={loader.drop_last}): an epoch would have no '
+                f'{batch_size(loader)} (drop_last={loader.drop_last}): an epoch would have no '
                 f'iteration; lower {split}_dataloader.batch_size'
             )
     end = loop.max_epochs if counts_epochs(loop) else loop.max_iters

@@ -6,6 +6,7 @@ from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.runner import Runner
 
 from mmdeeplab.engine.checks.schedules import schedules
+from mmdeeplab.engine.hooks.checkpoint_hook import CheckpointHook as OwnCheckpointHook
 from mmdeeplab.engine.hooks.early_stopping import EarlyStopping
 from mmdeeplab.errors import UserError, did_you_mean
 
@@ -18,8 +19,11 @@ def check_scores(runner: Runner, scores: Mapping[str, object]) -> None:
         scores: The scores of an evaluation, by name.
 
     Raises:
-        UserError: A score is missing.
+        UserError: A score is missing, or ``save_best='auto'`` finds none that it can take.
     """
+    for hook in runner.hooks:
+        if isinstance(hook, OwnCheckpointHook):
+            hook.choose_score(scores)
     for setting, score in watched(runner):
         if score not in scores:
             raise UserError(

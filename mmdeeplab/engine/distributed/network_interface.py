@@ -67,17 +67,26 @@ def _named(name: str) -> Interface:
     )
 
 
-def _towards(master: str) -> Interface | None:
+def addresses_of(master: str) -> dict[int, str]:
+    """The addresses of the first machine, by address family.
+
+    Raises:
+        UserError: Its name is not known.
+    """
     try:
-        addresses = {info[0]: info[4][0] for info in socket.getaddrinfo(master, None)}
+        return {int(info[0]): str(info[4][0]) for info in socket.getaddrinfo(master, None)}
     except OSError as error:
         raise UserError(
             f'MASTER_ADDR={master} is not known on {socket.gethostname()} ({error.strerror}); '
             'give the address of the first machine'
         ) from error
+
+
+def _towards(master: str) -> Interface | None:
+    addresses = addresses_of(master)
     if socket.AF_INET not in addresses:
         return None
-    source_address = _source(str(addresses[socket.AF_INET]))
+    source_address = _source(addresses[socket.AF_INET])
     if source_address is None:
         raise UserError(
             f'{socket.gethostname()} has no way to MASTER_ADDR={master}; it has {listed()}'

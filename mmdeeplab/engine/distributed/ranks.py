@@ -19,16 +19,20 @@ BEAT = 5.0
 TIMEOUT = 300.0
 
 
-def join_ranks(launcher: str, env_cfg: dict) -> float:
+def join_ranks(launcher: str, env_cfg: dict | None) -> float:
     """Form the process group of the launcher's processes, unless it exists already.
 
     Returns:
         Seconds after which a communication between processes fails.
 
     Raises:
-        UserError: The command was not started by torchrun or srun, or processes did not meet.
+        UserError: The timeout is none, the command was not started by torchrun or srun, or
+            processes did not meet.
     """
-    timeout = env_cfg.get('dist_cfg', {}).get('timeout', TIMEOUT)
+    timeout = ((env_cfg or {}).get('dist_cfg') or {}).get('timeout')
+    timeout = TIMEOUT if timeout is None else timeout
+    if not isinstance(timeout, (int, float)) or timeout <= 0:
+        raise UserError(f'env_cfg.dist_cfg.timeout is a number of seconds, got {timeout!r}')
     if launcher == 'slurm':
         set_environment()
     if launcher in ('pytorch', 'slurm') and not torch.distributed.is_initialized():

@@ -17,7 +17,7 @@ from pathlib import Path
 from torch.distributed import DistNetworkError, DistStoreError, TCPStore
 
 from mmdeeplab.engine.distributed.job import JOB
-from mmdeeplab.engine.distributed.network_interface import choose_interface
+from mmdeeplab.engine.distributed.network_interface import addresses_of, choose_interface
 from mmdeeplab.errors import UserError
 
 PATIENCE = timedelta(minutes=10)  # for the first machine to start, as torchrun waits for the others
@@ -76,7 +76,7 @@ def _store(host: str, port: int, is_first: bool) -> TCPStore:
                 f'port {port} cannot be used ({_short(error)}); PORT=NUMBER on every machine names '
                 'another, and MASTER_ADDR must be an address of this machine (NODE_RANK=0)'
             ) from error
-    address = socket.gethostbyname(host)
+    address = addresses_of(host).get(socket.AF_INET, '')
     if address.startswith('127.'):
         raise UserError(
             f'MASTER_ADDR={host} means {address} on {socket.gethostname()}, which is itself; give '

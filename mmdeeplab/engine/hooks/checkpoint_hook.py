@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -76,6 +76,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         self.writer = Writer(background=async_save)
         self.async_save = async_save
         self.failures: dict[str, str] = {}  # LAST or a score's name -> what went wrong last
+        self.lost_record: dict[str, object] = {}  # what the message hub had before a lost save
 
     def before_run(self, runner: Runner) -> None:
         """Refuse MMEngine's own Runner, which saves and resumes in another way.
@@ -221,6 +222,12 @@ class CheckpointHook(MMEngineCheckpointHook):
             return
         if not isinstance(error, OSError):
             raise error
+        for info_key, value in self.lost_record.items():
+            if value is None:
+                runner.message_hub.pop_info(info_key)
+            else:
+                runner.message_hub.update_info(info_key, value)
+        self.lost_record = {}
         text = str(error) if isinstance(error, NotSaved) else f'{self.folder}: {error}'
         self.failures[key] = text
         newest = self._newest_good()
@@ -257,8 +264,8 @@ class CheckpointHook(MMEngineCheckpointHook):
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         if not self.save_best:
             return
-        if 'auto' in self.key_indicators:
-            self._init_rule(self.rules, [next(iter(metrics))])
+        self.choose_score(metrics)
+        self.finish(runner)  # the best score may be of a file that was lost
         for key, rule in zip(self.key_indicators, self.rules, strict=True):
             suffix = '' if len(self.key_indicators) == 1 else f'_{key}'
             best = self.init_value_map[rule]
@@ -268,6 +275,22 @@ class CheckpointHook(MMEngineCheckpointHook):
                 record = dict(best_by=[key, rule], best_score=metrics[key])
                 self._save_best(runner, key, suffix, record)
             self._prune_best(runner, key, suffix)
+
+    def choose_score(self, scores: Mapping[str, object]) -> None:
+        """Let ``save_best='auto'`` take the first score of an evaluation.
+
+        Raises:
+            UserError: There is none, or it is not known whether more of it is better.
+        """
+        if not self.save_best or 'auto' not in self.key_indicators:
+            return
+        if not scores:
+            raise UserError(
+                "default_hooks.checkpoint.save_best='auto' takes the first score of the "
+                'evaluation, which gives none: save_best=None keeps no best checkpoint'
+            )
+        with building(f'default_hooks.checkpoint, whose save_best is {next(iter(scores))},'):
+            self._init_rule(self.rules, [next(iter(scores))])
 
     def _save_best(self, runner: Runner, key: str, suffix: str, record: dict) -> None:
         """Save the best checkpoint by one score; if that fails, the previous one stays the best.
@@ -291,11 +314,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             try:
                 runner.write_state(self.folder / name, state)
             except OSError:
-                for info_key, value in previous.items():
-                    if value is None:
-                        hub.pop_info(info_key)
-                    else:
-                        hub.update_info(info_key, value)
+                self.lost_record = previous  # put back in the thread that trains
                 raise
             if old_name and old_name != name and self._is_own(runner, old_name):
                 runner.disk.remove(self.folder / old_name)

@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdeeplab.checkpoint.class_order import dataset_classes
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.changes import replaced
@@ -150,8 +151,8 @@ class DataCheckHook(Hook):
 
 def check_classes(dataset: BaseDataset, num_classes: int) -> None:
     """Refuse a data set whose number of classes is not the network's."""
-    class_count = len(dataset.metainfo['classes'])
-    if class_count != num_classes:
+    class_count = len(dataset_classes(dataset) or ())
+    if class_count not in (0, num_classes):  # 0: it does not name them
         raise UserError(
             f'model.decode_head.num_classes is {num_classes}, but {root_of(dataset)} has '
             f"{class_count} classes (its classes.txt, or VOC's 21 without one): "

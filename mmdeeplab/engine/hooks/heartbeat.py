@@ -63,6 +63,7 @@ class HeartbeatHook(Hook):
         if self.world_size < 2 or 'MASTER_ADDR' not in os.environ:
             return
         self.runner = runner
+        self.stop = threading.Event()  # an earlier training has set its own
         self.store = self._connect()
         self._sign(0)
         watched = range(1, self.world_size) if self.rank == 0 else range(self.rank == 1)

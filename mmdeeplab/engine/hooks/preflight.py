@@ -25,7 +25,7 @@ from mmdeeplab.engine.checks.lengths import check_custom_keys, check_lengths
 from mmdeeplab.engine.checks.loss_terms import check_terms
 from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
 from mmdeeplab.engine.checks.schedules import misfits
-from mmdeeplab.engine.dataloader_checks import is_infinite
+from mmdeeplab.engine.dataloader_checks import batch_size, is_infinite
 from mmdeeplab.engine.teachers.teacher import Teacher
 from mmdeeplab.errors import UserError, listed
 from mmdeeplab.evaluation.evaluator import collision
@@ -34,6 +34,7 @@ from mmdeeplab.models.modes import kept_modes
 from mmdeeplab.registry import HOOKS
 
 FOLDER = 'preflight'
+UNKNOWN_BATCH = 2  # images where a batch sampler does not tell: enough for every norm
 
 
 @HOOKS.register_module()
@@ -109,11 +110,9 @@ def sample(loader: DataLoader, count: int) -> Any:
 def train_batch(runner: Runner) -> str:
     """Run the forward and backward pass of one training batch; the gradients are not kept."""
     loader, model = runner.train_loop.dataloader, unwrap(runner.model)
-    size = min(loader.batch_size or 1, len(loader.dataset))
-    last = len(loader.dataset) % size
-    finite_stream = not is_infinite(loader.sampler)
+    size = min(batch_size(loader) or UNKNOWN_BATCH, len(loader.dataset))
     model.train()
-    for count in (size, *([1] if last == 1 and finite_stream and not loader.drop_last else [])):
+    for count in (size, *([1] if size > 1 and _ends_with_one(loader, size) else [])):
         batch = sample(loader, count)
         for hook in runner.hooks:
             if isinstance(hook, Teacher):
@@ -137,6 +136,15 @@ def train_batch(runner: Runner) -> str:
     return f'a training batch of {size}'
 
 
+def _ends_with_one(loader: DataLoader, size: int) -> bool:
+    """Whether the last batch of an epoch has one image."""
+    batches: Any = loader.batch_sampler
+    dataset: Any = loader.dataset
+    drops = getattr(batches, 'drop_last', True)  # one that does not tell may make whole batches
+    infinite = is_infinite(getattr(batches, 'sampler', loader.sampler))
+    return len(dataset) % size == 1 and not infinite and not drops
+
+
 def _check_gradients(runner: Runner, loss: Tensor, batch: Any) -> None:
     gradients = {k: p.grad for k, p in unwrap(runner.model).named_parameters() if p.requires_grad}
     computed = [gradient for gradient in gradients.values() if gradient is not None]
@@ -157,7 +165,7 @@ def val_batch(runner: Runner) -> str:
     """Evaluate one batch, and check that the scores that the run depends on are measured."""
     loader, model = runner.val_loop.dataloader, unwrap(runner.model)
     model.eval()
-    batch = sample(loader, loader.batch_size or 1)
+    batch = sample(loader, batch_size(loader) or 1)
     with torch.no_grad():
         outputs = model.val_step(batch)
     require_finite_predictions(outputs)

@@ -121,13 +121,16 @@ def effective(runner: Runner) -> dict[str, object]:
 
 def learning_rate(runner: Runner) -> object:
     """The learning rate of the config, or the optimiser's default, scaled by ``auto_scale_lr``."""
-    wrapper: Any = runner.optim_wrapper
-    rate = wrapper.optimizer.defaults.get('lr', UNKNOWN)
+    optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
+    if optimizer is None:  # several, in an OptimWrapperDict
+        return UNKNOWN
+    rate = optimizer.defaults.get('lr', UNKNOWN)
     scale = runner.cfg.get('auto_scale_lr') or {}
     if not scale.get('enable') or rate == UNKNOWN:
         return rate
     loader: Any = runner.train_dataloader
-    factor = runner.world_size * loader.batch_size / scale['base_batch_size']
+    batch = loader.batch_size or runner.cfg.train_dataloader.batch_size  # of a batch sampler
+    factor = runner.world_size * batch / scale['base_batch_size']
     return float(f'{rate * factor:.6g}')
 
 

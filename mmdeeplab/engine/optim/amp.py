@@ -28,7 +28,7 @@ class AutocastOptimWrapper(OptimWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        weight = self.optimizer.param_groups[0]['params'][0]
+        weight = next(p for group in self.optimizer.param_groups for p in group['params'])
         self.enabled = weight.device.type != 'cpu' or has_bf16()
         if not self.enabled:
             notice = 'this processor has no bfloat16 convolutions (x86: AVX-512): float32 is used'

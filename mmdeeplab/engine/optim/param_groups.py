@@ -43,7 +43,8 @@ def parameter_order(optimizer: Optimizer, model: nn.Module) -> list[int]:
 def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[int]) -> dict:
     """Convert an optimiser's state to another grouping of the same parameters.
 
-    A group whose parameters had different settings gets those of its first parameter.
+    A group whose parameters had different settings gets those of its first parameter; one
+    without parameters keeps its own.
 
     Args:
         saved: ``state_dict()`` of an optimiser of ``model``. If it has other parameters it is
@@ -69,6 +70,6 @@ def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[i
     groups, indices = [], iter(enumerate(current))
     for group in optimizer.param_groups:
         members = list(islice(indices, len(group['params'])))
-        settings = saved_by_index[members[0][1]][1]
+        settings = saved_by_index[members[0][1]][1] if members else group
         groups.append({**settings, 'params': [number for number, _ in members]})
     return {**saved, 'param_groups': groups, 'state': state}
