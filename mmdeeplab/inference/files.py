@@ -154,9 +154,10 @@ def segment_batch(
         contents.append([])
         try:
             grids[number] = grid_for(image, outputs)
-            pictures[number] = predictor.read(image.path)
+            picture = predictor.read(image.path)
             if grid := grids[number]:
-                require_size(grid, pictures[number].shape[:2], image.path)
+                require_size(grid, picture.shape[:2], image.path, predictor.pixels is None)
+            pictures[number] = picture
         except UserError as error:
             contents[number] = error
     sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
