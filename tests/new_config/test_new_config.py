@@ -245,6 +245,25 @@ def test_replaces_nothing_unasked(tmp_path: Path, capsys: pytest.CaptureFixture)
     assert main([*call, '--force']) == 0
 
 
+def test_force_removes_nothing_of_the_user(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Data in ``street_data`` beside ``street.py``, where the command writes, too."""
+    root = make(tmp_path / 'street_data')
+    call = ['--data', str(root), '--out', str(tmp_path / 'street.py')]
+    before = files(root)
+    for options in ([], ['--force']):
+        assert main([*call, *options]) == 2
+        assert 'street_data would be written to, but holds images' in capsys.readouterr().err
+        assert files(root) == before
+    inner = root.rename(tmp_path / 'moved').rename(tmp_path / 'street_data') / 'masks'
+    for path in (root / 'images').iterdir():
+        path.rename(inner / f'{path.stem}_image{path.suffix}')
+    (root / 'images').rmdir()
+    before = files(root)
+    assert main(['--data', str(inner), *call[2:], '--force']) == 2
+    assert 'but holds the data' in capsys.readouterr().err
+    assert files(root) == before
+
+
 def test_files_without_partner_are_left_out_and_named(tmp_path: Path) -> None:
     root = make(tmp_path / 'own')
     (root / 'masks' / 'street3.png').unlink()
