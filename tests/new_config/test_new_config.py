@@ -180,6 +180,22 @@ def test_the_layout_of_voc_keeps_its_lists(tmp_path: Path, data: Path) -> None:
     assert cfg.model.decode_head.num_classes == 21
 
 
+def test_a_list_of_the_test_split_is_not_trained_on(tmp_path: Path) -> None:
+    root = make(tmp_path / 'own')
+    lists = root / 'ImageSets/Segmentation'
+    lists.mkdir(parents=True)
+    (lists / 'train.txt').write_text('\n'.join(NAMES[:3]))
+    with pytest.raises(UserError, match=r'train\.txt leaves out 7 of 10 images'):
+        find_layout(root)
+    (lists / 'test.txt').write_text('\n'.join(NAMES[3:]))
+    layout = find_layout(root)
+    assert (layout.train.ids, layout.val.ids) == (tuple(NAMES[:3]), tuple(NAMES[3:]))
+    assert not layout.listed  # the data set reads val.txt
+    (lists / 'train.txt').write_text('\n'.join(NAMES))
+    (lists / 'test.txt').unlink()
+    assert find_layout(root).val.ids  # CVAT's list of its only subset holds nothing back
+
+
 def test_mends_masks_of_0_and_255(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     root = make(tmp_path / 'own', ids=(0, 255))
     before = files(root)
