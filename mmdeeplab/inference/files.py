@@ -157,7 +157,7 @@ def segment_batch(
             grids[number] = grid_for(image, outputs)
             picture = predictor.read(image.path)
             if grid := grids[number]:
-                require_size(grid, picture.shape[:2], image.path)
+                require_size(grid, picture.shape[:2], image.path, predictor.pixels is None)
             predictor.require_scores(picture, image.path, outputs.wanted)
             pictures[number] = picture
         except UserError as error:

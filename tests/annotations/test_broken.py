@@ -72,6 +72,13 @@ for one in (COCO, LABELME, STUDIO, DATUMARO, SLY):
 CASES.append((*CVAT, cut, 'is no XML, or cut off'))
 CASES.append((*CVAT, lambda path: path.write_text('<html></html>'), 'is none of: COCO'))
 CASES.append(('yolo', 'data.yaml', lambda path: path.write_text('names: [a'), 'is no YAML'))
+CASES.append(('yolo', 'data.yaml', lambda p: p.write_text('names: [2024-02-30]'), 'is no YAML'))
+CASES.append(
+    (
+        'yolo', 'images/train/a.png', lambda path: picture(path),
+        'a.jpg and .*a.png would have one label file',
+    )
+)  # fmt: skip
 CASES.append(
     ('coco_crowd', 'a.png', lambda path: path.unlink(), 'image 7: the picture a.png is missing')
 )
@@ -117,6 +124,13 @@ in_json(*COCO, 'the RLE is of 9 x 9 pixels, the picture of 64 x 48')(
 in_json(*COCO, 'the RLE is of 5 pixels, not 3072')(
     change_first('segmentation', dict(size=[H, W], counts=[5]))
 )
+for text, words in (
+    ('', 'the RLE is of 0 pixels, not 3072'),
+    ('o0', 'the RLE is of 31 pixels, not 3072'),
+    ('o', 'the RLE is cut off'),
+    ('z', "the RLE is broken: it has the character 'z'"),
+):
+    in_json(*COCO, words)(change_first('segmentation', dict(size=[H, W], counts=text)))
 in_json(*COCO, 'image 7: the picture is -1 x 48')(lambda d: d['images'][0].update(width=-1))
 in_json(*COCO, r'shots/a.png is missing and of 1 others|the picture c.png is missing')(
     lambda d: d['images'][0].update(file_name='c.png')
@@ -214,6 +228,19 @@ def test_a_sentence_names_file_and_object(
     assert len(told.strip().splitlines()) == 1
     assert Path(file).name in told
     assert re.search(sentence, told), told
+
+
+@pytest.mark.parametrize(
+    ('name', 'sentence'),
+    [('new\nline', 'has an end of a line in it'), ('caf\udce9', 'is not UTF-8: rename the file')],
+)
+def test_names_that_no_list_may_hold(
+    name: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    FIXTURES['yolo'][0](tmp_path / 'data')
+    (tmp_path / 'data/images/train/c.jpg').rename(tmp_path / f'data/images/train/{name}.jpg')
+    assert main([str(tmp_path / 'data'), '--out', str(tmp_path / 'out')]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_there_are_forty() -> None:

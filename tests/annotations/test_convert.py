@@ -17,6 +17,7 @@ from tool_files import (
     H,
     W,
     by_pillow,
+    by_pycocotools,
     coco_crowd,
     coco_document,
     cvat_masks,
@@ -24,6 +25,8 @@ from tool_files import (
     labelme_document,
     labelme_polygons,
     picture,
+    region,
+    task,
     write_json,
     yolo,
 )
@@ -310,6 +313,68 @@ def test_predictions_come_back(output: str, tmp_path: Path) -> None:
     assert (tmp_path / 'out/classes.txt').read_text().split() == list(names)
     for name, truth in labels.items():
         assert np.array_equal(mask(tmp_path / 'out', name), truth)
+
+
+@pytest.mark.parametrize('name', ['cvat_masks', 'yolo'])
+def test_nothing_of_the_user_is_overwritten(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither where the result goes beside the annotations, nor among other masks or lists."""
+    root = tmp_path / 'data'
+    FIXTURES[name][0](root)
+    (root / 'classes.txt').write_text('road\ncar\ntree\n')
+    if (root / 'JPEGImages').exists():
+        (root / 'JPEGImages').rename(root / 'images')
+    before = {path: path.read_bytes() for path in root.rglob('*.*')}
+    assert main([str(root), '--out', str(root / '../data')]) == 2
+    assert 'is the folder of the annotations' in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in root.rglob('*.*')} == before
+    for kept in ('SegmentationClass/a.png', 'ImageSets/Segmentation/train.txt', 'classes.txt'):
+        mine = tmp_path / kept.partition('/')[0] / kept
+        mine.parent.mkdir(parents=True)
+        mine.write_text('mine')
+        assert main([str(root), '--out', str(tmp_path / kept.partition('/')[0])]) == 2
+        assert 'is there already, and of no conversion' in capsys.readouterr().err
+        assert mine.read_text() == 'mine'
+
+
+def test_a_conversion_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    root, out = tmp_path / 'data', tmp_path / 'out'
+    root.mkdir()
+    labelme_polygons(root)
+    (root / 'b.jpg').write_bytes(b'broken')
+    assert main([str(root), '--out', str(out)]) == 2
+    picture(root / 'b.jpg')
+    assert main([str(root), '--out', str(out)]) == 0
+    (out / 'converted.json').write_text('{}')  # as it is while masks are painted
+    assert main([str(root), '--out', str(out)]) == 0
+
+
+def test_names_of_classes_by_the_editor_of_windows(tmp_path: Path) -> None:
+    root, out = tmp_path / 'data', tmp_path / 'out'
+    root.mkdir()
+    labelme_polygons(root)
+    (root / 'labels.txt').write_bytes(b'\xef\xbb\xbftree\r\nroad\r\ncar\r\n')
+    assert main([str(root), '--out', str(out)]) == 0
+    assert (out / 'classes.txt').read_text().split() == ['background', 'tree', 'road', 'car']
+
+
+def test_labels_apart_from_their_shapes(tmp_path: Path) -> None:
+    """Label Studio's ``<Labels>`` beside ``<Polygon>``: two results of one id."""
+    picture(tmp_path / 'data/a.png')
+    points = dict(points=[[100 * x / W, 100 * y / H] for x, y in CAR], closed=True)
+    shape = region('polygon', '', **points) | dict(id='one')
+    del shape['value']['polygon']
+    results = [shape, region('labels', 'car', **points) | dict(id='one')]
+    write_json(tmp_path / 'data/tasks.json', [task(1, 'a.png', results)])
+    assert main([str(tmp_path / 'data'), '--out', str(tmp_path / 'out')]) == 0
+    assert np.array_equal(mask(tmp_path / 'out', 'a'), by_pycocotools(CAR))
+
+
+def test_other_lists_of_classes_are_not_of_supervisely(tmp_path: Path) -> None:
+    coco_crowd(tmp_path / 'data')
+    write_json(tmp_path / 'data/classes.json', dict(classes=['road', 'car']))
+    assert main([str(tmp_path / 'data'), '--out', str(tmp_path / 'out')]) == 0
 
 
 def test_pictures_of_one_name_in_two_splits(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Predictions as annotation tools open them: every file read back as the tool itself reads it."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from mmdeeplab.datasets.annotations.yolo import read_names
 from mmdeeplab.datasets.mini_voc.spec import MiniVoc
+from mmdeeplab.inference.annotations.cvat import cvat_text, joined_cvat
 from mmdeeplab.inference.annotations.files import TEXT, join
 from mmdeeplab.inference.annotations.objects import objects_of, outline, run_lengths
+from mmdeeplab.inference.annotations.yolo import data_yaml
 from mmdeeplab.inference.outputs import Outputs, source_of
 from mmdeeplab.inference.save_formats import ANNOTATIONS
 from mmdeeplab.inference.segmentation import Segmentation
@@ -186,3 +190,31 @@ def test_a_prediction_names_a_picture_like_its_file(tmp_path: Path) -> None:
     assert json.loads(result.save(tmp_path / 'x', 'labelme').read_text())['imagePath'] == 'x.png'
     saved = result.save(tmp_path / 'x.xml', 'cvat', picture='y.jpg').read_text()
     assert 'name="y.jpg"' in saved
+
+
+def test_a_picture_called_video_is_not_left_out(tmp_path: Path) -> None:
+    """Films have a ``video.json`` beside their frames, which is no annotation."""
+    outputs = Outputs(tmp_path, ['coco', 'cvat'], {})
+    labels = random_labels(0)
+    result = Segmentation(np.zeros((*labels.shape, 3), np.uint8), labels, CLASSES, [(0, 0, 0)] * 4)
+    path = tmp_path / 'video.jpg'
+    path.touch()
+    outputs.write('video', outputs.encode('video', result, source_of(path)), source_of(path))
+    (tmp_path / 'coco/film').mkdir()
+    (tmp_path / 'coco/film/video.json').write_text('{"frames": 0, "frames_per_second": 5}')
+    join(tmp_path, outputs.wanted, CLASSES)
+    (image,) = json.loads((tmp_path / 'coco.json').read_text())['images']
+    assert image['file_name'] == 'video.jpg'
+
+
+@pytest.mark.parametrize('name', ['caf\udce9.jpg', 'a\x01b.jpg', '\ufffe.jpg'])
+def test_names_that_no_xml_may_hold(name: str) -> None:
+    text = joined_cvat([cvat_text(random_labels(0), CLASSES, name)])
+    (image,) = ElementTree.fromstring(text.encode()).iter('image')
+    assert image.get('name') == re.sub('[^a-z.]', '?', name)
+
+
+def test_any_name_of_a_class_comes_back_from_yaml(tmp_path: Path) -> None:
+    names = ['\U0001f600', 'é', 'yes', '1', 'a: "b" # \\']
+    (tmp_path / 'data.yaml').write_text(data_yaml(['background', *names]), encoding='utf-8')
+    assert read_names(tmp_path / 'data.yaml') == names

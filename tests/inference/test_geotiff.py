@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -381,6 +382,36 @@ def test_other_pixels_and_outputs_of_whole_pictures_are_refused(
     (words,) = run(network, draw(), tmp_path, 'masks', 'prob')
     assert 'is cut into windows, of which there is no prob' in words
     assert not (tmp_path / 'out/masks').exists() or not list((tmp_path / 'out/masks').iterdir())
+
+
+@pytest.mark.parametrize('orientation', [2, 3, 4, 6])
+def test_a_turned_picture_is_not_laid_on_its_grid(
+    orientation: int, draw: Callable, tmp_path: Path
+) -> None:
+    """GDAL does not turn it, the reading of photographs does, and some turns keep the size."""
+    path = draw(bands=3, depth='uint8', size=(90, 90))
+    data = bytearray(path.read_bytes())
+    (first,) = struct.unpack('<I', data[4:8])
+    (count,) = struct.unpack('<H', data[first : first + 2])
+    stop = first + 2 + 12 * count
+    tags = [bytes(data[i : i + 12]) for i in range(first + 2, stop, 12)]
+    tags = sorted([*tags, struct.pack('<HHIHH', 274, 3, 1, orientation, 0)], key=lambda t: t[1::-1])
+    data[4:8] = struct.pack('<I', len(data))
+    path.write_bytes(data + struct.pack('<H', count + 1) + b''.join(tags) + data[stop : stop + 4])
+    with pytest.raises(UserError, match='write it without the tag Orientation'):
+        segment_raster(predictor(3, 'uint8'), path, dict(masks=tmp_path / 'out.tif'))
+    outputs = Outputs(tmp_path / 'labels', ['masks'], {})
+    (failed,) = segment_files(predictor(3, 'uint8'), find_inputs([str(path)])[0], outputs, 1)
+    assert 'write it without the tag Orientation' in failed
+
+
+@pytest.mark.parametrize('profile', [dict(photometric='MINISWHITE'), dict(nbits=4)])
+def test_windows_are_not_read_where_white_is_no_255(profile: dict, draw: Callable) -> None:
+    """They would be darker, or inverted."""
+    path = draw(bands=1, depth='uint8', **profile)
+    network = predictor(3, 'uint8', limit=1)
+    assert is_cut(network, draw('plain.tif', bands=1, depth='uint8'))
+    assert not is_cut(network, path)
 
 
 def test_a_broken_raster_is_named_and_the_others_are_done(draw: Callable, tmp_path: Path) -> None:

@@ -180,6 +180,22 @@ def test_the_layout_of_voc_keeps_its_lists(tmp_path: Path, data: Path) -> None:
     assert cfg.model.decode_head.num_classes == 21
 
 
+def test_a_list_of_the_test_split_is_not_trained_on(tmp_path: Path) -> None:
+    root = make(tmp_path / 'own')
+    lists = root / 'ImageSets/Segmentation'
+    lists.mkdir(parents=True)
+    (lists / 'train.txt').write_text('\n'.join(NAMES[:3]))
+    with pytest.raises(UserError, match=r'train\.txt leaves out 7 of 10 images'):
+        find_layout(root)
+    (lists / 'test.txt').write_text('\n'.join(NAMES[3:]))
+    layout = find_layout(root)
+    assert (layout.train.ids, layout.val.ids) == (tuple(NAMES[:3]), tuple(NAMES[3:]))
+    assert not layout.listed  # the data set reads val.txt
+    (lists / 'train.txt').write_text('\n'.join(NAMES))
+    (lists / 'test.txt').unlink()
+    assert find_layout(root).val.ids  # CVAT's list of its only subset holds nothing back
+
+
 def test_mends_masks_of_0_and_255(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     root = make(tmp_path / 'own', ids=(0, 255))
     before = files(root)
@@ -243,6 +259,25 @@ def test_replaces_nothing_unasked(tmp_path: Path, capsys: pytest.CaptureFixture)
     assert 'there already; --force' in capsys.readouterr().err
     assert out.read_text() == 'precious\n'
     assert main([*call, '--force']) == 0
+
+
+def test_force_removes_nothing_of_the_user(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Data in ``street_data`` beside ``street.py``, where the command writes, too."""
+    root = make(tmp_path / 'street_data')
+    call = ['--data', str(root), '--out', str(tmp_path / 'street.py')]
+    before = files(root)
+    for options in ([], ['--force']):
+        assert main([*call, *options]) == 2
+        assert 'street_data would be written to, but holds images' in capsys.readouterr().err
+        assert files(root) == before
+    inner = root.rename(tmp_path / 'moved').rename(tmp_path / 'street_data') / 'masks'
+    for path in (root / 'images').iterdir():
+        path.rename(inner / f'{path.stem}_image{path.suffix}')
+    (root / 'images').rmdir()
+    before = files(root)
+    assert main(['--data', str(inner), *call[2:], '--force']) == 2
+    assert 'but holds the data' in capsys.readouterr().err
+    assert files(root) == before
 
 
 def test_files_without_partner_are_left_out_and_named(tmp_path: Path) -> None:

@@ -15,10 +15,13 @@ from mmdeeplab.cli.convert_annotations import add_annotation_options, conversion
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.load import load_config, quiet_imports
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import is_system_file
 from mmdeeplab.weights.resolve import find_checkpoint
 
 ANNOTATED = 'annotated'
 """Folder with masks made of annotations; ``--force`` keeps those that are still right."""
+WRITTEN = (ANNOTATED, 'ImageSets', 'classes.txt', 'masks')
+"""What this command writes beside the config; ``--force`` removes nothing else."""
 
 if TYPE_CHECKING:
     from mmdeeplab.cli.new_config.network import Network
@@ -75,7 +78,7 @@ def new_config(args: argparse.Namespace) -> None:
     """
     out = Path(args.out)
     beside = out.with_name(f'{out.stem}_data').resolve()
-    require_free(out, beside, args.force)
+    require_free(out, beside, Path(args.data).resolve(), args.force)
     quiet_imports()
     from mmdeeplab.cli.new_config.network import find_network
     from mmdeeplab.cli.new_config.plan import make_plan
@@ -114,22 +117,27 @@ def new_config(args: argparse.Namespace) -> None:
     check(out)
 
 
-def require_free(out: Path, beside: Path, force: bool) -> None:
-    """Refuse to overwrite existing files, unless ``force``.
+def require_free(out: Path, beside: Path, data: Path, force: bool) -> None:
+    """Refuse to overwrite existing files, unless ``force``, and never those of the user.
 
     Raises:
-        UserError: The config or the folder beside it exists, or the config is not a ``.py`` file.
+        UserError: The config or the folder beside it exists, that folder holds the data or other
+            files of the user, or the config is not a ``.py`` file.
     """
     if out.suffix != '.py' or not out.stem.isidentifier():
         raise UserError(f'--out names a Python file, e.g. my_config.py, got {out}')
     if not out.parent.is_dir():
         raise UserError(f'--out: no folder {out.parent}')
+    names = {path.name for path in beside.iterdir()} if beside.is_dir() else set()
+    strange = sorted(name for name in names - {*WRITTEN} if not is_system_file(name))
+    if strange or data.is_relative_to(beside):
+        content = f'{strange[0]}, which is not of this command' if strange else 'the data'
+        raise UserError(f'--out: {beside} would be written to, but holds {content}; rename {out}')
     if existing := [str(path) for path in (out, beside) if path.exists()]:
         if not force:
             raise UserError(f'{" and ".join(existing)}: there already; --force replaces it')
-        for path in beside.iterdir() if beside.is_dir() else ():
-            if path.name != ANNOTATED:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in (beside / name for name in names - {ANNOTATED}):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def mended(args: argparse.Namespace, beside: Path) -> Layout:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdeeplab.datasets.annotations.class_ids import ClassIds, class_ids
-from mmdeeplab.datasets.annotations.find import LINK, find_annotations
+from mmdeeplab.datasets.annotations.find import LINK, RECORD, find_annotations
 from mmdeeplab.datasets.annotations.masks import Job, write_masks
 from mmdeeplab.datasets.annotations.model import Annotations
 from mmdeeplab.datasets.annotations.pictures import Pictures
+from mmdeeplab.datasets.discovery.pairs import refuse_unwritable
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing, writing
 
@@ -69,6 +70,7 @@ def convert(path: Path, out: Path, options: ConversionOptions) -> Converted | No
         return None
     annotations, pictures = read
     root = path if path.is_dir() else path.parent
+    _require_own(out, root)
     classes = class_ids(annotations, options.classes, options.unlabelled_void, path)
     files = _pictures(annotations, Pictures(root, pictures), options.skip_missing, path)
     base = Path(os.path.commonpath([file.parent for file in files.values()]))
@@ -84,12 +86,29 @@ def convert(path: Path, out: Path, options: ConversionOptions) -> Converted | No
             )
         mask = out / 'SegmentationClass' / f'{name}.png'
         jobs[name] = Job(annotations.images[number], file, classes, mask)
+    refuse_unwritable(jobs)
     _link(out / LINK, base)
     written = write_masks(out, jobs)
     _write_lists(out, jobs, classes)
     count = sum(len(job.image.objects) for job in jobs.values())
     notes = tuple(_notes(annotations))
     return Converted(annotations.format, len(jobs), count, written=written, notes=notes)
+
+
+def _require_own(out: Path, root: Path) -> None:
+    """Refuse a folder whose masks, lists or names of classes are not of a conversion.
+
+    Raises:
+        UserError: It is the folder of the annotations, or has such files.
+    """
+    if out.resolve() == root.resolve():
+        raise UserError(f'{out} is the folder of the annotations: choose another one to write to')
+    if not (out / RECORD).exists():
+        for name in ('SegmentationClass', 'ImageSets', 'classes.txt'):
+            if (out / name).exists():
+                raise UserError(
+                    f'{out / name} is there already, and of no conversion: choose another folder'
+                )
 
 
 def _pictures(

@@ -25,7 +25,7 @@ from mmdeeplab.datasets.annotations.supervisely import (
 )
 from mmdeeplab.datasets.annotations.yolo import read_names, read_yolo
 from mmdeeplab.errors import UserError
-from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files, read_bytes
+from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES, list_files, read_bytes, read_text
 
 RECORD = 'converted.json'
 """The file that marks folders written by a conversion, whose masks are no annotations."""
@@ -190,8 +190,8 @@ def _classes_txt(root: Path) -> list[str]:
 def _lines(file: Path) -> list[str]:
     if not file.is_file():
         return []
-    text = read_bytes(file, 'list of classes').decode(errors='replace')
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    lines = read_text(file, 'list of classes').splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _below(folder: Path, root: Path, pictures: tuple[str, ...]) -> tuple[str, ...]:

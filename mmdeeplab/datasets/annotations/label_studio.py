@@ -21,7 +21,7 @@ from mmdeeplab.datasets.annotations.shapes import Polygons, Shape
 from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES
 
 NO_AREAS = (
-    'choices', 'labels', 'keypointlabels', 'textarea', 'rating', 'taxonomy', 'relation', 'number',
+    'choices', 'keypointlabels', 'textarea', 'rating', 'taxonomy', 'relation', 'number',
 )  # fmt: skip
 BOX = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
 
@@ -92,16 +92,23 @@ def _objects(
     place: Place, results: list, annotations: Annotations
 ) -> tuple[list[AnnotatedObject], tuple[int, int] | None]:
     objects, size = [], None
+    labels_by_id = _labels_by_id(results)
     for number, region in enumerate(results, 1):
         where = place.at(
             f'region {region.get("id", number) if isinstance(region, dict) else number}'
         )
         region_type = where.value(region, 'type', str).lower()
+        if region_type == 'labels':
+            continue
         if region_type in NO_AREAS:
             annotations.leave_out(f'{region_type} of Label Studio')
             continue
         value = where.value(region, 'value', dict)
-        labels = value.get(region_type) or value.get('labels') or []
+        labels = (
+            value.get(region_type)
+            or value.get('labels')
+            or labels_by_id.get(str(region.get('id')), [])
+        )
         if not isinstance(labels, list) or not labels or not isinstance(labels[0], str):
             raise where.error('it has no label')
         where = Place(where.file, f'{where.part} ({labels[0]})')
@@ -112,6 +119,21 @@ def _objects(
             AnnotatedObject(labels[0], _shape(where, region_type, value, size), where.part)
         )
     return objects, size
+
+
+def _labels_by_id(results: list) -> dict[str, object]:
+    """Labels by region, of projects with ``<Labels>`` beside ``<Polygon>``, ``<Brush>``, ..."""
+    regions = [region for region in results if isinstance(region, dict)]
+    values = {
+        str(region.get('id')): region.get('value')
+        for region in regions
+        if region.get('type') == 'labels'
+    }
+    return {
+        key: value['labels']
+        for key, value in values.items()
+        if isinstance(value, dict) and value.get('labels')
+    }
 
 
 def _shape(where: Place, region_type: str, value: dict, size: tuple[int, int]) -> Shape:

@@ -68,6 +68,8 @@ def write_masks(out: Path, jobs: dict[str, Job]) -> int:
     changed = [
         name for name, job in jobs.items() if earlier.get(name) != [keys[name], stamp(job.out)]
     ]
+    if not earlier:  # from here on, the masks are known as those of a conversion
+        _write_record(record_path, {})
     for name in earlier.keys() - jobs.keys():
         (out / 'SegmentationClass' / f'{name}.png').unlink(missing_ok=True)
     failed = []
@@ -75,11 +77,8 @@ def write_masks(out: Path, jobs: dict[str, Job]) -> int:
         _painted([jobs[name] for name in changed]), 'masks', len(changed), 'images'
     ):
         failed += [problem] if problem else []
-    with placing(record_path) as partial:
-        record = {
-            name: [keys[name], stamp(job.out)] for name, job in jobs.items() if stamp(job.out)
-        }
-        partial.write_text(json.dumps(record))
+    stamps = {name: stamp(job.out) for name, job in jobs.items()}
+    _write_record(record_path, {name: [keys[name], stamps[name]] for name in jobs if stamps[name]})
     if failed:
         more = f'; and {len(failed) - 1} more pictures' if len(failed) > 1 else ''
         raise UserError(f'{failed[0]}{more}')
@@ -106,6 +105,11 @@ def write_mask(job: Job) -> str:
         job.out.unlink(missing_ok=True)
         return str(error)
     return ''
+
+
+def _write_record(path: Path, record: dict) -> None:
+    with placing(path) as partial:
+        partial.write_text(json.dumps(record))
 
 
 def _record(path: Path) -> dict:

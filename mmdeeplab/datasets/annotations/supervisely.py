@@ -29,7 +29,8 @@ def is_supervisely(document: Any) -> bool:
 
 def is_meta(document: Any) -> bool:
     """Whether a JSON document has the form of Supervisely's ``meta.json``."""
-    return isinstance(document, dict) and isinstance(document.get('classes'), list)
+    classes = document.get('classes') if isinstance(document, dict) else None
+    return isinstance(classes, list) and all(isinstance(entry, dict) for entry in classes)
 
 
 def read_meta(file: Path, document: dict, annotations: Annotations) -> None:

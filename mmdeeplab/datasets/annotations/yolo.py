@@ -34,7 +34,7 @@ def read_names(file: Path) -> list[str] | None:
         return None
     try:
         document: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-02-30 is no date
         raise UserError(f'{file} is no YAML: {" ".join(str(error).split())}') from error
     names = document.get('names') if isinstance(document, dict) else None
     if names is None:
@@ -62,7 +62,12 @@ def read_yolo(
     texts = {name: root / name for name in list_files(root, ('.txt',), recurse=True).names}
     labels = {name: path for name, path in texts.items() if 'labels' in Path(name).parts}
     pictures = tuple(p for p in pictures if 'images' in Path(p).parts) or pictures
-    of_picture = {_stem(name): name for name in pictures}
+    of_picture: dict[str, str] = {}
+    for name in pictures:
+        if (other := of_picture.setdefault(_stem(name), name)) != name:
+            raise UserError(
+                f'{root / other} and {root / name} would have one label file: rename one of them'
+            )
     labels = labels or {name: path for name, path in texts.items() if _stem(name) in of_picture}
     by_stem = {_stem(name): path for name, path in labels.items()}
     for stem in sorted(of_picture.keys() | by_stem.keys()):

@@ -77,20 +77,29 @@ def find_layout(root: Path, val_share: float = 0.2) -> Layout:
 def two_folders(root: Path, images: Path, masks: Path, val_share: float) -> Layout:
     """The layout with one folder of images and one of masks, divided at random."""
     how = f'{images.name}/ and {masks.name}/'
-    lists = [root / 'ImageSets' / 'Segmentation' / f'{split}.txt' for split in ('train', 'val')]
-    if all(is_regular(path, 'list') for path in lists):
+    lists = [root / 'ImageSets' / 'Segmentation' / f'{split}.txt' for split in (TRAIN[0], *VAL)]
+    lists = [path for path in lists if is_regular(path, 'list')]
+    if len(lists) > 1 and lists[0].stem == TRAIN[0]:
         pairs = pair(images, masks)
-        by_id = FilesById(images, pairs.image_suffixes)
-        train, val = (
-            replace(pairs, ids=tuple(read_split(path, by_id)), notes=()) for path in lists
-        )
-        return Layout(root, f"{how} with VOC's lists", train, val, listed=True)
+        train, val = (replace(pairs, ids=_ids(path, pairs), notes=()) for path in lists[:2])
+        listed = lists[1].stem == VAL[0]
+        return Layout(root, f"{how} with VOC's lists", train, val, listed=listed)
     inner = [child(folder, names) for names in (TRAIN, VAL) for folder in (images, masks)]
     folders = [folder for folder in inner if folder]
     if len(folders) == len(inner):
         how = f'{how} with train and val in both'
         return Layout(root, how, pair(*folders[:2]), pair(*folders[2:]))
-    return Layout(root, how, *divide(pair(images, masks), val_share))
+    pairs = pair(images, masks)
+    if lists and (others := {*pairs.ids} - {*_ids(lists[0], pairs)}):
+        raise UserError(
+            f'{lists[0]} leaves out {len(others)} of {len(pairs.ids)} images, and there is no list '
+            'of the other split: write train.txt and val.txt there'
+        )
+    return Layout(root, how, *divide(pairs, val_share))
+
+
+def _ids(path: Path, pairs: Pairs) -> tuple[str, ...]:
+    return tuple(read_split(path, FilesById(pairs.images, pairs.image_suffixes)))
 
 
 def child(folder: Path, names: tuple[str, ...]) -> Path | None:

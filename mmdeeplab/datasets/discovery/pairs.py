@@ -61,7 +61,7 @@ def pair(images: Path, masks: Path) -> Pairs:
     image_suffixes, mask_suffixes = match.suffixes
     _refuse_twins(match, 0, image_names, image_suffixes, images, same)
     _refuse_twins(match, 1, mask_names, mask_suffixes, masks, same)
-    _refuse_unwritable(match.pairs)
+    refuse_unwritable(match.pairs)
     return Pairs(
         images,
         masks,
@@ -107,7 +107,7 @@ def _without_suffix(name: str) -> str:
     return str(PurePosixPath(name).with_suffix(''))
 
 
-def _refuse_unwritable(names: Iterable[str]) -> None:
+def refuse_unwritable(names: Iterable[str]) -> None:
     """Refuse ids that cannot be written as one line of UTF-8.
 
     Raises:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 import numpy as np
 
 from mmdeeplab.inference.annotations.objects import annotated_classes, objects_of, run_lengths
+
+NO_XML = re.compile('[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+"""Characters that no XML file may hold; bytes of names that are not UTF-8 are among them."""
 
 
 def cvat_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
@@ -21,7 +25,8 @@ def cvat_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
     names = annotated_classes(classes)
     root = _document(names)
     size = dict(width=str(labels.shape[1]), height=str(labels.shape[0]))
-    node = ElementTree.SubElement(root, 'image', dict(id='0', name=image, **size))
+    name = NO_XML.sub('?', image)
+    node = ElementTree.SubElement(root, 'image', dict(id='0', name=name, **size))
     for region in objects_of(labels, classes):
         height, width = region.mask.shape
         attributes = dict(

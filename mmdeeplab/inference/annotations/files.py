@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -46,5 +47,7 @@ def join(folder: Path, outputs: Sequence[str], classes: Sequence[str]) -> list[P
 def _texts(folder: Path, output: str) -> Iterator[str]:
     """The contents of the files of single images, without those that mark a film as complete."""
     for path in sorted(folder.rglob(f'*{suffix(output)}')):
-        if path.name != 'video.json' and not path.name.startswith('.tmp-'):
-            yield path.read_text(encoding='utf-8')
+        if not path.name.startswith('.tmp-'):
+            text = path.read_text(encoding='utf-8')
+            if path.name != 'video.json' or 'frames' not in json.loads(text):
+                yield text

@@ -32,4 +32,6 @@ def yolo_text(labels: np.ndarray, classes: Sequence[str], image: str) -> str:
 def data_yaml(classes: Sequence[str]) -> str:
     """The contents of Ultralytics' ``data.yaml``, which names the classes."""
     names = annotated_classes(classes)
-    return 'names:\n' + ''.join(f'  {i}: {json.dumps(name)}\n' for i, name in enumerate(names))
+    return 'names:\n' + ''.join(
+        f'  {i}: {json.dumps(name, ensure_ascii=False)}\n' for i, name in enumerate(names)
+    )

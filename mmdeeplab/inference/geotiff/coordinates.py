@@ -13,6 +13,7 @@ from mmdeeplab.fileio.input_files import open_regular
 SUFFIXES = ('.tif', '.tiff')
 TAGS = (33922, 34264, 34735, 50844)
 """Tie points, a transformation, geographic keys, rational polynomials: one of them is enough."""
+ORIENTATION = 274
 INSTALL = "pip install 'mmdeeplab[geo]'"
 
 
@@ -26,6 +27,12 @@ def has_coordinates(path: str | Path) -> bool:
     except (UserError, OSError, SyntaxError, ValueError, struct.error):
         return False  # whoever reads its pixels reports the error
     return any(tag in tags for tag in TAGS)
+
+
+def orientation(path: str | Path) -> int:
+    """The tag Orientation of a TIFF, 1 to 8; 1 if it has none."""
+    with open_regular(path, 'image') as file:
+        return _first_directory(file).get(ORIENTATION, 1)
 
 
 def installed() -> bool:

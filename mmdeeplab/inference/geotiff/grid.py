@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.inference.geotiff.coordinates import orientation
 
 BLOCK = 256  # side of the tiles of files that are written
 CACHE = 128 << 20  # bytes that GDAL may keep of blocks
@@ -91,13 +92,19 @@ def read_grid(path: str | Path) -> Grid:
         return grid_of(dataset, valid_pixels(dataset, 0, dataset.height))
 
 
-def require_size(grid: Grid, size: tuple[int, ...], path: object) -> None:
-    """Refuse a picture whose size (H, W) is not that of its grid, as when EXIF rotates it.
+def require_size(grid: Grid, size: tuple[int, ...], path: str | Path, turns: bool) -> None:
+    """Refuse a picture that does not lie on its grid, as when EXIF rotates or mirrors it.
+
+    Args:
+        grid: The grid.
+        size: (H, W) of the picture.
+        path: The picture's file.
+        turns: Whether the picture was turned as its tag Orientation says.
 
     Raises:
         UserError: It names the way out.
     """
-    if tuple(size) != (grid.height, grid.width):
+    if tuple(size) != (grid.height, grid.width) or (turns and orientation(path) != 1):
         raise UserError(
             f'{path} has a tag that turns it, so that its coordinates are not those of what is '
             'seen: write it without the tag Orientation'

@@ -101,7 +101,7 @@ def _segment_whole(
     if 'geojson' in files:
         require_transform(grid, path)
     picture = predictor.read(path)
-    require_size(grid, picture.shape[:2], path)
+    require_size(grid, picture.shape[:2], path, predictor.pixels is None)
     (result,) = predictor.batch([picture])
     for output, file in files.items():
         on_grid = output in GEODATA
