@@ -175,7 +175,7 @@ def test_every_image_must_be_counted_once() -> None:
 
 
 def test_one_channel_is_two_classes() -> None:
-    """As mmseg gives it: a float prediction, one logit; against the same as a softmax of two."""
+    """As mmseg gives it: a float prediction, one probability; against a softmax of two logits."""
     results = []
     for channels in (1, 2):
         metric = SegMetric(trimap=(2,), boundary=True, resamples=10)
@@ -186,11 +186,13 @@ def test_one_channel_is_two_classes() -> None:
             both = torch.cat([torch.zeros_like(logit), logit])
             label = torch.where(one['gt_sem_seg']['data'] < 255, one['gt_sem_seg']['data'] % 2, 255)
             one['gt_sem_seg'] = dict(data=label)
-            one['seg_logits'] = dict(data=logit if channels == 1 else both)
+            one['seg_logits'] = dict(data=logit.sigmoid() if channels == 1 else both)
             found = (logit.sigmoid() > 0.5).to(logit) if channels == 1 else both.argmax(0)[None]
             one['pred_sem_seg'] = dict(data=found)
             metric.process({}, [one])
         metric.evaluate(3)
         results.append(metric.result.as_dict())
+    one, two = (result.pop('loss') for result in results)
     assert results[0] == results[1]
-    assert results[0]['loss'] > 0
+    assert one == pytest.approx(two, rel=1e-5)
+    assert one > 0
