@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,16 @@ def test_a_label_outside_the_classes_names_the_mask() -> None:
 def test_every_image_must_be_counted_once() -> None:
     with pytest.raises(UserError, match=r'3 images were evaluated, the data set has 4.*round_up'):
         measure([0, 1, 2], size=4)
+
+
+def test_a_folder_may_have_a_name_that_is_no_text() -> None:
+    metric = SegMetric(examples=1)
+    metric.dataset_meta = dict(classes=NAMES)
+    path = os.fsdecode(b'/caf\xe9/000.jpg')  # Latin-1
+    metric.process({}, [sample(0) | dict(img_path=path)])
+    result = metric.evaluate(1).result
+    assert [row['id'] for row in result.per_image] == ['000']
+    assert list(result.predictions) == [path]
 
 
 def test_one_channel_is_two_classes() -> None:
