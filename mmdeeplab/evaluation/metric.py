@@ -144,7 +144,9 @@ class SegMetric(BaseMetric):
         if not self._has_loss(sample):
             return None
         logits = sample['seg_logits']['data']
-        if len(logits) == 1:
+        if len(logits) == 1:  # mmseg stores the foreground's probability
+            rounding = torch.finfo(torch.float32).eps
+            logits = logits.float().logit(rounding)
             logits = torch.cat([torch.zeros_like(logits), logits])
         return cross_entropy_sum(logits, label, self.ignore_index)
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from mmdeeplab.evaluation.scores import class_scores, mean, percent, plain
 
+ANY_BYTES = 'surrogateescape'  # how Python gives the bytes of a file's name that are no UTF-8
+
 
 class ImageCounts(NamedTuple):
     """Counts of N images in sparse form: a row for every class in an image's label or prediction.
@@ -88,7 +90,7 @@ class ImageStore:
         (present,) = counts.any(1).nonzero(as_tuple=True)
         image = torch.full_like(present, len(self))
         self._rows.append(torch.cat([torch.stack([image, present], 1), counts[present]], 1))
-        self._paths.append(path.encode())
+        self._paths.append(path.encode(errors=ANY_BYTES))
         self._losses.append(loss)
         shown: np.ndarray = counts[present].numpy()
         return shown
@@ -107,7 +109,7 @@ class ImageStore:
         for part, start in zip(parts, starts[:-1], strict=True):
             part[:, 0] += int(start)
         rows = torch.cat(parts).numpy()
-        texts = [bytes(row).rstrip(b'\0').decode() for row in every_path.numpy()]
+        texts = [bytes(row).rstrip(b'\0').decode(errors=ANY_BYTES) for row in every_path.numpy()]
         order = sorted(range(len(texts)), key=texts.__getitem__)
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))

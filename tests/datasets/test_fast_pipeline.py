@@ -166,6 +166,17 @@ def test_flips_are_drawn_as_mmcv_draws_them(options: dict) -> None:
         assert drawn[0] == drawn[1]
 
 
+def test_a_flip_exchanges_labels_as_mmsegs() -> None:
+    options = dict(prob=1.0, swap_seg_labels=[(1, 2), (5, 3)])
+    mask = np.random.default_rng(0).integers(0, 7, (9, 11)).astype(np.uint8)
+    masks = []
+    for name in ('RandomFlip', 'mmdeeplab.RandomFlip'):
+        image = np.zeros((9, 11, 3), np.uint8)
+        results = dict(img=image, gt_seg_map=mask.copy(), seg_fields=['gt_seg_map'])
+        masks.append(build(dict(type=name, **options))(results)['gt_seg_map'])
+    np.testing.assert_array_equal(masks[0], masks[1])
+
+
 def test_decoded_pictures_are_kept_until_the_file_changes(tmp_path: Path) -> None:
     path, cache = tmp_path / 'a.png', tmp_path / 'cache'
     for shade in (10, 200):

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -174,8 +175,18 @@ def test_every_image_must_be_counted_once() -> None:
         measure([0, 1, 2], size=4)
 
 
+def test_a_folder_may_have_a_name_that_is_no_text() -> None:
+    metric = SegMetric(examples=1)
+    metric.dataset_meta = dict(classes=NAMES)
+    path = os.fsdecode(b'/caf\xe9/000.jpg')  # Latin-1
+    metric.process({}, [sample(0) | dict(img_path=path)])
+    result = metric.evaluate(1).result
+    assert [row['id'] for row in result.per_image] == ['000']
+    assert list(result.predictions) == [path]
+
+
 def test_one_channel_is_two_classes() -> None:
-    """As mmseg gives it: a float prediction, one logit; against the same as a softmax of two."""
+    """As mmseg gives it: a float prediction, one probability; against a softmax of two logits."""
     results = []
     for channels in (1, 2):
         metric = SegMetric(trimap=(2,), boundary=True, resamples=10)
@@ -186,11 +197,13 @@ def test_one_channel_is_two_classes() -> None:
             both = torch.cat([torch.zeros_like(logit), logit])
             label = torch.where(one['gt_sem_seg']['data'] < 255, one['gt_sem_seg']['data'] % 2, 255)
             one['gt_sem_seg'] = dict(data=label)
-            one['seg_logits'] = dict(data=logit if channels == 1 else both)
+            one['seg_logits'] = dict(data=logit.sigmoid() if channels == 1 else both)
             found = (logit.sigmoid() > 0.5).to(logit) if channels == 1 else both.argmax(0)[None]
             one['pred_sem_seg'] = dict(data=found)
             metric.process({}, [one])
         metric.evaluate(3)
         results.append(metric.result.as_dict())
+    one, two = (result.pop('loss') for result in results)
     assert results[0] == results[1]
-    assert results[0]['loss'] > 0
+    assert one == pytest.approx(two, rel=1e-5)
+    assert one > 0

@@ -15,6 +15,7 @@ from mmdeeplab.models.backbones import (
     Xception,
 )
 from mmdeeplab.models.backbones.inverted_residual import SqueezeExcite
+from mmdeeplab.models.layers.conv import convolutions
 
 # name, constructor, parameters, (channels, nominal stride) of each output
 BACKBONES = [
@@ -233,3 +234,9 @@ def test_refuses_other_strides(
 ) -> None:
     with pytest.raises(ValueError, match=f'8, 16, 32, got {output_stride!r}'):
         make(output_stride=output_stride)
+
+
+def test_an_initialisation_of_the_config_is_carried_out() -> None:
+    backbone = MobileNetV2(init_cfg=dict(type='Constant', layer='Conv2d', val=0.5))
+    backbone.init_weights()
+    assert all((conv.weight == 0.5).all() for conv, _ in convolutions(backbone))

@@ -1,6 +1,7 @@
 """in_channels may be left out of a config: the network is the one with them written."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from places import ROOT
 from torch import nn
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.models.necks import ASPPNeck
 
 CONFIGS = sorted((ROOT / 'configs').glob('*_voc.py'))
 PARTS = ('neck', 'decode_head', 'auxiliary_head')
@@ -65,3 +67,55 @@ def test_a_map_that_is_not_there_is_named() -> None:
     model.decode_head.in_index = (0, 9)
     with pytest.raises(UserError, match=r'in_index=.*9.*there are 4 maps'):
         build(model)
+
+
+VGG = dict(type='mmdeeplab.AtrousVGG16', output_stride=8)
+FCN = dict(type='FCNHead', channels=8, num_convs=1, concat_input=False, num_classes=3)
+
+
+@pytest.mark.parametrize(('output_stride', 'rate'), [(8, 12), (16, 6), (32, 3)])
+def test_the_rate_of_large_fov_holds_at_stride_8(output_stride: int, rate: int) -> None:
+    backbone = dict(VGG, output_stride=output_stride)
+    neck = dict(type='mmdeeplab.LargeFOVNeck', channels=8)
+    model = build(
+        dict(type='mmdeeplab.EncoderDecoder', backbone=backbone, neck=neck, decode_head=FCN)
+    )
+    assert model.neck.rates == (rate,)
+
+
+def test_channels_of_stages_are_not_those_of_maps() -> None:
+    backbone = dict(
+        type='STDCNet',
+        stdc_type='STDCNet1',
+        in_channels=3,
+        channels=(32, 64, 256, 512, 1024),
+        bottleneck_type='cat',
+        norm_cfg=dict(type='BN'),
+        act_cfg=dict(type='ReLU'),
+    )
+    head = dict(FCN, in_index=0)
+    model = build(dict(type='mmdeeplab.EncoderDecoder', backbone=backbone, decode_head=head))
+    assert model.decode_head.in_channels == 256
+
+
+class HandingOn(ASPPNeck):
+    """A user's neck, whose arguments are those of ours."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
+
+@pytest.mark.parametrize('head', ['LRASPPHead', 'SigmoidLRASPPHead'])
+def test_arguments_that_are_handed_on_are_completed(head: str) -> None:
+    backbone = dict(type='mmdeeplab.MobileNetV3', output_stride=8)
+    model = build(
+        dict(
+            type='mmdeeplab.EncoderDecoder',
+            backbone=backbone,
+            neck=dict(type=HandingOn, channels=8),
+            decode_head=dict(type=f'mmdeeplab.{head}', num_classes=3),
+        )
+    )
+    assert model.neck.pointwise.in_channels == 480
+    assert model.neck.rates == RATES[1]
+    assert model.decode_head.in_channels == [120, 8]

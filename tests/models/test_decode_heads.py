@@ -4,7 +4,8 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from mmdeeplab.models.decode_heads import DeepLabV3PlusHead
+from mmdeeplab.models.decode_heads import DeepLabV3PlusHead, SideBranchHead
+from mmdeeplab.models.layers.conv import convolutions
 
 SIZES = [((33, 33), (9, 9)), ((32, 40), (8, 10)), ((31, 18), (8, 5))]
 
@@ -49,3 +50,10 @@ def test_refuses_lists_that_do_not_go_together(channels: tuple, index: tuple) ->
 
 def test_nothing_is_dropped_before_the_classifier() -> None:
     assert DeepLabV3PlusHead((16, 32), num_classes=5).dropout is None
+
+
+@pytest.mark.parametrize('head', [DeepLabV3PlusHead, SideBranchHead])
+def test_an_initialisation_of_the_config_is_carried_out(head: type) -> None:
+    module = head(num_classes=3, init_cfg=dict(type='Constant', layer='Conv2d', val=0.5))
+    module.init_weights()
+    assert all((conv.weight == 0.5).all() for conv, _ in convolutions(module))

@@ -51,3 +51,8 @@ def test_without_samples(build: Callable[..., nn.Module]) -> None:
     scores = torch.randn(2, 21, 9, 9)
     found = net.postprocess_result(scores)
     assert [tuple(one.pred_sem_seg.data.shape) for one in found] == [(1, 9, 9)] * 2
+
+
+def test_without_test_cfg_images_are_predicted_whole(build: Callable[..., nn.Module]) -> None:
+    net = build('deeplabv3_mobilenetv2_voc', model__test_cfg=None).eval()
+    assert net.predict(torch.zeros(1, 3, 33, 33))[0].pred_sem_seg.data.shape == (1, 33, 33)

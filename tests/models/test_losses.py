@@ -3,12 +3,14 @@
 import copy
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmseg.models import losses as upstream
+from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS as MMSEG
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -202,6 +204,22 @@ def test_focal_loss_is_its_formula(alpha: float | list) -> None:
     assert loss(logits, labels) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
+def test_with_one_channel_alpha_is_that_of_class_one() -> None:
+    logits, labels = torch.randn(2, 1, 4, 5), torch.randint(2, (2, 4, 5))
+    one, both = (as_configured(dict(type='FocalLoss', alpha=a)) for a in (0.75, [0.25, 0.75]))
+    assert torch.equal(both(logits, labels), one(logits, labels))
+
+
+def test_a_batch_of_classes_without_weight_has_loss_zero() -> None:
+    logits, labels = torch.randn(2, 3, 4, 5, requires_grad=True), torch.zeros(2, 4, 5).long()
+    weights = [0.0, 1.0, 1.0]
+    for source in (losses, upstream):
+        loss = source.CrossEntropyLoss(class_weight=weights)(logits, labels)
+        assert loss == 0
+        (grad,) = torch.autograd.grad(loss, logits)
+        assert not grad.any()
+
+
 def test_hard_pixels_are_those_below_the_threshold_and_at_least_so_many() -> None:
     logits, labels = images(3, 255)
     each = F.cross_entropy(logits, labels, reduction='none').flatten().sort(descending=True)[0]
@@ -328,6 +346,22 @@ def test_the_default_of_a_head_averages_over_labels() -> None:
     model, notices = replace_losses(config)
     assert model['decode_head']['loss_decode'] == dict(type='CrossEntropyLoss', avg_non_ignore=True)
     assert not notices
+
+
+class HeadWithLoss(FCNHead):
+    """A user's head with a loss of its own."""
+
+    def __init__(
+        self, loss_decode: dict = dict(type='CrossEntropyLoss', loss_weight=2.0), **kwargs: Any
+    ) -> None:
+        super().__init__(loss_decode=loss_decode, **kwargs)
+
+
+def test_the_own_default_of_a_head_averages_over_labels_too() -> None:
+    model, notices = replace_losses(dict(decode_head=dict(type=HeadWithLoss, num_classes=3)))
+    wanted = dict(type='mmdeeplab.CrossEntropyLoss', loss_weight=2.0)
+    assert model['decode_head']['loss_decode'] == wanted
+    assert len(notices) == 1
 
 
 def test_averaging_over_void_is_told() -> None:

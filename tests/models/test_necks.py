@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmdeeplab.models import necks
-from mmdeeplab.models.layers.conv import conv3x3
+from mmdeeplab.models.layers.conv import conv3x3, convolutions
 from mmdeeplab.models.necks import ASPPNeck, DensePredictionCellNeck, LargeFOVNeck, SPPNeck
 
 NECKS = [
@@ -146,3 +146,10 @@ def test_bare_separable_convolutions_have_no_norm_in_between() -> None:
 def test_a_cell_that_makes_no_sense_is_refused(settings: dict) -> None:
     with pytest.raises(ValueError, match=r'rates must be|inputs must be'):
         DensePredictionCellNeck(32, 16, **settings)
+
+
+def test_an_initialisation_of_the_config_is_carried_out() -> None:
+    constant = dict(type='Constant', layer='Conv2d', val=0.5)
+    neck = ASPPNeck(32, 16, (1, 2, 3), init_cfg=constant)
+    neck.init_weights()
+    assert all((conv.weight == 0.5).all() for conv, _ in convolutions(neck))

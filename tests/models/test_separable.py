@@ -43,6 +43,15 @@ def test_equals_conv2d(
         torch.testing.assert_close(a, b.float(), rtol=1e-5, atol=2e-5)
 
 
+def test_float16_needs_no_kernel() -> None:
+    conv = layer(2)
+    x = torch.randn(2, 16, 17, 17).to(memory_format=torch.channels_last)
+    with torch.autocast('cpu', torch.float16):
+        results = [outcome(conv, x, torch.ones_like(x).half(), plain) for plain in (False, True)]
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.02, atol=0.02)
+
+
 @pytest.mark.parametrize('dilation', [2, 12])
 @pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
 def test_under_autocast_it_is_no_less_exact(dilation: int, layout: torch.memory_format) -> None:

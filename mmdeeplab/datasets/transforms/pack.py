@@ -46,7 +46,17 @@ class RandomFlip(MMCVRandomFlip):
         image = results['img']
         results['img'] = cv2.flip(image, code).reshape(image.shape)  # OpenCV drops a single band
         for key in results.get('seg_fields', []):
-            results[key] = cv2.flip(results[key], code)
+            results[key] = self._swapped(cv2.flip(results[key], code))
+
+    def _swapped(self, labels: np.ndarray) -> np.ndarray:
+        """The labels with the two ids of each pair of ``swap_seg_labels`` exchanged."""
+        if not self.swap_seg_labels:
+            return labels
+        swapped = labels.copy()
+        for one, other in self.swap_seg_labels:
+            swapped[labels == one] = other
+            swapped[labels == other] = one
+        return swapped
 
 
 @TRANSFORMS.register_module()

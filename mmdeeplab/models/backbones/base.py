@@ -4,7 +4,7 @@ from mmengine.model import BaseModule
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdeeplab.models.layers.conv import convolutions, is_pretrained, truncated_normal_
+from mmdeeplab.models.layers.conv import convolutions, init_as_configured, truncated_normal_
 
 
 class Backbone(BaseModule):
@@ -22,9 +22,11 @@ class Backbone(BaseModule):
 
     def init_weights(self) -> None:
         super().init_weights()
-        if not is_pretrained(self):
-            for conv, _ in convolutions(self):
-                self.init_conv(conv)
+        if self.init_cfg:
+            init_as_configured(self)
+            return
+        for conv, _ in convolutions(self):
+            self.init_conv(conv)
 
     def init_conv(self, conv: nn.Conv2d) -> None:
         """Initialise one convolution: by default as TF's Xception and MobileNets."""

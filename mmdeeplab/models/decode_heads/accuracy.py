@@ -36,7 +36,8 @@ class LossWithAccuracy:
             value = loss(logits, label, weight=weight, ignore_index=head.ignore_index, **average)
             name = loss.loss_name
             losses[name] = losses[name] + value if name in losses else value
-        losses['acc_seg'] = accuracy(logits, label, head.ignore_index)
+        scores = beside_threshold(logits, head.threshold) if head.out_channels == 1 else logits
+        losses['acc_seg'] = accuracy(scores, label, head.ignore_index)
         return losses
 
 
@@ -46,6 +47,13 @@ def counts(loss: nn.Module) -> bool:
         return False
     mean = loss.reduction == 'mean' and loss.class_weight is None
     return mean and bool(loss.avg_non_ignore)
+
+
+@torch.no_grad()
+def beside_threshold(logits: Tensor, threshold: float) -> Tensor:
+    """The threshold, and class 1's probability from a single channel's logits: (N, 2, H, W)."""
+    probability = logits.sigmoid()
+    return torch.cat([torch.full_like(probability, threshold), probability], 1)
 
 
 @torch.no_grad()

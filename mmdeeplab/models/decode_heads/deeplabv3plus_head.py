@@ -12,7 +12,6 @@ from mmdeeplab.models.layers.conv import (
     HEAD_NORM,
     TFInitialised,
     conv3x3,
-    is_pretrained,
     refuse_unused,
     truncated_normal_,
 )
@@ -138,5 +137,5 @@ class DeepLabV3PlusHead(TFInitialised, LossWithAccuracy, BaseDecodeHead):
 
     def init_weights(self) -> None:
         super().init_weights()
-        if not is_pretrained(self):
+        if not self.init_cfg:
             truncated_normal_(self.conv_seg, 0.01)

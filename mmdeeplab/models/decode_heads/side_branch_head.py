@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
-from mmdeeplab.models.layers.conv import RELU, is_pretrained, refuse_unused
+from mmdeeplab.models.layers.conv import RELU, refuse_unused
 from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
 
@@ -100,6 +100,7 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
             align_corners=align_corners,
             **kwargs,
         )
+        self.starts_as_published = 'init_cfg' not in kwargs
         self.sides = nn.ModuleList(
             SideBranch(width, side_channels, self.out_channels, stride=stride, dropout=side_dropout)
             for width, stride in zip(in_channels, strides, strict=False)
@@ -119,7 +120,7 @@ class SideBranchHead(ShrunkLabelLoss, BaseDecodeHead):
 
     def init_weights(self) -> None:
         super().init_weights()
-        if not is_pretrained(self):
+        if self.starts_as_published:
             *others, last = cast('Sequence[SideBranch]', self.sides)
             for side in others:
                 side.reset(0.001)

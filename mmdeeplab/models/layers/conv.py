@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -121,10 +121,22 @@ def is_pretrained(module: BaseModule) -> bool:
     return any(cfg and cfg['type'] == 'Pretrained' for cfg in cfgs)
 
 
+def init_as_configured(module: BaseModule) -> None:
+    """Initialise a module by its ``init_cfg`` once more, unless that loads weights.
+
+    MMEngine lets mmcv's ``ConvModule`` inside a module initialise itself after the module's
+    ``init_cfg``, which so would have no effect on it.
+    """
+    if not is_pretrained(module):
+        initialize(module, module.init_cfg)
+
+
 class TFInitialised(BaseModule):
-    """Mix-in for necks and heads whose convolutions start as TF's do, unless weights are loaded."""
+    """Mix-in for necks and heads whose convolutions start as TF's do without an ``init_cfg``."""
 
     def init_weights(self) -> None:
         super().init_weights()
-        if not is_pretrained(self):
+        if self.init_cfg:
+            init_as_configured(self)
+        else:
             init_head_convs(self)

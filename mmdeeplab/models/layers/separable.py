@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.models.cpu_kernels.depthwise import DepthwiseConv, available
+from mmdeeplab.models.cpu_kernels.maps import DTYPE_CODES
 from mmdeeplab.registry import MODELS
 
 SLOW_DILATION = 9
@@ -41,8 +42,10 @@ class SeparableConv2d(nn.Conv2d):
         trains = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
         plain = x.device.type != 'cpu' or not trains or is_recorded()
         narrow = not plain and torch.is_autocast_enabled('cpu')
-        if not plain and is_channels_last(x) and self._has_kernel():
-            x = x.to(torch.get_autocast_dtype('cpu')) if narrow else x
+        dtype = torch.get_autocast_dtype('cpu') if narrow else x.dtype
+        has_kernel = not plain and dtype in DTYPE_CODES and self._has_kernel()
+        if has_kernel and is_channels_last(x):
+            x = x.to(dtype)
             geometry = (self.stride, self.padding, self.dilation)
             return DepthwiseConv.apply(x, self.weight, *geometry, self.relu_first)
         x = F.relu(x) if self.relu_first else x
@@ -51,7 +54,6 @@ class SeparableConv2d(nn.Conv2d):
         if self._is_dilated_depthwise():
             weight = self.weight
             if narrow:
-                dtype = torch.get_autocast_dtype('cpu')
                 x, weight = x.to(dtype), weight.to(dtype)
             return _Depthwise.apply(x, weight, self.dilation[0])
         if narrow and self._is_pointwise() and is_channels_last(x):

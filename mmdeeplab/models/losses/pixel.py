@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from mmseg.models.losses.focal_loss import py_sigmoid_focal_loss
 from mmseg.models.losses.utils import get_class_weight
 from torch import Tensor, nn
@@ -133,7 +134,8 @@ class CrossEntropyLoss(PixelLoss):
 
     def count(self, losses: Tensor, keep: Tensor, labels: Tensor) -> Tensor | float:
         if self.class_weight is not None and not self.use_sigmoid:
-            return losses.new_tensor(self.class_weight)[labels].sum()
+            total = losses.new_tensor(self.class_weight)[labels].sum()
+            return total.clamp(min=torch.finfo(total.dtype).tiny)  # 0 if no label has a weight
         share = 1.0 if self.avg_non_ignore else float(keep.float().mean())
         return losses.numel() / share
 
@@ -177,14 +179,15 @@ class FocalLoss(PixelLoss):
         self.class_weight = class_weight
 
     def of_pixels(self, logits: Tensor, labels: Tensor) -> Tensor:
-        weights = self.class_weight
-        if weights is not None and logits.shape[1] == 1 and len(weights) == 2:
-            weights = weights[1:]
+        weights, alpha = self.class_weight, self.alpha
+        if logits.shape[1] == 1:  # its channel is that of class 1
+            weights = weights[1:] if weights is not None and len(weights) == 2 else weights
+            alpha = alpha[1:] if isinstance(alpha, list) and len(alpha) == 2 else alpha
         return py_sigmoid_focal_loss(
             logits,
             one_hot(labels, logits.shape[1]),
             gamma=self.gamma,
-            alpha=self.alpha,
+            alpha=alpha,
             class_weight=weights,
             reduction='none',
         )

@@ -58,9 +58,8 @@ def replace_losses(model: Node) -> tuple[Node, list[str]]:
     for path, head in list(_dicts(model, 'model')):
         cls = _class(head)
         if inspect.isclass(cls) and BaseDecodeHead in cls.__mro__:
-            if 'loss_decode' not in head and not _own_default(cls):
-                head['loss_decode'] = dict(type='CrossEntropyLoss', avg_non_ignore=True)
-            for where, loss in _dicts(head.get('loss_decode'), f'{path}.loss_decode'):
+            head.setdefault('loss_decode', _default_loss(cls))
+            for where, loss in _dicts(head['loss_decode'], f'{path}.loss_decode'):
                 notices += _replace(where, loss, head)
             if getattr(cls, 'loss_by_feat', None) in PLAIN:
                 notices += _check(path, head)
@@ -82,10 +81,12 @@ def _class(node: Node) -> Any:
     return MODELS.get(name) if isinstance(name, str) else name
 
 
-def _own_default(head: type) -> bool:
-    """Whether a decode head has another default of ``loss_decode`` than mmseg's base class."""
-    before = head.__mro__[: head.__mro__.index(BaseDecodeHead)]
-    return any('loss_decode' in _parameters(c) for c in before)
+def _default_loss(head: type) -> Any:
+    """A decode head's own default of ``loss_decode``; for that of mmseg's base class, our form."""
+    for cls in head.__mro__[: head.__mro__.index(BaseDecodeHead)]:
+        if 'loss_decode' in _parameters(cls):
+            return copy.deepcopy(_parameters(cls)['loss_decode'].default)
+    return dict(type='CrossEntropyLoss', avg_non_ignore=True)
 
 
 def _replace(path: str, loss: Node, head: Node) -> Iterator[str]:

@@ -54,6 +54,9 @@ class LargeFOVNeck(BaseModule):
         ValueError: There is no rate, or one at which no padding keeps the map's size.
     """
 
+    rates_stride = 8
+    """The output stride at which the default rates hold."""
+
     def __init__(
         self,
         in_channels: int = 512,

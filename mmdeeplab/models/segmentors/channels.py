@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.models.atrous import OUTPUT_STRIDES, STRIDE, scale_rates
+from mmdeeplab.models.backbones.base import Backbone
 from mmdeeplab.models.meta import run_on_meta
 
 SIZE = (224, 224)  # (H, W) of the trial run's image; the size that transformers are built for
@@ -24,13 +24,14 @@ def lacks_channels(part: Mapping[str, Any]) -> bool:
 def maps_of(backbone: nn.Module, image_channels: int) -> list[Tensor]:
     """The shapes of the maps that a backbone returns, as tensors (1, C, h, w) on ``meta``.
 
-    Only C is to be relied on. It comes from the backbone's attribute ``channels``, or from a trial
-    run on the device ``meta``, which computes shapes only.
+    Only C is to be relied on. It comes from the attribute ``channels`` of our backbones, or from a
+    trial run on the device ``meta``, which computes shapes only. ``channels`` of other projects'
+    backbones may be those of all stages, as in mmseg's ``STDCNet``.
 
     Raises:
-        UserError: The backbone has no ``channels``, and the trial run fails.
+        UserError: The trial run fails.
     """
-    if declared := getattr(backbone, 'channels', None):
+    if isinstance(backbone, Backbone) and (declared := getattr(backbone, 'channels', None)):
         return [torch.empty(1, count, 8, 8, device='meta') for count in declared]
     return _maps(backbone, torch.empty(1, image_channels, *SIZE, device='meta'))
 
@@ -44,16 +45,18 @@ def neck_with_channels(part: Mapping[str, Any], backbone: nn.Module, maps: list[
     """Complete the config of a neck for the maps of a backbone.
 
     ``in_channels`` is that of the last map for our necks, and of all maps for mmseg's. If the
-    config gives no rates either, the neck's default rates, which hold at output stride 16, are
-    scaled to the output stride of the backbone.
+    config gives no rates either, the neck's default rates are scaled to the output stride of the
+    backbone. They hold at output stride 16, or at the neck's attribute ``rates_stride``.
     """
     counts = [x.shape[1] for x in maps]
-    ours = getattr(_class(part), '__module__', '').startswith('mmdeeplab.')
+    bases = getattr(_class(part), '__mro__', ())
+    ours = any(base.__module__.startswith('mmdeeplab.') for base in bases)
     new = dict(part, in_channels=counts[-1] if ours else counts)
     rates = _argument(part, 'rates')
     reached = getattr(backbone, 'output_stride', None)
     if rates is not None and 'rates' not in part and reached in OUTPUT_STRIDES:
-        new['rates'] = scale_rates(rates.default, STRIDE, reached)
+        stride = getattr(_class(part), 'rates_stride', STRIDE)
+        new['rates'] = scale_rates(rates.default, stride, reached)
     return new
 
 
@@ -92,10 +95,12 @@ def _class(part: Mapping[str, Any]) -> type | None:
 
 
 def _argument(part: Mapping[str, Any], name: str) -> inspect.Parameter | None:
-    part_type = _class(part)
-    if part_type is None:  # an unknown name is reported when the part is built
-        return None
-    parameters = inspect.signature(part_type).parameters
-    if name not in parameters and issubclass(part_type, BaseDecodeHead):
-        parameters = inspect.signature(BaseDecodeHead).parameters
-    return parameters.get(name)
+    """An argument of a part's class, or of the base to which the class hands on ``**kwargs``."""
+    for base in getattr(_class(part), '__mro__', ()):  # none of an unknown name, reported later
+        init: Any = base.__init__
+        parameters = inspect.signature(init).parameters
+        if name in parameters:
+            return parameters[name]
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+            return None
+    return None

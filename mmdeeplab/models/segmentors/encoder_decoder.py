@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.config import ConfigDict
 from mmengine.structures import PixelData
 from mmseg import registry as mmseg_registry
 from mmseg.models import segmentors as mmseg
@@ -73,6 +74,7 @@ class EncoderDecoder(mmseg.EncoderDecoder):
                 raise ValueError('pretrained and backbone.init_cfg both start the backbone')
             backbone = dict(backbone, init_cfg=dict(type='Pretrained', checkpoint=pretrained))
         self._configs = (backbone, neck)  # the neck is built when the backbone's maps are known
+        kwargs['test_cfg'] = kwargs.get('test_cfg') or ConfigDict(mode='whole')
         super().__init__(backbone=backbone, neck=None, **kwargs)
 
     def _init_decode_head(self, decode_head: dict) -> None:
