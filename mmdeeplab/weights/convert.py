@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -176,13 +177,18 @@ def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, obje
 
     from mmdeeplab.fileio.atomic import placing
 
-    with placing(output) as partial, partial.open('wb') as file:
-        if output.suffix == '.pth':
-            torch.save(dict(state_dict=state, meta=metadata), file)
-        else:
-            file.write(
-                save(dict(state), {key: json.dumps(value) for key, value in metadata.items()})
-            )
+    # a tensor may be a part of a larger one, or have two names
+    state = {
+        key: value.clone(memory_format=torch.contiguous_format) for key, value in state.items()
+    }
+    if output.suffix == '.pth':
+        file = io.BytesIO()  # PyTorch's own writer fails without the disk's reason
+        torch.save(dict(state_dict=state, meta=metadata), file)
+        data: bytes | memoryview = file.getbuffer()
+    else:
+        data = save(state, {key: json.dumps(value) for key, value in metadata.items()})
+    with placing(output, len(data)) as partial:
+        partial.write_bytes(data)
 
 
 def _hint(fitting: Fitting | None, classes: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The metadata of converted weights: their origin, classes and licence."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,18 @@ CLASSIFIER = 'decode_head.conv_seg.bias'
 
 
 def input_digest(path: Path) -> str:
-    """SHA-256 of the input: a file, or a TF checkpoint's files in the order of their names."""
-    return digest(*([path] if path.is_file() else sorted(path.parent.glob(f'{path.name}.*'))))
+    """SHA-256 of the input: a file, or a TF checkpoint's files in the order of their names.
+
+    Raises:
+        UserError: It has been removed since it was read.
+    """
+    if path.is_file():
+        return digest(path)
+    part = re.compile(re.escape(path.name) + r'\.(index|meta|data-\d+-of-\d+)')
+    files = sorted(file for file in path.parent.iterdir() if part.fullmatch(file.name))
+    if not files:
+        raise UserError(f'{path} was removed while it was converted')
+    return digest(*files)
 
 
 def class_count_settings(
