@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmdeeplab.checkpoint.key_prefixes import common_prefix, held, say
-from mmdeeplab.checkpoint.load import read_checkpoint
+from mmdeeplab.checkpoint.key_prefixes import UPDATES, common_prefix, held, say
+from mmdeeplab.checkpoint.load import read_checkpoint, unusual
 from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array
@@ -35,9 +35,12 @@ def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
                 'add --trust'
             ) from error
         state = unrestricted(path)
-    odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
-    if odd:
-        raise UserError(f'{path} holds no state dict: {odd[0]!r} is not a tensor')
+    state = {k: v for k, v in state.items() if str(k).rpartition('.')[2] not in UPDATES}
+    for name, value in state.items():
+        if not isinstance(value, Tensor) or not isinstance(name, str):
+            raise UserError(f'{path} holds no state dict: {name!r} is not the name of a tensor')
+        if fault := unusual(value):
+            raise UserError(f'{path} holds weights that cannot be used: {name} is {fault}')
     if prefix := common_prefix(list(state)):
         say(f'{path}: the keys carry the prefix {prefix}, taken away')
     return {
