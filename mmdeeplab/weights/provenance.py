@@ -41,7 +41,7 @@ def class_count_settings(
     A single channel of scores stands for two classes: mmseg tells them apart by a sigmoid.
     """
     shape = shape_of(source, table, CLASSIFIER)
-    if shape is None or table.part != 'model':
+    if not shape or table.part != 'model':
         return {}
     if shape[0] == 1:
         wanted = {'num_classes': 2, 'out_channels': 1, 'threshold': 0.5}

@@ -115,7 +115,11 @@ def convert(
             fault('matched by several rules' if matches else 'not known to the table', name)
             continue
         rule, match = matches[0]
-        key, value = rule.target(match), rule.transform(np.asarray(array))
+        key, value = rule.target(match), transformed(rule, array)
+        if value is None:
+            fault('of a shape or type that no layer has', f'{name} {array.shape} {array.dtype}')
+            origin[key] = name
+            continue
         if key in origin:
             fault('filled twice', f'{key} (by {origin[key]} and {name})')
         elif key not in model:
@@ -142,10 +146,21 @@ def convert(
     return result | {key: torch.zeros_like(model[key], device='cpu') for key in counters}
 
 
+def transformed(rule: Rule, array: Array) -> Array | None:
+    """The array as the model has it; None if it has other dimensions, or no real numbers."""
+    if array.dtype.kind not in 'fiub':
+        return None
+    try:
+        return rule.transform(array)
+    except (ValueError, IndexError, TypeError):
+        return None
+
+
 def shape_of(source: Mapping[str, Array], table: Table, key: str) -> tuple[int, ...] | None:
-    """Shape that the model's tensor ``key`` would get from ``source``; None if it has none."""
+    """Shape that the model's tensor ``key`` would get from ``source``; None if it gets none."""
     for name, array in source.items():
         for rule in table.rules:
             if (match := rule.source.fullmatch(name)) and rule.target(match) == key:
-                return rule.transform(np.asarray(array)).shape
+                value = transformed(rule, array)
+                return None if value is None else value.shape
     return None
