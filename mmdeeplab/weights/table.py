@@ -118,19 +118,10 @@ def convert(
         key, value = rule.target(match), transformed(rule, array)
         if value is None:
             fault('of a shape or type that no layer has', f'{name} {array.shape} {array.dtype}')
-            origin[key] = name
-            continue
-        if key in origin:
+        elif key in origin:
             fault('filled twice', f'{key} (by {origin[key]} and {name})')
-        elif key not in model:
-            fault('without a place in the model', f'{name} -> {key}')
-        elif not table.wants(key):
-            fault(f'outside the {table.part}', f'{name} -> {key}')
-        elif tuple(model[key].shape) != value.shape:
-            fault(
-                'of another shape',
-                f'{name} {value.shape} -> {key} {tuple(model[key].shape)}',
-            )
+        elif misfit := _misfit(name, key, value, table, model):
+            fault(*misfit)
         else:
             result[key] = torch.from_numpy(np.array(value, dtype=np.float32, order='C'))
         origin[key] = name
@@ -144,6 +135,19 @@ def convert(
             describe(f'the weights do not fit the model by the rules of "{table.name}"', faults)
         )
     return result | {key: torch.zeros_like(model[key], device='cpu') for key in counters}
+
+
+def _misfit(
+    name: str, key: str, value: Array, table: Table, model: Mapping[str, Tensor]
+) -> tuple[str, str] | None:
+    """Why the array ``name`` cannot fill the tensor ``key``: a heading and a text; else None."""
+    if key not in model:
+        return 'without a place in the model', f'{name} -> {key}'
+    if not table.wants(key):
+        return f'outside the {table.part}', f'{name} -> {key}'
+    if tuple(model[key].shape) != value.shape:
+        return 'of another shape', f'{name} {value.shape} -> {key} {tuple(model[key].shape)}'
+    return None
 
 
 def transformed(rule: Rule, array: Array) -> Array | None:
