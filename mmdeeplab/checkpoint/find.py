@@ -76,7 +76,7 @@ def candidates(folder: Path, out_dir: str | None = None) -> list[Path]:
         paths.add(folder / (hint.name if hint.is_absolute() else hint))
     real = {Path(os.path.realpath(path)): path for path in paths}  # links may form a loop
     inside = [p for p in real if any(p.is_relative_to(home.resolve()) for home in homes)]
-    return sorted(real[path] for path in inside if path.is_file())
+    return sorted(real[path] for path in inside if os.path.isfile(path))  # noqa: PTH113  (any name)
 
 
 def age(path: Path) -> Age:

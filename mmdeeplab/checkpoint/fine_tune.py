@@ -147,9 +147,17 @@ def classifier_keys(model: nn.Module, num_classes: int) -> set[str]:
 
 
 def class_names(checkpoint: Mapping) -> Sequence[str] | None:
-    """Names of a checkpoint's classes, from its own metadata or that of its training data."""
-    meta = checkpoint.get('meta') or {}
-    return meta.get('classes') or (meta.get('dataset_meta') or {}).get('classes')
+    """Names of a checkpoint's classes, from its own metadata or that of its training data.
+
+    mmsegmentation before 1.0 writes the keys in capitals. What is not a list of names is ignored.
+    """
+    meta = checkpoint.get('meta')
+    for entries in (meta, meta.get('dataset_meta') if isinstance(meta, Mapping) else None):
+        for key in ('classes', 'CLASSES'):
+            names = entries.get(key) if isinstance(entries, Mapping) else None
+            if names and isinstance(names, (list, tuple)):
+                return names
+    return None
 
 
 def fit_channels(kernel: Tensor, channels: int) -> Tensor:

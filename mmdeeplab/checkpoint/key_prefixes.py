@@ -17,6 +17,7 @@ HOLDERS = (
     *('state_dict', 'model_state_dict', 'model_state', 'model', 'net', 'network', 'module'),
     *('weights', 'params', 'state_dict_ema', 'ema_state_dict'),
 )
+UPDATES = ('n_averaged', 'steps')  # PyTorch's and MMEngine's averages count their updates so
 AVERAGE = 'ema_'  # MMCV 1 keeps the average as buffers under such names, dots made underscores
 
 
@@ -74,6 +75,8 @@ def unwrapped(
     if inner:
         say(f'{path}: {len(inner)} keys carry {" or ".join(ANYWHERE)}, taken away')
         state = {inner.get(key, key): value for key, value in state.items()}
+    updates = {key for key in state if key.rpartition('.')[2] in UPDATES} - model_keys
+    state = {key: value for key, value in state.items() if key not in updates} if updates else state
     averages = {AVERAGE + key.replace('.', '_') for key in model_keys} & state.keys()
     if averages:
         say(f'{path}: {len(averages)} tensors of an average (ema_) beside the weights are left out')

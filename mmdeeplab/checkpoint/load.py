@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.key_prefixes import held
-from mmdeeplab.checkpoint.mismatch import describe
+from mmdeeplab.checkpoint.mismatch import COUNTER, describe
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import require_bounded_zip
@@ -111,17 +111,33 @@ def require_weights(state: object, path: str | Path) -> None:
     odd = [key for key in state if not isinstance(state[key], Tensor) or not isinstance(key, str)]
     if odd:
         raise UserError(f'{path} holds no weights: {odd[0]!r} is no tensor')
+    plain = {key: value for key, value in state.items() if not unusual(value)}
     faults = {
-        'not finite (NaN or Inf)': broken(state),
+        'not finite (NaN or Inf)': broken(plain),
         'impossible, a variance below 0': [
             key
-            for key, value in state.items()
-            if key.endswith('running_var') and not value.is_complex() and bool((value < 0).any())
+            for key, value in plain.items()
+            if key.endswith('running_var') and bool((value < 0).any())
         ],
-        'of complex numbers': [key for key in state if state[key].is_complex()],
     }
+    for key, value in state.items():
+        if key not in plain:
+            faults.setdefault(unusual(value), []).append(key)
     if any(faults.values()):
         raise UserError(describe(f'{path} holds weights that cannot be used', faults))
+
+
+def unusual(tensor: Tensor) -> str:
+    """What makes a tensor useless as weights, in words; empty for plain real numbers."""
+    if tensor.is_complex():
+        return 'of complex numbers'
+    if tensor.is_meta:
+        return 'without values (on the device "meta")'
+    if tensor.layout != torch.strided:
+        return 'sparse'
+    if tensor.is_quantized or (tensor.is_floating_point() and tensor.itemsize < 2):
+        return f'of quantised numbers ({tensor.dtype})'
+    return ''
 
 
 def check_archive(path: Path) -> None:
@@ -138,6 +154,21 @@ def unwrap(model: Any) -> Any:
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
     return model
+
+
+def with_counters(state: Mapping[str, Tensor], model: nn.Module) -> Mapping[str, Tensor]:
+    """Weights with the counters of those BatchNorms whose statistics they have.
+
+    Files from before PyTorch 0.4.1, and of other tools, have none, and nothing reads them.
+    """
+    missing = {
+        key: value
+        for key, value in model.state_dict().items()
+        if key.endswith(COUNTER)
+        and key not in state
+        and key.removesuffix(COUNTER) + 'running_mean' in state
+    }
+    return {**state, **missing} if missing else state
 
 
 def check_fit(state: Mapping[str, Tensor], model: nn.Module, path: str | Path) -> None:

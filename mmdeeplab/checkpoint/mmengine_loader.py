@@ -38,7 +38,7 @@ def load_from_safetensors(filename: str, map_location: str | None = None) -> dic
     require_weights(checkpoint['state_dict'], filename)
     state = OrderedDict(checkpoint['state_dict'])
     setattr(state, '_metadata', {'': dict(source=filename)})  # noqa: B010  PyTorch's; for messages
-    meta = {key: value for key, value in checkpoint.get('meta', {}).items() if key != 'cfg'}
+    meta = {key: value for key, value in (checkpoint.get('meta') or {}).items() if key != 'cfg'}
     return dict(state_dict=state, meta={**meta, **_names(checkpoint, state)})
 
 
@@ -49,7 +49,7 @@ def _names(checkpoint: dict, state: Mapping[str, Tensor]) -> dict:
 
     names = class_names(checkpoint)
     if names is None and CLASSIFIER in state:
-        names = default_names(len(state[CLASSIFIER]))
+        names = default_names(max(len(state[CLASSIFIER]), 2))  # one logit stands for two classes
     if names is None:
         return {}
     dataset_meta = (checkpoint.get('meta') or {}).get('dataset_meta') or {}

@@ -32,17 +32,19 @@ def pop_pretrained_cfg(model: nn.Module) -> list[PretrainedSpec]:
     return [spec for name, module in model.named_modules() for spec in _pop(name, module)]
 
 
+def is_pretrained(initializer: object) -> bool:
+    """Whether the ``type`` of an ``init_cfg``, a name or a class, reads a file of weights."""
+    name = getattr(initializer, '__name__', str(initializer))
+    return name.rpartition('.')[2] in ('Pretrained', 'PretrainedInit')
+
+
 def _pop(name: str, module: nn.Module) -> Iterator[PretrainedSpec]:
     cfgs = getattr(module, 'init_cfg', None)
     if not cfgs:
         return
     rest = []
     for cfg in [cfgs] if isinstance(cfgs, dict) else cfgs:
-        initializer = cfg.get('type')
-        if getattr(initializer, '__name__', str(initializer)).rpartition('.')[2] not in (
-            'Pretrained',
-            'PretrainedInit',
-        ):
+        if not is_pretrained(cfg.get('type')):
             rest.append(cfg)
             continue
         prefix = cfg.get('prefix') or ''

@@ -12,7 +12,7 @@ from mmdeeplab.checkpoint.class_order import (
 )
 from mmdeeplab.checkpoint.fine_tune import class_names, classifier_keys, fine_tune
 from mmdeeplab.checkpoint.key_prefixes import in_backbone
-from mmdeeplab.checkpoint.load import check_fit, unwrap
+from mmdeeplab.checkpoint.load import check_fit, unwrap, with_counters
 from mmdeeplab.models.norms.unfold_batch_norm import folded_norms, unfold_batch_norm_on
 
 
@@ -36,6 +36,7 @@ def load_whole(runner: Runner, checkpoint: dict, path: str, resume: bool) -> Non
         runner.logger.warning(f'the averaged weights of {path} are dropped: no EMAHook')
     runner.call_hook('after_load_checkpoint', checkpoint=checkpoint)
     model = unwrap(runner.model)
+    checkpoint['state_dict'] = with_counters(checkpoint['state_dict'], model)
     check_fit(checkpoint['state_dict'], model, path)
     checkpoint['state_dict'] = _by_class_name(runner, checkpoint, path, resume)
     model.load_state_dict(checkpoint['state_dict'])

@@ -18,6 +18,8 @@ from mmdeeplab.inference.images import Picture, reader
 from mmdeeplab.inference.inputs import ARRAYS
 from mmdeeplab.spread import spread
 
+SMALLEST = 33  # sides of two steps at output stride 16
+
 
 class Sample(NamedTuple):
     """A picture (H, W, bands), uint8 with RGB first or as it is stored, and its mask (H, W)."""
@@ -93,10 +95,12 @@ def of_other_sizes(sample: Sample, least: tuple[int, int]) -> list[Sample]:
     """Versions of a picture with odd and even sides just above ``least``, and one below it.
 
     The picture is repeated or cut; none is square. Strided layers treat odd and even sides
-    differently.
+    differently. If the evaluation does not pad, ``least`` is (1, 1), and sides around
+    :data:`SMALLEST` are taken.
     """
-    sizes = [(least[0] + i, least[1] + 8 + j) for i in (1, 2) for j in (0, 1)]
-    sizes.append((least[0] * 2 // 3, least[1] // 2))
+    height, width = (max(side, SMALLEST) for side in least)
+    sizes = [(height + i, width + 8 + j) for i in (1, 2) for j in (0, 1)]
+    sizes.append((height * 2 // 3, width // 2))
     return [Sample(f'{h}x{w}', tiled(sample.picture, (h, w))) for h, w in sizes]
 
 

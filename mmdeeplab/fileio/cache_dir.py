@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from mmdeeplab.errors import UserError
+
 VARIABLE = 'MMDEEPLAB_CACHE'
 
 
 def cache_folder() -> Path:
-    """``$MMDEEPLAB_CACHE``, else ``$XDG_CACHE_HOME/mmdeeplab``, else ``~/.cache/mmdeeplab``."""
-    if folder := os.environ.get(VARIABLE):
-        return Path(folder).expanduser()
-    return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'mmdeeplab'
+    """``$MMDEEPLAB_CACHE``, else ``$XDG_CACHE_HOME/mmdeeplab``, else ``~/.cache/mmdeeplab``.
+
+    Raises:
+        UserError: The user has no home folder, as in a container.
+    """
+    try:
+        if folder := os.environ.get(VARIABLE):
+            return Path(folder).expanduser()
+        return Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser() / 'mmdeeplab'
+    except RuntimeError as error:
+        raise UserError(
+            f'no home folder is known for the cache: set {VARIABLE} to a folder'
+        ) from error

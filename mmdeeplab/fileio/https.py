@@ -88,7 +88,7 @@ def request(
     except HTTPError as error:
         error.close()
         raise _refusal(url, error) from error
-    except http.client.InvalidURL as error:
+    except (http.client.InvalidURL, UnicodeError) as error:
         raise UserError(f'{url} is no address: {error}') from error
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error

@@ -141,8 +141,10 @@ def _lock(file: BinaryIO, path: Path) -> bool:
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # a file system without locks, as on some clusters
+        return True
     # Another process may have given it its final name between opening and locking.
     return _is_at(file, path)
 

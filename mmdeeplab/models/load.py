@@ -6,7 +6,13 @@ from pathlib import Path
 from torch import nn
 
 from mmdeeplab.checkpoint.key_prefixes import say, unwrapped
-from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weights, unwrap
+from mmdeeplab.checkpoint.load import (
+    check_fit,
+    read_checkpoint,
+    require_weights,
+    unwrap,
+    with_counters,
+)
 from mmdeeplab.models.norms.norm_layers import match_norm
 
 
@@ -43,6 +49,7 @@ def load_weights(model: nn.Module, path: str | Path) -> dict:
     """
     network = unwrap(model)
     checkpoint, _ = read_weights(network, path)
+    checkpoint['state_dict'] = with_counters(checkpoint['state_dict'], network)
     check_fit(checkpoint['state_dict'], network, path)
     network.load_state_dict(checkpoint['state_dict'])
     return checkpoint

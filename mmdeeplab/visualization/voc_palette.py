@@ -67,4 +67,5 @@ def palette_of(checkpoint: dict, count: int) -> Sequence[Sequence[int]]:
     """Colours of a checkpoint's classes, from its metadata or those of its data set, or VOC's."""
     meta = checkpoint.get('meta') or {}
     data = meta.get('dataset_meta') or {}
-    return meta.get('palette') or data.get('palette') or voc_palette(count)
+    old = meta.get('PALETTE')  # mmsegmentation before 1.0
+    return meta.get('palette') or data.get('palette') or old or voc_palette(count)

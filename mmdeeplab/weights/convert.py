@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -176,13 +177,25 @@ def write(output: Path, state: Mapping[str, Tensor], metadata: Mapping[str, obje
 
     from mmdeeplab.fileio.atomic import placing
 
-    with placing(output) as partial, partial.open('wb') as file:
-        if output.suffix == '.pth':
-            torch.save(dict(state_dict=state, meta=metadata), file)
-        else:
-            file.write(
-                save(dict(state), {key: json.dumps(value) for key, value in metadata.items()})
-            )
+    state = separate(state)
+    if output.suffix == '.pth':
+        file = io.BytesIO()  # PyTorch's own writer fails without the disk's reason
+        torch.save(dict(state_dict=state, meta=metadata), file)
+        data: bytes | memoryview = file.getbuffer()
+    else:
+        data = save(state, {key: json.dumps(value) for key, value in metadata.items()})
+    with placing(output, len(data)) as partial:
+        partial.write_bytes(data)
+
+
+def separate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of tensors on the CPU that share no memory, as two names of one or parts of one do."""
+    import torch
+
+    return {
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in state.items()
+    }
 
 
 def _hint(fitting: Fitting | None, classes: Sequence[str]) -> str:
@@ -221,13 +234,14 @@ def _metadata(
 ) -> dict[str, object]:
     """The metadata of a converted checkpoint: source, config, classes, licence."""
     from mmdeeplab.config.data import datasets
-    from mmdeeplab.weights.provenance import class_names, input_digest
+    from mmdeeplab.weights.provenance import class_names, input_digest, names_inside
 
     cfg = chosen.cfg
     count = cfg.model.decode_head.num_classes if part == 'model' else None
     names_classes = getattr(importer, 'NAMES_CLASSES', True)
     dataset = next(datasets(cfg, 'test'), None) if names_classes else None
-    named = None if count is None else class_names(request.classes, dataset, count)
+    own = names_inside(request.input, request.trust) if request.source in PICKLED else None
+    named = None if count is None else class_names(request.classes, own, dataset, count)
     return dict(
         source=request.source,
         input=request.input.name,

@@ -12,7 +12,7 @@ from mmdeeplab.fileio.download import fetch
 
 SCHEME = 'hf-hub:'
 WEIGHTS = 'model.safetensors'
-REPOSITORY = re.compile(r'[\w-][\w.-]*/[\w-][\w.-]*')
+REPOSITORY = re.compile(r'[\w-][\w.-]*/[\w-][\w.-]*', re.ASCII)
 # What git has in the place of a large file (git-lfs, version 1).
 POINTER = re.compile(r'oid sha256:(?P<sha256>[0-9a-f]{64})\nsize (?P<size>\d+)\n')
 POINTER_SIZE = 4096

@@ -96,7 +96,7 @@ def picture(path: str | None, size: tuple[int, int]) -> Tensor:
             .convert('RGB')
             .resize(size[::-1], Image.Resampling.BILINEAR)
         )
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise UserError(f'--check: {path} is no picture: {error}') from error
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
 

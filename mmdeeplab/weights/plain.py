@@ -34,7 +34,7 @@ def write_plain(checkpoint: str, output: Path, part: str | None = None) -> dict[
     path = find_checkpoint(checkpoint)
     loaded = read_checkpoint(path)
     require_weights(loaded.get('state_dict'), path)
-    state = {key: value.detach().cpu().contiguous() for key, value in loaded['state_dict'].items()}
+    state = dict(loaded['state_dict'])
     if part:
         parts = sorted({key.partition('.')[0] for key in state})
         state = {

@@ -1,5 +1,6 @@
 """The metadata of converted weights: their origin, classes and licence."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,25 @@ from mmdeeplab.datasets.class_names import classes_of, read_classes
 from mmdeeplab.datasets.named_classes import NAMES, NamedClasses, named_classes
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
-from mmdeeplab.visualization.voc_palette import voc_palette
+from mmdeeplab.visualization.voc_palette import palette_of, voc_palette
 from mmdeeplab.weights.table import Array, Table, shape_of
 
 CLASSIFIER = 'decode_head.conv_seg.bias'
 
 
 def input_digest(path: Path) -> str:
-    """SHA-256 of the input: a file, or a TF checkpoint's files in the order of their names."""
-    return digest(*([path] if path.is_file() else sorted(path.parent.glob(f'{path.name}.*'))))
+    """SHA-256 of the input: a file, or a TF checkpoint's files in the order of their names.
+
+    Raises:
+        UserError: It has been removed since it was read.
+    """
+    if path.is_file():
+        return digest(path)
+    part = re.compile(re.escape(path.name) + r'\.(index|meta|data-\d+-of-\d+)')
+    files = sorted(file for file in path.parent.iterdir() if part.fullmatch(file.name))
+    if not files:
+        raise UserError(f'{path} was removed while it was converted')
+    return digest(*files)
 
 
 def class_count_settings(
@@ -30,7 +41,7 @@ def class_count_settings(
     A single channel of scores stands for two classes: mmseg tells them apart by a sigmoid.
     """
     shape = shape_of(source, table, CLASSIFIER)
-    if shape is None or table.part != 'model':
+    if not shape or table.part != 'model':
         return {}
     if shape[0] == 1:
         wanted = {'num_classes': 2, 'out_channels': 1, 'threshold': 0.5}
@@ -44,20 +55,39 @@ def class_count_settings(
     }
 
 
+def names_inside(path: Path, trust: bool) -> NamedClasses | None:
+    """The classes that a PyTorch file names, as mmsegmentation's do, with their colours."""
+    from mmdeeplab.checkpoint.fine_tune import class_names
+    from mmdeeplab.weights.readers.torch_file import read_file
+
+    checkpoint = read_file(path, trust)
+    names = class_names(checkpoint)
+    if names is None:
+        return None
+    palette = palette_of(checkpoint, len(names))
+    return NamedClasses(tuple(map(str, names)), [list(map(int, colour)) for colour in palette])
+
+
 def class_names(
-    wanted: str | None, dataset: Mapping[str, Any] | None, count: int
+    wanted: str | None,
+    own: NamedClasses | None,
+    dataset: Mapping[str, Any] | None,
+    count: int,
 ) -> NamedClasses | None:
     """Names of the classes in id order, and their colours; None if they are not known.
 
     Args:
         wanted: ``--classes``: a file with one name per line, or the name of a known data set.
-        dataset: The config of a data set, used without ``wanted`` if it has as many classes.
+        own: The classes that the file of the weights names, used without ``wanted``.
+        dataset: The config of a data set, used without either if it has as many classes.
         count: Number of classes.
 
     Raises:
         UserError: There is no such file or data set, or it has another number of classes.
     """
     if wanted is None:
+        if own is not None:
+            return own if len(own.classes) == count else None
         if dataset is None:
             return None
         named = classes_of(dataset.get('metainfo'), Path(dataset['data_root']))

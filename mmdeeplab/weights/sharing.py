@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from mmdeeplab.checkpoint.pretrained import is_pretrained
 from mmdeeplab.config.protocols import network_of
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
+from mmdeeplab.weights.convert import separate
 from mmdeeplab.weights.hub import WEIGHTS, hub_file, is_repository
 
 CONFIG, CARD = 'config.json', 'README.md'
@@ -47,10 +49,8 @@ class SharedNetwork:
             metrics: The contents of a test's ``metrics.json`` for the card; may be empty.
 
         Raises:
-            UserError: The config names a class that is not registered.
+            UserError: The config names a class that is not registered, or the disk refuses a file.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         colours = [list(map(int, colour)) for colour in self.palette]
         meta = dict(
             classes=list(self.classes),
@@ -58,18 +58,21 @@ class SharedNetwork:
             licence=self.licence,
         )
         texts = {key: json.dumps(value) for key, value in meta.items()}
-        tensors = {key: value.detach().cpu().contiguous() for key, value in self.state.items()}
-        with placing(folder / WEIGHTS) as path:
-            save_file(tensors, path, metadata={'format': 'pt', **texts})
         try:
             config = json.dumps(flat_config(self.cfg), indent=2)
         except TypeError as error:
             raise UserError(
                 f'the config cannot be shared as data ({error}): name registered classes'
             ) from error
-        for name, text in ((CONFIG, config), (CARD, self.card(metrics))):
-            with placing(folder / name) as path:
-                path.write_text(f'{text}\n', encoding='utf-8')
+        tensors = separate(self.state)
+        files = {
+            WEIGHTS: save(tensors, {'format': 'pt', **texts}),
+            CONFIG: f'{config}\n'.encode(),
+            CARD: f'{self.card(metrics)}\n'.encode(),
+        }
+        for name, content in files.items():
+            with placing(Path(folder, name), len(content)) as path:
+                path.write_bytes(content)
 
     def card(self, metrics: Mapping[str, Any]) -> str:
         """The text of the model card: how to use the network, its classes, its scores if any."""
@@ -130,7 +133,7 @@ def _without_files(node: Any) -> Any:
 
 def _is_pretrained(value: Any) -> bool:
     several = value if isinstance(value, (list, tuple)) else [value]
-    return any(isinstance(cfg, Mapping) and cfg.get('type') == 'Pretrained' for cfg in several)
+    return any(isinstance(cfg, Mapping) and is_pretrained(cfg.get('type')) for cfg in several)
 
 
 def shared_files(name: str | Path) -> tuple[Path, Path]:

@@ -115,18 +115,13 @@ def convert(
             fault('matched by several rules' if matches else 'not known to the table', name)
             continue
         rule, match = matches[0]
-        key, value = rule.target(match), rule.transform(np.asarray(array))
-        if key in origin:
+        key, value = rule.target(match), transformed(rule, array)
+        if value is None:
+            fault('of a shape or type that no layer has', f'{name} {array.shape} {array.dtype}')
+        elif key in origin:
             fault('filled twice', f'{key} (by {origin[key]} and {name})')
-        elif key not in model:
-            fault('without a place in the model', f'{name} -> {key}')
-        elif not table.wants(key):
-            fault(f'outside the {table.part}', f'{name} -> {key}')
-        elif tuple(model[key].shape) != value.shape:
-            fault(
-                'of another shape',
-                f'{name} {value.shape} -> {key} {tuple(model[key].shape)}',
-            )
+        elif misfit := _misfit(name, key, value, table, model):
+            fault(*misfit)
         else:
             result[key] = torch.from_numpy(np.array(value, dtype=np.float32, order='C'))
         origin[key] = name
@@ -142,10 +137,34 @@ def convert(
     return result | {key: torch.zeros_like(model[key], device='cpu') for key in counters}
 
 
+def _misfit(
+    name: str, key: str, value: Array, table: Table, model: Mapping[str, Tensor]
+) -> tuple[str, str] | None:
+    """Why the array ``name`` cannot fill the tensor ``key``: a heading and a text; else None."""
+    if key not in model:
+        return 'without a place in the model', f'{name} -> {key}'
+    if not table.wants(key):
+        return f'outside the {table.part}', f'{name} -> {key}'
+    if tuple(model[key].shape) != value.shape:
+        return 'of another shape', f'{name} {value.shape} -> {key} {tuple(model[key].shape)}'
+    return None
+
+
+def transformed(rule: Rule, array: Array) -> Array | None:
+    """The array as the model has it; None if it has other dimensions, or no real numbers."""
+    if array.dtype.kind not in 'fiub':
+        return None
+    try:
+        return rule.transform(array)
+    except (ValueError, IndexError, TypeError):
+        return None
+
+
 def shape_of(source: Mapping[str, Array], table: Table, key: str) -> tuple[int, ...] | None:
-    """Shape that the model's tensor ``key`` would get from ``source``; None if it has none."""
+    """Shape that the model's tensor ``key`` would get from ``source``; None if it gets none."""
     for name, array in source.items():
         for rule in table.rules:
             if (match := rule.source.fullmatch(name)) and rule.target(match) == key:
-                return rule.transform(np.asarray(array)).shape
+                value = transformed(rule, array)
+                return None if value is None else value.shape
     return None

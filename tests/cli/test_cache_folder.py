@@ -1,12 +1,14 @@
 """One folder for what is kept on a machine, and not the user's while tests run."""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from mmdeeplab.cli.doctor.facts import look_at_machine
 from mmdeeplab.datasets.check.cache import SampleCache as Seen
+from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.weights.model_zoo import WeightCache as Weights
 
@@ -29,6 +31,21 @@ def test_everything_is_kept_in_one_folder(
     assert Weights().folder == Path(expected)
     assert Seen('key').path.parent == Path(expected, 'check')
     assert look_at_machine().cache == expected
+
+
+@pytest.mark.parametrize('folder', ['', '~nobody-of-this-name/c'])
+def test_without_a_home_folder_the_way_out_is_named(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(user: int) -> None:
+        raise KeyError(user)
+
+    for name in ('XDG_CACHE_HOME', 'HOME'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv('MMDEEPLAB_CACHE', folder)
+    monkeypatch.setattr(pwd, 'getpwuid', unknown)
+    with pytest.raises(UserError, match='set MMDEEPLAB_CACHE to a folder'):
+        cache_folder()
 
 
 def test_tests_leave_the_users_cache_alone(tmp_path_factory: pytest.TempPathFactory) -> None:

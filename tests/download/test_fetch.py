@@ -1,6 +1,7 @@
 """Downloads from a server that breaks, truncates, redirects and lies."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import resource
@@ -285,6 +286,21 @@ def test_a_second_download_to_the_same_place_is_refused(server: Server, tmp_path
     server.put('/a', BODY, then=race, breaks=[300_000])
     assert get(server.address('/a'), tmp_path / 'a') == SHA
     assert 'Raced' in server.pages['/a'].headers
+
+
+def test_a_file_system_without_locks_is_no_other_process(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*args: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, 'flock', flock)
+    assert get(server.put('/a', BODY), tmp_path / 'a') == SHA
+
+
+def test_an_address_of_other_letters_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r'https://localhost/ä is no address'):
+        get('https://localhost/ä', tmp_path / 'a')
 
 
 def fill(*args: object) -> int:

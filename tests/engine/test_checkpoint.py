@@ -14,6 +14,7 @@ from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, require_weight
 from mmdeeplab.engine.hooks.plain_history import PlainHistoryHook
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.weights.readers.torch_file import read_tensors
 
 
 def model() -> nn.Module:
@@ -111,6 +112,12 @@ def test_sha256(tmp_path: Path) -> None:
 
 SPOILT = {
     'of complex numbers': ('0.weight', torch.zeros(4, 3, 1, 1, dtype=torch.complex64)),
+    'sparse': ('0.weight', torch.zeros(4, 3).to_sparse()),
+    'without values (on the device "meta")': ('1.weight', torch.zeros(4, device='meta')),
+    'of quantised numbers (torch.float8_e4m3fn)': (
+        '1.weight',
+        torch.ones(4).to(torch.float8_e4m3fn),
+    ),
     'not finite (NaN or Inf)': ('0.bias', torch.full((4,), float('nan'))),
     'impossible, a variance below 0': ('1.running_var', -torch.ones(4)),
 }
@@ -126,6 +133,21 @@ def test_weights_that_no_network_can_use_are_named(fault: str) -> None:
             refuse(state, 'a.pth')
         words = f'a.pth holds weights that cannot be used:\n  1 {fault}:\n    {key}'
         assert str(error.value) == words
+
+
+@pytest.mark.parametrize('fault', [*SPOILT][:4])
+def test_an_importer_takes_no_such_weights_either(tmp_path: Path, fault: str) -> None:
+    key, value = SPOILT[fault]
+    torch.save({key: value}, tmp_path / 'a.pth')
+    with pytest.raises(UserError) as error:
+        read_tensors(tmp_path / 'a.pth')
+    assert str(error.value).endswith(f'weights that cannot be used: {key} is {fault}')
+
+
+def test_an_importer_names_what_is_no_name(tmp_path: Path) -> None:
+    torch.save({0: torch.zeros(2)}, tmp_path / 'a.pth')
+    with pytest.raises(UserError, match=r'a\.pth holds no state dict: 0 is not the name'):
+        read_tensors(tmp_path / 'a.pth')
 
 
 class Called:

@@ -17,6 +17,7 @@ from places import ROOT
 from safetensors.torch import save_file
 
 from mmdeeplab import DeepLabPredictor
+from mmdeeplab.checkpoint.mmengine_loader import load_from_safetensors
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.engine.runner import DeepLabRunner
 from mmdeeplab.errors import UserError
@@ -105,6 +106,9 @@ def test_mmengines_runner_gives_our_scores(work: Path, tmp_path: Path) -> None:
     [
         (dict(dataset_meta=dict(classes=['a', 'b'], palette=[[1, 2, 3], [4, 5, 6]])), 'ab', 2),
         (dict(classes=['x', 'y']), 'xy', 2),
+        (dict(CLASSES=['x', 'y']), 'xy', 2),
+        (dict(classes='x,y'), VOC_CLASSES, 21),
+        (dict(classes=21), VOC_CLASSES, 21),
         ({}, VOC_CLASSES, 21),
     ],
 )
@@ -123,6 +127,13 @@ def test_the_classes_are_those_of_the_file(
         str(work / 'config.py'), str(tmp_path / 'a.safetensors'), device='cpu', show_progress=False
     )
     assert list(infer.model.dataset_meta['classes']) == list(classes)
+
+
+def test_one_logit_stands_for_two_classes(tmp_path: Path) -> None:
+    """Else mmsegmentation would draw no foreground."""
+    save_file({'decode_head.conv_seg.weight': torch.zeros(1, 3, 1, 1)}, tmp_path / 'a.safetensors')
+    meta = load_from_safetensors(str(tmp_path / 'a.safetensors'))['meta']['dataset_meta']
+    assert len(meta['classes']) == len(meta['palette']) == 2
 
 
 @pytest.mark.parametrize('chosen', ['', 'backbone', 'neck', 'decode_head'])

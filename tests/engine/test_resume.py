@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from robustness.tiny import Count, Noise, Trace, in_child, tiny_runner
 
-from mmdeeplab.checkpoint.find import read_summary
+from mmdeeplab.checkpoint.find import newest_valid, read_summary
 from mmdeeplab.checkpoint.store import load, save
 from mmdeeplab.cli import train as command
 from mmdeeplab.datasets import samplers
@@ -174,6 +174,12 @@ def test_what_is_saved_in_the_background_is_the_state_of_its_step(tmp_path: Path
         assert all(
             torch.equal(one['state_dict'][k], two['state_dict'][k]) for k in one['state_dict']
         )
+
+
+def test_a_pointer_of_any_text_is_only_a_hint(tmp_path: Path) -> None:
+    train(tmp_path, 1)
+    (tmp_path / 'last_checkpoint').write_text('x' * 300)
+    assert newest_valid(tmp_path).path == tmp_path / 'iter_1.safetensors'
 
 
 @pytest.mark.parametrize('background', [False, True])

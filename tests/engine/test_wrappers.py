@@ -1,13 +1,15 @@
 """Checkpoints of wrapped networks are known by their keys, in whatever loads."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ExponentialMovingAverage
 from robustness.tiny import Toy, tiny_runner
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from mmdeeplab.checkpoint.key_prefixes import in_backbone, unwrapped
 from mmdeeplab.checkpoint.load import read_checkpoint
@@ -102,6 +104,33 @@ def test_buffers_of_an_average_are_left_out() -> None:
     said: list[str] = []
     assert unwrapped(both, state, 'a.pth', said.append).keys() == state.keys()
     assert len(said) == 1
+
+
+def test_averages_that_count_their_updates(tmp_path: Path) -> None:
+    """As PyTorch's and MMEngine's averaged models are saved."""
+    for average in (AveragedModel(Toy()), ExponentialMovingAverage(Toy())):
+        torch.save(dict(state_dict=average.state_dict()), tmp_path / 'a.pth')
+        model = Toy()
+        load_weights(model, tmp_path / 'a.pth')
+        assert same(model, average.module.state_dict())
+        assert read_tensors(tmp_path / 'a.pth').keys() < model.state_dict().keys()
+
+
+def test_counters_of_norms_may_be_missing(tmp_path: Path) -> None:
+    state = nn.Sequential(Part()).state_dict()
+    kept = OrderedDict((k, v) for k, v in state.items() if not k.endswith('num_batches_tracked'))
+    kept._metadata = state._metadata  # type: ignore[attr-defined]
+    assert len(kept) < len(state)
+    torch.save(kept, tmp_path / 'a.pth')
+    model = nn.Sequential(Part())
+    load_weights(model, tmp_path / 'a.pth')
+    assert same(model, state)
+    runner = tiny_runner(tmp_path / 'work', 1, custom_hooks=[])
+    state = {key: value + 1 for key, value in runner.model.state_dict().items()}
+    torch.save({k: v for k, v in state.items() if 'num_batches' not in k}, tmp_path / 'b.pth')
+    runner.load_checkpoint(str(tmp_path / 'b.pth'))
+    own = runner.model.state_dict()
+    assert all(torch.equal(own[key], state[key]) for key in state if 'num_batches' not in key)
 
 
 def test_nothing_is_taken_away_that_is_not_a_wrapper() -> None:

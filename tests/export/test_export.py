@@ -173,6 +173,20 @@ def test_any_size(
 
 
 @pytest.mark.parametrize('processing', [True, False])
+def test_any_size_where_evaluation_does_not_pad(
+    model: nn.Module,
+    samples: list[Sample],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    processing: bool,
+) -> None:
+    """As the protocols ``native`` and those of mmsegmentation."""
+    monkeypatch.setattr(model.data_preprocessor, 'test_size', (1, 1))
+    spec = make_spec(tmp_path, 'torchscript', processing=processing)
+    assert export(spec, model, dict(precision='float'), samples).parity.faults == []
+
+
+@pytest.mark.parametrize('processing', [True, False])
 def test_a_foreground_of_one_channel(
     samples: list[Sample],
     tmp_path: Path,

@@ -24,6 +24,7 @@ from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.hub import hub_file, local_weights
+from mmdeeplab.weights.sharing import SharedNetwork, flat_config
 
 __all__ = ['certificate', 'server']
 CONFIG = 'lraspp_mobilenetv3-small_voc'
@@ -113,6 +114,8 @@ def test_folders_that_are_none_are_refused(folder: Path, tmp_path: Path) -> None
         DeepLabPredictor.from_pretrained(tmp_path)
     with pytest.raises(UserError, match='neither a folder nor a name OWNER/NAME'):
         DeepLabPredictor.from_pretrained(tmp_path / 'nowhere')
+    with pytest.raises(UserError, match='réseaux/oiseaux is neither a folder nor a name'):
+        DeepLabPredictor.from_pretrained('réseaux/oiseaux')
     config = json.loads((folder / 'config.json').read_text())
     shutil.copy(folder / 'model.safetensors', tmp_path)
     text = json.dumps(config | dict(custom_imports=dict(imports=['os'])))
@@ -124,6 +127,30 @@ def test_folders_that_are_none_are_refused(folder: Path, tmp_path: Path) -> None
 def test_a_report_that_is_none_is_refused(predictor: DeepLabPredictor, tmp_path: Path) -> None:
     with pytest.raises(UserError, match='no report in'):
         predictor.save_pretrained(tmp_path / 'out', report=tmp_path)
+
+
+def shared(cfg: dict, **tensors: torch.Tensor) -> SharedNetwork:
+    return SharedNetwork(Config(cfg), tensors, ['a'], [[0, 0, 0]], 'MIT')
+
+
+def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    model = dict(type='EncoderDecoder', backbone=dict(type='Net'))
+    tied = torch.arange(3.0)
+    shared(dict(model=model), a=tied, b=tied).save(tmp_path / 'net', {})
+    before = {path.name: path.read_bytes() for path in (tmp_path / 'net').iterdir()}
+    with pytest.raises(UserError, match='cannot be shared as data'):
+        shared(dict(model=model | dict(neck=dict(type=Path))), a=tied).save(tmp_path / 'net', {})
+    assert {path.name: path.read_bytes() for path in (tmp_path / 'net').iterdir()} == before
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match=r'cannot write .*file'):
+        shared(dict(model=model), a=tied).save(tmp_path / 'file', {})
+
+
+@pytest.mark.parametrize('initializer', ['Pretrained', 'PretrainedInit', 'mmengine.PretrainedInit'])
+def test_no_file_of_weights_is_named(initializer: str) -> None:
+    cfg = dict(type=initializer, checkpoint='/home/me/a.pth')
+    model = dict(type='EncoderDecoder', backbone=dict(type='Net', init_cfg=cfg))
+    assert 'init_cfg' not in flat_config(Config(dict(model=model)))['model']['backbone']
 
 
 def test_push(predictor: DeepLabPredictor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,8 +136,12 @@ def test_imagenet_is_cut_down(build: Callable[..., nn.Module]) -> None:
     assert four['fc6_1/weights'].shape == (kept, 512, 4, 4)
     with pytest.raises(ValueError, match='3, 4, 7, got 5'):
         from_classification(arrays, kernel_size=5)
-    with pytest.raises(ValueError, match=r'at most 64, .* got 65'):
+    with pytest.raises(UserError, match=r'at most 64, .* got 65'):
         from_classification(arrays, channels=65)
+    reduced = arrays | {'fc6/weights': np.zeros((64, 512, 3, 3), np.float32)}
+    with pytest.raises(UserError, match='only a kernel of 7x7 can be cut'):
+        from_classification(reduced, channels=32)
+    assert from_classification(reduced, channels=64)['fc6_1/weights'].shape == (64, 512, 3, 3)
 
 
 def test_imagenet_starts_a_network(build: Callable[..., nn.Module]) -> None:
@@ -204,6 +208,19 @@ def caffemodel(arrays: dict[str, np.ndarray], old: bool = False) -> bytes:
         blob = shape + wire.floats(5, array.ravel(), packed=not old)
         layers[name] += wire.block(6 if old else 7, blob)
     return wire.block(1, 'net') + b''.join(wire.block(field, data) for data in layers.values())
+
+
+@pytest.mark.parametrize(
+    ('arrays', 'words'),
+    [
+        ({'fc8_a_1/weights': (3, 4), 'fc8_a_2/weights': (2, 4)}, 'one classifier differ in shape'),
+        ({'bn1/factor': (2,)}, 'bn1/factor is not one number but 2'),
+    ],
+)
+def test_blobs_that_contradict_each_other(arrays: dict, words: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / 'a.npz', **{name: np.zeros(shape) for name, shape in arrays.items()})
+    with pytest.raises(UserError, match=words):
+        caffe.read(tmp_path / 'a.npz')
 
 
 def test_names_what_does_not_fit(build: Callable[..., nn.Module], tmp_path: Path) -> None:

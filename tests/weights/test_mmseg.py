@@ -223,6 +223,25 @@ def test_trust_is_explicit(tmp_path: Path, capsys: pytest.CaptureFixture, poison
     assert canary.exists()
 
 
+@pytest.mark.parametrize('new', [False, True])
+def test_the_classes_that_a_file_names_are_kept(tmp_path: Path, new: bool) -> None:
+    """Not those of VOC, whose number they are; in either form that mmsegmentation has written."""
+    names, colours = [f'kind {i}' for i in range(21)], [[i, 0, 7] for i in range(21)]
+    meta = dict(dataset_meta=dict(classes=names, palette=colours))
+    path, out = tmp_path / 'a.pth', tmp_path / 'out.pth'
+    state = {
+        key: torch.cat([value, value[:2]]) if '.conv_seg.' in key else value
+        for key, value in peer(ROWS[MOBILE][2]).model.state_dict().items()
+    }
+    torch.save(
+        dict(state_dict=state, meta=meta if new else dict(CLASSES=names, PALETTE=colours)), path
+    )
+    command = ['mmseg', path, out, '--config', ROOT / 'configs' / f'{ROWS[MOBILE][0]}.py']
+    assert main([*map(str, command)]) == 0
+    written = torch.load(out)['meta']
+    assert (written['classes'], written['palette']) == (names, colours)
+
+
 def test_trust_is_for_pickles(capsys: pytest.CaptureFixture) -> None:
     assert main(['caffe', 'x.caffemodel', 'x.safetensors', '--trust']) == 2
     assert '--trust has no use with caffe' in capsys.readouterr().err

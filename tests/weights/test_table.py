@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.weights.table import Rule, Table, convert
+from mmdeeplab.weights.converters import hf, tf
+from mmdeeplab.weights.table import Rule, Table, convert, shape_of
 
 MODEL = {
     'backbone.w': torch.zeros(2, 3),
@@ -34,6 +35,26 @@ def test_a_backbone_with_more_than_a_backbone_is_refused() -> None:
     table = Table('test', RULES, IGNORED, part='backbone')
     with pytest.raises(UserError, match=r'outside the backbone:\n    neck/w -> neck\.w'):
         convert(WHOLE, table, MODEL)
+
+
+ODD = [np.ones(4), np.float32(1), np.array(['a', 'b']), np.ones((2, 3), np.complex64)]
+
+
+@pytest.mark.parametrize('odd', ODD, ids=lambda odd: f'{odd.shape} {odd.dtype}')
+def test_arrays_that_no_layer_has_are_named(odd: np.ndarray) -> None:
+    rules = [RULES[0]._replace(transform=lambda kernel: kernel.transpose(1, 0))]
+    table = Table('test', rules, part='backbone')
+    assert shape_of({'backbone/w': odd}, table, 'backbone.w') is None
+    with pytest.raises(UserError) as error:
+        convert({'backbone/w': odd}, table, MODEL)
+    assert '1 of a shape or type that no layer has:\n    backbone/w' in str(error.value)
+    assert 'missing' not in str(error.value)
+
+
+def test_a_config_is_not_found_by_arrays_of_odd_shapes() -> None:
+    stem = 'mobilenet_v2.conv_stem.first_conv.convolution.weight'
+    assert hf.config_for({stem: np.float32(1)}) is None
+    assert tf.config_for({'MobilenetV2/Conv/weights': np.float32(1)}) is None
 
 
 def test_what_is_ignored_is_listed_once() -> None:

@@ -1,6 +1,7 @@
 """TensorFlow's files without TensorFlow: those it wrote itself, and graphs written by hand."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import nn
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.converters import tf
+from mmdeeplab.weights.provenance import input_digest
 from mmdeeplab.weights.table import convert
 
 TINY = Path(make.__file__).parent
@@ -144,3 +146,22 @@ def test_a_graph_without_weights_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'g.pb').write_bytes(b'not a graph at all')
     with pytest.raises(UserError, match='not a frozen graph'):
         tf.read(tmp_path / 'g.pb')
+
+
+def test_a_damaged_npz_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / 'a.npz'
+    np.savez_compressed(path, a=np.arange(10_000))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2000] + b'\xff' * 100 + whole[2100:])
+    with pytest.raises(UserError, match=r'a\.npz is not a readable \.npz'):
+        tf.read(path)
+
+
+def test_the_digest_is_of_the_files_of_the_checkpoint(tmp_path: Path) -> None:
+    """Whatever its name has, and whatever else lies beside it."""
+    names = ('model[1].ckpt.data-00000-of-00001', 'model[1].ckpt.index')
+    for name in (*names, 'model[1].ckpt.safetensors', 'model1.ckpt.index'):
+        (tmp_path / name).write_text(name)
+    assert input_digest(tmp_path / 'model[1].ckpt') == sha256(''.join(names).encode()).hexdigest()
+    with pytest.raises(UserError, match=r'gone\.pth was removed'):
+        input_digest(tmp_path / 'gone.pth')

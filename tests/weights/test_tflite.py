@@ -1,18 +1,23 @@
 """The importer of TensorFlow Lite: a real quantised model, and graphs made here from our own."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from mmcv.cnn import ConvModule
+from mmengine.config import Config
 from PIL import Image
 from torch import nn
 
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.converters import tflite
+from mmdeeplab.weights.parity import picture as picture_of
 from mmdeeplab.weights.readers.tflite_graph import Layer, TFLiteGraph
+from mmdeeplab.weights.reference_models import tflite as reference
 from mmdeeplab.weights.table import Fitting, convert
 
 BIRD = 3
@@ -148,6 +153,47 @@ def test_refuses_other_files(tmp_path: Path) -> None:
     path.write_bytes(b'not at all such a file')
     with pytest.raises(UserError, match=r'x\.tflite: not a TensorFlow Lite file'):
         tflite.read(path)
+    path.write_bytes(b'\0\0\0\0TFL3' + b'\xff' * 100)
+    with pytest.raises(UserError, match=r'x\.tflite: damaged or cut short'):
+        tflite.read(path)
+
+
+class Interpreter:
+    """An interpreter whose network passes its input on."""
+
+    def __init__(self, model_path: str, **told: object) -> None:
+        info = dict(index=0, dtype=np.int8, shape=np.array([1, 2, 3, 3]), quantization=(1 / 64, -3))
+        self.info, self.allocate_tensors, self.invoke = info, dict, dict
+
+    def get_input_details(self) -> list[dict]:
+        return [self.info]
+
+    get_output_details = get_input_details
+
+    def set_tensor(self, index: int, array: np.ndarray) -> None:
+        assert array.dtype == self.info['dtype']
+        self.array = array
+
+    def get_tensor(self, index: int) -> np.ndarray:
+        return self.array
+
+
+def test_a_quantised_input_is_what_the_network_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = SimpleNamespace(Interpreter=Interpreter)
+    monkeypatch.setitem(sys.modules, 'ai_edge_litert', SimpleNamespace(interpreter=fake))
+    monkeypatch.setitem(sys.modules, 'ai_edge_litert.interpreter', fake)
+    run = reference.build({}, Path('x.tflite'), Config()).run
+    x = torch.rand(1, 3, 2, 3) * 2 - 1
+    torch.testing.assert_close(run(torch.zeros(0), x), x, atol=1 / 128, rtol=0)
+
+
+def test_a_picture_too_large_to_be_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new('L', (9, 9)).save(tmp_path / 'a.png')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 10)
+    with pytest.raises(UserError, match=r'--check: .*a\.png is no picture'):
+        picture_of(str(tmp_path / 'a.png'), (9, 9))
 
 
 @pytest.mark.parametrize('share', [1e-5, 0.01, 0.5, 0.98, 0.999])

@@ -112,7 +112,7 @@ def adapt(source: dict[str, Array], model: Mapping[str, Tensor]) -> dict[str, Ar
 def is_classification(source: Mapping[str, Array]) -> bool:
     """Whether these blobs have no classifier of DeepLab, but another one or none."""
     scores = [a for name, a in source.items() if re.fullmatch(r'(fc8|fc1_)\w*/weights', name)]
-    return not scores or all(a.shape[0] == 1000 for a in scores)
+    return not scores or all(a.shape[:1] == (1000,) for a in scores)
 
 
 def merge_classifiers(source: Mapping[str, Array]) -> dict[str, Array]:
@@ -120,6 +120,9 @@ def merge_classifiers(source: Mapping[str, Array]) -> dict[str, Array]:
 
     Weights (classes, channels, 1, 1) are concatenated, biases are added. Other arrays, and a single
     classifier, are returned as they are.
+
+    Raises:
+        UserError: The branches have different numbers of classes.
     """
     pattern = re.compile(r'(fc8\w*)_(\d)/(weights|biases)')
     parts = {name: match for name in source if (match := pattern.fullmatch(name))}
@@ -127,9 +130,12 @@ def merge_classifiers(source: Mapping[str, Array]) -> dict[str, Array]:
     for layer, leaf in sorted({(match[1], match[3]) for match in parts.values()}):
         names = sorted(n for n, match in parts.items() if (match[1], match[3]) == (layer, leaf))
         arrays = [source[name] for name in names]
-        merged[f'{layer}/{leaf}'] = (
-            np.concatenate(arrays, 1) if leaf == 'weights' else np.sum(arrays, 0)
-        )
+        try:
+            joined = np.concatenate(arrays, 1) if leaf == 'weights' else np.sum(arrays, 0)
+        except ValueError as error:
+            shapes = ', '.join(f'{name} {source[name].shape}' for name in names)
+            raise UserError(f'branches of one classifier differ in shape: {shapes}') from error
+        merged[f'{layer}/{leaf}'] = joined
     return merged
 
 
@@ -137,7 +143,7 @@ def divide_statistics(source: Mapping[str, Array]) -> dict[str, Array]:
     """Divide BatchNorm's sums by their factor, which is then dropped; a factor of 0 gives 0."""
     result = {name: array for name, array in source.items() if not name.endswith('/factor')}
     for name in source.keys() - result.keys():
-        if source[name].size != 1:
+        if source[name].size != 1 or source[name].dtype.kind not in 'fiu':
             raise UserError(f'{name} is not one number but {source[name].size}')
         factor = source[name].item()
         for leaf in ('mean', 'variance'):

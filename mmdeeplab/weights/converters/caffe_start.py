@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
+from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array
 
 STEPS = {7: 1, 4: 2, 3: 3}  # kernel of fc6 -> rows and columns of the 7x7 one that it keeps
+NEEDED = {'fc6/weights', 'fc6/biases', 'fc7/weights', 'fc7/biases'}
 OLD = 'imagenet/'  # prefix of the names of arrays that are not used
 
 
@@ -40,20 +42,25 @@ def from_classification(
         classifier's arrays get the prefix ``imagenet/``.
 
     Raises:
-        ValueError: The kernel is not 3, 4 or 7, or there are fewer channels.
+        UserError: The kernel is not 3, 4 or 7, there are fewer channels, or fc6 is cut already.
     """
     if kernel_size not in STEPS:
-        raise ValueError(f'kernel_size must be one of 3, 4, 7, got {kernel_size!r}')
+        raise UserError(f'kernel_size must be one of 3, 4, 7, got {kernel_size!r}')
     rng = np.random.default_rng(seed)
     full = len(source['fc6/biases'])
     if channels > full:
-        raise ValueError(f'channels must be at most {full}, as many as fc6 has, got {channels!r}')
+        raise UserError(f'channels must be at most {full}, as many as fc6 has, got {channels!r}')
     fc6, fc7 = source['fc6/weights'], source['fc7/weights'].reshape(full, full, 1, 1)
     if fc6.shape[1:] == (512, kernel_size, kernel_size) and channels == full:
         six = seven = np.arange(full)
     else:
         six, seven = (np.sort(rng.choice(full, channels, replace=False)) for _ in range(2))
         step = STEPS[kernel_size]
+        if fc6.size % (full * 7 * 7) or fc6.shape[2:] not in ((), (7, 7)):
+            raise UserError(
+                f'fc6 of these weights is {fc6.shape}: it is taken with its own kernel and all '
+                f'{full} channels, and only a kernel of 7x7 can be cut'
+            )
         fc6 = fc6.reshape(full, -1, 7, 7)[:, :, ::step, ::step]
     cut = {name: array for name, array in source.items() if name.startswith('conv')}
     cut |= {OLD + name: array for name, array in source.items() if name.startswith('fc8')}
@@ -76,7 +83,7 @@ def cut_for(source: Mapping[str, Array], model: Mapping[str, Tensor]) -> dict[st
     """
     kernels = [value for key, value in model.items() if key.endswith('.fc6.conv.weight')]
     scores = model.get('decode_head.conv_seg.weight')
-    if not kernels or scores is None or 'fc6/weights' not in source:
+    if not kernels or scores is None or not source.keys() >= NEEDED:
         return None
     channels, _, size, _ = kernels[0].shape
     return from_classification(source, channels, size, len(kernels), len(scores))

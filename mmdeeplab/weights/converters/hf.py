@@ -54,4 +54,8 @@ def table_for(source: Mapping[str, Array]) -> Table:
 def config_for(source: Mapping[str, Array]) -> Fitting | None:
     """The config whose network this is, or None."""
     stem = source.get('mobilenet_v2.conv_stem.first_conv.convolution.weight')
-    return Fitting('deeplabv3_mobilenetv2_voc') if stem is not None and len(stem) == 32 else None
+    return (
+        Fitting('deeplabv3_mobilenetv2_voc')
+        if stem is not None and stem.shape[:1] == (32,)
+        else None
+    )

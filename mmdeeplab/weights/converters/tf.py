@@ -134,7 +134,7 @@ def config_for(source: Mapping[str, Array]) -> Fitting | None:
         (
             configs
             for (stem, channels), configs in CONFIGS.items()
-            if stem in source and source[stem].shape[-1] == channels
+            if stem in source and source[stem].shape[-1:] == (channels,)
         ),
         (None, None),
     )

@@ -34,7 +34,7 @@ def damage_named() -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (struct.error, IndexError, KeyError, TypeError, ValueError) as error:
+    except (struct.error, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise UnreadableError(f'damaged or cut short ({error})') from error
 
 

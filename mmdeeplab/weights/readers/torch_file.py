@@ -6,15 +6,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mmdeeplab.checkpoint.key_prefixes import common_prefix, held, say
-from mmdeeplab.checkpoint.load import read_checkpoint
+from mmdeeplab.checkpoint.key_prefixes import UPDATES, common_prefix, held, say
+from mmdeeplab.checkpoint.load import read_checkpoint, unusual
 from mmdeeplab.checkpoint.mismatch import COUNTER
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.table import Array
 
 
-def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
-    """Read a state dict, or the one inside a checkpoint, without BN's counters.
+def read_file(path: Path, trust: bool = False) -> dict:
+    """Read a checkpoint, with its tensors under the key ``state_dict``.
 
     Args:
         path: The file.
@@ -25,7 +25,7 @@ def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
         UserError: The file is missing, damaged, would run code, or has no state dict.
     """
     try:
-        state = read_checkpoint(path)['state_dict']
+        return read_checkpoint(path)
     except UserError as error:
         if not isinstance(error.__cause__, pickle.UnpicklingError):
             raise
@@ -34,10 +34,26 @@ def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
                 f'{error}. If you trust whoever made it with all that you may do on this machine, '
                 'add --trust'
             ) from error
-        state = unrestricted(path)
-    odd = [name for name, value in state.items() if not isinstance(value, Tensor)]
-    if odd:
-        raise UserError(f'{path} holds no state dict: {odd[0]!r} is not a tensor')
+        return unrestricted(path)
+
+
+def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
+    """Read a state dict, or the one inside a checkpoint, without BN's counters.
+
+    Args:
+        path: The file.
+        trust: As for :func:`read_file`.
+
+    Raises:
+        UserError: The file cannot be read, has no state dict, or values that are no weights.
+    """
+    state = read_file(path, trust)['state_dict']
+    state = {k: v for k, v in state.items() if str(k).rpartition('.')[2] not in UPDATES}
+    for name, value in state.items():
+        if not isinstance(value, Tensor) or not isinstance(name, str):
+            raise UserError(f'{path} holds no state dict: {name!r} is not the name of a tensor')
+        if fault := unusual(value):
+            raise UserError(f'{path} holds weights that cannot be used: {name} is {fault}')
     if prefix := common_prefix(list(state)):
         say(f'{path}: the keys carry the prefix {prefix}, taken away')
     return {
@@ -48,7 +64,7 @@ def read_tensors(path: Path, trust: bool = False) -> dict[str, Array]:
 
 
 def unrestricted(path: Path) -> dict:
-    """Unpickle a state dict without restrictions, which runs any code in the file.
+    """Unpickle a checkpoint without restrictions, which runs any code in the file.
 
     Raises:
         UserError: Unpickling raised an error, of any kind.
@@ -57,7 +73,7 @@ def unrestricted(path: Path) -> dict:
         loaded = torch.load(path, map_location='cpu', weights_only=False)
     except Exception as error:
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
-    state = held(loaded)['state_dict'] if isinstance(loaded, dict) else None
-    if not isinstance(state, dict):
+    contents = held(loaded) if isinstance(loaded, dict) else {}
+    if not isinstance(contents.get('state_dict'), dict):
         raise UserError(f'{path} holds no state dict but a {type(loaded).__name__}')
-    return state
+    return contents

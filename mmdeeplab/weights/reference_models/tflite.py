@@ -23,7 +23,11 @@ def build(source: Mapping[str, Array], path: Path, cfg: Config) -> ReferenceMode
     output_info = interpreter.get_output_details()[0]
 
     def run(picture: Tensor, x: Tensor) -> Tensor:
-        image = picture if input_info['dtype'].__name__ == 'uint8' else x
+        dtype = input_info['dtype'].__name__
+        image = picture if dtype == 'uint8' else x
+        if dtype == 'int8':
+            scale, zero = input_info['quantization']
+            image = (x / scale + zero).round().clamp(-128, 127).to(torch.int8)
         interpreter.set_tensor(input_info['index'], image.permute(0, 2, 3, 1).contiguous().numpy())
         interpreter.invoke()
         answer = torch.from_numpy(interpreter.get_tensor(output_info['index']))
