@@ -3,7 +3,7 @@
 MMEngine would unpickle such a file unsafely, load whatever matches, even nothing, and go on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from torch import nn
@@ -32,8 +32,11 @@ def pop_pretrained_cfg(model: nn.Module) -> list[PretrainedSpec]:
     return [spec for name, module in model.named_modules() for spec in _pop(name, module)]
 
 
-def is_pretrained(initializer: object) -> bool:
-    """Whether the ``type`` of an ``init_cfg``, a name or a class, reads a file of weights."""
+def loads_weights(init_cfg: object) -> bool:
+    """Whether an ``init_cfg``, a dict or a list of them, reads a file of weights."""
+    if isinstance(init_cfg, (list, tuple)):
+        return any(map(loads_weights, init_cfg))
+    initializer = init_cfg.get('type') if isinstance(init_cfg, Mapping) else None
     name = getattr(initializer, '__name__', str(initializer))
     return name.rpartition('.')[2] in ('Pretrained', 'PretrainedInit')
 
@@ -44,7 +47,7 @@ def _pop(name: str, module: nn.Module) -> Iterator[PretrainedSpec]:
         return
     rest = []
     for cfg in [cfgs] if isinstance(cfgs, dict) else cfgs:
-        if not is_pretrained(cfg.get('type')):
+        if not loads_weights(cfg):
             rest.append(cfg)
             continue
         prefix = cfg.get('prefix') or ''

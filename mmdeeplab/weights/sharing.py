@@ -12,7 +12,7 @@ from mmengine.config import Config
 from safetensors.torch import save
 from torch import Tensor
 
-from mmdeeplab.checkpoint.pretrained import is_pretrained
+from mmdeeplab.checkpoint.pretrained import loads_weights
 from mmdeeplab.config.protocols import network_of
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
@@ -126,14 +126,9 @@ def _without_files(node: Any) -> Any:
         return {
             key: _without_files(value)
             for key, value in node.items()
-            if not (key == 'pretrained' or (key == 'init_cfg' and _is_pretrained(value)))
+            if not (key == 'pretrained' or (key == 'init_cfg' and loads_weights(value)))
         }
     return [_without_files(item) for item in node] if isinstance(node, (list, tuple)) else node
-
-
-def _is_pretrained(value: Any) -> bool:
-    several = value if isinstance(value, (list, tuple)) else [value]
-    return any(isinstance(cfg, Mapping) and is_pretrained(cfg.get('type')) for cfg in several)
 
 
 def shared_files(name: str | Path) -> tuple[Path, Path]:

@@ -7,6 +7,7 @@ from mmengine.model import BaseModule, initialize
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.checkpoint.pretrained import loads_weights
 from mmdeeplab.errors import choose
 from mmdeeplab.models.layers.conv_module import ConvModule, SeparableConvModule
 
@@ -117,8 +118,7 @@ def init_head_convs(module: nn.Module) -> None:
 
 def is_pretrained(module: BaseModule) -> bool:
     """Whether the module's ``init_cfg`` loads weights: ``init_weights`` must not overwrite them."""
-    cfgs = module.init_cfg if isinstance(module.init_cfg, list) else [module.init_cfg]
-    return any(cfg and cfg['type'] == 'Pretrained' for cfg in cfgs)
+    return loads_weights(module.init_cfg)
 
 
 def init_as_configured(module: BaseModule) -> None:
