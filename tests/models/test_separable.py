@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmdeeplab.models.layers import separable
 from mmdeeplab.models.layers.separable import SeparableConv2d, _Depthwise
 
 SIZES = [(17, 17), (9, 14), (33, 5), (1, 3)]
@@ -41,6 +42,17 @@ def test_equals_conv2d(
     truth = outcome(conv.to(dtype), x.to(dtype), gradient.to(dtype), plain=True)
     for a, b in zip(ours, truth, strict=True):
         torch.testing.assert_close(a, b.float(), rtol=1e-5, atol=2e-5)
+
+
+def test_kernels_are_not_compiled_for_the_layout_that_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+    monkeypatch.setattr(separable, 'available', lambda weight: asked.append(weight) is not None)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x = torch.randn(2, 16, 17, 17, requires_grad=True).to(memory_format=layout)
+        layer(2)(x)
+        assert len(asked) == (layout == torch.channels_last)
 
 
 def test_float16_needs_no_kernel() -> None:

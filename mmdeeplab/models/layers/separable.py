@@ -43,8 +43,7 @@ class SeparableConv2d(nn.Conv2d):
         plain = x.device.type != 'cpu' or not trains or is_recorded()
         narrow = not plain and torch.is_autocast_enabled('cpu')
         dtype = torch.get_autocast_dtype('cpu') if narrow else x.dtype
-        has_kernel = not plain and dtype in DTYPE_CODES and self._has_kernel()
-        if has_kernel and is_channels_last(x):
+        if not plain and dtype in DTYPE_CODES and is_channels_last(x) and self._has_kernel():
             x = x.to(dtype)
             geometry = (self.stride, self.padding, self.dilation)
             return DepthwiseConv.apply(x, self.weight, *geometry, self.relu_first)
