@@ -206,7 +206,8 @@ def leaks(checked: list[CheckedSource]) -> Iterator[Problem]:
             for role in roles if sample.digest else ():
                 path = each.source.image(name)
                 first, image = seen.setdefault((role, sample.digest), (name, path))
-                if first != name or os.path.realpath(image) != os.path.realpath(path):
+                other_file = image != path and os.path.realpath(image) != os.path.realpath(path)
+                if first != name or other_file:
                     words = f'the same image as {first if first != name else image}'
                     yield Problem('same-content', role, id=name, path=str(path), words=words)
     for each in checked:
