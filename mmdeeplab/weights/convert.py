@@ -240,7 +240,9 @@ def _metadata(
     count = cfg.model.decode_head.num_classes if part == 'model' else None
     names_classes = getattr(importer, 'NAMES_CLASSES', True)
     dataset = next(datasets(cfg, 'test'), None) if names_classes else None
-    own = names_inside(request.input, request.trust) if request.source in PICKLED else None
+    own = None
+    if count is not None and request.classes is None and request.source in PICKLED:
+        own = names_inside(request.input, request.trust)
     named = None if count is None else class_names(request.classes, own, dataset, count)
     return dict(
         source=request.source,
