@@ -359,8 +359,11 @@ def test_names_of_classes_by_the_editor_of_windows(tmp_path: Path) -> None:
     assert (out / 'classes.txt').read_text().split() == ['background', 'tree', 'road', 'car']
 
 
-def test_labels_apart_from_their_shapes(tmp_path: Path) -> None:
-    """Label Studio's ``<Labels>`` beside ``<Polygon>``: two results of one id."""
+def test_labels_apart_from_their_shapes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Label Studio's ``<Labels>`` beside ``<Polygon>``: two results of one id.
+
+    Labels of no shape, as of a part of a text, are named among what is left out.
+    """
     picture(tmp_path / 'data/a.png')
     points = dict(points=[[100 * x / W, 100 * y / H] for x, y in CAR], closed=True)
     shape = region('polygon', '', **points) | dict(id='one')
@@ -368,7 +371,12 @@ def test_labels_apart_from_their_shapes(tmp_path: Path) -> None:
     results = [shape, region('labels', 'car', **points) | dict(id='one')]
     write_json(tmp_path / 'data/tasks.json', [task(1, 'a.png', results)])
     assert main([str(tmp_path / 'data'), '--out', str(tmp_path / 'out')]) == 0
+    assert 'labels of Label Studio' not in capsys.readouterr().out
     assert np.array_equal(mask(tmp_path / 'out', 'a'), by_pycocotools(CAR))
+    of_text = region('labels', 'car', text='car') | dict(id='two')
+    write_json(tmp_path / 'data/tasks.json', [task(1, 'a.png', [*results, of_text])])
+    assert main([str(tmp_path / 'data'), '--out', str(tmp_path / 'out')]) == 0
+    assert 'labels of Label Studio' in capsys.readouterr().out
 
 
 def test_other_lists_of_classes_are_not_of_supervisely(tmp_path: Path) -> None:

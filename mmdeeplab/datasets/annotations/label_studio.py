@@ -21,7 +21,7 @@ from mmdeeplab.datasets.annotations.shapes import Polygons, Shape
 from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES
 
 NO_AREAS = (
-    'choices', 'keypointlabels', 'textarea', 'rating', 'taxonomy', 'relation', 'number',
+    'choices', 'labels', 'keypointlabels', 'textarea', 'rating', 'taxonomy', 'relation', 'number',
 )  # fmt: skip
 BOX = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
 
@@ -93,12 +93,13 @@ def _objects(
 ) -> tuple[list[AnnotatedObject], tuple[int, int] | None]:
     objects, size = [], None
     labels_by_id = _labels_by_id(results)
+    shapes = {str(r.get('id')) for r in results if isinstance(r, dict) and not _is_label(r)}
     for number, region in enumerate(results, 1):
         where = place.at(
             f'region {region.get("id", number) if isinstance(region, dict) else number}'
         )
         region_type = where.value(region, 'type', str).lower()
-        if region_type == 'labels':
+        if region_type == 'labels' and str(region.get('id')) in shapes:
             continue
         if region_type in NO_AREAS:
             annotations.leave_out(f'{region_type} of Label Studio')
@@ -123,17 +124,17 @@ def _objects(
 
 def _labels_by_id(results: list) -> dict[str, object]:
     """Labels by region, of projects with ``<Labels>`` beside ``<Polygon>``, ``<Brush>``, ..."""
-    regions = [region for region in results if isinstance(region, dict)]
-    values = {
-        str(region.get('id')): region.get('value')
-        for region in regions
-        if region.get('type') == 'labels'
-    }
-    return {
-        key: value['labels']
-        for key, value in values.items()
-        if isinstance(value, dict) and value.get('labels')
-    }
+    labels: dict[str, object] = {}
+    for region in results:
+        value = region.get('value') if isinstance(region, dict) and _is_label(region) else None
+        if isinstance(value, dict) and value.get('labels'):
+            labels[str(region.get('id'))] = value['labels']
+    return labels
+
+
+def _is_label(region: dict) -> bool:
+    """Whether a result only labels: a shape of the same id, or a part of a text."""
+    return str(region.get('type')).lower() == 'labels'
 
 
 def _shape(where: Place, region_type: str, value: dict, size: tuple[int, int]) -> Shape:
