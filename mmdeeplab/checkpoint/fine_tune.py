@@ -31,12 +31,13 @@ class ClassNames:
         named = self.checkpoint is not None and self.model is not None
         return saved.shape != initial.shape or (named and self.checkpoint != self.model)
 
-    def shared(self, saved: Tensor, initial: Tensor) -> dict[int, int]:
-        """For each class that both have a row for: its id in the network -> in the checkpoint.
+    def have_rows(self, saved: Tensor, initial: Tensor) -> bool:
+        """Whether every class has a row in both tensors: not where one logit stands for two."""
+        return len(saved) == len(self.checkpoint or ()) and len(initial) == len(self.model or ())
 
-        A classifier with one row for two classes has none for either.
-        """
-        if len(saved) != len(self.checkpoint or ()) or len(initial) != len(self.model or ()):
+    def shared(self, saved: Tensor, initial: Tensor) -> dict[int, int]:
+        """For each class that both have a row for: its id in the network -> in the checkpoint."""
+        if not self.have_rows(saved, initial):
             return {}
         indices = {name: i for i, name in enumerate(self.checkpoint or ())}
         return {i: indices[name] for i, name in enumerate(self.model or ()) if name in indices}
@@ -53,7 +54,7 @@ class ClassNames:
         text = f'classifier re-made {len(saved)} -> {len(initial)}'
         if self.checkpoint is None or self.model is None:
             return f'{text}, no class copied (the file does not name its classes)'
-        if len(saved) != len(self.checkpoint) or len(initial) != len(self.model):
+        if not self.have_rows(saved, initial):
             return f'{text}, no class copied (one logit stands for two classes)'
         names = [self.shown[i] for i in self.shared(saved, initial)]
         if not names:

@@ -88,8 +88,7 @@ def reads_by_windows(dataset: Any, pixels: Pixels | None, bands: int) -> bool:
         return True  # other rasters are refused
     if depth_of(dataset) != 'uint8' or dataset.colorinterp[0].name == 'palette':
         return False
-    if dataset.tags(ns='IMAGE_STRUCTURE').get('MINISWHITE') or dataset.tags(
-        1, ns='IMAGE_STRUCTURE'
-    ).get('NBITS'):
+    structure = dataset.tags(ns='IMAGE_STRUCTURE') | dataset.tags(1, ns='IMAGE_STRUCTURE')
+    if structure.get('MINISWHITE') or structure.get('NBITS'):
         return False  # white is not the largest value
     return dataset.count in ((1, 3, 4) if bands == 3 else (bands,))
