@@ -58,11 +58,14 @@ def images(data: str, split: str, crop: int | None = None) -> BaseSegDataset:
     given = cfg.test_dataloader.dataset.to_dict()
     if crop is None:
         return DATASETS.build(given | dict(split=split))
-    pipeline = [
-        step | (dict(crop_size=(crop, crop)) if 'crop_size' in step else {})
-        for step in cfg.train_dataloader.dataset.to_dict()['pipeline']
-    ]
+    pipeline = with_crop(cfg.train_dataloader.dataset.to_dict()['pipeline'], crop)
     return DATASETS.build(given | dict(split=split, pipeline=pipeline))
+
+
+def with_crop(pipeline: Sequence[dict], side: int) -> list[dict]:
+    """A training pipeline with square crops of another side."""
+    crop = dict(crop_size=(side, side))
+    return [step | (crop if 'crop_size' in step else {}) for step in pipeline]
 
 
 def load_encoder(checkpoint: str, output_stride: int | None = None) -> BaseModel:

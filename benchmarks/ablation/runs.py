@@ -19,6 +19,7 @@ from mmdeeplab.config.shipped import HOME
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.checksum import digest
+from mmdeeplab.report.history import read_rows
 
 Runner = Callable[[Run, Settings, Path], dict]
 
@@ -52,6 +53,8 @@ def complete(
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
             result = runner(run, settings, work)
+            for checkpoint in work.glob('*.safetensors'):
+                checkpoint.unlink()
             now = time.monotonic()
             shared = dict(variant=run.variant.name, config=run.variant.config, seed=run.seed)
             shared |= dict(settings=settings.as_json(), made_from=origins[run.name])
@@ -115,12 +118,10 @@ def write_json(path: Path, content: object) -> None:
 
 
 def train_and_test(run: Run, settings: Settings, work: Path) -> dict:
-    """Train and evaluate by the project's own commands; the weights are deleted afterwards."""
+    """Train and evaluate by the project's own commands."""
     config = str(HOME / run.variant.config)
     train(config, run.seed, settings, work)
     metrics = test(config, settings, work)
-    for checkpoint in work.glob('*.safetensors'):
-        checkpoint.unlink()
     scores = {key: metrics[key] for key in ('mIoU', 'trimap')}
     return scores | costs(config, settings.options) | dict(seconds_per_step=median_step(work))
 
@@ -189,8 +190,7 @@ def median_step(work: Path) -> float:
 def logged(work: Path) -> list[dict]:
     """What MMEngine's log has of every training step."""
     (scalars,) = work.glob('*/vis_data/scalars.json')
-    rows = [json.loads(line) for line in scalars.read_text().splitlines()]
-    return [row for row in rows if 'loss' in row]
+    return [row for row in read_rows(scalars) if 'loss' in row]
 
 
 def costs(config: str, options: Sequence[str]) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +105,12 @@ def fit(network: Network, head: Head, features: Features, iters: int, seed: int)
         schedule.step()
         losses.append(loss.item())
         times.append(time.monotonic() - begin)
-    last = statistics.fmean(losses[-max(iters // 5, 1) :])
-    return dict(seconds_per_step=statistics.median(times), loss=last)
+    return dict(seconds_per_step=statistics.median(times), loss=last_loss(losses))
+
+
+def last_loss(losses: Sequence[float]) -> float:
+    """The mean over the last fifth of the training."""
+    return statistics.fmean(losses[-max(len(losses) // 5, 1) :])
 
 
 def batch(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 from pathlib import Path
 
 import torch
 
+from benchmarks.ablation.features import with_crop
 from benchmarks.ablation.heads import CONFIG, NORM, Head
 from benchmarks.ablation.plan import Run, Settings
 from benchmarks.ablation.runs import logged, median_step, test, train
-from benchmarks.ablation.train_heads import DECAY, FINER, POWER, Network, silence
+from benchmarks.ablation.train_heads import DECAY, FINER, POWER, Network, last_loss, silence
 from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.shipped import HOME
@@ -38,18 +38,15 @@ def tune_head(encoder: Path, run: Run, settings: Settings, work: Path) -> dict:
     config = work / f'{head.name}.py'
     config.write_text(config_text(head, encoder))
     train(str(config), run.seed, settings, work)
-    kept = ('mIoU', 'trimap', 'per_image')
+    keys = ('mIoU', 'trimap', 'per_image')
     metrics = test(str(config), settings, work)
-    result = {key: metrics[key] for key in kept}
+    result = {key: metrics[key] for key in keys}
     if head.finer:
         finer = test(str(config), settings, work, '--output-stride', str(FINER))
-        result['finer'] = {key: finer[key] for key in kept}
-    for checkpoint in work.glob('*.safetensors'):
-        checkpoint.unlink()
+        result['finer'] = {key: finer[key] for key in keys}
     silence()
-    losses = [row['loss'] for row in logged(work)]
     return result | dict(
-        loss=statistics.fmean(losses[-max(settings.iters // 5, 1) :]),
+        loss=last_loss([row['loss'] for row in logged(work)]),
         seconds_per_step=median_step(work),
         parameters=parameters(Network(head)),
     )
@@ -68,21 +65,17 @@ def config_text(head: Head, encoder: Path) -> str:
     """A config: the head's own, behind the encoder, with the recipe of these runs."""
     trained = load_config(str(HOME / CONFIG))
     own = load_config(str(HOME / head.config))
-    size = (CROP, CROP)
     follows = dict(norm_cfg=dict(momentum=MOMENTUM))
     model: dict = dict(
         data_preprocessor={key: trained.model.data_preprocessor[key] for key in ('mean', 'std')}
-        | dict(size=size),
+        | dict(size=(CROP, CROP)),
         backbone=follows,
         neck=follows if head.neck is None else head.neck | dict(_delete_=True),
     )
     if head.decoder is not None:
         model['decode_head'] = dict(norm_cfg=NORM) | head.decoder
     slow = ('backbone', *(() if head.neck else ('neck',)))
-    pipeline = [
-        step | (dict(crop_size=size) if 'crop_size' in step else {})
-        for step in own.train_dataloader.dataset.to_dict()['pipeline']
-    ]
+    pipeline = with_crop(own.train_dataloader.dataset.to_dict()['pipeline'], CROP)
     lists = dict(split='train', mask_dir='SegmentationClass', pipeline=pipeline)
     settings = dict(
         _base_=str(HOME / head.config),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from places import ROOT
+from random_encoder import write_voc_and_weights
 
 from benchmarks.ablation import train_heads
 from benchmarks.ablation.command import main
@@ -15,10 +16,8 @@ from benchmarks.ablation.heads import CONFIG, HEADS, Head, plan_heads
 from benchmarks.ablation.heads_report import markdown, summarise
 from benchmarks.ablation.plan import BANDS, Settings
 from benchmarks.ablation.train_heads import WINDOW, Network, batch, evaluate, fit, train_head
-from benchmarks.networks import network
 from benchmarks.scores.run import score
 from mmdeeplab import DeepLabPredictor
-from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 from mmdeeplab.errors import UserError
 
 BY_NAME = {head.name: head for head in HEADS}
@@ -93,11 +92,7 @@ def test_a_head_learns_what_the_features_tell(name: str) -> None:
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Pictures, and a checkpoint of random weights with calibrated statistics."""
-    folder = tmp_path_factory.mktemp('heads')
-    generate(folder / 'voc', MiniVoc(train=1, val=2, size=64), quiet=True)
-    model = network(Path(CONFIG).stem)[0]
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'w.pth')
-    return folder / 'voc', folder / 'w.pth'
+    return write_voc_and_weights(tmp_path_factory.mktemp('heads'), train=1)
 
 
 def test_kept_features_and_the_trained_classifier_are_the_network(

@@ -9,16 +9,15 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
+from random_encoder import write_voc_and_weights
 from tools_conftest import Tool, tool
 
 from benchmarks.ablation.heads import CONFIG, HEADS, Head
 from benchmarks.ablation.train_heads import Network
 from benchmarks.ablation.tune_heads import ENCODER, LEARNING_RATE, config_text, write_encoder
-from benchmarks.networks import network
 from mmdeeplab.checkpoint.load import read_checkpoint
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.shipped import HOME
-from mmdeeplab.datasets.mini_voc import MiniVoc, generate
 
 __all__ = ['tool']
 
@@ -72,11 +71,7 @@ def test_all_heads_have_one_recipe(tmp_path: Path) -> None:
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Pictures, and a checkpoint of random weights with calibrated statistics."""
-    folder = tmp_path_factory.mktemp('tuned')
-    generate(folder / 'voc', MiniVoc(train=8, val=2, size=64), quiet=True)
-    model = network(Path(CONFIG).stem)[0]
-    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'w.pth')
-    return folder / 'voc', folder / 'w.pth'
+    return write_voc_and_weights(tmp_path_factory.mktemp('tuned'), train=8)
 
 
 def test_the_encoder_is_all_but_the_classifier(trained: tuple[Path, Path], tmp_path: Path) -> None:
