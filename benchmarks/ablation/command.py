@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.ablation.films import CHANGES, plan_films
 from benchmarks.ablation.heads import HEADS, plan_heads
 from benchmarks.ablation.plan import VARIANTS, Settings, plan
 from mmdeeplab.cli.common import command
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 NAMES = [variant.name for variant in VARIANTS]
 HEAD_NAMES = [head.name for head in HEADS]
+CHANGE_NAMES = [change.name for change in CHANGES]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,8 +36,9 @@ def _parser() -> argparse.ArgumentParser:
         '--out', type=Path, default=Path('work_dirs/ablation'), metavar='DIR', help='(%(default)s)'
     )
     parser.add_argument(
-        '--only', nargs='+', choices=[*NAMES, *HEAD_NAMES], metavar='NAME',
-        help=f'{", ".join(NAMES)}; with --encoder {", ".join(HEAD_NAMES)}',
+        '--only', nargs='+', choices=[*NAMES, *HEAD_NAMES, *CHANGE_NAMES], metavar='NAME',
+        help=f'{", ".join(NAMES)}; with --encoder {", ".join(HEAD_NAMES)}; '
+        f'with --films {", ".join(CHANGE_NAMES)}',
     )  # fmt: skip
     parser.add_argument(
         '--encoder',
@@ -46,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
         '--train-encoder',
         action='store_true',
         help='train the encoder, too, at a tenth of the rate',
+    )
+    parser.add_argument(
+        '--films',
+        metavar='CHECKPOINT',
+        help="train on CamVid from Coral's MobileNetV2 without one of its films, and test on it",
     )
     parser.add_argument('--table', action='store_true', help='train nothing: table and plot only')
     parser.add_argument(
@@ -62,12 +70,15 @@ def ablate(args: argparse.Namespace) -> None:
         )
     if args.train_encoder and not args.encoder:
         raise UserError('--train-encoder: which one says --encoder CHECKPOINT')
-    known = HEAD_NAMES if args.encoder else NAMES
+    if args.films and args.encoder:
+        raise UserError('--films and --encoder are two comparisons: give one of them')
+    known = CHANGE_NAMES if args.films else HEAD_NAMES if args.encoder else NAMES
     if strange := sorted({*(args.only or [])} - {*known}):
-        raise UserError(
-            f'--only {strange[0]} goes {"without" if args.encoder else "with"} --encoder'
-        )
+        raise UserError(f'--only {strange[0]} is none of {", ".join(known)}')
     args.only = args.only or known
+    if args.films:
+        films(args)
+        return
     if args.encoder:
         heads(args)
         return
@@ -125,6 +136,30 @@ def runner_of_heads(checkpoint: Path, settings: Settings, out: Path) -> Runner:
     from benchmarks.ablation.tune_heads import tune_head, write_encoder
 
     return partial(tune_head, write_encoder(checkpoint, out / 'encoder.pth'))
+
+
+def films(args: argparse.Namespace) -> None:
+    """Carry out what is missing of the changes tried on films, then write the table."""
+    from functools import partial
+
+    from benchmarks.ablation.films import train_without_film
+    from benchmarks.ablation.films_report import markdown, summarise
+    from benchmarks.ablation.runs import complete, write_json
+
+    if not args.table:
+        from mmdeeplab.fileio.checksum import digest
+        from mmdeeplab.weights.resolve import find_checkpoint
+
+        weights = find_checkpoint(args.films)
+        data = find_data(args.data)
+        settings = Settings(data, args.iters, tuple(args.cfg_options), digest(weights), False)
+        runs = plan_films(args.only, data, args.seeds)
+        complete(runs, settings, args.out, partial(train_without_film, weights))
+    summary = summarise(args.out)
+    write_json(args.out / 'results.json', summary)
+    text = markdown(summary)
+    (args.out / 'table.md').write_text(text)
+    print(f'{text}\n{args.out}/table.md, {args.out}/results.json')
 
 
 def find_data(data: str) -> str:

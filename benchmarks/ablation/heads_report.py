@@ -74,7 +74,7 @@ def entry_of(
     name: str, title: str, results: Sequence[Mapping], drawn: dict[str, np.ndarray]
 ) -> dict:
     """Scores of all seeds, and the interval over images and seeds."""
-    drawn[name] = draws(name, results)
+    drawn[name] = draws(name, results, CLASSES)
     score = spread([result['mIoU'] for result in results])
     return dict(
         variant=name,
@@ -86,7 +86,7 @@ def entry_of(
     )
 
 
-def draws(name: str, results: Sequence[Mapping]) -> np.ndarray:
+def draws(name: str, results: Sequence[Mapping], classes: int) -> np.ndarray:
     """Mean mIoU over the seeds (R,), images and seeds weighed anew in every draw.
 
     The images' weights of a draw are the same for every head, so differences are taken draw by
@@ -94,7 +94,7 @@ def draws(name: str, results: Sequence[Mapping]) -> np.ndarray:
     """
     scores = []
     for result in results:
-        counts = image_counts(dict(result), CLASSES)
+        counts = image_counts(dict(result), classes)
         assert counts is not None
         right, labelled, predicted = np.moveaxis(resample(counts, RESAMPLES), 1, 0)
         scores.append(mean_scores(right, labelled, predicted)['mIoU'])

@@ -186,8 +186,8 @@ def test_results_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('options', 'error'),
     [
-        (['--only', 'decoder'], '--only decoder goes with --encoder'),
-        (['--encoder', 'w.pth', '--only', 'base'], '--only base goes without --encoder'),
+        (['--only', 'decoder'], '--only decoder is none of base'),
+        (['--encoder', 'w.pth', '--only', 'base'], '--only base is none of no-decoder'),
         (['--encoder', 'w.pth', '--cfg-options', 'a=1'], '--cfg-options have no meaning'),
         (['--train-encoder'], 'which one says --encoder'),
         (['--encoder', 'nowhere.pth'], 'no checkpoint at nowhere.pth'),

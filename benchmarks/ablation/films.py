@@ -1,0 +1,161 @@
+"""What a change of the recipe brings on a film of CamVid that training has not seen."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.ablation.features import with_crop
+from benchmarks.ablation.plan import Run, Settings, Variant
+from benchmarks.ablation.runs import logged, median_step, test, train
+from benchmarks.ablation.train_heads import last_loss
+from mmdeeplab.config.load import load_config
+from mmdeeplab.config.shipped import HOME
+from mmdeeplab.datasets.split_list import read_split
+from mmdeeplab.errors import UserError
+
+CONFIG = 'configs/deeplabv3plus_mobilenetv2-coral_camvid.py'
+CROP = 193
+LISTS = Path('ImageSets/Segmentation')
+TESTS = {'at-8': ('--output-stride', '8'), 'scales': ('--tta',)}
+
+
+@dataclass(frozen=True)
+class Change(Variant):
+    """One change of the recipe, tried on one film.
+
+    Attributes:
+        lines: Of a config; ``steps`` are the training pipeline's, ``head`` changes the decode head.
+        crop: Side of the crops in pixels.
+        length: Of the training, in multiples of the others'.
+        film: The one that is left out.
+    """
+
+    lines: str = ''
+    crop: int = CROP
+    length: int = 1
+    film: str = ''
+
+
+CHANGES = (
+    Change('recipe', 'the recipe', CONFIG),
+    Change(
+        'colours', 'changed colours', CONFIG,
+        lines="steps = [*steps[:-1], dict(type='PhotoMetricDistortion'), steps[-1]]",
+    ),
+    Change(
+        'one-scale', 'no other scales', CONFIG,
+        lines="steps = [dict(s, minimum=1.0, maximum=1.0) if 'minimum' in s else s for s in steps]",
+    ),
+    Change(
+        'unweighted', 'classes weigh the same', CONFIG,
+        lines='head = dict(loss_decode=dict(class_weight=None))',
+    ),
+    Change(
+        'hard-pixels', 'hard pixels only', CONFIG,
+        lines="head = dict(sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=5000))",
+    ),
+    Change(
+        'averaged', 'averaged weights', CONFIG,
+        lines="custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=0.01)]",
+    ),
+    Change('larger', 'crops of 321', CONFIG, crop=321),
+    Change('longer', 'twice as long', CONFIG, length=2),
+)  # fmt: skip
+
+
+def plan_films(names: list[str], data: str, seeds: int) -> list[Run]:
+    """Runs of the named changes on each film; all of a change and seed before the next.
+
+    Raises:
+        UserError: The training images are of fewer than two films.
+    """
+    films = sorted({film_of(image) for image in read_split(Path(data) / LISTS / 'train.txt')})
+    if len(films) < 2:
+        raise UserError(f'--data {data}: train.txt has frames of one film, {films}')
+    return [
+        Run(replace(change, name=f'{change.name}-{film}', film=film), seed)
+        for seed in range(seeds)
+        for change in CHANGES
+        if change.name in names
+        for film in films
+    ]
+
+
+def film_of(image: str) -> str:
+    """The film of a frame: CamVid's names begin with it, as in ``0001TP_006690``."""
+    return image.partition('_')[0]
+
+
+def train_without_film(weights: Path, run: Run, settings: Settings, work: Path) -> dict:
+    """One run: what :func:`benchmarks.ablation.runs.complete` asks a runner for.
+
+    Args:
+        weights: The checkpoint that all start from.
+        run: Change, film and seed.
+        settings: Of all runs; its options override the config.
+        work: An empty folder.
+    """
+    change = run.variant
+    assert isinstance(change, Change)  # what --films plans
+    config, folder = work / f'{change.name}.py', work / 'data'
+    config.write_text(config_text(change, weights))
+    trained, tested = divide(Path(settings.data), change.film, folder)
+    own = replace(settings, data=str(folder), iters=settings.iters * change.length)
+    train(str(config), run.seed, own, work)
+    keys = ('mIoU', 'trimap', 'per_image')
+    metrics = test(str(config), own, work)
+    result = {key: metrics[key] for key in keys}
+    if change.name.startswith(CHANGES[0].name):
+        tests = {name: test(str(config), own, work, *how) for name, how in TESTS.items()}
+        result['tests'] = {n: {key: found[key] for key in keys} for n, found in tests.items()}
+    return result | dict(
+        film=change.film,
+        images=dict(trained=trained, tested=tested),
+        classes=len(metrics['per_class']),
+        loss=last_loss([row['loss'] for row in logged(work)]),
+        seconds_per_step=median_step(work),
+    )
+
+
+def divide(data: Path, film: str, folder: Path) -> tuple[int, int]:
+    """A folder with the same images, trained on without a film, evaluated on it.
+
+    Where val has frames of the film, those of the training images are left out of both, as val
+    itself is nobody's training.
+
+    Returns:
+        How many images are trained on, and evaluated.
+    """
+    lists = {split: read_split(data / LISTS / f'{split}.txt') for split in ('train', 'val')}
+    own = {split: [i for i in ids if film_of(i) == film] for split, ids in lists.items()}
+    trained = [image for image in lists['train'] if film_of(image) != film]
+    tested = own['val'] or own['train']
+    (folder / LISTS).mkdir(parents=True)
+    for entry in data.iterdir():
+        if entry.is_file():
+            shutil.copy(entry, folder)
+        elif entry.name != LISTS.parts[0]:
+            (folder / entry.name).symlink_to(entry.resolve())
+    for name, ids in (('train', trained), ('val', tested)):
+        (folder / LISTS / f'{name}.txt').write_text('\n'.join(ids) + '\n')
+    return len(trained), len(tested)
+
+
+def config_text(change: Change, weights: Path) -> str:
+    """A config: the recipe with one change, in bfloat16 and channels last."""
+    pipeline = load_config(str(HOME / CONFIG)).train_dataloader.dataset.to_dict()['pipeline']
+    here = dict(num_workers=0, persistent_workers=False)
+    size = (change.crop, change.crop)
+    return f"""\
+_base_ = {str(HOME / CONFIG)!r}
+channels_last = True
+load_from = {str(weights.resolve())!r}
+steps = {with_crop(pipeline, change.crop)!r}
+head = {{}}
+{change.lines}
+model = dict(data_preprocessor=dict(size={size}), decode_head=head)
+train_dataloader = dict(dataset=dict(pipeline=steps), **{here})
+val_dataloader = test_dataloader = {here}
+"""
