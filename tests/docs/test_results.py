@@ -75,10 +75,9 @@ def test_figures_of_the_heads_are_those_of_their_files() -> None:
     """In the prose below the table of docs/ablation.md; the table itself has a test of its own."""
     text = PAGES['docs/ablation'].read_text().split('## On a trained encoder')[1]
     prose = '\n'.join(line for line in FENCE.sub('', text).splitlines() if line[:1] != '|')
-    files = [ROOT / f'docs/ablation_heads{part}.json' for part in ('', '_seed0')]
-    values = [value for file in files for value in numbers(json.loads(file.read_text())['heads'])]
+    heads = json.loads((ROOT / 'docs/ablation_heads.json').read_text())['heads']
     published = {f for head in HEADS for f in FIGURE.findall(f'{head.published} {head.finer}')}
-    known = {f'{abs(value):.2f}' for value in values} | known_figures() | published
+    known = {f'{abs(value):.2f}' for value in numbers(heads)} | known_figures() | published
     found = FIGURE.findall(prose)
     assert len(found) > 8
     assert [figure for figure in found if figure not in known] == []
