@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--train-encoder',
         action='store_true',
-        help='train the encoder, too, at a tenth of the rate',
+        help='then train head and encoder together',
     )
     parser.add_argument(
         '--films',
@@ -126,16 +126,17 @@ def runner_of_heads(checkpoint: Path, settings: Settings, out: Path) -> Runner:
     """What trains a head behind the encoder of a checkpoint."""
     from functools import partial
 
+    from benchmarks.ablation.features import Store
+
     assert settings.encoder is not None
+    store = Store(out / 'features' / settings.encoder[:12], settings.data, str(checkpoint))
     if settings.frozen:
-        from benchmarks.ablation.features import Store
         from benchmarks.ablation.train_heads import train_head
 
-        folder = out / 'features' / settings.encoder[:12]
-        return partial(train_head, Store(folder, settings.data, str(checkpoint)))
-    from benchmarks.ablation.tune_heads import tune_head, write_encoder
+        return partial(train_head, store)
+    from benchmarks.ablation.tune_heads import tune_head
 
-    return partial(tune_head, write_encoder(checkpoint, out / 'encoder.pth'))
+    return partial(tune_head, checkpoint, store)
 
 
 def films(args: argparse.Namespace) -> None:
