@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, sym_int
 
+from mmdeeplab.errors import choose
+
 OUTPUT_STRIDES = (8, 16, 32)
 STRIDE = 16  # of the coarsest map that shipped networks predict from
 
@@ -26,11 +28,7 @@ class Step(NamedTuple):
 
 def check_output_stride(output_stride: int) -> int:
     """Return ``output_stride``, or raise a ValueError that names it and the choices."""
-    if output_stride not in OUTPUT_STRIDES:
-        raise ValueError(
-            f'output_stride must be one of {", ".join(map(str, OUTPUT_STRIDES))}, '
-            f'got {output_stride!r}'
-        )
+    choose('output_stride', output_stride, OUTPUT_STRIDES)
     return output_stride
 
 

@@ -3,6 +3,7 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmdeeplab.errors import choose
 from mmdeeplab.models.atrous import Step, atrous_steps, check_output_stride
 from mmdeeplab.models.layers.conv import RELU
 from mmdeeplab.models.layers.conv_module import ConvModule
@@ -70,8 +71,7 @@ class AtrousVGG16(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if pool_kernel not in (2, 3):
-            raise ValueError(f'pool_kernel must be one of 2, 3, got {pool_kernel!r}')
+        choose('pool_kernel', pool_kernel, (2, 3))
         self.output_stride = check_output_stride(output_stride)
         self.with_image = with_image
         self.stages, self.pools = nn.ModuleList(), nn.ModuleList()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.errors import choose
 from mmdeeplab.models.layers.conv import HEAD_NORM, PooledConv, TFInitialised
 from mmdeeplab.models.layers.conv_module import ConvModule
 from mmdeeplab.registry import MODELS
@@ -65,8 +66,7 @@ class SpatialPyramidPool(nn.Module):
 
     def __init__(self, bins: Sequence[int] = (6, 3, 2, 1), mode: str = 'max') -> None:
         super().__init__()
-        if mode not in POOLS:
-            raise ValueError(f'mode must be one of {", ".join(POOLS)}, got {mode!r}')
+        choose('mode', mode, tuple(POOLS))
         self.bins = tuple(bins)
         self.mode = mode
 
@@ -135,8 +135,7 @@ class SPPNeck(TFInitialised):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if mode not in POOLS:
-            raise ValueError(f'mode must be one of {", ".join(POOLS)}, got {mode!r}')
+        choose('mode', mode, tuple(POOLS))
         self.bins = tuple(bins)
         self.mode = mode
         self.align_corners = align_corners
