@@ -116,18 +116,13 @@ def init_head_convs(module: nn.Module) -> None:
                 nn.init.zeros_(conv.bias)
 
 
-def is_pretrained(module: BaseModule) -> bool:
-    """Whether the module's ``init_cfg`` loads weights: ``init_weights`` must not overwrite them."""
-    return loads_weights(module.init_cfg)
-
-
 def init_as_configured(module: BaseModule) -> None:
     """Initialise a module by its ``init_cfg`` once more, unless that loads weights.
 
     MMEngine lets mmcv's ``ConvModule`` inside a module initialise itself after the module's
     ``init_cfg``, which so would have no effect on it.
     """
-    if not is_pretrained(module):
+    if not loads_weights(module.init_cfg):
         initialize(module, module.init_cfg)
 
 

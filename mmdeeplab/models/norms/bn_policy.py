@@ -14,8 +14,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmdeeplab.checkpoint.load import read_checkpoint
+from mmdeeplab.checkpoint.pretrained import loads_weights
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.layers.conv import is_pretrained
 from mmdeeplab.models.norms.norm_layers import (
     frozen,
     grouped,
@@ -99,7 +99,7 @@ def decide(policy: str | None, setting: Setting) -> Plan:
     reason = f'{images} {where}, fewer than {ENOUGH}'
     if setting.pretrained == 'none':
         return Plan('group', f'{reason}, and no pre-trained statistics')
-    return Plan('frozen' if setting.pretrained == 'whole' else 'mixed', f'{reason}')
+    return Plan('frozen' if setting.pretrained == 'whole' else 'mixed', reason)
 
 
 def pretrained_layers(model: nn.Module) -> set[str]:
@@ -107,7 +107,7 @@ def pretrained_layers(model: nn.Module) -> set[str]:
     return {
         f'{name}.{inner}'.lstrip('.')
         for name, module in model.named_modules()
-        if isinstance(module, BaseModule) and is_pretrained(module)
+        if isinstance(module, BaseModule) and loads_weights(module.init_cfg)
         for inner in norm_layers(module)
     }
 
