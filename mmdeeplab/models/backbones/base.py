@@ -2,9 +2,9 @@
 
 from mmengine.model import BaseModule
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdeeplab.models.layers.conv import convolutions, init_as_configured, truncated_normal_
+from mmdeeplab.models.norms.norm_layers import norm_layers
 
 
 class Backbone(BaseModule):
@@ -35,7 +35,6 @@ class Backbone(BaseModule):
     def train(self, mode: bool = True) -> 'Backbone':
         super().train(mode)
         if mode and self.norm_eval:
-            for layer in self.modules():
-                if isinstance(layer, _BatchNorm):
-                    layer.eval()
+            for norm in norm_layers(self).values():
+                norm.eval()
         return self

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdeeplab.models.modes import kept_modes
+from mmdeeplab.models.norms.norm_layers import norm_layers
 from mmdeeplab.picture_threads import chunks
 from mmdeeplab.spread import spread
 
@@ -25,8 +26,7 @@ BATCH = 8
 
 def folded_norms(model: nn.Module) -> dict[str, _BatchNorm]:
     """The BatchNorm layers of ``model`` that only add a bias, by name."""
-    norms = {name: m for name, m in model.named_modules() if isinstance(m, _BatchNorm)}
-    return {name: norm for name, norm in norms.items() if _only_adds_a_bias(norm)}
+    return {name: norm for name, norm in norm_layers(model).items() if _only_adds_a_bias(norm)}
 
 
 def _only_adds_a_bias(norm: _BatchNorm) -> bool:
@@ -87,14 +87,14 @@ def unfold_batch_norm(
 
 
 def unfold_batch_norm_on(
-    model: BaseModel, norms: Mapping[str, _BatchNorm], dataset: BaseDataset, images: int = IMAGES
+    model: BaseModel, norms: Mapping[str, _BatchNorm], dataset: BaseDataset
 ) -> int:
-    """:func:`unfold_batch_norm` with up to ``images`` images, spread evenly over a data set.
+    """:func:`unfold_batch_norm` with up to :data:`IMAGES` images, spread evenly over a data set.
 
     Returns:
         The number of images.
     """
-    indices = spread(range(len(dataset)), images)
+    indices = spread(range(len(dataset)), IMAGES)
 
     def forward() -> None:
         for chosen in chunks(indices, BATCH):
