@@ -8,8 +8,8 @@ from torch import nn
 
 from mmdeeplab.engine.optim.memory_format import apply_memory_options
 from mmdeeplab.models.norms.bn_policy import Plan, apply_policy
-from mmdeeplab.models.norms.norm_layers import norm_layers, replace
-from mmdeeplab.models.norms.sync_batch_norm import synchronised
+from mmdeeplab.models.norms.norm_layers import norm_layers, replace, twin
+from mmdeeplab.models.norms.sync_batch_norm import SyncBatchNorm
 
 
 def wrapper_config(wrapper_cfg: dict | None, cfg: Config, distributed: bool) -> dict | None:
@@ -47,7 +47,7 @@ def prepare_model(
     if plan:
         logger.info(str(plan))
         if plan.mode == 'sync':
-            replace(model, norm_layers(model), synchronised)
+            replace(model, norm_layers(model), lambda norm: twin(norm, SyncBatchNorm))
     for sentence in apply_memory_options(model, cfg):
         logger.info(sentence)
     return plan

@@ -4,9 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-
-from mmdeeplab.models.norms.norm_layers import twin
 
 
 class Synchronised(torch.autograd.Function):
@@ -71,11 +68,6 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         if self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
         return Synchronised.apply(input, self.weight, self.bias, self)
-
-
-def synchronised(layer: _BatchNorm) -> SyncBatchNorm:
-    """A :class:`SyncBatchNorm` that shares settings, parameters and buffers with ``layer``."""
-    return twin(layer, SyncBatchNorm)
 
 
 def _dense(x: Tensor) -> Tensor:
