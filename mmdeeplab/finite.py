@@ -35,7 +35,9 @@ def all_finite(tensors: list[Tensor]) -> bool:
         total = sum([norm.item() for norm in torch._foreach_norm(tensors)])
     else:
         total = norm_sum(tensors).item()
-    return isfinite(total) or each_finite(tensors)
+    if isfinite(total):
+        return True
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)  # norms may have overflowed
 
 
 def norm_sum(tensors: list[Tensor]) -> Tensor:
@@ -53,11 +55,6 @@ def finite_on_device(tensors: list[Tensor]) -> Tensor:
     """As :func:`all_finite`, but the result is a tensor (1,) on the device, without waiting."""
     largest = [norm.float() for norm in torch._foreach_norm(tensors, inf)]
     return torch.stack(largest).isfinite().all()[None]
-
-
-def each_finite(tensors: list[Tensor]) -> bool:
-    """As :func:`all_finite`, but each tensor is tested by its values, since norms may overflow."""
-    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 @torch.no_grad()
