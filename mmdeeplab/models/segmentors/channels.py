@@ -33,12 +33,7 @@ def maps_of(backbone: nn.Module, image_channels: int) -> list[Tensor]:
     """
     if isinstance(backbone, Backbone) and (declared := getattr(backbone, 'channels', None)):
         return [torch.empty(1, count, 8, 8, device='meta') for count in declared]
-    return _maps(backbone, torch.empty(1, image_channels, *SIZE, device='meta'))
-
-
-def neck_maps(neck: nn.Module | None, maps: list[Tensor]) -> list[Tensor]:
-    """The maps that a neck returns for ``maps``, on the device ``meta``; without neck the same."""
-    return maps if neck is None else _maps(neck, maps)
+    return returned(backbone, torch.empty(1, image_channels, *SIZE, device='meta'))
 
 
 def neck_with_channels(part: Mapping[str, Any], backbone: nn.Module, maps: list[Tensor]) -> dict:
@@ -77,7 +72,8 @@ def head_with_channels(part: Mapping[str, Any], maps: list[Tensor]) -> dict:
     return dict(part, in_channels=chosen[0] if isinstance(index, int) else chosen)
 
 
-def _maps(module: nn.Module, inputs: Any) -> list[Tensor]:
+def returned(module: nn.Module, inputs: Any) -> list[Tensor]:
+    """The maps that a part returns for ``inputs`` on ``meta``, or a UserError if it fails there."""
     name = type(module).__name__
     try:
         maps = run_on_meta(module, inputs)

@@ -100,8 +100,10 @@ class EncoderDecoder(mmseg.EncoderDecoder):
     def _with_channels(self, head: dict) -> dict:
         if not channels.lacks_channels(head):
             return head
-        neck = self.neck if self.with_neck else None
-        return channels.head_with_channels(head, channels.neck_maps(neck, self._maps()))
+        maps = self._maps()
+        if self.with_neck:
+            maps = channels.returned(self.neck, maps)
+        return channels.head_with_channels(head, maps)
 
     def _decode_head_forward_train(
         self, inputs: list[Tensor], data_samples: list[SegDataSample]
