@@ -84,21 +84,13 @@ def frames(path: Path) -> Iterator[np.ndarray]:
         raise UserError(f'not a video, or a broken one: {path}')
 
 
-def frame_rate(path: Path) -> float:
-    """Frames per second of a video; 25 if the file does not say."""
+def header(path: Path) -> tuple[float, int | None]:
+    """Frames per second (25 if the file does not say) and number of frames (then None)."""
     require_regular(path, 'video')
     capture = cv2.VideoCapture(str(path))
     try:
-        return capture.get(cv2.CAP_PROP_FPS) or 25.0
-    finally:
-        capture.release()
-
-
-def frame_count(path: Path) -> int | None:
-    """Number of frames of a video by its header; None if that does not say."""
-    capture = cv2.VideoCapture(str(path))
-    try:
-        return max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0) or None
+        count = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        return capture.get(cv2.CAP_PROP_FPS) or 25.0, count or None
     finally:
         capture.release()
 
@@ -117,8 +109,9 @@ def segment_video(
         UserError: It is not a video, or a file cannot be written.
     """
     number = 0
-    source, rate = source_of(film.path), frame_rate(film.path)
-    shown = progress(frames(film.path), one_line(film.name), frame_count(film.path), 'frames')
+    source = source_of(film.path)
+    rate, count = header(film.path)
+    shown = progress(frames(film.path), one_line(film.name), count, 'frames')
     with ExitStack() as stack:
         films = {
             output: stack.enter_context(Film(last_file(film.name, outputs, output), rate))
