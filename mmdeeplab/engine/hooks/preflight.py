@@ -6,7 +6,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -182,29 +182,23 @@ def val_batch(runner: Runner) -> str:
 @contextmanager
 def silent(logger: logging.Logger) -> Iterator[None]:
     """Suppress all notices of a logger."""
-
-    def refuse(record: logging.LogRecord) -> bool:
-        return False
-
-    logger.addFilter(refuse)
+    before, logger.disabled = logger.disabled, True
     try:
         yield
     finally:
-        logger.removeFilter(refuse)
+        logger.disabled = before
 
 
 def checkpoint(runner: Runner) -> str:
     """Save a checkpoint as training does, in a folder of its own, read it, compare, delete it."""
     if not dist.is_main_process():
         return ''
-    folder = Path(runner.work_dir) / FOLDER
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        runner.save_checkpoint(str(folder), 'iter_0.safetensors', by_epoch=False)
-        path = folder / 'iter_0.safetensors'
+    path = Path(runner.work_dir) / FOLDER / 'iter_0.safetensors'
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        runner.save_checkpoint(str(path.parent), path.name, by_epoch=False)
         size = path.stat().st_size
-        saved = read_checkpoint(path)
-        model = unwrap(runner.model)
-        check_fit(saved['state_dict'], model, path)
+        check_fit(read_checkpoint(path)['state_dict'], unwrap(runner.model), path)
+    finally:
+        shutil.rmtree(path.parent, ignore_errors=True)
     return f'a checkpoint of {size / 1e6:.0f} MB'
