@@ -1,6 +1,7 @@
 """The table of all faults of a data set: how severe each is, and what to do about it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 ERROR, WARNING = 'error', 'warning'
 
@@ -43,14 +44,7 @@ class Problem:
         return self.fix or FAULTS[self.fault].fix
 
 
-def _error(meaning: str, fix: str) -> Fault:
-    return Fault(ERROR, meaning, fix)
-
-
-def _warning(meaning: str, fix: str) -> Fault:
-    return Fault(WARNING, meaning, fix)
-
-
+_error, _warning = partial(Fault, ERROR), partial(Fault, WARNING)
 _AGAIN = 'fetch or export it again'
 _ID = 'write one id a line: no folder, no suffix'
 
