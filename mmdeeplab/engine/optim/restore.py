@@ -66,10 +66,9 @@ def kinds(runner: 'Runner') -> dict:
     """The classes of the optimiser and its schedules, for ``meta`` of a checkpoint."""
     schedulers = runner.param_schedulers or []
     optimizer: Any = getattr(runner.optim_wrapper, 'optimizer', None)
-    has_optimizer = optimizer is not None
     return {
-        ORDER: parameter_order(optimizer, unwrap(runner.model)) if has_optimizer else [],
-        OPTIMIZER: _class(getattr(runner.optim_wrapper, 'optimizer', None)),
+        ORDER: parameter_order(optimizer, unwrap(runner.model)) if optimizer is not None else [],
+        OPTIMIZER: _class(optimizer),
         SCHEDULERS: [_class(s) for s in (schedulers if isinstance(schedulers, list) else [])],
     }
 
