@@ -18,6 +18,9 @@ from mmdeeplab.datasets.annotations.shapes import Polygons, Shape
 from mmdeeplab.errors import did_you_mean
 
 NO_AREAS = ('polyline', 'points', 'tag', 'skeleton', 'cuboid')
+BOX = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
+CIRCLE = [(math.cos(turn), math.sin(turn)) for turn in (2 * math.pi * i / 360 for i in range(360))]
+"""Points of a box and of an ellipse around 0, in units of half its width and height."""
 
 
 def read_cvat(file: Path, document: Element, root: Path, annotations: Annotations) -> None:
@@ -82,13 +85,11 @@ def _turned(where: Place, element: Element) -> tuple[float, ...]:
             _number(where, element, key, float) for key in ('xtl', 'ytl', 'xbr', 'ybr')
         )
         half = (right - left) / 2, (bottom - top) / 2
-        middle = (left + right) / 2, (top + bottom) / 2
-        offsets = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
+        middle, offsets = ((left + right) / 2, (top + bottom) / 2), BOX
     else:
         middle = _number(where, element, 'cx', float), _number(where, element, 'cy', float)
         half = _number(where, element, 'rx', float), _number(where, element, 'ry', float)
-        turns = [2 * math.pi * i / 360 for i in range(360)]
-        offsets = [(math.cos(turn), math.sin(turn)) for turn in turns]
+        offsets = CIRCLE
     angle = math.radians(
         _number(where, element, 'rotation', float) if element.get('rotation') else 0
     )

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlparse
 
 from mmdeeplab.datasets.annotations.coco import runs_of
-from mmdeeplab.datasets.annotations.cvat import turned
+from mmdeeplab.datasets.annotations.cvat import BOX, CIRCLE, turned
 from mmdeeplab.datasets.annotations.model import (
     AnnotatedImage,
     AnnotatedObject,
@@ -23,7 +23,6 @@ from mmdeeplab.fileio.input_files import PICTURE_SUFFIXES
 NO_AREAS = (
     'choices', 'labels', 'keypointlabels', 'textarea', 'rating', 'taxonomy', 'relation', 'number',
 )  # fmt: skip
-BOX = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]
 
 
 def is_label_studio(document: Any) -> bool:
@@ -166,9 +165,7 @@ def _turned(
     angle = math.radians(where.value(value, 'rotation', float) if value.get('rotation') else 0)
     if region_type.startswith('ellipse'):
         half = tuple(where.value(value, f'radius{a.upper()}', float) * scale[a] for a in 'xy')
-        turns = [2 * math.pi * i / 360 for i in range(360)]
-        offsets = [(math.cos(turn), math.sin(turn)) for turn in turns]
-        return turned((x, y), (half[0], half[1]), offsets, angle)
+        return turned((x, y), (half[0], half[1]), CIRCLE, angle)
     half_width = where.value(value, 'width', float) * scale['x'] / 2
     half_height = where.value(value, 'height', float) * scale['y'] / 2
     cos, sin = math.cos(angle), math.sin(angle)
