@@ -39,7 +39,6 @@ def draw_examples(
     dataset: Any,
     per_image: Sequence[dict],
     predictions: Mapping[str, Kept],
-    count: int = EXAMPLES,
     stored: bool = False,
 ) -> dict[str, list[Example]]:
     """Draw the best and the worst images whose predictions were kept.
@@ -48,7 +47,7 @@ def draw_examples(
         dataset: The data set that was evaluated.
         per_image: ``per_image`` of the evaluation's result.
         predictions: ``predictions`` of the evaluation's result, by path.
-        count: Number of best and of worst images.
+
         stored: Whether images have their bands in the order of the files.
 
     Returns:
@@ -63,7 +62,7 @@ def draw_examples(
             for i, row in ((index[row['id']], row) for row in rows)
             if paths[i] in predictions
         ]
-        for name, rows in zip(('best', 'worst'), choose(indexed, count), strict=True)
+        for name, rows in zip(('best', 'worst'), choose(indexed, EXAMPLES), strict=True)
     }
 
 

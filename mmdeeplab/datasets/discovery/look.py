@@ -27,14 +27,8 @@ from mmdeeplab.visualization.voc_palette import VOC_CLASSES
 SIZES_READ = 100  # headers; enough for the middle
 
 
-def source(
-    root: Path,
-    pairs: Pairs,
-    role: str,
-    classes: tuple[str, ...] = (),
-    pixels: Pixels | None = None,
-) -> Source:
-    """Pairs of images and masks as a :class:`Source`, for the check of the data."""
+def source(root: Path, pairs: Pairs, role: str, pixels: Pixels | None) -> Source:
+    """Pairs of images and masks as a :class:`Source` of unknown classes, for the check of data."""
     return Source(
         root=root,
         split=role,
@@ -42,7 +36,7 @@ def source(
         masks=pairs.masks,
         image_suffixes=pairs.image_suffixes,
         mask_suffixes=pairs.mask_suffixes,
-        classes=classes,
+        classes=(),
         pixels=pixels,
         keys=(f'{role}_dataloader.dataset',),
     )
@@ -60,7 +54,7 @@ def look(
     """
     checked = []
     for role, pairs in (('train', layout.train), ('val', layout.val)):
-        split_source = source(layout.root, pairs, role, pixels=pixels)
+        split_source = source(layout.root, pairs, role, pixels)
         checked.append(
             CheckedSource(split_source, list(pairs.ids), scan(split_source, pairs.ids, workers))
         )

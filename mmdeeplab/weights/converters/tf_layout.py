@@ -26,14 +26,14 @@ def hwc1_to_c1hw(kernel: Array) -> Array:
     return kernel.transpose(2, 3, 0, 1)
 
 
-def scope(pattern: str, module: Module, norm: str = 'bn') -> Iterator[Rule]:
+def scope(pattern: str, module: Module) -> Iterator[Rule]:
     """Rules from a TF scope of a convolution with BatchNorm to one of our ConvModules."""
     for leaf, transform in (('weights', hwio_to_oihw), ('depthwise_weights', hwc1_to_c1hw)):
         yield Rule(re.compile(f'{pattern}/{leaf}'), lambda m: f'{module(m)}.conv.weight', transform)
     for leaf, ours in BATCH_NORM.items():
         yield Rule(
             re.compile(f'{pattern}/BatchNorm/{leaf}'),
-            lambda m, ours=ours: f'{module(m)}.{norm}.{ours}',  # type: ignore[misc]
+            lambda m, ours=ours: f'{module(m)}.bn.{ours}',  # type: ignore[misc]
         )
 
 
