@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _SHOWN = 6
 
 
-def judge_list(source: Source, listed: SplitList) -> Iterator[Problem]:
+def judge_list(source: Source, split_list: SplitList) -> Iterator[Problem]:
     """Faults of the list itself, repeated ids, and folders that are missing."""
-    for fault, words in listed.faults:
+    for fault, words in split_list.faults:
         yield Problem(fault, source.role, id='', path=str(source.list), words=words)
     seen: set[str] = set()
-    for name in listed.ids:
+    for name in split_list.ids:
         if name in seen:
             fault = 'repeated' if source.roles == ('train',) else 'counted-twice'
             yield Problem(

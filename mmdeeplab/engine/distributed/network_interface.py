@@ -63,7 +63,7 @@ def _named(name: str) -> Interface:
             return interface
     raise UserError(
         f'{VARIABLES[0]}={name}: {socket.gethostname()} has no such interface with an IPv4 '
-        f'address; it has {listed()}'
+        f'address; it has {interfaces_text()}'
     )
 
 
@@ -89,7 +89,7 @@ def _towards(master: str) -> Interface | None:
     source_address = _source(addresses[socket.AF_INET])
     if source_address is None:
         raise UserError(
-            f'{socket.gethostname()} has no way to MASTER_ADDR={master}; it has {listed()}'
+            f'{socket.gethostname()} has no way to MASTER_ADDR={master}; it has {interfaces_text()}'
         )
     others = [interface for interface in interfaces() if not interface.address.startswith('127.')]
     for address in (source_address, _source(ELSEWHERE)):
@@ -100,7 +100,7 @@ def _towards(master: str) -> Interface | None:
         return others[0]
     raise UserError(
         f'which network joins {socket.gethostname()} with the other machines cannot be told: set '
-        f'{VARIABLES[0]} and {VARIABLES[1]} to one of {listed()}'
+        f'{VARIABLES[0]} and {VARIABLES[1]} to one of {interfaces_text()}'
     )
 
 
@@ -114,7 +114,7 @@ def _source(destination: str) -> str | None:
         return str(probe.getsockname()[0])
 
 
-def listed() -> str:
+def interfaces_text() -> str:
     """The names and addresses of this machine's interfaces, for messages."""
     return (
         ', '.join(f'{interface.name} ({interface.address})' for interface in interfaces()) or 'none'

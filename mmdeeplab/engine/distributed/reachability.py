@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from torch.distributed import PrefixStore, Store
 
-from mmdeeplab.engine.distributed.network_interface import VARIABLES, Interface, listed
+from mmdeeplab.engine.distributed.network_interface import VARIABLES, Interface, interfaces_text
 from mmdeeplab.errors import UserError
 
 PATIENCE = 10.0  # seconds for a connection in one network
@@ -27,7 +27,7 @@ def require_reachable(store: Store, rank: int, world_size: int, interface: Inter
     """
     store = PrefixStore('reachability', store)
     with closing(socket.create_server((interface.address, 0), backlog=1024)) as server:
-        place = [socket.gethostname(), *interface, server.getsockname()[1], listed()]
+        place = [socket.gethostname(), *interface, server.getsockname()[1], interfaces_text()]
         store.set(f'place/{rank}', json.dumps(place))
         places = [json.loads(store.get(f'place/{i}')) for i in range(world_size)]
         first_ranks = {tuple(places[i][:3]): i for i in reversed(range(world_size))}
