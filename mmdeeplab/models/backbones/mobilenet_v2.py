@@ -26,7 +26,7 @@ TABLE = (
 )
 
 
-def scaled(channels: int, depth_multiplier: float) -> int:
+def scaled_channels(channels: int, depth_multiplier: float) -> int:
     """Number of channels at a depth multiplier, as in `deeplab/core/feature_extractor.py`.
 
     It is rounded to a whole number; TF rounds to multiples of 8 in classifiers only.
@@ -36,9 +36,9 @@ def scaled(channels: int, depth_multiplier: float) -> int:
 
 def block_specs(depth_multiplier: float) -> Iterator[BlockSpec]:
     """The 17 blocks; expansions are rounded to multiples of 8 at every depth multiplier."""
-    in_channels = scaled(32, depth_multiplier)
+    in_channels = scaled_channels(32, depth_multiplier)
     for factor, width, repetitions, stride in TABLE:
-        channels = scaled(width, depth_multiplier)
+        channels = scaled_channels(width, depth_multiplier)
         for i in range(repetitions):
             wide = in_channels if factor == 1 else make_divisible(factor * in_channels, 8)
             yield BlockSpec(
@@ -101,7 +101,7 @@ class MobileNetV2(InvertedResidualNet):
         super().__init__(
             tuple(block_specs(depth_multiplier)),
             in_channels=in_channels,
-            stem_channels=scaled(32, depth_multiplier),
+            stem_channels=scaled_channels(32, depth_multiplier),
             stem_act='ReLU6',
             last_channels=last_channels,
             style=style,
