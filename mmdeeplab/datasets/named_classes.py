@@ -46,7 +46,6 @@ def named_classes(name: str) -> NamedClasses:
     metainfo = getattr(datasets, dataset_name).METAINFO
     classes = tuple(label.strip() for label in metainfo['classes'])
     palette = [tuple(map(int, colour)) for colour in metainfo['palette']]
-    return NamedClasses(
-        (*(('other',) if has_other else ()), *classes),
-        [*([(0, 0, 0)] if has_other else []), *palette],
-    )
+    if has_other:
+        classes, palette = ('other', *classes), [(0, 0, 0), *palette]
+    return NamedClasses(classes, palette)
