@@ -26,14 +26,9 @@ def is_coco(document: Any) -> bool:
 def has_areas(document: dict) -> bool:
     """Whether some annotation has a segmentation (captions have none), or none exists at all."""
     annotations = document['annotations']
-    return (
-        not isinstance(annotations, list)
-        or not annotations
-        or any(
-            isinstance(annotation, dict) and annotation.get('segmentation')
-            for annotation in annotations
-        )
-    )
+    if not isinstance(annotations, list) or not annotations:
+        return True
+    return any(isinstance(each, dict) and each.get('segmentation') for each in annotations)
 
 
 def read_coco(file: Path, document: dict, root: Path, annotations: Annotations) -> None:
@@ -55,11 +50,9 @@ def read_coco(file: Path, document: dict, root: Path, annotations: Annotations) 
         images[key] = image
     seen: set[str] = set()
     for number, annotation in enumerate(place.value(document, 'annotations', list), 1):
-        name = str(
-            annotation.get('id', f'no. {number}')
-            if isinstance(annotation, dict)
-            else f'no. {number}'
-        )
+        name = f'no. {number}'
+        if isinstance(annotation, dict):
+            name = str(annotation.get('id', name))
         where = place.at(f'annotation {name}')
         if name in seen:
             raise where.error('the id occurs twice among the annotations')
