@@ -104,12 +104,12 @@ def test_what_the_check_has_seen(change: Change, tmp_path: Path) -> None:
     data = other.read_bytes()
     other.unlink()
     source = Source(tmp_path, 'val', tmp_path, tmp_path, ('.bmp',), ('.png',), ('a', 'b', 'c', 'd'))
-    before = scan(source, ['a'], 0)['a'].record()
+    before = scan(source, ['a'], 0)['a']
     seen._loaded.clear()
-    assert scan(source, ['a'], 0)['a'].record() == before
+    assert scan(source, ['a'], 0)['a'] == before
     change(mask, data)
     seen._loaded.clear()
-    assert scan(source, ['a'], 0)['a'].record() != before
+    assert scan(source, ['a'], 0)['a'] != before
 
 
 def test_compiled_kernels_are_whole(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from mmdeeplab.datasets.check.sample import CheckedSample
@@ -39,7 +39,7 @@ class SampleCache:
         return CheckedSample(**record['sample'])
 
     def put(self, name: str, stamps: list[list[int]], sample: CheckedSample) -> None:
-        self.records[name] = dict(stamps=stamps, sample=sample.record())
+        self.records[name] = dict(stamps=stamps, sample=asdict(sample))
 
     def save(self) -> None:
         """Write the cache file as a whole; nothing happens if its folder cannot be written."""

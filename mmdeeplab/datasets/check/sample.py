@@ -1,7 +1,7 @@
 """Check one image and its mask for everything that does not depend on the classes."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +37,6 @@ class CheckedSample:
     counts: dict[str, int] = field(default_factory=dict)
     colours: dict[str, int] = field(default_factory=dict)
     turn: int = 1
-
-    def record(self) -> dict:
-        return asdict(self)
 
 
 def look_at(image: Path, mask: Path | None, pixels: Pixels | None = None) -> CheckedSample:

@@ -83,7 +83,8 @@ def _looks(
         return
     method = 'fork' if sys.platform == 'linux' else 'spawn'
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(workers, context, _alone) as pool:
+    # The pool has the cores, and OpenCV's threads do not survive a fork.
+    with ProcessPoolExecutor(workers, context, cv2.setNumThreads, (0,)) as pool:
         try:
             yield from pool.map(look, *zip(*pairs, strict=True), chunksize=CHUNK)
         except BrokenProcessPool as error:
@@ -91,7 +92,3 @@ def _looks(
                 'a process that checked the data died, most likely for want of memory: '
                 f'{tool("check_dataset")} CONFIG --workers 1 needs the least'
             ) from error
-
-
-def _alone() -> None:
-    cv2.setNumThreads(0)  # the pool has the cores; and OpenCV's threads do not survive a fork

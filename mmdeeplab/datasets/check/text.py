@@ -26,7 +26,7 @@ def problem_table(report: Report, root: Path | None = None) -> str:
         warning = report.severity(problem) == WARNING
         if warning and shown[problem.fault] > WARNINGS_SHOWN:
             continue
-        file = _relative(problem.path, root)
+        file = problem.path.removeprefix(f'{root}/') if root else problem.path
         fault = f'{problem.fault} (warning)' if warning else problem.fault
         words = _short(problem, root)
         table.add_row([problem.split, problem.id, fault, file, words, problem.advice])
@@ -45,10 +45,6 @@ def _short(problem: Problem, root: Path | None) -> str:
     words = problem.words.replace(f' {problem.path}', '')
     words = words.replace(problem.path, Path(problem.path).name) if problem.path else words
     return words.replace(f'{root}/', '') if root else words
-
-
-def _relative(path: str, root: Path | None) -> str:
-    return path.removeprefix(f'{root}/') if root else path
 
 
 def summary(report: Report) -> str:
