@@ -113,7 +113,6 @@ class ImageStore:
         order = sorted(range(len(texts)), key=texts.__getitem__)
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        rows = rows.copy()
         rows[:, 0] = rank[rows[:, 0]]
         rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
         names = [texts[i] for i in order]
