@@ -1,7 +1,6 @@
 """Merge parameter groups: an optimiser needs a few kernel launches for each group on a GPU."""
 
 from collections.abc import Iterable, Mapping
-from itertools import islice
 from typing import Any
 
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -65,11 +64,13 @@ def regrouped(saved: dict, optimizer: Optimizer, model: nn.Module, order: list[i
     ):
         return saved
     saved_by_index = dict(zip(order, numbers, strict=True))
-    state = {i: saved['state'][saved_by_index[index][0]] for i, index in enumerate(current)
-             if saved_by_index[index][0] in saved['state']}  # fmt: skip
-    groups, indices = [], iter(enumerate(current))
+    before = [saved_by_index[index] for index in current]  # saved number and group of each
+    states = saved['state']
+    state = {i: states[number] for i, (number, _) in enumerate(before) if number in states}
+    groups, first = [], 0
     for group in optimizer.param_groups:
-        members = list(islice(indices, len(group['params'])))
-        settings = saved_by_index[members[0][1]][1] if members else group
-        groups.append({**settings, 'params': [number for number, _ in members]})
+        end = first + len(group['params'])
+        settings = before[first][1] if group['params'] else group
+        groups.append({**settings, 'params': list(range(first, end))})
+        first = end
     return {**saved, 'param_groups': groups, 'state': state}
