@@ -38,6 +38,7 @@ class BufferPool:
 
 
 def _holders(arrays: list[np.ndarray]) -> list[int]:
+    """References to each array; those of the call itself are counted, as they are in FREE."""
     return [sys.getrefcount(array) for array in arrays]
 
 

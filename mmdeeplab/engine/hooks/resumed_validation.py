@@ -5,9 +5,8 @@ from mmengine.runner import Runner
 
 from mmdeeplab.engine.loops import counts_epochs
 
-VALIDATED = (
-    'latest_validation'  # in the message hub: the iteration of the latest complete validation
-)
+# Key in the message hub of the iteration of the latest complete validation.
+VALIDATED = 'latest_validation'
 
 
 class ResumedValidationHook(Hook):
