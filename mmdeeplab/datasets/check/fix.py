@@ -18,7 +18,7 @@ from mmdeeplab.datasets.label_ids import PLAIN
 from mmdeeplab.datasets.mask_io import MASK_MODES, check_ids, check_size, decode_pixels, mask_header
 from mmdeeplab.errors import UserError
 from mmdeeplab.label_counts import IGNORE_INDEX
-from mmdeeplab.visualization.voc_palette import voc_palette
+from mmdeeplab.visualization.colorize import palette_picture
 
 
 def write_masks(
@@ -115,9 +115,7 @@ def _write(
     if before is pixels and np.array_equal(ids, pixels) and path.suffix == target.suffix:
         shutil.copyfile(path, target)
         return False
-    picture = Image.fromarray(ids)
-    picture.putpalette([value for colour in voc_palette() for value in colour])
-    picture.save(target)
+    palette_picture(ids).save(target)
     return True
 
 
