@@ -72,11 +72,9 @@ def write_masks(out: Path, jobs: dict[str, Job]) -> int:
         _write_record(record_path, {})
     for name in earlier.keys() - jobs.keys():
         (out / 'SegmentationClass' / f'{name}.png').unlink(missing_ok=True)
-    failed = []
-    for problem in progress(
-        _painted([jobs[name] for name in changed]), 'masks', len(changed), 'images'
-    ):
-        failed += [problem] if problem else []
+    painted = _painted([jobs[name] for name in changed])
+    problems = progress(painted, 'masks', len(changed), 'images')
+    failed = [problem for problem in problems if problem]
     stamps = {name: stamp(job.out) for name, job in jobs.items()}
     _write_record(record_path, {name: [keys[name], stamps[name]] for name in jobs if stamps[name]})
     if failed:
