@@ -15,7 +15,8 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing, writing
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.fileio.file_stamp import stamp
-from mmdeeplab.fileio.input_files import is_regular, read_text
+from mmdeeplab.fileio.input_files import is_regular, is_system_file, read_text
+from mmdeeplab.inference.annotations.files import JOINED
 from mmdeeplab.inference.geotiff.grid import Grid
 from mmdeeplab.inference.save_formats import (
     CALIBRATION,
@@ -29,6 +30,8 @@ from mmdeeplab.inference.segmentation import Segmentation
 
 MADE_FROM = 'predict.jsonl'
 """File in a folder of predictions with a line for every result that says what it was made from."""
+OWN = 'outputs'
+"""Key in :data:`RECORD` of the outputs whose folders hold predictions and nothing else."""
 _KEYS = ('file', 'bytes', 'settings', 'source', 'stamp', 'sha256')
 
 
@@ -67,7 +70,8 @@ class Outputs:
         overlay_format: One of :data:`mmdeeplab.inference.save_formats.OVERLAY_FORMATS`.
 
     Raises:
-        UserError: The folder has predictions with other settings.
+        UserError: The folder has predictions with other settings, or a wanted output's files that
+            are not predictions: such as masks drawn by hand.
     """
 
     def __init__(
@@ -82,16 +86,20 @@ class Outputs:
         self.folder, self.wanted, self.overwrite = folder, tuple(wanted), overwrite
         self.overlay_format = overlay_format
         record = folder / RECORD
-        old_settings = {} if overwrite else _read(record)
+        old_settings = _read(record, broken_is_empty=overwrite)
+        own = set(old_settings.pop(OWN, SAVED if old_settings else ()))
+        if not overwrite:
+            _refuse_foreign(folder, [output for output in self.wanted if output not in own])
         changed = [key for key, value in old_settings.items() if settings.get(key) != value]
-        if changed and changed != [CALIBRATION]:
+        if changed and changed != [CALIBRATION] and not overwrite:
             raise UserError(
                 f'{folder} holds predictions with another {", ".join(changed)} (see {record}); '
                 'give another --out, or --overwrite'
             )
         content = json.dumps(settings, indent=2)
         with placing(record) as partial:
-            partial.write_text(content + '\n')
+            own_too = settings | {OWN: sorted(own.union(self.wanted))}
+            partial.write_text(json.dumps(own_too, indent=2) + '\n')
         self.settings = hashlib.sha256(content.encode()).hexdigest()[:16]
         self.made_from = folder / MADE_FROM
         self._lines = _read_lines(self.made_from)
@@ -217,15 +225,29 @@ def _size(file: Path) -> int:
     return (stamp(file) or [-1])[0]
 
 
-def _read(record: Path) -> dict:
+def _read(record: Path, broken_is_empty: bool) -> dict:
     try:
         return dict(json.loads(read_text(record))) if is_regular(record) else {}
-    except UserError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise UserError(
-            f'{record} cannot be read ({error}); remove it, or use --overwrite'
-        ) from error
+    except (UserError, ValueError, TypeError) as error:
+        if broken_is_empty:
+            return {}
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f'{record} cannot be read ({error}); use --overwrite') from error
+
+
+def _refuse_foreign(folder: Path, outputs: Sequence[str]) -> None:
+    """Refuse to write among files that are no predictions, as they might have the same names."""
+    for output in outputs:
+        joined = folder / f'{output}{suffix(output)}'
+        files = (path for path in (folder / output).rglob('*') if not path.is_dir())
+        files = (path for path in files if not is_system_file(path.name))
+        found = joined if output in JOINED and joined.exists() else next(files, None)
+        if found is not None:
+            raise UserError(
+                f'{found} is not of predict and might be replaced: give another --out, or '
+                '--overwrite'
+            )
 
 
 def _read_lines(path: Path) -> dict[int, int]:

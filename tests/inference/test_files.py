@@ -283,6 +283,28 @@ def test_settings(place: Place) -> None:
     assert place.run(overwrite=True) == 1
 
 
+@pytest.mark.parametrize('theirs', ['masks/a.png', 'masks/other/b.txt', 'coco.json'])
+def test_files_that_are_no_predictions_stay(theirs: str, tmp_path: Path) -> None:
+    """As of ``predict data/images --out data`` where ``data/masks`` was drawn by hand."""
+    file = tmp_path / theirs
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('by hand')
+    (tmp_path / 'overlay').mkdir()
+    (tmp_path / 'overlay/.DS_Store').touch()
+    Outputs(tmp_path, ['overlay'], SETTINGS)
+    before = (tmp_path / 'predict.json').read_text()
+    with pytest.raises(UserError, match=f'{re.escape(theirs)} is not of predict'):
+        Outputs(tmp_path, ['overlay', 'masks', 'coco'], SETTINGS)
+    assert file.read_text() == 'by hand'
+    assert (tmp_path / 'predict.json').read_text() == before
+    Outputs(tmp_path, ['masks', 'coco'], SETTINGS, overwrite=True)
+    Outputs(tmp_path, ['overlay', 'masks', 'coco'], SETTINGS)
+    (tmp_path / 'color').mkdir()
+    (tmp_path / 'color/mine.png').touch()
+    with pytest.raises(UserError, match='mine'):
+        Outputs(tmp_path, ['color'], SETTINGS)
+
+
 def test_bad_ones_are_told_and_the_others_done(place: Place) -> None:
     """Also: two of one name in two folders, a name that leaves no room for .png, a GIF."""
     folder = place.root / 'in'
