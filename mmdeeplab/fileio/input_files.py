@@ -96,6 +96,25 @@ def require_regular(path: str | Path, noun: str = 'file') -> None:
     open_regular(path, noun).close()
 
 
+def native_path(path: str | Path, noun: str = 'file') -> str:
+    """The absolute path of a file, for libraries in C that open it by its name.
+
+    FFmpeg and GDAL take a relative ``12:30.mp4`` for an address; a name that is no UTF-8 ends
+    OpenCV, and with it the process.
+
+    Raises:
+        UserError: The path is not UTF-8.
+    """
+    absolute = os.path.abspath(path)  # noqa: PTH100  (links stay)
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f'the path of the {noun} {path} is not UTF-8, as its library needs it: rename it'
+        ) from None
+    return absolute
+
+
 def is_regular(path: str | Path, noun: str = 'file') -> bool:
     """Whether a regular file exists; False only if nothing does.
 

@@ -14,7 +14,7 @@ import numpy as np
 from mmdeeplab.console import one_line, progress
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
-from mmdeeplab.fileio.input_files import require_regular
+from mmdeeplab.fileio.input_files import native_path, require_regular
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
@@ -36,6 +36,7 @@ class Film:
         self.path, self.rate = path, rate
         self.placing = placing(path, suffix=path.suffix)
         self.writer: cv2.VideoWriter | None = None
+        self.count = 0
 
     def __enter__(self) -> 'Film':
         self.partial = self.placing.__enter__()
@@ -46,10 +47,12 @@ class Film:
         if self.writer is None:
             code = cv2.VideoWriter.fourcc(*'mp4v')
             size = frame.shape[1], frame.shape[0]
-            self.writer = cv2.VideoWriter(str(self.partial), code, self.rate, size)
+            name = native_path(self.partial, 'film')
+            self.writer = cv2.VideoWriter(name, code, self.rate, size)
             if not self.writer.isOpened():
                 raise UserError(f'cannot write the video {self.path}')
         self.writer.write(np.ascontiguousarray(frame[..., ::-1]))
+        self.count += 1
 
     def __exit__(
         self,
@@ -59,7 +62,19 @@ class Film:
     ) -> None:
         if self.writer is not None:
             self.writer.release()
-        self.placing.__exit__(cls, error, trace)
+            if error is None and header(self.partial)[1] != self.count:  # OpenCV tells nobody
+                error = OSError('not all of its frames arrived, as on a full disk')
+        self.placing.__exit__(error and type(error), error, trace)
+
+
+def opened(path: Path) -> cv2.VideoCapture:
+    """Open a video by OpenCV, which reads nothing from what is none.
+
+    Raises:
+        UserError: It is not a regular file, or its name cannot be given to OpenCV.
+    """
+    require_regular(path, 'video')
+    return cv2.VideoCapture(native_path(path, 'video'))
 
 
 def frames(path: Path) -> Iterator[np.ndarray]:
@@ -68,8 +83,7 @@ def frames(path: Path) -> Iterator[np.ndarray]:
     Raises:
         UserError: It is not a video, or has no frames.
     """
-    require_regular(path, 'video')
-    capture = cv2.VideoCapture(str(path))
+    capture = opened(path)
     count = 0
     try:
         while True:
@@ -86,8 +100,7 @@ def frames(path: Path) -> Iterator[np.ndarray]:
 
 def header(path: Path) -> tuple[float, int | None]:
     """Frames per second (25 if the file does not say) and number of frames (then None)."""
-    require_regular(path, 'video')
-    capture = cv2.VideoCapture(str(path))
+    capture = opened(path)
     try:
         count = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
         return capture.get(cv2.CAP_PROP_FPS) or 25.0, count or None
@@ -161,7 +174,10 @@ def segment_frames(
         UserError: An output needs scores, and frames of this size have none.
     """
     predictor.require_scores(batch[0][1], film.path, output_names)
-    results = predictor.batch([frame for _, frame in batch])
+    try:
+        results = predictor.batch([frame for _, frame in batch])
+    except UserError as error:
+        raise UserError(f'{film.path}, frame {batch[0][0]} or a next one: {error}') from None
     contents: list[tuple[int, str, np.ndarray | bytes]] = []
     for (number, _), result in zip(batch, results, strict=True):
         for output in output_names:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.input_files import native_path
 from mmdeeplab.inference.geotiff.coordinates import orientation
 
 BLOCK = 256  # side of the tiles of files that are written
@@ -62,7 +63,8 @@ def opened(path: str | Path) -> Iterator[Any]:
     """
     import rasterio
 
-    with reading(path), rasterio.Env(GDAL_CACHEMAX=CACHE), rasterio.open(path) as dataset:
+    name = native_path(path, 'image')
+    with reading(path), rasterio.Env(GDAL_CACHEMAX=CACHE), rasterio.open(name) as dataset:
         yield dataset
 
 

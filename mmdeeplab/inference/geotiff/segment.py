@@ -14,6 +14,7 @@ from mmdeeplab.console import one_line, progress
 from mmdeeplab.datasets.image_io import MAX_PIXELS
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
+from mmdeeplab.fileio.input_files import native_path
 from mmdeeplab.inference.geotiff.centre_crops import count_rows, label_rows
 from mmdeeplab.inference.geotiff.grid import (
     grid_of,
@@ -122,7 +123,7 @@ def _write(
     with ExitStack() as stack:
         rasters = {}
         for output, path in files.items():
-            make = partial(rasterio.open, path, 'w')
+            make = partial(rasterio.open, native_path(path), 'w')
             raster = create(output, make, grid, predictor.classes, predictor.palette)
             rasters[output] = stack.enter_context(raster)
         valid = partial(valid_pixels, picture.dataset)
