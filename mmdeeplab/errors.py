@@ -24,6 +24,12 @@ def bad_data(fault: str, message: str) -> UserError:
     return error
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of the machine or of a GPU, ran out."""
+    words = str(error)
+    return isinstance(error, MemoryError) or "can't allocate" in words or 'out of memory' in words
+
+
 def choose(name: str, value: object, choices: Sequence[object], why: str = '') -> None:
     """Raise a ValueError that names ``value`` and the choices, unless it is one of them."""
     if value not in choices:

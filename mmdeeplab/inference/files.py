@@ -1,7 +1,7 @@
 """Segment many files: existing results are kept, and unreadable files are reported at the end."""
 
 import errno
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from itertools import chain
@@ -12,7 +12,7 @@ import numpy as np
 
 from mmdeeplab.checkpoint.key_prefixes import say
 from mmdeeplab.console import one_line, progress
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, out_of_memory
 from mmdeeplab.inference import video
 from mmdeeplab.inference.geotiff.coordinates import INSTALL, has_coordinates
 from mmdeeplab.inference.geotiff.grid import Grid, read_grid, require_size, require_transform
@@ -21,10 +21,16 @@ from mmdeeplab.inference.images import picture_pixels
 from mmdeeplab.inference.inputs import Input, Inputs
 from mmdeeplab.inference.outputs import Outputs, Source, source_of
 from mmdeeplab.inference.predictor import DeepLabPredictor
+from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.picture_threads import chunks, in_order
 from mmdeeplab.spread import spread
 
+HOPELESS = 8  # pictures in turn, from the first, after which not they but the network is at fault
 OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
+
+
+class NoAnswer(UserError):
+    """The network has no result for a picture: scores that are no numbers, or too little memory."""
 
 
 def segment_files(
@@ -119,8 +125,12 @@ def segment_images(
     batch_size: int,
     failed: list[str],
 ) -> int:
-    """Segment images; return the number of those whose results were written."""
-    written = 0
+    """Segment images; return the number of those whose results were written.
+
+    Raises:
+        UserError: The network has no answer to any of the first pictures.
+    """
+    written = unanswered = 0
     answers = in_order(
         partial(segment_batch, predictor, outputs),
         chunks(images, batch_size),
@@ -132,6 +142,9 @@ def segment_images(
             try:
                 if isinstance(result, UserError):
                     failed.append(str(result) + without_stale(image, outputs))
+                    unanswered += isinstance(result, NoAnswer)
+                    if unanswered == HOPELESS and not written:
+                        raise result
                 else:
                     outputs.write(image.name, result, source, image.has_coordinates)
                     written += 1
@@ -165,11 +178,40 @@ def segment_batch(
     sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
     for size in dict.fromkeys(sizes.values()):
         batch = [number for number in pictures if sizes[number] == size]
-        results = predictor.batch([pictures[number] for number in batch])
-        for number, result in zip(batch, results, strict=True):
+        shown = {number: (inputs[number].path, pictures[number]) for number in batch}
+        for number, result in zip(batch, answers(predictor, list(shown.values())), strict=True):
+            if isinstance(result, UserError):
+                contents[number] = result
+                continue
             image, grid = inputs[number], grids[number]
             contents[number] = outputs.encode(image.name, result, sources[number], grid)
     return list(zip(inputs, sources, contents, strict=True))
+
+
+def answers(
+    predictor: DeepLabPredictor, pictures: Sequence[tuple[Path, np.ndarray]]
+) -> list[Segmentation | NoAnswer]:
+    """The results of pictures, given with their files; each alone where they fail together."""
+    try:
+        return list(predictor.batch([picture for _, picture in pictures]))
+    except (UserError, MemoryError, RuntimeError) as error:
+        reason = no_answer(error, pictures[0][0])
+    if len(pictures) == 1:
+        return [reason]
+    return [result for one in pictures for result in answers(predictor, [one])]
+
+
+def no_answer(error: Exception, path: Path) -> NoAnswer:
+    """The sentence about a file to which the network has no answer.
+
+    Raises:
+        Exception: ``error``, if it says nothing of the file.
+    """
+    if isinstance(error, UserError):
+        return NoAnswer(f'{path}: {error}')
+    if not out_of_memory(error):
+        raise error
+    return NoAnswer(f'{path}: no memory for so many pixels at once: take --mode bands or slide')
 
 
 def pixels_of(inputs: list[Input]) -> int:
@@ -231,10 +273,14 @@ def segment_films(
         try:
             grid_for(film, outputs)
             count = video.segment_video(predictor, film, outputs, batch_size)
-            print(f'{one_line(str(film.path))}: {count} frames')
+            told = video.header(film.path)[1] or 0
+            missing = f', where its header tells of {told}: cut, or of no fixed rate'
+            print(f'{one_line(str(film.path))}: {count} frames{missing if told > count else ""}')
             written += count
         except UserError as error:
             failed.append(failure(film, error, outputs))
+        except (MemoryError, RuntimeError) as error:
+            failed.append(failure(film, no_answer(error, film.path), outputs))
     return written
 
 

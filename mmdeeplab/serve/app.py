@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, out_of_memory
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.report.html import style_sheet
 from mmdeeplab.serve.answers import as_json, describe, notice_of
@@ -152,12 +152,6 @@ async def disconnected(request: Request) -> None:
     """Return when the client has hung up."""
     while (await request.receive())['type'] != 'http.disconnect':
         pass
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of the machine or of a GPU, ran out."""
-    words = str(error)
-    return isinstance(error, MemoryError) or "can't allocate" in words or 'out of memory' in words
 
 
 async def _refused(request: Request, error: Exception) -> Response:

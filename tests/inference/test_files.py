@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import resource
 import shutil
 import time
 import tracemalloc
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mmdeeplab.errors import UserError
@@ -343,11 +345,14 @@ def test_a_full_disk_ends_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> N
         place.run()
 
 
-def film(path: Path, frames: int, value: int) -> None:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 5, (32, 32))
+def film(path: Path, frames: int, value: int, code: str = 'MJPG', noise: int = 1) -> None:
+    plain = path.with_name(f'plain{path.suffix}')  # which OpenCV can write
+    writer = cv2.VideoWriter(str(plain), cv2.VideoWriter.fourcc(*code), 5, (32, 32))
+    generator = np.random.default_rng(0)
     for _ in range(frames):
-        writer.write(np.full((32, 32, 3), value, np.uint8))
+        writer.write(generator.integers(value, value + noise, (32, 32, 3)).astype(np.uint8))
     writer.release()
+    plain.rename(path)
 
 
 def test_films(place: Place) -> None:
@@ -386,6 +391,93 @@ def test_a_film_that_is_removed_meanwhile_is_told(place: Place) -> None:
     assert 'f.avi is missing' in sentence
 
 
+@pytest.mark.parametrize(
+    ('name', 'frames'), [('12:30.mp4', 3), ('a%02d.mp4', 3), (os.fsdecode(b'\xff.mp4'), None)]
+)
+def test_film_names_that_ffmpeg_would_misunderstand(
+    name: str, frames: int | None, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative name with a colon, a pattern of numbers, and one that is not UTF-8."""
+    film(place.root / f'in/{name}', 3, 50, 'mp4v')
+    monkeypatch.chdir(place.root / 'in')
+    found, _ = find_inputs([name])
+    outputs = Outputs(place.out, ['masks'], SETTINGS)
+    failed = segment_files(Darkness(), found, outputs, 2)
+    if frames is None:
+        assert ['not UTF-8' in sentence for sentence in failed] == [True]
+    else:
+        assert not failed
+        assert len(list((place.out / f'masks/{Path(name).stem}').glob('*.png'))) == frames
+
+
+def test_a_film_on_a_full_disk_ends_the_run(place: Place) -> None:
+    """OpenCV writes on as if nothing were; the system stops it at a number of bytes."""
+    film(place.root / 'in/f.avi', 99, 50, noise=200)
+    (place.root / 'in/a.bmp').unlink()
+    place.outputs = ['overlay']
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r'cannot write .*f\.mp4: .*full disk'):
+            place.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in (place.out / 'overlay').iterdir()] == ['a.png']
+    place.run()
+    assert place.failed == []
+
+
+def test_a_film_that_is_cut_is_told(place: Place, capsys: pytest.CaptureFixture) -> None:
+    film(place.root / 'in/f.avi', 9, 50, noise=200)
+    data = (place.root / 'in/f.avi').read_bytes()
+    (place.root / 'in/f.avi').write_bytes(data[: len(data) // 2])
+    place.run()
+    assert re.search(r'f\.avi: [1-8] frames, where its header tells of 9', capsys.readouterr().out)
+
+
+class Fastidious(Darkness):
+    """Fails on pictures with 77 in them."""
+
+    error: Exception = UserError('the logits of an image are not finite')
+
+    def batch(self, pictures: list[np.ndarray]) -> list[Segmentation]:
+        if any(abs(picture - 77.0).min() < 3 for picture in pictures):
+            raise self.error
+        return super().batch(pictures)
+
+
+@pytest.mark.parametrize(
+    ('error', 'words'),
+    [
+        (UserError('the logits of an image are not finite'), 'not finite'),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 'no memory'),
+        (torch.OutOfMemoryError('CUDA out of memory'), 'no memory'),
+    ],
+)
+def test_a_picture_without_an_answer_ends_none(error: Exception, words: str, place: Place) -> None:
+    for name, value in dict(b=3, c=77, d=5).items():
+        (place.root / f'in/{name}.bmp').write_bytes(grey(value))
+    film(place.root / 'in/bad.avi', 2, 77)
+    film(place.root / 'in/good.avi', 2, 9)
+    network = Fastidious()
+    network.error = error
+    found, _ = find_inputs([str(place.root / 'in')])
+    failed = segment_files(network, found, Outputs(place.out, ['masks'], SETTINGS), 4)
+    assert [re.search(r'in/(\w+)\.', sentence)[1] for sentence in failed] == ['c', 'bad']  # type: ignore[index]
+    assert all(words in sentence for sentence in failed)
+    assert (place.mask('b'), place.mask('d')) == (3, 5)
+    assert (place.out / 'masks/good/000002.png').exists()
+
+
+def test_a_network_without_any_answer_ends_the_run(place: Place) -> None:
+    for number in range(40):
+        (place.root / f'in/{number}.bmp').write_bytes(grey(77))
+    (place.root / 'in/a.bmp').unlink()
+    found, _ = find_inputs([str(place.root / 'in')])
+    with pytest.raises(UserError, match='not finite'):
+        segment_files(Fastidious(), found, Outputs(place.out, ['masks'], SETTINGS), 4)
+
+
 def test_what_is_printed(place: Place, capsys: pytest.CaptureFixture) -> None:
     place.run()
     said = capsys.readouterr().out
@@ -408,7 +500,7 @@ def test_a_folder_of_100_000_files(place: Place) -> None:
     tracemalloc.stop()
     assert time.process_time() - start < 10
     network = Tired(30)
-    with pytest.raises(UserError, match='tired'):
+    with pytest.raises(RuntimeError, match='tired'):
         segment_files(network, found, Outputs(place.out, ['masks'], SETTINGS), 1)
     assert network.read_files <= 30 + MOST + AHEAD
     assert len(list((place.out / 'masks').rglob('*.png'))) >= 30 - MOST
@@ -429,7 +521,7 @@ class Tired(Darkness):
     def batch(self, pictures: list[np.ndarray]) -> list[Segmentation]:
         self.left -= 1
         if self.left < 0:
-            raise UserError('tired')
+            raise RuntimeError('tired')
         return super().batch(pictures)
 
 
