@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.pixels import Pixels
-from mmdeeplab.datasets.stored_kind import known_kind
+from mmdeeplab.datasets.stored_kind import known_kind, lost_in_rgb
 from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio import input_files
 
@@ -69,7 +69,11 @@ def read_image(path: str | Path) -> np.ndarray:
 def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     """Decode a file's bytes: the header, and the image (H, W, 3) uint8, BGR."""
     header = read_header(data, path, 'image')
+    if header.format == 'AVIF':  # OpenCV does not turn it
+        return header, _decoded_by_pillow(data, path, header)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None and (lost := lost_in_rgb(data)) and lost.depth == 'float32':
+        raise bad_data('unreadable', f'the image {path} {not_rgb(lost)}')
     if image is None:
         raise bad_data(
             'unreadable',
@@ -77,6 +81,20 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
             'cannot be decoded',
         )
     return header, image
+
+
+def _decoded_by_pillow(data: bytes, path: str | Path, header: Header) -> np.ndarray:
+    """The image (H, W, 3) uint8, BGR, turned as its header says."""
+    try:
+        with quietly_opened(data) as picture:
+            rgb = picture.convert('RGB')
+    except (OSError, SyntaxError, ValueError) as error:
+        raise bad_data(
+            'unreadable', f'the image {path} is broken and cannot be decoded: {error}'
+        ) from error
+    if header.orientation in TURNS:
+        rgb = rgb.transpose(TURNS[header.orientation])
+    return cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)
 
 
 def not_rgb(pixels: Pixels) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmdeeplab.datasets.image_io import Header, read_header, read_image
 from mmdeeplab.datasets.mask_io import decode_mask
@@ -146,6 +146,35 @@ def test_pictures_of_satellites_and_phones(
     assert list_files(tmp_path).names == (f'a.{suffix}',)
     read = read_image(tmp_path / f'a.{suffix}')[..., ::-1]
     assert np.abs(read.astype(int) - rgb).max() <= error
+
+
+@pytest.mark.parametrize('turn', range(1, 9))
+def test_avif_is_turned_as_pillow_turns_it(turn: int, tmp_path: Path) -> None:
+    """Pillow writes the turn into the container (irot, imir), as phones do."""
+    rgb = np.zeros((24, 40, 3), np.uint8)
+    rgb[:12, :20, 0] = rgb[12:, :20, 1] = rgb[:12, 20:, 2] = 250
+    tag = Image.Exif()
+    tag[0x0112] = turn
+    Image.fromarray(rgb).save(tmp_path / 'a.avif', exif=tag, quality=100)
+    with Image.open(tmp_path / 'a.avif') as picture:
+        upright = np.asarray(ImageOps.exif_transpose(picture).convert('RGB'))
+    np.testing.assert_array_equal(read_image(tmp_path / 'a.avif')[..., ::-1], upright)
+    assert (upright.shape[0] == 40) == (turn >= 5)
+
+
+def test_a_cut_avif_is_told(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / 'a.avif')
+    data = (tmp_path / 'a.avif').read_bytes()
+    (tmp_path / 'a.avif').write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(UserError, match=r'a\.avif'):
+        read_image(tmp_path / 'a.avif')
+
+
+def test_a_tiff_of_floats_is_not_called_broken(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 5), np.float32)).save(tmp_path / 'a.tif')
+    with pytest.raises(UserError, match=r'float32, which are not RGB.*LoadImage'):
+        read_image(tmp_path / 'a.tif')
 
 
 @pytest.mark.parametrize('brand', [b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1'])
