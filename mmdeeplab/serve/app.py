@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from mmdeeplab.errors import UserError, out_of_memory
 from mmdeeplab.inference.predictor import DeepLabPredictor
@@ -117,14 +117,14 @@ class Service:
         return Response(example.data, media_type=example.media_type)
 
 
-def build_app(service: Service) -> Starlette:
+def build_app(service: Service) -> ASGIApp:
     """Build the application: routes, errors as JSON, and headers."""
     stylesheet = style_sheet() + (PAGE / 'page.css').read_text(encoding='utf-8')
 
     async def style(request: Request) -> Response:
         return Response(stylesheet, media_type='text/css')
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route('/api/health', service.health),
             Route('/api/classes', service.classes),
@@ -135,9 +135,9 @@ def build_app(service: Service) -> Starlette:
             Route('/', page_file),
             Route('/{name}', page_file),
         ],
-        middleware=[Middleware(SafeHeaders)],
         exception_handlers={Refusal: _refused, HTTPException: _unknown, Exception: _failed},
     )
+    return SafeHeaders(app)  # Starlette's own middleware does not see the answers of _failed
 
 
 async def page_file(request: Request) -> Response:

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from mmdeeplab.datasets.mini_voc.scene import draw_sample
 from mmdeeplab.errors import UserError
-from mmdeeplab.fileio.input_files import read_bytes
+from mmdeeplab.fileio.input_files import is_system_file, read_bytes
 from mmdeeplab.serve.limits import Refusal, RequestLimits
 from mmdeeplab.serve.pictures import open_picture, unpack
 
@@ -50,7 +50,8 @@ def from_folder(folder: str | Path, limits: RequestLimits) -> list[Example]:
         UserError: The folder is missing or has no pictures, or the server would refuse one.
     """
     try:
-        paths = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES)[:MOST]
+        found = (p for p in Path(folder).iterdir() if not is_system_file(p.name))
+        paths = sorted(p for p in found if p.suffix.lower() in SUFFIXES)[:MOST]
     except OSError as error:
         raise UserError(f'--examples {folder}: {error.strerror}') from error
     if not paths:
@@ -59,6 +60,8 @@ def from_folder(folder: str | Path, limits: RequestLimits) -> list[Example]:
     for path in paths:
         try:
             data = read_bytes(path, 'picture')
+            if len(data) > limits.max_bytes:
+                raise Refusal(413, f'larger than the {limits.max_megabytes:g} MB of an upload')
             examples.append(_example(path.stem, data, open_picture(data, limits)))
         except Refusal as error:
             raise UserError(f'--examples: {path}: {error}') from error

@@ -4,7 +4,7 @@ import contextlib
 import socket
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from mmdeeplab.errors import UserError
 
@@ -33,7 +33,7 @@ def address(listener: socket.socket) -> str:
     return f'http://[{host}]:{port}' if ':' in host else f'http://{host}:{port}'
 
 
-def make_server(app: Starlette) -> uvicorn.Server:
+def make_server(app: ASGIApp) -> uvicorn.Server:
     """Make the HTTP server, which logs only warnings and errors."""
     return uvicorn.Server(
         uvicorn.Config(
@@ -49,7 +49,7 @@ def make_server(app: Starlette) -> uvicorn.Server:
     )
 
 
-def run(app: Starlette, listener: socket.socket) -> None:
+def run(app: ASGIApp, listener: socket.socket) -> None:
     """Answer requests until Ctrl-C or SIGTERM."""
     with contextlib.suppress(KeyboardInterrupt):
         make_server(app).run(sockets=[listener])

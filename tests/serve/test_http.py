@@ -337,8 +337,9 @@ def test_failures_are_told(
         raise error
 
     stub.act = fail
-    status, body, _ = ask(url, '/api/segment', encoded(30, 60))
+    status, body, headers = ask(url, '/api/segment', encoded(30, 60))
     assert status == wanted
+    assert headers['x-content-type-options'] == 'nosniff'
     assert words in json.loads(body)['error']
     stub.act = lambda: None
     assert ask(url, '/api/segment', encoded())[0] == 200

@@ -119,10 +119,18 @@ def test_examples_of_a_folder(tmp_path: Path) -> None:
         size = (10, 10) if i else (400, 800)
         (tmp_path / f'{i:02d}.webp').write_bytes(encoded(*size, 'WEBP'))
     (tmp_path / '00.txt').touch()
+    (tmp_path / '._00.webp').write_bytes(b'of macOS')
     found = from_folder(tmp_path, RequestLimits())
     assert [example.name for example in found] == [f'{i:02d}' for i in range(MOST)]
     assert found[0].media_type == 'image/webp'
     assert Image.open(io.BytesIO(found[0].thumbnail)).size == (320, 160)
+
+
+def test_an_example_that_could_not_be_uploaded(tmp_path: Path) -> None:
+    """The page sends an example as any other picture."""
+    (tmp_path / 'a.webp').write_bytes(encoded(10, 10, 'WEBP') + bytes(2000))
+    with pytest.raises(UserError, match=r'a\.webp: larger than the 0\.002 MB'):
+        from_folder(tmp_path, RequestLimits(max_megabytes=0.002))
 
 
 def test_who_may_come() -> None:
