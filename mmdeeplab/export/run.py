@@ -24,7 +24,7 @@ from mmdeeplab.inference.accelerate.fall_back import fall_back
 from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance
 from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.version import __version__
-from mmdeeplab.visualization.voc_palette import default_names, palette_of
+from mmdeeplab.visualization.voc_palette import default_names, palette_of, require_byte_ids
 
 Writer = tuple[Any, Callable[[dict, Sequence[str]], None]]
 """A quantiser, and what writes its network with metadata and some layers in float."""
@@ -211,7 +211,7 @@ def describe_network(
 ) -> dict:
     """The metadata of an exported file, as plain data for JSON."""
     preprocessor = model.data_preprocessor
-    count = model.num_classes
+    require_byte_ids(count := model.num_classes)
     names = class_names(loaded) or default_names(count)
     return dict(
         mmdeeplab=__version__,

@@ -35,7 +35,7 @@ from mmdeeplab.inference.wrap import crf_of
 from mmdeeplab.models.analysis import input_channels
 from mmdeeplab.models.tf32 import set_tf32
 from mmdeeplab.visualization.shown_bands import shown_bands
-from mmdeeplab.visualization.voc_palette import default_names, palette_of
+from mmdeeplab.visualization.voc_palette import default_names, palette_of, require_byte_ids
 from mmdeeplab.weights.sharing import SharedNetwork, push, read_metrics, shared_files
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class DeepLabPredictor:
         device_type = next(self.model.parameters()).device.type
         self.shares_cores = device_type == 'cpu'
         self._turn: AbstractContextManager = nullcontext() if self.shares_cores else Lock()
-        count = unwrap(self.model).num_classes
+        require_byte_ids(count := unwrap(self.model).num_classes)
         self.classes = tuple(class_names(loaded) or default_names(count))
         self.palette = palette_of(loaded, count)
         self.licence = str((loaded.get('meta') or {}).get('licence') or 'unknown')

@@ -51,11 +51,16 @@ def voc_palette(num_classes: int = 256) -> list[tuple[int, int, int]]:
     Raises:
         UserError: There are more classes than ids of 8 bits.
     """
+    require_byte_ids(num_classes)
+    return [_colour(index) for index in range(num_classes)]
+
+
+def require_byte_ids(num_classes: int) -> None:
+    """Raise a UserError if there are more classes than ids of 8 bits."""
     if not 0 <= num_classes <= 256:
         raise UserError(
             f'{num_classes} classes: masks and results hold class ids in 8 bits, at most 256'
         )
-    return [_colour(index) for index in range(num_classes)]
 
 
 def default_names(count: int) -> Sequence[str]:
@@ -64,8 +69,15 @@ def default_names(count: int) -> Sequence[str]:
 
 
 def palette_of(checkpoint: dict, count: int) -> Sequence[Sequence[int]]:
-    """Colours of a checkpoint's classes, from its metadata or those of its data set, or VOC's."""
+    """Colours of a checkpoint's classes, from its metadata or those of its data set, or VOC's.
+
+    Classes without a colour there have VOC's.
+
+    Raises:
+        UserError: It has no colours, and more classes than ids of 8 bits.
+    """
     meta = checkpoint.get('meta') or {}
     data = meta.get('dataset_meta') or {}
     old = meta.get('PALETTE')  # mmsegmentation before 1.0
-    return meta.get('palette') or data.get('palette') or old or voc_palette(count)
+    own = meta.get('palette') or data.get('palette') or old
+    return [*own[:count], *voc_palette(min(count, 256))[len(own) :]] if own else voc_palette(count)
