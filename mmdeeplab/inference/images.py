@@ -23,7 +23,12 @@ from mmdeeplab.datasets.image_io import (
     read_bands,
     read_bytes,
 )
-from mmdeeplab.datasets.stored_images import check_pixels, decode_stored, read_stored
+from mmdeeplab.datasets.stored_images import (
+    check_pixels,
+    decode_stored,
+    read_stored,
+    require_numbers,
+)
 from mmdeeplab.datasets.stored_kind import lost_in_rgb
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import open_regular
@@ -101,7 +106,7 @@ def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
         pixels: The bands and the depth that the network takes.
 
     Raises:
-        UserError: It is not an image, or has other bands or another depth.
+        UserError: It is not an image, has other bands or another depth, or holds NaN or infinity.
     """
     name = picture if isinstance(picture, (str, Path)) else 'of these bytes'
     picture = fetched(picture)
@@ -112,8 +117,13 @@ def read_as_stored(picture: Picture, pixels: Pixels) -> np.ndarray:
     else:
         name, array = 'of this array', np.asarray(picture)
         array = array[..., None] if array.ndim == 2 else array
+        if array.ndim != 3 or not array.size:
+            raise UserError(f'an array of a picture is (H, W, bands), got {array.shape}')
     check_pixels(array, pixels, name)
-    return np.ascontiguousarray(array)
+    array = np.ascontiguousarray(array, pixels.depth)  # in this machine's order of bytes
+    if array.dtype == np.float32:
+        require_numbers(array, name)
+    return array
 
 
 def fetched(picture: Picture) -> Picture:

@@ -28,7 +28,7 @@ class Segmentation:
     """The labels of one image.
 
     Attributes:
-        image: (H, W, 3) uint8, RGB.
+        image: (H, W, 3) uint8, RGB; may share its memory with an array that was segmented.
         labels: (H, W) uint8 class ids.
         classes: Names in id order.
         palette: RGB of each class.
