@@ -63,8 +63,8 @@ class Film:
         if self.writer is not None:
             self.writer.release()
             if error is None and header(self.partial)[1] != self.count:  # OpenCV tells nobody
-                error = OSError('not all of its frames arrived, as on a full disk')
-        self.placing.__exit__(error and type(error), error, trace)
+                cls, error = OSError, OSError('not all of its frames arrived, as on a full disk')
+        self.placing.__exit__(cls, error, trace)
 
 
 def opened(path: Path) -> cv2.VideoCapture:
