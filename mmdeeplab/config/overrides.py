@@ -2,7 +2,9 @@
 
 import ast
 import copy
+import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from mmengine.config import Config, DictAction
 
@@ -10,6 +12,7 @@ from mmdeeplab.config.validate import check_options
 from mmdeeplab.errors import UserError
 
 LENGTHS = ('max_iters', 'max_epochs')
+PATHS = ('work_dir', 'load_from', 'data_root', 'ann_file', 'out_dir', 'checkpoint')
 
 
 def merge_options(
@@ -89,11 +92,12 @@ def parse_options(options: Sequence[str]) -> dict[str, object]:
     values = {}
     for option in options:
         key, equals, value = option.partition('=')
+        key = key.strip()
         if not equals:
             raise UserError(f'--cfg-options takes KEY=VALUE, got {option!r}')
         try:
-            values[key] = parse_value(value)
-        except (ValueError, SyntaxError, AssertionError, RecursionError, MemoryError) as error:
+            values[key] = parse_path(value) if key.endswith(PATHS) else parse_value(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
             raise UserError(
                 f'--cfg-options {key}: {value!r} cannot be read; numbers, words, [lists] and '
                 "(tuples) of them, and dicts as {'type': 'EMAHook'} can"
@@ -101,8 +105,45 @@ def parse_options(options: Sequence[str]) -> dict[str, object]:
     return values
 
 
+def parse_path(text: str) -> object:
+    """A path as it is typed, whatever is in its name; nothing and ``None`` are None."""
+    path = text.strip('\'"')
+    if text.startswith('{'):  # default_hooks.checkpoint is a dict
+        return parse_value(text)
+    return None if path in ('', 'None') else path
+
+
 def parse_value(text: str) -> object:
-    """Parse a value as MMEngine does; dicts are Python literals."""
-    if 'dict(' in text:
-        raise ValueError(text)
-    return ast.literal_eval(text) if '{' in text else DictAction._parse_iterable(text)
+    """Parse a value as MMEngine does, but keep spaces within words; dicts are Python literals.
+
+    Raises:
+        ValueError: A dict is no literal, or brackets do not match.
+        SyntaxError: A dict is no literal.
+    """
+    text = text.strip()
+    is_list = text[:1] + text[-1:] in ('()', '[]') and _is_balanced(text[1:-1])
+    if text.startswith(('{', 'dict(')) or (is_list and re.search(r'\{|dict\(', text)):
+        return ast.literal_eval(text)
+    if not is_list and ',' not in text:
+        return DictAction._parse_int_float_bool(text.strip('\'"'))
+    values = [parse_value(part) for part in _parts(text[1:-1] if is_list else text)]
+    return tuple(values) if is_list and text[0] == '(' else values
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether every bracket closes one that was opened before it."""
+    depths = [0, *accumulate((char in '([') - (char in ')]') for char in text)]
+    return min(depths) == depths[-1] == 0
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a text between the commas outside of brackets."""
+    if not _is_balanced(text):
+        raise ValueError('brackets do not match')
+    parts = ['']
+    for char in text:
+        if char == ',' and _is_balanced(parts[-1]):
+            parts.append('')
+        else:
+            parts[-1] += char
+    return [part for part in parts if part.strip()]
