@@ -57,7 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--table', action='store_true', help='train nothing: table and plot only')
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override every config'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override every config',
     )
     return parser
 

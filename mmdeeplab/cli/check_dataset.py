@@ -26,7 +26,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--workers', type=int, metavar='N', help='processes (one a core)')
     parser.add_argument(
-        '--allow', nargs='+', default=[], metavar='KIND', help='let errors of these kinds pass'
+        '--allow',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KIND',
+        help='let errors of these kinds pass',
     )
     parser.add_argument('--json', metavar='FILE', help='write everything for programs')
     parser.add_argument('--fix', metavar='OUT', help='write all masks, mended, into a new folder')
@@ -34,7 +39,12 @@ def _parser() -> argparse.ArgumentParser:
         '--colours', metavar='FILE', help='--fix: colours of masks, "R G B NAME" a line'
     )
     parser.add_argument(
-        '--map', nargs='+', default=[], metavar='OLD=NEW', help='--fix: ids to rename'
+        '--map',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='OLD=NEW',
+        help='--fix: ids to rename',
     )
     add_config_options(parser)
     return parser

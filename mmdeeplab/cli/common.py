@@ -37,7 +37,12 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help='who started this process among others: torchrun, or srun',
     )  # fmt: skip
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override any setting',
     )
 
 

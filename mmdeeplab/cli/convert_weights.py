@@ -41,7 +41,12 @@ def _parser() -> argparse.ArgumentParser:
         help="run the other project's network beside ours, on a picture (on noise)",
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override any setting'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override any setting',
     )
     parser.add_argument(
         '--trust',

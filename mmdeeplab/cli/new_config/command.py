@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         help='share to evaluate on where the folder does not say (%(default)s)',
     )  # fmt: skip
     parser.add_argument(
-        '--val-prefix', nargs='+', default=[], metavar='P',
+        '--val-prefix', nargs='+', action='extend', default=[], metavar='P',
         help='evaluate on the images whose names begin so: whole films, patients or places',
     )  # fmt: skip
     parser.add_argument(
@@ -59,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         '--colours', metavar='FILE', help='--mend: "R G B NAME" a line, in id order'
     )
     parser.add_argument(
-        '--map', nargs='+', default=[], metavar='OLD=NEW', help='--mend: ids of grey values'
+        '--map',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='OLD=NEW',
+        help='--mend: ids of grey values',
     )
     add_annotation_options(parser)
     parser.add_argument(
