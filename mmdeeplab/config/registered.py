@@ -91,9 +91,8 @@ def find_class(name: object, path: Sequence[str], scope: object = None) -> Calla
     return classes[name]
 
 
-@cache
 def names(registries: tuple[Registry, ...]) -> dict[str, Callable]:
-    """All classes of some registries, by every name for them, with and without scope."""
+    """All classes of some registries by now, by every name for them, with and without scope."""
     classes: dict[str, Callable] = {}
     for root in registries:
         for node in (root, *root.children.values()):

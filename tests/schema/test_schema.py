@@ -10,6 +10,7 @@ from mmcv.transforms import RandomResize
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook as MMEngineCheckpointHook
 from mmengine.hooks import EMAHook
+from mmengine.registry import HOOKS
 from mmseg.models import FCNHead, TIMMBackbone
 from places import ROOT
 from robustness import typos
@@ -17,7 +18,7 @@ from tools_conftest import SMALL
 
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
-from mmdeeplab.config.registered import arguments
+from mmdeeplab.config.registered import arguments, find_class
 from mmdeeplab.errors import UserError, edits, nearest
 
 LEAVES = sorted([*(ROOT / 'configs').glob('*.py'), *(ROOT / 'configs').glob('ablation/*.py')])
@@ -67,6 +68,18 @@ class Calling(FCNHead):
 )
 def test_arguments_that_a_constructor_passes_on(cls: type, any_are_right: bool) -> None:
     assert (arguments(cls) is None) == any_are_right
+
+
+def test_classes_that_are_registered_after_a_first_config_are_found() -> None:
+    """As in a notebook, where a class is written between two configs, and written again."""
+    assert load(MINI).model
+    try:
+        for more in ({}, dict(new=1)):
+            made = type('LateHook', (EMAHook,), more)
+            HOOKS.register_module(name='LateHook', module=made, force=True)
+            assert find_class('LateHook', ('custom_hooks',)) is made, more
+    finally:
+        HOOKS.module_dict.pop('LateHook')
 
 
 def test_edits() -> None:
