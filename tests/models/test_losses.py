@@ -357,6 +357,36 @@ class HeadWithLoss(FCNHead):
         super().__init__(loss_decode=loss_decode, **kwargs)
 
 
+class FixedLoss(FCNHead):
+    """A user's head that gives the base class a loss of its own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(loss_decode=dict(type='DiceLoss'), **kwargs)
+
+
+class FewArguments(FCNHead):
+    """A user's head with the arguments that its author needs."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(in_channels=4, channels=4, num_classes=num_classes)
+
+
+@pytest.mark.parametrize('cls', [FixedLoss, FewArguments])
+def test_a_head_that_takes_no_loss_is_built_with_its_own(cls: type) -> None:
+    config = dict(type=cls, num_classes=3)
+    config |= dict(in_channels=4, channels=4) if cls is FixedLoss else {}
+    model, (notice,) = replace_losses(dict(decode_head=config))
+    assert f'{cls.__name__} takes no loss_decode' in notice
+    built = MODELS.build(model['decode_head'])
+    wanted = 'DiceLoss' if cls is FixedLoss else 'CrossEntropyLoss'
+    assert type(built.loss_decode).__name__ == wanted
+
+
+def test_a_misspelt_loss_is_named() -> None:
+    with pytest.raises(UserError, match='no class CrossEntropyLos; did you mean CrossEntropyLoss'):
+        replace_losses(head(dict(type='CrossEntropyLos')))
+
+
 def test_the_own_default_of_a_head_averages_over_labels_too() -> None:
     model, notices = replace_losses(dict(decode_head=dict(type=HeadWithLoss, num_classes=3)))
     wanted = dict(type='mmdeeplab.CrossEntropyLoss', loss_weight=2.0)

@@ -11,7 +11,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.losses.kldiv_loss import KLDivLoss
 from mmseg.registry import MODELS
 
-from mmdeeplab.errors import UserError
+from mmdeeplab.errors import UserError, did_you_mean
 from mmdeeplab.models.decode_heads.accuracy import LossWithAccuracy
 from mmdeeplab.models.decode_heads.shrunk_label import ShrunkLabelLoss
 from mmdeeplab.models.losses.pixel import PixelLoss
@@ -58,6 +58,12 @@ def replace_losses(model: Node) -> tuple[Node, list[str]]:
     for path, head in list(_dicts(model, 'model')):
         cls = _class(head)
         if inspect.isclass(cls) and BaseDecodeHead in cls.__mro__:
+            if 'loss_decode' not in head and not _takes_a_loss(cls):
+                notices.append(
+                    f'{path}: {cls.__name__} takes no loss_decode, so its own loss is used as it '
+                    'is; by default that of mmsegmentation divides by void pixels, too'
+                )
+                continue
             head.setdefault('loss_decode', _default_loss(cls))
             for where, loss in _dicts(head['loss_decode'], f'{path}.loss_decode'):
                 notices += _replace(where, loss, head)
@@ -79,6 +85,25 @@ def _dicts(node: object, path: str) -> Iterator[tuple[str, Node]]:
 def _class(node: Node) -> Any:
     name = node.get('type')
     return MODELS.get(name) if isinstance(name, str) else name
+
+
+def _takes_a_loss(head: type) -> bool:
+    """Whether the constructor of a decode head takes ``loss_decode``, itself or as ``**kwargs``.
+
+    It does not if it takes no such argument, or gives the base class a loss of its own.
+    """
+    for cls in head.__mro__[: head.__mro__.index(BaseDecodeHead)]:
+        if '__init__' not in vars(cls):
+            continue
+        parameters = _parameters(cls)
+        if 'loss_decode' in parameters:
+            return True
+        code = getattr(vars(cls)['__init__'], '__code__', None)
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        # names of arguments in calls are constants, one by one or in tuples
+        if not takes_any or 'loss_decode' in repr(code and code.co_consts):
+            return False
+    return True
 
 
 def _default_loss(head: type) -> Any:
@@ -110,9 +135,14 @@ def _is_right(loss: Node, head: Node) -> bool:
 
 def _check(path: str, head: Node) -> Iterator[str]:
     """Refuse losses that do not fit the head; yield a sentence for each name that several share."""
-    losses = [loss for _, loss in _dicts(head['loss_decode'], '') if 'type' in loss]
+    given = head['loss_decode']
+    losses: list[Node] = list(given) if isinstance(given, (list, tuple)) else [given]
     classes = [_class(loss) for loss in losses]
-    for cls in classes:
+    for loss, cls in zip(losses, classes, strict=True):
+        if cls is None:
+            name = str(loss.get('type'))
+            hint = did_you_mean(name, MODELS.module_dict)
+            raise UserError(f'{path}.loss_decode: there is no class {name}{hint}')
         if cls in OTHER_TARGETS:
             raise UserError(
                 f'{path}.loss_decode: {cls.__name__} compares {OTHER_TARGETS[cls]}, not logits '
