@@ -101,8 +101,10 @@ READERS: Sequence[tuple[str, Callable]] = [
 RUNNER = _of(Runner.__init__) - {'cfg'}
 
 
-def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | None:
-    """The keys that the dict ``node`` at ``path`` may have; None if it may have any.
+def keys_of(
+    path: Sequence[str], node: Mapping[str, Any], owner: Mapping[str, Any] = {}
+) -> frozenset[str] | None:
+    """The keys that the dict ``node`` at ``path`` in ``owner`` may have; None if it may have any.
 
     Raises:
         UserError: Its ``type`` names no class.
@@ -113,8 +115,19 @@ def keys_of(path: Sequence[str], node: Mapping[str, Any]) -> frozenset[str] | No
     if node.get('type') is not None and path[-1] != 'clip_grad':
         argument_names = arguments(find_class(node['type'], path, node.get('_scope_')))
         return None if argument_names is None else argument_names | _built(path)
+    if dotted_path == 'optim_wrapper.paramwise_cfg' and owner.get('constructor'):
+        return _read_by(find_class(owner['constructor'], ('optim_wrapper', 'constructor')))
     key_sets = [keys for pattern, keys in PLACES if re.fullmatch(pattern, dotted_path)]
     return key_sets[0] | _built(path) if key_sets else None
+
+
+def _read_by(constructor: Any) -> frozenset[str] | None:
+    """Keys of ``paramwise_cfg`` that a constructor may read: words in its source; None: any."""
+    try:
+        sources = [inspect.getsource(cls) for cls in constructor.__mro__[:-1]]
+    except (OSError, TypeError):
+        return None
+    return frozenset(re.findall(r'[\'"](\w+)[\'"]', '\n'.join(sources))) | frozenset(PARAMWISE)
 
 
 def default_of(path: Sequence[str], node: Mapping[str, Any], key: str) -> inspect.Parameter | None:

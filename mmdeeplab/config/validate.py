@@ -15,7 +15,14 @@ from mmdeeplab.errors import UserError, choose, did_you_mean, nearest
 SHOWN = 12  # faults that an error spells out
 SCOPES = ('mmseg', 'mmengine')
 # Dicts whose keys are names of the user's choice.
-FREE = ('custom_keys', 'backend_args', 'filter_cfg', 'file_client_args', 'dist_cfg')
+FREE = (
+    'custom_keys',
+    'paramwise_cfg',
+    'backend_args',
+    'filter_cfg',
+    'file_client_args',
+    'dist_cfg',
+)
 Path = tuple[str, ...]
 
 
@@ -38,14 +45,16 @@ def check_config(cfg: Config, sources: Sources | None = None) -> None:
         raise UserError('\n  '.join(['the config has mistakes:', *faults[:SHOWN], *more]))
 
 
-def _faults(path: Path, node: object, sources: Sources) -> Iterator[str]:
+def _faults(
+    path: Path, node: object, sources: Sources, owner: Mapping[str, Any] = {}
+) -> Iterator[str]:
     if isinstance(node, (list, tuple)):
         for i, item in enumerate(node):
             yield from _faults((*path, str(i)), item, sources)
     if not isinstance(node, Mapping):
         return
     try:
-        keys = keys_of(path, node)
+        keys = keys_of(path, node, owner)
         _check_names(path, node)
     except ValueError as error:
         yield str(error)
@@ -54,7 +63,7 @@ def _faults(path: Path, node: object, sources: Sources) -> Iterator[str]:
         if keys is not None and key not in keys and not _is_own_hook(path, key, value, keys):
             yield unknown(path, node, str(key), keys, sources)
         else:
-            yield from _faults((*path, str(key)), value, sources)
+            yield from _faults((*path, str(key)), value, sources, node)
 
 
 def _is_own_hook(path: Path, key: str, value: object, keys: frozenset[str]) -> bool:
@@ -122,6 +131,7 @@ def _check_option(
     cfg: Mapping[str, Any], path: Path, value: object, options: Mapping[str, object]
 ) -> None:
     node: Any = cfg
+    owner: Mapping[str, Any] = {}
     for depth, key in enumerate(path):
         parent = path[:depth]
         if key == DELETE and depth:
@@ -137,11 +147,12 @@ def _check_option(
             and key in node
             and not (renamed and _foreign(parent, node, key))
         ):
-            node = node[key]
+            constructor = options.get('.'.join([*parent, 'constructor']), node.get('constructor'))
+            owner, node = {**node, 'constructor': constructor}, node[key]
         elif isinstance(node, (list, tuple)) and key.isdigit() and int(key) < len(node):
             node = node[int(key)]
         elif isinstance(node, Mapping):
-            keys = keys_of(parent, node)
+            keys = keys_of(parent, node, owner)
             if keys is None and ('type' in node or parent[-1] in FREE):
                 return
             if keys is None or key not in keys:

@@ -82,6 +82,22 @@ def test_classes_that_are_registered_after_a_first_config_are_found() -> None:
         HOOKS.module_dict.pop('LateHook')
 
 
+def test_paramwise_cfg_has_the_keys_of_its_constructor(tmp_path: Path) -> None:
+    paramwise = 'optim_wrapper.paramwise_cfg'
+    decay = f'{paramwise}.num_layers=6', f'{paramwise}.decay_rate=0.9', f'{paramwise}.decay_type=a'
+    layers = 'optim_wrapper.constructor=LearningRateDecayOptimizerConstructor'
+    assert load(MINI, layers, *decay).optim_wrapper.paramwise_cfg.decay_rate == 0.9
+    text = "paramwise_cfg=dict(num_layers=6, decay_rate=0.9, decay_type='stage_wise')"
+    maker = "constructor='LearningRateDecayOptimizerConstructor', "
+    child = f'_base_ = {str(MINI)!r}\noptim_wrapper = dict({{}}{text})\n'
+    path = write(tmp_path / 'decay.py', child.format(maker))
+    assert load(path, f'{paramwise}.decay_rate=0.8').optim_wrapper.paramwise_cfg.decay_rate == 0.8
+    with pytest.raises(UserError, match='decay_rat is not a key'):
+        load(path, f'{paramwise}.decay_rat=0.8')
+    with pytest.raises(UserError, match='num_layers is not a key'):
+        load(write(tmp_path / 'plain.py', child.format('')))
+
+
 def test_edits() -> None:
     """Against distances counted by hand."""
     words = [('cat', 'cat', 0), ('cat', 'at', 1), ('act', 'cat', 1), ('caat', 'cat', 1)]
