@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 from mmdeeplab.models.layers import separable
 from mmdeeplab.models.layers.separable import SeparableConv2d, _Depthwise
@@ -128,3 +129,25 @@ def test_a_trace_of_a_network_whose_weights_ask_for_gradients_is_right() -> None
     traced = torch.jit.trace(network, x)  # raises where a second recording differs
     other = torch.randn(1, 16, 25, 17)
     torch.testing.assert_close(traced(other), network(other))
+
+
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+def test_transforms_of_torch_func_and_forward_mode(layout: torch.memory_format) -> None:
+    """Against PyTorch's own gradients, image by image, and one derivative by their product."""
+    conv = layer(2, torch.float64)
+    x = torch.randn(2, 16, 9, 8, dtype=torch.float64).to(memory_format=layout)
+
+    def loss(weight: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(conv, dict(weight=weight), (image[None],)).square().sum()
+
+    weight = conv.weight.detach()
+    by_image = torch.func.vmap(torch.func.grad(loss), (None, 0))(weight, x)
+    for image, gradient in zip(x, by_image, strict=True):
+        nn.Conv2d.forward(conv, image[None]).square().sum().backward()
+        torch.testing.assert_close(gradient, conv.weight.grad)
+        conv.weight.grad = None
+    direction = torch.randn_like(weight)
+    _, slope = torch.func.jvp(lambda w: loss(w, x[0]), (weight,), (direction,))
+    torch.testing.assert_close(slope, (by_image[0] * direction).sum())
+    with forward_ad.dual_level():
+        conv(forward_ad.make_dual(x, torch.ones_like(x)))

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from mmdeeplab.models.cpu_kernels.depthwise import DepthwiseConv, available
@@ -93,8 +94,13 @@ def is_channels_last(x: Tensor) -> bool:
 
 
 def is_recorded() -> bool:
-    """Whether PyTorch records a graph, which holds its own operations alone."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+    """Whether PyTorch records or transforms a graph, which holds its own operations alone.
+
+    Transforms are those of ``torch.func`` and derivatives in forward mode.
+    """
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    transformed = torch._C._are_functorch_transforms_active()
+    return recorded or transformed or forward_ad._current_level >= 0
 
 
 class _Depthwise(torch.autograd.Function):
