@@ -92,8 +92,11 @@ def _check_helpers(helpers: dict[str, Any], files: list[Path], known_keys: froze
         if unused and BASE not in stored:
             unused -= written_out(path, known_keys)
         for name in sorted(unused):
-            users = [str(other) for other, tree in trees if other != path and _loads(tree, name)]
-            why = f'has no effect: what {", ".join(users)} made of it stays; {instead(name)}'
+            users = [other for other, tree in trees if other != path and _loads(tree, name)]
+            if users and all(_parse(other).get(name) == helpers[name] for other in users):
+                continue  # the same again
+            makers = ', '.join(map(str, users))
+            why = f'has no effect: what {makers} made of it stays; {instead(name)}'
             if not users:
                 hint = did_you_mean(name, known_keys)
                 why = f'is not a key of a config{hint or UNREAD}'
