@@ -2,7 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcesso
 from torch.utils.data import DataLoader
 
 from mmdeeplab.config.registered import arguments, find_class, parameter, place
+from mmdeeplab.errors import UserError
 
 HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
 # Keys of a config that the Runner or a command reads besides the Runner's own arguments.
@@ -62,8 +65,6 @@ PLACES: Sequence[tuple[str, frozenset[str]]] = [
         (r'(train|val|test)_dataloader', LOADER | _of(DataLoader.__init__)),
         (r'train_cfg', _of(IterBasedTrainLoop, EpochBasedTrainLoop)),
         (r'(val|test)_cfg', {'fp16'}),
-        (r'(model|tta_model)(\.module)*\.train_cfg', ()),
-        (r'(model|tta_model)(\.module)*\.test_cfg', {'mode', 'stride', 'crop_size'}),
         (r'optim_wrapper', {'accumulative_counts', 'clip_grad'}),
         (r'(.*\.)?clip_grad', CLIP | {'type'}),
         (r'optim_wrapper\.paramwise_cfg', PARAMWISE),
@@ -98,6 +99,7 @@ READERS: Sequence[tuple[str, Callable]] = [
     (r'randomness', Runner.set_randomness),
     (r'log_processor', LogProcessor),
 ]
+SETTING = re.compile(r'cfg(?:\.get\(|\[)[\'"](\w+)|cfg\.(\w+)\b(?!\()')
 RUNNER = _of(Runner.__init__) - {'cfg'}
 
 
@@ -117,8 +119,36 @@ def keys_of(
         return None if argument_names is None else argument_names | _built(path)
     if dotted_path == 'optim_wrapper.paramwise_cfg' and owner.get('constructor'):
         return _read_by(find_class(owner['constructor'], ('optim_wrapper', 'constructor')))
+    if re.fullmatch(r'(model|tta_model)(\.module)*\.(train|test)_cfg', dotted_path):
+        own = ('mode', 'stride', 'crop_size') if path[-1] == 'test_cfg' else ()
+        return frozenset(own).union(*map(_of_settings, _classes(owner, path[:-1])))
     key_sets = [keys for pattern, keys in PLACES if re.fullmatch(pattern, dotted_path)]
     return key_sets[0] | _built(path) if key_sets else None
+
+
+def _classes(node: object, path: Sequence[str]) -> Iterator[Any]:
+    """The classes of all dicts below ``node``, which is at ``path``, that name one."""
+    items: Any = node.items() if isinstance(node, Mapping) else ()
+    if isinstance(node, (list, tuple)):
+        items = enumerate(node)
+    for key, value in items:
+        yield from _classes(value, (*path, str(key)))
+    if isinstance(node, Mapping) and node.get('type') is not None:
+        with suppress(UserError):  # reported where it stands
+            yield find_class(node['type'], path, node.get('_scope_'))
+
+
+@cache
+def _of_settings(cls: Any) -> frozenset[str]:
+    """Keys of ``train_cfg`` and ``test_cfg`` that the source of a class reads."""
+    if cls.__module__.startswith('mmdeeplab.') or not inspect.isclass(cls):
+        return frozenset()
+    found: set[str] = set()
+    for base in cls.__mro__:
+        if base.__module__.partition('.')[0] not in ('torch', 'mmengine', 'builtins'):
+            with suppress(OSError, TypeError):
+                found.update(*SETTING.findall(inspect.getsource(base)))
+    return frozenset(found - {'', *('mode', 'stride', 'crop_size')})
 
 
 def _read_by(constructor: Any) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdeeplab.config.data import type_name
 from mmdeeplab.config.inherited import DELETE, Sources
 from mmdeeplab.config.known_keys import default_of, keys_of
 from mmdeeplab.config.pixels import pixel_faults
@@ -60,6 +61,8 @@ def _faults(
         yield str(error)
         keys = None
     for key, value in node.items():
+        if key == 'transforms' and type_name(node.get('type')) == 'Albu':
+            continue  # classes of albumentations, which is not ours to look into
         if keys is not None and key not in keys and not _is_own_hook(path, key, value, keys):
             yield unknown(path, node, str(key), keys, sources)
         else:

@@ -5,6 +5,7 @@ import random
 import re
 from pathlib import Path
 
+import mmseg
 import pytest
 from mmcv.transforms import RandomResize
 from mmengine.config import Config
@@ -96,6 +97,36 @@ def test_paramwise_cfg_has_the_keys_of_its_constructor(tmp_path: Path) -> None:
         load(path, f'{paramwise}.decay_rat=0.8')
     with pytest.raises(UserError, match='num_layers is not a key'):
         load(write(tmp_path / 'plain.py', child.format('')))
+
+
+def test_settings_that_a_head_reads_are_keys(tmp_path: Path) -> None:
+    """mmsegmentation's PointRend, as its config is published."""
+    point_rend = 'point_rend/pointrend_r50_4xb2-80k_cityscapes-512x1024.py'
+    path = Path(mmseg.__path__[0]) / '.mim/configs' / point_rend
+    cfg = load(path, 'model.test_cfg.subdivision_steps=3', 'model.train_cfg.num_points=99')
+    assert (cfg.model.test_cfg.subdivision_steps, cfg.model.train_cfg.num_points) == (3, 99)
+    with pytest.raises(UserError, match='num_pointz is not a key'):
+        load(path, 'model.train_cfg.num_pointz=3')
+    for place in ('train_cfg.num_points', 'test_cfg.subdivision_steps'):
+        with pytest.raises(UserError, match='is not a key'):
+            load(MINI, f'model.{place}=3')  # its heads read none
+
+
+def test_classes_of_albumentations_are_not_looked_up(tmp_path: Path) -> None:
+    step = "dict(type='Albu', transforms=[dict(type='RandomGamma', p=0.5)])"
+    text = f"""_base_ = {str(MINI)!r}
+train_dataloader = dict(dataset=dict(pipeline=[*_base_.train_pipeline[:-1], {step}]))
+"""
+    assert load(write(tmp_path / 'albu.py', text)).train_dataloader.dataset.pipeline[-1].type
+
+
+def test_a_variable_of_a_base_may_be_written_again_as_it_is(tmp_path: Path) -> None:
+    text = f'_base_ = {str(MINI)!r}\nside = 5\nmodel = dict(neck=dict(rates=(side, 6, 7)))\n'
+    write(tmp_path / 'base.py', text)
+    head = "_base_ = './base.py'\n"
+    assert load(write(tmp_path / 'same.py', f'{head}side = 5\n')).model.neck.rates[0] == 5
+    with pytest.raises(UserError, match=r'side in .* has no effect: what .*base.py made of it'):
+        load(write(tmp_path / 'other.py', f'{head}side = 3\n'))
 
 
 def test_edits() -> None:
