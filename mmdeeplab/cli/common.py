@@ -128,6 +128,16 @@ def sentence(error: UserError) -> str:
     return text.rpartition(marker)[2].strip()
 
 
+def require_parts(cfg: Config, *keys: str) -> None:
+    """Refuse a config without what a command needs, such as one that is for training alone.
+
+    Raises:
+        UserError: It names the keys that are missing or None.
+    """
+    if missing := [key for key in keys if cfg.get(key) is None]:
+        raise UserError(f'the config {cfg.filename} has no {", ".join(missing)}')
+
+
 def require_data(cfg: Config, *splits: str) -> None:
     """Refuse a config whose data folder is missing, before anything is built."""
     from mmdeeplab.datasets.folders import missing_root

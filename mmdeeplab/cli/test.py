@@ -7,7 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command, config_options, require_data
+from mmdeeplab.cli.common import (
+    add_config_options,
+    command,
+    config_options,
+    require_data,
+    require_parts,
+)
 from mmdeeplab.cli.inference import add_inference_options, inference_options
 from mmdeeplab.config.load import load_config, with_changes
 from mmdeeplab.errors import UserError
@@ -59,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 def test(args: argparse.Namespace) -> None:
     """Evaluate a config under the protocols of the options; several are compared in a table."""
     cfg = load_config(args.config, config_options(args))
+    require_parts(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
     args.checkpoint = str(find_checkpoint(args.checkpoint))
     if args.save_masks and not args.out:
         raise UserError('--save-masks needs --out DIR')

@@ -8,7 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdeeplab.cli.common import add_config_options, command, config_options, require_data
+from mmdeeplab.cli.common import (
+    add_config_options,
+    command,
+    config_options,
+    require_data,
+    require_parts,
+)
 from mmdeeplab.config.load import load_config, with_changes
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
@@ -50,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 def train(args: argparse.Namespace) -> None:
     """Build the Runner of a config and train."""
     cfg = load_config(args.config, config_options(args))
+    require_parts(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     require_data(cfg, 'train', 'val')
     cfg = with_changes(cfg, training_options(args).changes())
     from mmdeeplab.checkpoint.lock import training_lock

@@ -52,14 +52,14 @@ def training_size(cfg: Config) -> tuple[int, int]:
     """(H, W) of a config's training batches: the crop, or the preprocessor's size if larger.
 
     Raises:
-        ValueError: The config has neither.
+        UserError: The config has neither.
     """
     dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
     sizes = [step['crop_size'] for step in pipeline_steps(dataset) if 'crop_size' in step]
     padded = cfg.model.get('data_preprocessor', {}).get('size')
     sizes += [padded] if padded else []
     if not sizes:
-        raise ValueError('the config has neither a crop_size nor a data_preprocessor.size')
+        raise UserError('the config has neither a crop_size nor a data_preprocessor.size')
     sides = [(size, size) if isinstance(size, int) else size for size in sizes]
     return max(height for height, _ in sides), max(width for _, width in sides)
 

@@ -32,8 +32,9 @@ def find_protocols(cfg: Config, name: str | None) -> list[str]:
 
 def configured_protocol(cfg: Config) -> str:
     """The protocol that the test settings of ``cfg`` are equal to; "custom" if to none."""
-    pipeline = cfg.test_dataloader.dataset.get('pipeline')
-    size = preprocessor(cfg).get('test_size') or preprocessor(cfg).get('size')
+    pipeline = ((cfg.get('test_dataloader') or {}).get('dataset') or {}).get('pipeline')
+    padding = network_of(cfg).get('data_preprocessor') or {}
+    size = padding.get('test_size') or padding.get('size')
     for name, protocol in (cfg.get('protocols') or {}).items():
         if protocol.pipeline == pipeline and tuple(protocol.test_size) == tuple(size or ()):
             return name

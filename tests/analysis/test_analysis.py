@@ -1,6 +1,7 @@
 """Strides, receptive fields, memory and degenerate rates against gradients and sums by hand."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdeeplab.config.data import training_size
+from mmdeeplab.engine.hooks.degenerate_rates import DegenerateRateHook
 from mmdeeplab.models.analysis import (
     degenerate_rates,
     inference_memory,
@@ -180,5 +182,7 @@ def test_input_size_is_the_larger_of_crop_and_padding() -> None:
     assert training_size(cfg((321, 321), (513, 257))) == (513, 321)
     assert training_size(cfg(None, (513, 257))) == (513, 257)
     assert training_size(cfg((65, 97), None)) == (65, 97)
+    runner = SimpleNamespace(cfg=cfg(None, None), model=Net(conv(3, 4, 3)), logger=None)
+    DegenerateRateHook().before_train(runner)  # images of any size: nothing to compare rates with
     with pytest.raises(ValueError, match='neither'):
         training_size(cfg(None, None))

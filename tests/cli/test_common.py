@@ -10,6 +10,7 @@ import pytest
 from mmengine.config import Config
 from places import ROOT
 
+from mmdeeplab.cli import test, train
 from mmdeeplab.cli.common import sentence
 from mmdeeplab.config.data import with_data_root
 from mmdeeplab.config.load import load_config
@@ -151,6 +152,23 @@ def test_values_are_parsed() -> None:
 def test_options_that_cannot_be_merged_are_named(option: str) -> None:
     with pytest.raises(UserError, match=option.split('=')[0]):
         merge_options(config(), [option])
+
+
+@pytest.mark.parametrize(
+    ('main', 'arguments', 'key'),
+    [
+        (train.main, [], 'train_dataloader'),
+        (train.main, [], 'optim_wrapper'),
+        (test.main, ['x.pth'], 'test_dataloader'),
+        (test.main, ['x.pth'], 'test_evaluator'),
+    ],
+)
+def test_a_part_that_a_command_needs_is_named(
+    capsys: pytest.CaptureFixture, main: Any, arguments: list[str], key: str
+) -> None:
+    name = 'deeplabv3plus_xception_mini-voc'
+    assert main([name, *arguments, '--cfg-options', f'{key}=None']) == 2
+    assert capsys.readouterr().err.endswith(f'{name}.py has no {key}\n')
 
 
 def test_a_workers_error_is_still_one_sentence() -> None:

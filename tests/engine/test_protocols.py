@@ -118,3 +118,11 @@ def test_an_unknown_name_is_answered_with_the_choices() -> None:
     cfg.pop('protocols')
     with pytest.raises(UserError, match='no `protocols`'):
         find_protocols(cfg, 'all')
+
+
+def test_a_config_without_test_data_has_no_protocol_of_its_own() -> None:
+    cfg = Config.fromfile(VOC)
+    cfg.test_dataloader = None
+    assert configured_protocol(cfg) == 'custom'
+    cfg.model.pop('data_preprocessor')
+    assert configured_protocol(cfg) == 'custom'

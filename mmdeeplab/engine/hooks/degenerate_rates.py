@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 
 from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.data import training_size
+from mmdeeplab.errors import UserError
 from mmdeeplab.models.analysis import degenerate_rates, input_channels
 from mmdeeplab.registry import HOOKS
 
@@ -20,6 +21,9 @@ class DegenerateRateHook(Hook):
         if not dist.is_main_process():
             return
         model = unwrap(runner.model)
-        shape = (1, input_channels(model), *training_size(runner.cfg))
+        try:
+            shape = (1, input_channels(model), *training_size(runner.cfg))
+        except UserError:  # batches are as large as their images
+            return
         for warning in degenerate_rates(model, shape):
             runner.logger.warning(warning)
