@@ -1,18 +1,37 @@
 """Wrap the network of a config for inference: several scales, windows, a CRF."""
 
 import copy
+from collections.abc import Iterable, Iterator, Mapping
 
 from mmengine.config import Config
 
+from mmdeeplab.config.data import type_name
 from mmdeeplab.config.protocols import preprocessor
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.crf import PUBLISHED, DenseCRF, build_crf, require_pydensecrf
 
 
 def with_tta(cfg: Config) -> Config:
-    """``cfg`` with its network wrapped for multi-scale and flipped inference."""
-    wrapper = cfg.get('tta_model') or dict(type='mmdeeplab.MultiScaleFlip')
+    """``cfg`` with its network wrapped for multi-scale and flipped inference.
+
+    In the place of mmsegmentation's ``SegTTAModel``, which takes views that ``tta_pipeline`` makes,
+    the views are made here, of the scales in that pipeline.
+    """
+    wrapper = dict(cfg.get('tta_model') or dict(type='mmdeeplab.MultiScaleFlip'))
+    if type_name(wrapper['type']) == 'SegTTAModel':
+        wrapper = dict(type='mmdeeplab.MultiScaleFlip')
+        if scales := [*_scales(cfg.get('tta_pipeline'))]:
+            wrapper['scales'] = scales
     return _wrapped(cfg, **wrapper)
+
+
+def _scales(node: object) -> Iterator[float]:
+    """The numbers that are a ``scale_factor`` in a pipeline, in order."""
+    if isinstance(node, Mapping) and isinstance(node.get('scale_factor'), (int, float)):
+        yield node['scale_factor']
+    parts = node.values() if isinstance(node, Mapping) else node
+    for part in parts if isinstance(parts, Iterable) and not isinstance(parts, str) else ():
+        yield from _scales(part)
 
 
 def with_windows(
@@ -35,7 +54,8 @@ def with_windows(
         labels_only: Whether results of images that are not cut may lack their logits.
 
     Raises:
-        UserError: The windows leave gaps, or a window is given for a mode without windows.
+        UserError: The windows leave gaps, a window is given for a mode without windows, or none
+            where the config pads to no size.
     """
     if mode in ('auto', 'whole') and (window or stride):
         raise UserError(f'--window and --stride need --mode slide or bands, not {mode}')
@@ -43,7 +63,12 @@ def with_windows(
         return cfg
     changed = copy.deepcopy(cfg)
     settings = preprocessor(changed)
-    padded = zip(settings.get('test_size') or settings['size'], settings['size'], strict=True)
+    size = settings.get('size')
+    if not size and not window:
+        if mode == 'auto':  # no size of windows is known
+            return cfg
+        raise UserError(f'--mode {mode}: the config pads images to no size: give --window N')
+    padded = zip(settings.get('test_size') or size or (), size or (), strict=True)
     sides = (window,) * 2 if window else tuple(map(max, padded))
     steps = (stride,) * 2 if stride else tuple(max(side * 2 // 3, 1) for side in sides)
     if min(sides + steps) < 1 or steps[0] > sides[0] or steps[1] > sides[1]:

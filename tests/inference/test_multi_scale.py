@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdeeplab.errors import UserError
 from mmdeeplab.inference.multi_scale import MultiScaleFlip
+from mmdeeplab.inference.wrap import with_tta, with_windows
 from mmdeeplab.models.atrous import scaled
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 
@@ -91,3 +94,24 @@ def test_a_mirrored_image_gives_the_mirrored_answer() -> None:
 def test_refuses_scales_that_are_not_positive(scales: tuple) -> None:
     with pytest.raises(ValueError, match='scales must be positive'):
         make(scales, False)
+
+
+def test_the_scales_of_mmsegmentations_own_model_are_taken() -> None:
+    """From ``tta_pipeline``, as its configs write it: the views are made by the network here."""
+    resize = [dict(type='Resize', scale_factor=r, keep_ratio=True) for r in (0.5, 1.0, 1.25)]
+    flip = [dict(type='RandomFlip', prob=p) for p in (0.0, 1.0)]
+    views = dict(type='TestTimeAug', transforms=[resize, flip, [dict(type='PackSegInputs')]])
+    cfg = Config(dict(model=dict(type='EncoderDecoder'), tta_model=dict(type='SegTTAModel')))
+    assert 'scales' not in with_tta(cfg).model
+    cfg.tta_pipeline = [dict(type='LoadImageFromFile'), views]
+    model = with_tta(cfg).model
+    assert (model.type, [*model.scales]) == ('mmdeeplab.MultiScaleFlip', [0.5, 1.0, 1.25])
+
+
+def test_windows_need_a_size() -> None:
+    preprocessor = dict(type='SegDataPreProcessor', size_divisor=32)
+    cfg = Config(dict(model=dict(type='EncoderDecoder', data_preprocessor=preprocessor)))
+    assert with_windows(cfg) is cfg
+    with pytest.raises(UserError, match='give --window'):
+        with_windows(cfg, 'slide')
+    assert with_windows(cfg, 'slide', window=65).model.window == (65, 65)
