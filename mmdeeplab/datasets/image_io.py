@@ -71,7 +71,7 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     header = read_header(data, path, 'image')
     if header.format == 'AVIF':  # OpenCV does not turn it
         return header, _decoded_by_pillow(data, path, header)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    image = opencv_pixels(data, cv2.IMREAD_COLOR)
     if image is None and (lost := lost_in_rgb(data)) and lost.depth == 'float32':
         raise bad_data('unreadable', f'the image {path} {not_rgb(lost)}')
     if image is None:
@@ -97,6 +97,14 @@ def _decoded_by_pillow(data: bytes, path: str | Path, header: Header) -> np.ndar
     return cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)
 
 
+def opencv_pixels(data: bytes, flags: int) -> np.ndarray | None:
+    """Decode a file's bytes by OpenCV; None where it cannot, for whatever reason."""
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # sizes in the file that it did not expect
+        return None
+
+
 def not_rgb(pixels: Pixels) -> str:
     """The sentence that tells why an image is not read as RGB of 8 bits, and the way out."""
     return (
@@ -118,7 +126,7 @@ def read_bands(path: str | Path, bands: int) -> np.ndarray:
 
 def decode_bands(data: bytes, bands: int, name: object) -> np.ndarray:
     """Decode a file's bytes as (H, W, bands) uint8, see :func:`read_bands`."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    image = opencv_pixels(data, cv2.IMREAD_UNCHANGED)
     if image is None:
         raise bad_data('unreadable', f'the image {name} is broken and cannot be decoded')
     image = image.reshape(*image.shape[:2], -1)

@@ -11,7 +11,12 @@ import cv2
 import numpy as np
 
 from mmdeeplab.config.pixels import Pixels
-from mmdeeplab.datasets.image_io import check_pixel_count, read_bytes, read_header
+from mmdeeplab.datasets.image_io import (
+    check_pixel_count,
+    opencv_pixels,
+    read_bytes,
+    read_header,
+)
 from mmdeeplab.datasets.stored_kind import (
     NPY,
     PNG,
@@ -46,7 +51,7 @@ def decode_stored(data: bytes, path: object) -> np.ndarray:
     elif data.startswith(TIFF):
         image = attempt(lambda: _bands_last(*_first_series(data)), data, path)
     else:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        image = opencv_pixels(data, cv2.IMREAD_UNCHANGED)
         if image is None:
             raise broken(data, path, 'it cannot be decoded')
         image = _in_file_order(image, pixels.bands)

@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from mmdeeplab.datasets.image_io import Header, read_header, read_image
+from mmdeeplab.datasets.image_io import (
+    Header,
+    decode_bands,
+    decode_image,
+    read_header,
+    read_image,
+)
 from mmdeeplab.datasets.mask_io import decode_mask
+from mmdeeplab.datasets.stored_images import decode_stored
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files
 
@@ -183,3 +190,13 @@ def test_heic_is_named(brand: bytes, what: str) -> None:
     data = bytes([0, 0, 0, 24]) + b'ftyp' + brand + bytes(500)
     with pytest.raises(UserError, match=r'a\.heic is .* HEIC, as of an iPhone: save it as JPEG'):
         read_header(data, 'a.heic', what)
+
+
+def test_a_header_that_opencv_refuses_gets_a_sentence() -> None:
+    file = io.BytesIO()
+    Image.new('RGB', (4, 4)).save(file, 'BMP')
+    wide = bytearray(file.getvalue())
+    wide[18:22] = struct.pack('<i', 2**23)  # pixels in a row; OpenCV takes 2**20 at most
+    for decode in (decode_image, decode_stored, lambda data, path: decode_bands(data, 3, path)):
+        with pytest.raises(UserError, match=r'a\.bmp is broken'):
+            decode(bytes(wide), 'a.bmp')
