@@ -1,5 +1,6 @@
 """The command: table, exit status, JSON, mended masks; and what is remembered."""
 
+import errno
 import json
 import os
 import shlex
@@ -30,6 +31,7 @@ from places import ROOT
 
 from mmdeeplab.cli.check_dataset import main
 from mmdeeplab.datasets.check import cache as cache_module
+from mmdeeplab.datasets.check import sample as sample_module
 from mmdeeplab.datasets.check import scan as scan_module
 from mmdeeplab.datasets.check.report import examine
 from mmdeeplab.engine.distributed import ranks
@@ -207,6 +209,37 @@ def test_only_changed_files_are_looked_at_again(
     (root / 'classes.txt').write_text('\n'.join(f'c{i}' for i in range(31)))
     assert not examine(config(root), ('train',)).errors  # other classes, nothing looked at
     assert looked == [folder.id]
+
+
+def test_a_file_that_could_not_be_read_is_looked_at_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real = Folder(root, 'train'), os.open
+
+    def failing(path: os.PathLike | str, *args: int, **kwargs: int) -> int:
+        if str(path) == str(folder.image):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, *args, **kwargs)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, 'open', failing)
+        assert [p.fault for p in examine(config(root), ('train',)).errors] == ['unreadable']
+    cache_module._loaded.clear()  # another process, when the disk answers again
+    assert not examine(config(root), ('train',)).errors
+
+
+def test_a_package_that_is_lacking_is_no_fault_of_the_data(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(sample: object, path: Path, pixels: object) -> None:
+        raise UserError(f'the image {path} is a TIFF, which tifffile reads: pip install it')
+
+    with monkeypatch.context() as machine:
+        machine.setattr(sample_module, '_look_at_image', lacking)
+        with pytest.raises(UserError, match='pip install it'):
+            examine(config(root), ('train',))
+    cache_module._loaded.clear()  # another process, when it has been installed
+    assert not examine(config(root), ('train',)).errors
 
 
 @pytest.mark.parametrize('damage', [b'', b'x', b'\xff\xfe\x00', b'0' * 64 + b'\n{}'])

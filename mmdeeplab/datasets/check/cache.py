@@ -9,7 +9,7 @@ from mmdeeplab.datasets.check.sample import CheckedSample
 from mmdeeplab.fileio.atomic import Disk, replacing
 from mmdeeplab.fileio.cache_dir import cache_folder
 
-VERSION = 3  # raise it with every change of what `look_at` finds
+VERSION = 4  # raise it with every change of what `look_at` finds
 _loaded: dict[Path, dict[str, dict]] = {}  # also serves where nothing can be written
 
 

@@ -46,6 +46,9 @@ def look_at(image: Path, mask: Path | None, pixels: Pixels | None = None) -> Che
         image: The image's file.
         mask: The mask's file; None for an image without one.
         pixels: Bands and depth if images are read as they are stored; None: RGB of 8 bits.
+
+    Raises:
+        UserError: A package that reads such files is not installed.
     """
     sample = CheckedSample()
     size = None
@@ -117,6 +120,8 @@ def _note_format(sample: CheckedSample, header: Header, path: Path, file_role: s
 
 
 def _add(sample: CheckedSample, error: UserError, file_role: str) -> None:
+    if not error.fault:  # of this machine, not of the file
+        raise error
     sample.faults.append([error.fault, file_role, str(error)])
 
 

@@ -44,7 +44,8 @@ def scan(
         What was found, by id.
 
     Raises:
-        UserError: A process died, most likely because memory ran out.
+        UserError: A process died, most likely because memory ran out, or a package that reads such
+            files is not installed.
     """
     cache = SampleCache(source.key)
     samples: dict[str, CheckedSample] = {}
@@ -67,7 +68,9 @@ def scan(
     bar = checked if quiet else progress(checked, title, len(pairs), 'images')
     for (name, stamps), sample in zip(uncached.items(), bar, strict=True):
         samples[name] = sample
-        cache.put(name, stamps, sample)
+        # A file that could not be read may be sound: what failed may have been the disk.
+        if all(fault != 'unreadable' for fault, *_ in sample.faults):
+            cache.put(name, stamps, sample)
         beat()
     if uncached:
         cache.save()
