@@ -21,6 +21,9 @@ FORMS = {
         'void:224,224,192::\ncar:0,0,142::'
     ),
     'NAME R G B': 'background 0 0 0\nroad 128 64 128\nVoid 224 224 192\nmy car 0 0 142\n',
+    'CSV with ids and names': (
+        'id,name,r,g,b\n0,lane 1,0,0,0\n1,road,128,64,128\n255,void,224,224,192\n2,car,0,0,142\n'
+    ),
     'CSV with a header': (
         'name,r,g,b\nbackground,0,0,0\n"road",128,64,128\nvoid,224,224,192\ncar,0,0,142\n'
     ),
@@ -62,6 +65,10 @@ def test_every_form_gives_the_same(form: str, tmp_path: Path) -> None:
         ('{"x": ', 'no JSON'),
         ('1.5 0 0 x\n', 'line 1'),
         ('-1 0 0 x\n', 'line 1'),
+        ('0 128 64 128\n', 'line 1.*four numbers'),
+        ('id,r,g,b,name\n0,128,64,128,road\n', 'line 2.*four numbers'),
+        ('road,128,64,128,255\n', 'line 1.*four numbers'),
+        ('{"classes": 3}', 'entry 1: 3 is no colour'),
     ],
 )
 def test_what_is_no_colour_is_named(text: str, words: str, tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ _FORMS = tuple(
         rf'(?P<name>.*?){_GAP}{numbers}\s*(?::[^:]*)*',  # NAME R G B, and what CVAT adds
     )
 )
+# An id before the colour, or alpha behind it: the colour could begin at either of two numbers.
+_FOUR_NUMBERS = re.compile(
+    r'\d+(?:[\s,;]+\d+){3}(?:[\s,;].*)?|.*[,;\t]\s*\d+(?:\s*[,;\t]\s*\d+){3}[\s,;]*'
+)
 _HEADER = re.compile(
     r'[\s,;:]*((name|label|class|title|id|r|g|b|red|green|blue|rgb|hex|colou?r)(_?\w+)?[\s,;:]*)+'
 )
@@ -37,7 +41,8 @@ def read_colours(path: Path) -> dict[Colour, int]:
     begin with ``# `` are comments.
 
     Raises:
-        UserError: The file is missing, has a line of another form, or a colour occurs twice.
+        UserError: The file is missing, has a line of another form (an id or alpha beside the three
+            numbers), or a colour occurs twice.
     """
     text = read_text(path, 'list of colours')
     entries = _of_json(text, path) if text.lstrip()[:1] in ('{', '[') else _of_lines(text, path)
@@ -46,7 +51,7 @@ def read_colours(path: Path) -> dict[Colour, int]:
     for where, colour, name in entries:
         if colour in colours:
             raise UserError(f'{path}, {where}: the colour {colour} occurs twice')
-        void = name.strip().lower() == 'void'
+        void = re.split(r'[,;\t]', name)[-1].strip().lower() == 'void'  # behind an id
         colours[colour] = IGNORE_INDEX if void else label
         label += not void
     if not colours:
@@ -58,6 +63,11 @@ def _of_lines(text: str, path: Path) -> Iterator[tuple[str, Colour, str]]:
     header = True
     for number, line in enumerate(text.splitlines(), 1):
         words = line.replace('"', '').strip()
+        if _FOUR_NUMBERS.fullmatch(words):
+            raise UserError(
+                f'{path}, line {number}: {line!r} has four numbers, a colour three: leave the '
+                'id or alpha out (ids are counted from the first line on), or write #rrggbb'
+            )
         entry = _colour_and_name(words)
         if entry:
             header = False
@@ -86,7 +96,12 @@ def _of_json(text: str, path: Path) -> Iterator[tuple[str, Colour, str]]:
         raise UserError(f'{path} is no JSON: {error}') from error
     if isinstance(content, dict):
         content = next(
-            (v for k, v in content.items() if k in ('labels', 'classes', 'items')), content
+            (
+                value
+                for key, value in content.items()
+                if key in ('labels', 'classes', 'items') and isinstance(value, (dict, list))
+            ),
+            content,
         )
     pairs = content.items() if isinstance(content, dict) else map(_pair, content)
     for number, (name, value) in enumerate(pairs, 1):
