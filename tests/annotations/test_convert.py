@@ -247,6 +247,34 @@ def test_missing_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert 'a.png is missing and of 1 others: put it' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('stored', 'named'),
+    [('A.PNG', 'A.png'), ('fu\u0308r.png', 'f\u00fcr.png'), ('B/b.png', 'c:\\d\\b\\B.png')],
+)
+def test_names_as_windows_and_macos_compare_them(stored: str, named: str, tmp_path: Path) -> None:
+    picture(tmp_path / 'shots' / stored)
+    picture(tmp_path / 'shots/other.png')
+    region = dict(size=[H, W], counts=[0, H * W])
+    annotation = dict(image_id=7, category_id=10, segmentation=region)
+    write_json(tmp_path / 'coco.json', coco_document([named], [annotation], ['road']))
+    assert main([str(tmp_path), '--out', str(tmp_path / 'out')]) == 0
+    (path,) = (tmp_path / 'out/SegmentationClass').rglob('*.png')
+    assert path.stem == Path(stored).stem
+    assert (np.array(Image.open(path)) == 1).all()
+
+
+def test_yolo_labels_beside_other_texts(tmp_path: Path) -> None:
+    root = tmp_path / 'data'
+    truth = yolo(root)
+    (root / 'labels/train/classes.txt').write_text('road\ncar\n')  # as labelImg writes it
+    label = root / 'labels/train/a.txt'
+    label.with_stem('fu\u0308r').write_text(label.read_text())
+    picture(root / 'images/train/f\u00fcr.jpg')
+    assert main([str(root), '--out', str(tmp_path / 'out')]) == 0
+    assert len([*(tmp_path / 'out').rglob('*.png')]) == len(truth) + 1
+    assert np.array_equal(mask(tmp_path / 'out', 'train/f\u00fcr'), truth['train/a'])
+
+
 def test_two_pictures_of_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / 'data'
     for folder in ('one', 'two'):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from mmdeeplab.datasets.annotations.shapes import ShareOfPicture
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import list_files, read_text
 
+NO_LABELS = ('classes.txt', 'README.txt', 'notes.txt')
+"""Files that labelling tools put beside the labels."""
 SLACK = 0.01  # shares that Ultralytics lets be outside of 0 to 1
 
 
@@ -60,7 +63,11 @@ def read_yolo(
     """
     annotations.add_classes(names)
     texts = {name: root / name for name in list_files(root, ('.txt',), recurse=True).names}
-    labels = {name: path for name, path in texts.items() if 'labels' in Path(name).parts}
+    labels = {
+        name: path
+        for name, path in texts.items()
+        if 'labels' in Path(name).parts and Path(name).name not in NO_LABELS
+    }
     pictures = tuple(p for p in pictures if 'images' in Path(p).parts) or pictures
     of_picture: dict[str, str] = {}
     for name in pictures:
@@ -84,7 +91,7 @@ def read_yolo(
 def _stem(name: str) -> str:
     """A path without what differs between ``train/images/a.jpg`` and ``train/labels/a.txt``."""
     parts = [part for part in Path(name).with_suffix('').parts if part not in ('images', 'labels')]
-    return '/'.join(parts)
+    return unicodedata.normalize('NFC', '/'.join(parts))
 
 
 def _objects(file: Path, names: list[str]) -> tuple[AnnotatedObject, ...]:
