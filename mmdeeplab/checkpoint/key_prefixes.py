@@ -16,6 +16,7 @@ IN_FRONT = (*ANYWHERE, 'model', 'net', 'network', 'segmentor', 'ema', 'ema_model
 HOLDERS = (
     *('state_dict', 'model_state_dict', 'model_state', 'model', 'net', 'network', 'module'),
     *('weights', 'params', 'state_dict_ema', 'ema_state_dict'),
+    *('ema', 'model_ema', 'ema_model', 'params_ema'),
 )
 UPDATES = ('n_averaged', 'steps')  # PyTorch's and MMEngine's averages count their updates so
 AVERAGE = 'ema_'  # MMCV 1 keeps the average as buffers under such names, dots made underscores

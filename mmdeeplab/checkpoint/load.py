@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from mmdeeplab.checkpoint import store
 from mmdeeplab.checkpoint.key_prefixes import held
 from mmdeeplab.checkpoint.mismatch import COUNTER, describe
+from mmdeeplab.checkpoint.safetensors_layout import is_safetensors
 from mmdeeplab.command_names import tool
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.archive_formats import require_bounded_zip
+from mmdeeplab.fileio.checksum import taken_for_weights
 from mmdeeplab.fileio.input_files import require_regular
 from mmdeeplab.finite import broken
 
@@ -52,7 +54,9 @@ ADDRESS = re.compile(r'[A-Za-z][\w+-]+://')
 
 
 def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
-    """Read a ``.safetensors`` file, or a ``.pth`` file by PyTorch's restricted unpickler.
+    """Read safetensors, or a file of ``torch.save`` by PyTorch's restricted unpickler.
+
+    Which of the two a file is, its content tells.
 
     Returns:
         A dict with ``state_dict`` and whatever else the file holds (``meta``, ``optimizer``, ...).
@@ -65,20 +69,27 @@ def read_checkpoint(path: str | Path, map_location: str = 'cpu') -> dict:
     if not os.path.lexists(path):
         raise UserError(f'no checkpoint at {path}')
     require_regular(path, 'checkpoint')
+    if words := taken_for_weights(path):
+        raise UserError(f'the checkpoint {path} {words}')
     try:
-        if path.suffix == '.safetensors':
+        if is_safetensors(path):
             loaded = store.load(path, device=str(map_location))
         else:
             check_archive(path)
             with torch.serialization.safe_globals(SAFE_TYPES):
                 loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        match = re.search(r'GLOBAL (\S+)', str(error))
+        text = str(error)  # torch's advice to read it without restrictions is left out
+        reasons = re.findall(r'GLOBAL \S+', text) or re.findall(r'Unpickler error:\s+(.+)', text)
         raise UserError(
             f'{path} is not loaded: it is no checkpoint, or reading it could run code '
-            f'({match[0] if match else str(error).splitlines()[0]})'
+            f'({(reasons or [text])[0]})'
         ) from error
     except Exception as error:  # safetensors and zip readers raise many kinds
+        if 'TorchScript' in str(error):
+            raise UserError(
+                f'{path} is TorchScript, a program: save the state_dict() of its network'
+            ) from error
         raise UserError(f'{path} is not a readable checkpoint: {error}') from error
     if not isinstance(loaded, dict):
         raise UserError(f'{path} holds no weights but a {type(loaded).__name__}')

@@ -87,6 +87,13 @@ def read_header(path: str | Path) -> dict:
         return _parse(_head(file, Path(path).stat().st_size))
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file is safetensors by its content, or at least by its name."""
+    with path.open('rb') as file:
+        start = file.read(9)  # the length of the header, and its first sign
+    return start[4:] == b'\0\0\0\0{' or path.suffix.lower() == '.safetensors'
+
+
 def _head(file: BinaryIO, size: int) -> bytes:
     start = file.read(8)
     length = struct.unpack('<Q', start)[0] if len(start) == 8 else 0

@@ -71,7 +71,49 @@ def test_any_flipped_bit_is_found(tmp_path: Path) -> None:
         assert 'weight' not in read['state_dict'], place
 
 
-@pytest.mark.parametrize('length', [0, 5, 300, -1])
+@pytest.mark.parametrize('name', ['a.safetensors', 'A.SAFETENSORS', 'pytorch_model.bin', 'blob'])
+def test_safetensors_are_known_by_their_content(name: str, tmp_path: Path) -> None:
+    weight = torch.arange(6.0).view(2, 3)
+    save_file(dict(weight=weight), tmp_path / 'whole.safetensors')
+    (tmp_path / 'whole.safetensors').rename(tmp_path / name)
+    assert torch.equal(read_checkpoint(tmp_path / name)['state_dict']['weight'], weight)
+
+
+@pytest.mark.parametrize('holder', ['ema', 'model_ema', 'params_ema'])
+def test_an_average_alone_is_weights(holder: str, tmp_path: Path) -> None:
+    torch.save({holder: dict(weight=torch.ones(2)), 'epoch': 3}, tmp_path / 'a.pth')
+    assert read_checkpoint(tmp_path / 'a.pth')['state_dict'].keys() == {'weight'}
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'words'),
+    [
+        ('a.pth', b'', 'is empty'),
+        ('a.pth', b'<!DOCTYPE html><html>404</html>', 'is a web page'),
+        ('a.pth', b'version https://git-lfs.github.com/spec/v1\noid sha256:00', 'git lfs pull'),
+        ('a.safetensors', b'version https://git-lfs.github.com/spec/v1\noid', 'git lfs pull'),
+        ('model.safetensors.index.json', b'{"metadata": {}, "weight_map": {}}', 'several files'),
+        ('a.pth', b'neither of them', 'is no checkpoint'),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(
+    name: str, content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf'{name} .*{words}') as error:
+        read_checkpoint(path)
+    assert 'weights_only' not in str(error.value)  # torch's advice to read it unsafely
+
+
+def test_a_pickle_under_another_name_is_named(tmp_path: Path) -> None:
+    path = tmp_path / 'a.safetensors'
+    torch.save(dict(weight=torch.ones(2)), path)
+    with pytest.raises(UserError, match=r'call it \.pth'):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize('length', [1, 5, 300, -1])
 def test_a_cut_file_is_refused(tmp_path: Path, length: int) -> None:
     path = write(tmp_path / 'iter_1.safetensors')
     path.write_bytes(path.read_bytes()[:length])
