@@ -155,6 +155,6 @@ def _check_ids(id_name: str, ids: Tensor, num_classes: int, ignore_index: int, n
         )
 
 
-def class_ids(prediction: Tensor) -> Tensor:
-    """A predicted label map as integers: mmseg's single-channel heads give floats."""
-    return prediction.long() if prediction.is_floating_point() else prediction
+def class_ids(ids: Tensor) -> Tensor:
+    """A label map as integers: single-channel heads of mmseg, and some data sets, give floats."""
+    return ids.long() if ids.is_floating_point() else ids

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from torch.nn import functional as F
 
 from mmdeeplab.errors import UserError
@@ -207,3 +208,41 @@ def test_one_channel_is_two_classes() -> None:
     assert results[0] == results[1]
     assert one == pytest.approx(two, rel=1e-5)
     assert one > 0
+
+
+def test_labels_may_be_floats() -> None:
+    one, other = measure([0], size=1), SegMetric(trimap=(1, 3), boundary=True, resamples=50)
+    floats = sample(0)
+    floats['gt_sem_seg']['data'] = floats['gt_sem_seg']['data'].float()
+    other.dataset_meta = dict(classes=NAMES)
+    other.process({}, [floats])
+    other.evaluate(1)
+    assert other.result is not None
+    assert other.result.as_dict() == one.result.as_dict()
+
+
+def test_two_classes_of_one_name_both_have_a_score() -> None:
+    names = ('class 0', 'other', 'class 2', 'other', *NAMES[4:])
+    metric, plain = SegMetric(resamples=50), measure([0], size=1)
+    metric.dataset_meta = dict(classes=names)
+    metric.process({}, [sample(0)])
+    metric.evaluate(1)
+    assert metric.result is not None
+    assert list(metric.result.per_class)[:4] == ['class 0', 'other (1)', 'class 2', 'other (3)']
+    assert [*metric.result.per_class.values()] == [*plain.result.per_class.values()]
+
+
+@pytest.mark.parametrize('prefix', [None, 'mine', 'a/b'])
+@pytest.mark.parametrize('mode', ['val', 'test'])
+def test_the_loss_of_the_evaluation_before_is_out_of_the_log(mode: str, prefix: str | None) -> None:
+    hub = MessageHub.get_current_instance()
+    metric = SegMetric(resamples=2, prefix=prefix)
+    metric.dataset_meta = dict(classes=NAMES)
+    for i in range(2):
+        metric.process({}, [sample(i)])
+        scores = metric.evaluate(1)
+        for name, value in scores.items():  # as MMEngine's RuntimeInfoHook does
+            hub.update_scalar(f'{mode}/{name}', value)
+    name = f'{prefix}/val/loss' if prefix else 'val/loss'
+    logged = hub.get_scalar(f'{mode}/{name}').mean(10)  # as its LogProcessor does
+    assert logged == pytest.approx(scores[name])
