@@ -19,6 +19,7 @@ from mmdeeplab.weights.model_zoo import WeightCache as Weights
         (dict(MMDEEPLAB_CACHE='/a', XDG_CACHE_HOME='/b'), '/a'),
         (dict(MMDEEPLAB_CACHE='', XDG_CACHE_HOME='/b'), '/b/mmdeeplab'),
         (dict(MMDEEPLAB_CACHE='~/c', XDG_CACHE_HOME=''), '/home/me/c'),
+        (dict(MMDEEPLAB_CACHE='', XDG_CACHE_HOME='here/cache'), '/home/me/.cache/mmdeeplab'),
         (dict(MMDEEPLAB_CACHE='', XDG_CACHE_HOME=''), '/home/me/.cache/mmdeeplab'),
     ],
 )
