@@ -39,11 +39,13 @@ def missing_root(root: Path, split: str) -> str:
 
 
 def check_indices(indices: int | Sequence[int] | None, count: int, path: Path) -> None:
-    """Refuse ``indices`` that lie outside a list of ``count`` samples.
+    """Refuse ``indices`` that lie outside a list of ``count`` samples, or choose none.
 
     Raises:
         UserError: It names the index and the list.
     """
+    if isinstance(indices, (int, list, tuple)) and not indices and indices is not False:
+        raise UserError(f'indices={indices} of a data set: that is no sample of {path}')
     if indices is None or (isinstance(indices, int) and not isinstance(indices, bool)):
         return
     is_list = isinstance(indices, Sequence) and not isinstance(indices, str)

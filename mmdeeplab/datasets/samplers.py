@@ -79,7 +79,7 @@ class ResumableSampler(Sampler):
         shares: For each data set of a ``ConcatDataset``, how many of its samples follow each other.
 
     Raises:
-        UserError: ``shares`` is not a number above 0 for each data set.
+        UserError: ``shares`` is not a number above 0 for each data set, or one has no sample.
     """
 
     def __init__(
@@ -92,6 +92,11 @@ class ResumableSampler(Sampler):
         shares: Sequence[int] = (),
     ) -> None:
         self.parts = _parts(dataset, shares)
+        if not all(part.size for part in self.parts):
+            raise UserError(
+                f'{type(dataset).__name__} has no sample to draw'
+                + (', or a part of it has none' if shares else '')
+            )
         self.rank, self.world_size = get_dist_info()
         self.size, self.shuffle = len(dataset), shuffle
         self.seed = sync_random_seed() if seed is None else seed

@@ -6,6 +6,7 @@ import pytest
 from torch.utils.data import ConcatDataset
 
 from mmdeeplab.datasets.samplers import ResumableSampler
+from mmdeeplab.errors import UserError
 
 SIZES = (5, 13)
 
@@ -47,3 +48,11 @@ def test_without_shares_the_stream_is_one_permutation_an_epoch() -> None:
     data = ConcatDataset([range(size) for size in SIZES])
     one, two = (ResumableSampler(d, seed=1) for d in (data, range(18)))
     assert list(islice(one, 40)) == list(islice(two, 40))
+
+
+@pytest.mark.parametrize(('sizes', 'shares'), [((0,), ()), ((5, 0), (1, 1))])
+def test_data_without_a_sample_are_refused_at_once(sizes: tuple, shares: tuple) -> None:
+    parts = [list(range(size)) for size in sizes]
+    data = parts[0] if len(parts) == 1 else ConcatDataset(parts)
+    with pytest.raises(UserError, match=f'{type(data).__name__} has no sample'):
+        ResumableSampler(data, shares=shares)

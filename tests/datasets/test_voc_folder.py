@@ -175,6 +175,8 @@ REFUSED = [
     (dict(reduce_zero_label=1), 'reduce_zero_label is True or False, got 1'),
     (dict(indices=[0, 2]), 'indices .* 2 is no place in .*train.txt, which has 2 ids'),
     (dict(indices='first'), "'first' is no place"),
+    (dict(indices=0), r'indices=0 of a data set: that is no sample of .*train.txt'),
+    (dict(indices=[]), 'no sample of'),
     (dict(metainfo=dict(palette=[(0, 0, 0)])), 'palette has 1 colours, there are 3 classes'),
     (dict(metainfo=dict(classes=('sky', 'car', 'road'))), "class 1 is 'car', but 'road' in"),
 ]
