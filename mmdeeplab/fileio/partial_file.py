@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
+from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
@@ -133,6 +135,31 @@ class Part:
             self.note.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # some network file systems cannot; the file is complete
             Disk().sync_folder(self.final.parent)
+
+
+@contextlib.contextmanager
+def alone(path: Path, waiting: str) -> Iterator[None]:
+    """Hold a lock on the file ``path``, which is made and stays, while the block runs.
+
+    Args:
+        path: The file; it means nothing by itself.
+        waiting: Printed on standard error if another process has the lock, before waiting for it.
+
+    Raises:
+        UserError: The file cannot be made.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open('ab')
+    with file:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks, as on some clusters
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    print(waiting, file=sys.stderr, flush=True)
+                    fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _lock(file: BinaryIO, path: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.cache_dir import cache_folder
 from mmdeeplab.fileio.download import fetch
+from mmdeeplab.fileio.partial_file import alone
 
 SCHEME = 'hf-hub:'
 WEIGHTS = 'model.safetensors'
@@ -43,7 +44,8 @@ def hub_file(repository: str, file: str, large: bool = True) -> Path:
     """Download a file of a repository's main branch to the cache, unless it is there.
 
     Checksum and size of a large file are downloaded first and kept, so that a file in the cache can
-    be verified without network.
+    be verified without network. If another process downloads the file, as another rank of a
+    training does, that is waited for.
 
     Args:
         repository: ``OWNER/NAME``.
@@ -55,22 +57,29 @@ def hub_file(repository: str, file: str, large: bool = True) -> Path:
     """
     if not REPOSITORY.fullmatch(repository):
         raise UserError(f'{repository} is no repository of the hub: write OWNER/NAME')
-    host, folder = address(), cache_folder() / 'hub' / repository
-    path = folder / file
+    path = cache_folder() / 'hub' / repository / file
+    if path.is_file():
+        return _fetched(f'{address()}/{repository}', path, large)
+    waiting = f'another process gets {file} of {repository}: waiting for it'  # as another rank
+    with alone(path.with_name(f'{file}.lock'), waiting):
+        return _fetched(f'{address()}/{repository}', path, large)
+
+
+def _fetched(home: str, path: Path, large: bool) -> Path:
+    """The file at ``path`` in the cache, downloaded from ``home`` unless it is there and right."""
     if not large:
         if not path.is_file():
-            fetch(f'{host}/{repository}/resolve/main/{file}', path, quiet=True)
+            fetch(f'{home}/resolve/main/{path.name}', path, quiet=True)
         return path
-    noted = folder / f'{file}.lfs'
+    noted = path.with_name(f'{path.name}.lfs')
     if not noted.is_file():
-        url = f'{host}/{repository}/raw/main/{file}'
-        fetch(url, noted, max_size=POINTER_SIZE, quiet=True)
+        fetch(f'{home}/raw/main/{path.name}', noted, max_size=POINTER_SIZE, quiet=True)
     pointer = POINTER.search(noted.read_text(encoding='utf-8', errors='replace'))
     if pointer is None:
         noted.unlink()
-        raise UserError(f'{host}/{repository}: no checksum of {file} is published there')
+        raise UserError(f'{home}: no checksum of {path.name} is published there')
     fetch(
-        f'{host}/{repository}/resolve/main/{file}',
+        f'{home}/resolve/main/{path.name}',
         path,
         sha256=pointer['sha256'],
         size=int(pointer['size']),

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +25,7 @@ from mmdeeplab import DeepLabPredictor
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.download import fetch
 from mmdeeplab.weights.hub import hub_file, local_weights
 from mmdeeplab.weights.sharing import SharedNetwork, flat_config
 
@@ -197,6 +200,27 @@ def test_the_hub_is_asked_once(hub: Server) -> None:
     assert local_weights('hf-hub:timm/net') == path
     assert len(hub.log) == asked
     assert local_weights('a.pth') == 'a.pth'
+
+
+def test_two_ranks_ask_the_hub_once(
+    hub: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(hub, 'timm/net', b'weights', b'weights')
+    first, others = [True], []
+    with ThreadPoolExecutor() as pool:
+
+        def slow(*args: object, **how: object) -> str:
+            if first and first.pop():
+                others.append(pool.submit(local_weights, 'hf-hub:timm/net'))
+                while 'another process gets model.safetensors' not in capsys.readouterr().err:
+                    assert not others[0].done()
+                    time.sleep(0.01)
+            return fetch(*args, **how)
+
+        monkeypatch.setattr('mmdeeplab.weights.hub.fetch', slow)
+        path = local_weights('hf-hub:timm/net')
+        assert others[0].result(timeout=30) == path
+    assert len(hub.log) == 2  # the pointer and the file
 
 
 def test_other_weights_than_the_hub_says_are_refused(hub: Server) -> None:

@@ -1,8 +1,9 @@
 """The cache of converted checkpoints, each with a record of its origin.
 
 ``weights/NAME.safetensors`` is the checkpoint and ``weights/NAME.json`` its record.
-``downloads/NAME/`` exists while it is downloaded and converted. ``seen/NAME.json`` has the checksum
-that a file had at its first download, if none is published.
+``downloads/NAME/`` exists while it is downloaded and converted, by the one process that holds
+``downloads/NAME.lock``. ``seen/NAME.json`` has the checksum that a file had at its first download,
+if none is published.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from mmdeeplab.fileio.archive import extract
 from mmdeeplab.fileio.archive_formats import Limits
 from mmdeeplab.fileio.atomic import writing
 from mmdeeplab.fileio.download import Patience, fetch
+from mmdeeplab.fileio.partial_file import alone
 from mmdeeplab.weights.model_zoo.cache import WeightCache, converter_version
 from mmdeeplab.weights.model_zoo.rows import LONGEST_DIGEST, OWN, Checkpoint
 
@@ -33,7 +34,8 @@ def obtain(
 ) -> Path:
     """The converted checkpoint of a row, from the cache or else from its address.
 
-    The downloaded file is removed after the conversion, but kept if that fails.
+    The downloaded file is removed after the conversion, but kept if that fails. If another process
+    obtains the same checkpoint, its result is waited for.
 
     Args:
         row: The published checkpoint.
@@ -58,6 +60,17 @@ def obtain(
                 file=sys.stderr,
             )
         return path
+    lock = cache.downloads(row.name).with_name(f'{row.name}.lock')
+    with alone(lock, f'another process gets {row.name}: waiting for it'):
+        if not refresh and (path := cache.verified(row.name, row)):
+            return path
+        return _renewed(row, cache, convert, patience, quiet)
+
+
+def _renewed(
+    row: Checkpoint, cache: WeightCache, convert: Convert, patience: Patience, quiet: bool
+) -> Path:
+    """Download, convert and keep the checkpoint of a row; return its path in the cache."""
     download = cache.downloads(row.name) / row.file_name
     downloaded = _download(row, cache, download, patience, quiet)
     target = cache.weights(row.name)

@@ -5,6 +5,8 @@ import hashlib
 import io
 import shutil
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,8 @@ class Lab:
 
     def files(self) -> list[str]:
         found = (path for path in self.cache.folder.rglob('*') if path.is_file())
-        return sorted(path.relative_to(self.cache.folder).as_posix() for path in found)
+        names = (path.relative_to(self.cache.folder).as_posix() for path in found)
+        return sorted(name for name in names if name != 'downloads/mine.lock')
 
 
 @pytest.fixture
@@ -70,6 +73,25 @@ def test_a_second_time_needs_no_network(lab: Lab) -> None:
     lab.server.log.clear()
     assert lab.get() == first
     assert (lab.server.log, lab.converted) == ([], 1)
+
+
+def test_two_processes_obtain_it_once(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    with ThreadPoolExecutor() as pool:
+        first, others = [True], []
+        convert = lab.convert
+
+        def slow(row: Checkpoint, source: Path, output: Path) -> None:
+            if first and first.pop():
+                others.append(pool.submit(lab.get))
+                while 'another process gets mine' not in capsys.readouterr().err:
+                    assert not others[0].done()
+                    time.sleep(0.01)
+            return convert(row, source, output)
+
+        lab.convert = slow
+        assert lab.get() == others[0].result(timeout=30)
+    assert (lab.converted, len(lab.server.log)) == (1, 1)
+    assert lab.files() == DONE
 
 
 @pytest.mark.parametrize('harm', ['altered', 'truncated', 'gone', 'no record', 'broken record'])
