@@ -9,6 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from mmdeeplab.errors import UserError
 from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.models.atrous import aligned, corners_aligned
 from mmdeeplab.models.buffer_pool import BufferPool
@@ -75,8 +76,12 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
         Returns:
             ``inputs``: float (N, C, H, W); ``data_samples`` with ``pad_shape`` and the
             ``img_padding_size`` [left, right, top, bottom] that post-processing cuts off.
+
+        Raises:
+            UserError: ``mean`` and ``std`` are not of the images' number of channels.
         """
         images: Sequence[Tensor] = list(data['inputs'])
+        self._require_channels(images)
         samples = [self._copied(sample, training) for sample in data.get('data_samples') or ()]
         height, width = (max(image.shape[side] for image in images) for side in (1, 2))
         if training:
@@ -100,6 +105,16 @@ class DeepLabPreprocessor(BaseDataPreprocessor):
             for sample, label in zip(labelled, labels, strict=True):
                 sample.gt_sem_seg = PixelData(data=label)
         return dict(inputs=batch, data_samples=samples or None)
+
+    def _require_channels(self, images: Sequence[Tensor]) -> None:
+        counts = {len(self.mean), len(self.std)} - {1} or {len(images[0])}
+        for channels in map(len, images):
+            if counts != {channels}:
+                raise UserError(
+                    f'data_preprocessor: an image has {channels} channels, but mean '
+                    f'{len(self.mean)} values and std {len(self.std)}: name one for each channel '
+                    'that the pipeline loads'
+                )
 
     def _normalised(
         self, images: Sequence[Tensor], lefts: list[int], size: tuple[int, int]

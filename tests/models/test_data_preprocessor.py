@@ -6,6 +6,7 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from mmdeeplab.errors import UserError
 from mmdeeplab.models.data_preprocessor import DeepLabPreprocessor
 from mmdeeplab.models.layers.same_conv import SameConv2d
 
@@ -84,3 +85,17 @@ def test_labels_of_larger_images_lie_where_they_belong(least: int, off: float) -
     back = torch.nn.functional.interpolate(small, x.shape[2:], mode='bilinear', align_corners=True)
     error = (back[0, 0, 0, :33] - torch.arange(33.0)).abs().max()
     assert error <= 1e-4 if off == 0 else error > off
+
+
+@pytest.mark.parametrize(('means', 'stds', 'channels'), [(4, 4, 3), (3, 3, 1), (3, 4, 3)])
+def test_another_number_of_channels_is_refused(means: int, stds: int, channels: int) -> None:
+    preprocessor = DeepLabPreprocessor(mean=[1.0] * means, std=[2.0] * stds, size=(8, 8))
+    words = f'has {channels} channels, but mean {means} values and std {stds}'
+    with pytest.raises(UserError, match=words):
+        preprocessor(dict(inputs=[torch.zeros(channels, 8, 8, dtype=torch.uint8)]))
+
+
+def test_one_mean_is_for_all_channels() -> None:
+    preprocessor = DeepLabPreprocessor(mean=[1.0], std=[2.0], size=(8, 8))
+    batch = preprocessor(dict(inputs=[torch.full((5, 8, 8), 7, dtype=torch.uint8)]))['inputs']
+    assert torch.equal(batch, torch.full((1, 5, 8, 8), 3.0))

@@ -13,7 +13,12 @@ from timm_proof import STRIDES, proved, randomise
 from torch import Tensor, nn
 
 from mmdeeplab.errors import UserError
-from mmdeeplab.models.backbones.timm_backbone import FAMILIES, TimmBackbone, family_of
+from mmdeeplab.models.backbones.timm_backbone import (
+    FAMILIES,
+    TimmBackbone,
+    chosen_maps,
+    family_of,
+)
 from mmdeeplab.models.meta import run_on_meta
 from mmdeeplab.weights.reference_models import load
 
@@ -161,6 +166,12 @@ def test_chosen_maps_and_channels_of_the_image() -> None:
         (128, 8, 8),
         (512, 8, 8),
     ]
+
+
+@pytest.mark.parametrize('indices', [(4, 1), (1, 1), (-1, 1), (5,), (-6,), ()])
+def test_maps_that_cannot_be_chosen_are_refused(indices: tuple[int, ...]) -> None:
+    with pytest.raises(UserError, match='has 5 maps, 0 to 4'):
+        chosen_maps((2, 4, 8, 16, 32), indices)
 
 
 def test_norm_eval_freezes_statistics_only() -> None:

@@ -81,9 +81,19 @@ def chosen_maps(strides: Sequence[int], out_indices: Sequence[int] | None) -> li
         strides: Stride of each of timm's feature maps.
         out_indices: Indices given by the user. By default the last map of each stride from 4 on is
             taken; if all maps have the same stride, four maps at even distances, the last included.
+
+    Raises:
+        UserError: The given indices are none, do not exist, or are not in ascending order.
     """
     if out_indices is not None:
-        return [range(len(strides))[i] for i in out_indices]
+        count = len(strides)
+        indices = [i % count for i in out_indices if -count <= i < count]
+        if not indices or len(indices) < len(out_indices) or indices != sorted(set(indices)):
+            raise UserError(
+                f'out_indices={tuple(out_indices)}: the network has {count} maps, 0 to '
+                f'{count - 1}, and they are returned from the finest on: name some in that order'
+            )
+        return indices
     last = {stride: i for i, stride in enumerate(strides)}
     if len(last) > 1:
         return [i for stride, i in last.items() if stride >= 4]
