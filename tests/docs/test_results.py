@@ -71,16 +71,25 @@ def test_figures_in_prose_are_those_of_the_files(page: str) -> None:
         assert {int(count) for count in counts} <= images, text
 
 
-def test_figures_of_the_heads_are_those_of_their_files() -> None:
-    """In the prose below the table of docs/ablation.md; the table itself has a test of its own."""
-    text = PAGES['docs/ablation'].read_text().split('## On a trained encoder')[1]
+@pytest.mark.parametrize(
+    ('page', 'begin', 'files'),
+    [
+        ('docs/ablation', '## On a trained encoder', ['ablation_heads']),
+        ('docs/finetune', '| tested at six scales', ['films']),
+    ],
+)
+def test_figures_below_a_table_are_those_of_its_file(
+    page: str, begin: str, files: list[str]
+) -> None:
+    """The tables themselves have tests of their own."""
+    text = PAGES[page].read_text().split(begin)[1]
     prose = '\n'.join(line for line in FENCE.sub('', text).splitlines() if line[:1] != '|')
-    heads = json.loads((ROOT / 'docs/ablation_heads.json').read_text())['heads']
+    summaries = [json.loads((ROOT / f'docs/{file}.json').read_text()) for file in files]
     published = {f for head in HEADS for f in FIGURE.findall(f'{head.published} {head.finer}')}
-    known = {f'{abs(value):.2f}' for value in numbers(heads)} | known_figures() | published
+    own = {f'{abs(value):.2f}' for summary in summaries for value in numbers(summary)}
     found = FIGURE.findall(prose)
-    assert len(found) > 8
-    assert [figure for figure in found if figure not in known] == []
+    assert len(found) > 3
+    assert [figure for figure in found if figure not in own | known_figures() | published] == []
 
 
 def numbers(node: object) -> Iterator[float]:

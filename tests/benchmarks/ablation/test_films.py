@@ -163,6 +163,13 @@ def test_summary_by_hand(tmp_path: Path) -> None:
     assert {*TESTS} < {*TITLES}
 
 
+def test_the_page_shows_the_table_of_its_results() -> None:
+    summary = json.loads((HOME / 'docs/films.json').read_text())
+    page = (HOME / 'docs/finetune.md').read_text()
+    assert markdown(summary) in page
+    assert f'--iters {summary["settings"]["iters"]}' in page
+
+
 def test_no_table_without_the_recipe(tmp_path: Path) -> None:
     put(tmp_path, 'colours', 'A', [50])
     with pytest.raises(UserError, match='no result of the recipe'):
