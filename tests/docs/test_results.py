@@ -74,7 +74,11 @@ def test_figures_in_prose_are_those_of_the_files(page: str) -> None:
 @pytest.mark.parametrize(
     ('page', 'begin', 'files'),
     [
-        ('docs/ablation', '## On a trained encoder', ['ablation_heads']),
+        (
+            'docs/ablation',
+            '## On a trained encoder',
+            ['ablation_heads', 'ablation_trained_encoder'],
+        ),
         ('docs/finetune', '| tested at six scales', ['films']),
     ],
 )

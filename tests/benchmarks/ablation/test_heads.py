@@ -221,8 +221,9 @@ def test_a_run_has_what_the_table_needs(
     assert found['aspp']['finer']['mIoU'] == 50
 
 
-def test_the_page_shows_the_table_of_its_results() -> None:
-    summary = json.loads((ROOT / 'docs/ablation_heads.json').read_text())
+@pytest.mark.parametrize('file', ['ablation_heads', 'ablation_trained_encoder'])
+def test_the_page_shows_the_table_of_its_results(file: str) -> None:
+    summary = json.loads((ROOT / f'docs/{file}.json').read_text())
     page = (ROOT / 'docs/ablation.md').read_text()
     assert markdown(summary) in page
     assert f'--iters {summary["settings"]["iters"]}' in page
