@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.ablation.films import CHANGES, plan_films
+from benchmarks.ablation.changes import CHANGES, plan_films
 from benchmarks.ablation.heads import HEADS, plan_heads
 from benchmarks.ablation.plan import VARIANTS, Settings, plan
 from mmdeeplab.cli.common import command

@@ -1,91 +1,19 @@
-"""What a change of the recipe brings on a film of CamVid that training has not seen."""
+"""Train on CamVid without one of its films, and test on it."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.ablation.changes import CHANGES, CONFIG, LISTS, TESTS, Change, film_of
 from benchmarks.ablation.features import with_crop
-from benchmarks.ablation.plan import Run, Settings, Variant
+from benchmarks.ablation.plan import Run, Settings
 from benchmarks.ablation.runs import logged, median_step, test, train
 from benchmarks.ablation.train_heads import last_loss
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.shipped import HOME
 from mmdeeplab.datasets.split_list import read_split
-from mmdeeplab.errors import UserError
-
-CONFIG = 'configs/deeplabv3plus_mobilenetv2-coral_camvid.py'
-CROP = 193
-LISTS = Path('ImageSets/Segmentation')
-TESTS = {'at-8': ('--output-stride', '8'), 'scales': ('--tta',)}
-
-
-@dataclass(frozen=True)
-class Change(Variant):
-    """One change of the recipe, tried on one film.
-
-    Attributes:
-        lines: Of a config; ``steps`` are the training pipeline's, ``head`` changes the decode head.
-        crop: Side of the crops in pixels.
-        length: Of the training, in multiples of the others'.
-        film: The one that is left out.
-    """
-
-    lines: str = ''
-    crop: int = CROP
-    length: int = 1
-    film: str = ''
-
-
-CHANGES = (
-    Change('recipe', 'the recipe', CONFIG),
-    Change(
-        'colours', 'changed colours', CONFIG,
-        lines="steps = [*steps[:-1], dict(type='PhotoMetricDistortion'), steps[-1]]",
-    ),
-    Change(
-        'one-scale', 'no other scales', CONFIG,
-        lines="steps = [dict(s, minimum=1.0, maximum=1.0) if 'minimum' in s else s for s in steps]",
-    ),
-    Change(
-        'unweighted', 'classes weigh the same', CONFIG,
-        lines='head = dict(loss_decode=dict(class_weight=None))',
-    ),
-    Change(
-        'hard-pixels', 'hard pixels only', CONFIG,
-        lines="head = dict(sampler=dict(type='OHEMPixelSampler', thresh=0.7, min_kept=5000))",
-    ),
-    Change(
-        'averaged', 'averaged weights', CONFIG,
-        lines="custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=0.01)]",
-    ),
-    Change('larger', 'crops of 321', CONFIG, crop=321),
-    Change('longer', 'twice as long', CONFIG, length=2),
-)  # fmt: skip
-
-
-def plan_films(names: list[str], data: str, seeds: int) -> list[Run]:
-    """Runs of the named changes on each film; all of a change and seed before the next.
-
-    Raises:
-        UserError: The training images are of fewer than two films.
-    """
-    films = sorted({film_of(image) for image in read_split(Path(data) / LISTS / 'train.txt')})
-    if len(films) < 2:
-        raise UserError(f'--data {data}: train.txt has frames of one film, {films}')
-    return [
-        Run(replace(change, name=f'{change.name}-{film}', film=film), seed)
-        for seed in range(seeds)
-        for change in CHANGES
-        if change.name in names
-        for film in films
-    ]
-
-
-def film_of(image: str) -> str:
-    """The film of a frame: CamVid's names begin with it, as in ``0001TP_006690``."""
-    return image.partition('_')[0]
 
 
 def train_without_film(weights: Path, run: Run, settings: Settings, work: Path) -> dict:

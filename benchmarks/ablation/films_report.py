@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ablation.films import CHANGES, TESTS
+from benchmarks.ablation.changes import CHANGES, TESTS
 from benchmarks.ablation.heads_report import draws
 from benchmarks.ablation.report import plus_minus, rows, shared_by_all, spread
 from mmdeeplab.errors import UserError

@@ -47,7 +47,6 @@ def draw_examples(
         dataset: The data set that was evaluated.
         per_image: ``per_image`` of the evaluation's result.
         predictions: ``predictions`` of the evaluation's result, by path.
-
         stored: Whether images have their bands in the order of the files.
 
     Returns:

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from mmdeeplab.errors import UserError, out_of_memory
 from mmdeeplab.inference.predictor import DeepLabPredictor
@@ -117,7 +116,7 @@ class Service:
         return Response(example.data, media_type=example.media_type)
 
 
-def build_app(service: Service) -> ASGIApp:
+def build_app(service: Service) -> SafeHeaders:
     """Build the application: routes, errors as JSON, and headers."""
     stylesheet = style_sheet() + (PAGE / 'page.css').read_text(encoding='utf-8')
 

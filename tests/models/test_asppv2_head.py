@@ -6,12 +6,18 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
 from places import ROOT
 from torch import nn
 from torch.nn import functional as F
 
 from mmdeeplab.config.output_stride import with_output_stride
 from mmdeeplab.models.decode_heads import ASPPV2Head
+
+
+@pytest.fixture(autouse=True)
+def _scope() -> None:
+    init_default_scope('mmseg')
 
 
 @pytest.mark.parametrize('rates', [(6, 12, 18, 24), (2, 4, 8, 12), (12,)])

@@ -147,7 +147,7 @@ def test_the_description_for_tools_tells_the_truth(serve: Serve) -> None:
 
 
 def build_app_routes() -> list:
-    return build_app(Service(Stub(), CARD, LIMITS, [])).routes
+    return build_app(Service(Stub(), CARD, LIMITS, [])).app.routes
 
 
 def bomb(width: int, height: int) -> bytes:

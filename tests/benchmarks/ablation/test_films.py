@@ -8,17 +8,8 @@ import pytest
 from random_encoder import write_voc_and_weights
 from tools_conftest import Tool, tool
 
-from benchmarks.ablation.films import (
-    CHANGES,
-    CONFIG,
-    CROP,
-    LISTS,
-    TESTS,
-    Change,
-    config_text,
-    divide,
-    plan_films,
-)
+from benchmarks.ablation.changes import CHANGES, CONFIG, CROP, LISTS, TESTS, Change, plan_films
+from benchmarks.ablation.films import config_text, divide
 from benchmarks.ablation.films_report import TITLES, markdown, summarise
 from benchmarks.ablation.plan import BANDS, Settings
 from mmdeeplab.config.load import load_config
