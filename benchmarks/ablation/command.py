@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.ablation.changes import CHANGES, plan_films
 from benchmarks.ablation.heads import HEADS, plan_heads
 from benchmarks.ablation.plan import VARIANTS, Settings, plan
-from mmdeeplab.cli.common import command
+from mmdeeplab.cli.common import add_overrides, command
 from mmdeeplab.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,14 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         help="train on CamVid from Coral's MobileNetV2 without one of its films, and test on it",
     )
     parser.add_argument('--table', action='store_true', help='train nothing: table and plot only')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override every config',
-    )
+    add_overrides(parser)
     return parser
 
 

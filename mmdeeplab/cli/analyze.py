@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from mmdeeplab.cli.common import command
+from mmdeeplab.cli.common import add_overrides, command
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.errors import UserError
@@ -26,14 +26,7 @@ def _parser() -> argparse.ArgumentParser:
         '--output-stride', type=int, metavar='N', help='8, 16 or 32: backbone and ASPP rates'
     )
     parser.add_argument('--json', action='store_true', help='for programs')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override any setting',
-    )
+    add_overrides(parser)
     return parser
 
 
@@ -50,7 +43,7 @@ def analyze(args: argparse.Namespace) -> None:
     from mmseg.registry import MODELS
 
     from mmdeeplab.config.data import training_size
-    from mmdeeplab.models.analysis import analyse, render
+    from mmdeeplab.models.analysis import analyse, input_channels, render
 
     init_default_scope(cfg.default_scope)
     try:
@@ -59,7 +52,7 @@ def analyze(args: argparse.Namespace) -> None:
             raise UserError(f'--shape and --batch must be positive, got {size} and {args.batch}')
         with torch.device('meta'):
             model = MODELS.build(cfg.model)
-        shape = (args.batch, cfg.model.backbone.get('in_channels', 3), *size)
+        shape = (args.batch, input_channels(model), *size)
         report = dict(config=args.config, **analyse(model, shape))
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         if isinstance(error, UserError):

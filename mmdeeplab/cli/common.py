@@ -36,14 +36,15 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         '--launcher', choices=('none', 'pytorch', 'slurm'), default='none',
         help='who started this process among others: torchrun, or srun',
     )  # fmt: skip
+    add_overrides(parser)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, which may be given several times."""
     parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
+        '--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
         help='override any setting',
-    )
+    )  # fmt: skip
 
 
 def config_options(args: argparse.Namespace) -> ConfigOptions:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdeeplab.cli.common import command
+from mmdeeplab.cli.common import add_overrides, command
 from mmdeeplab.config.load import quiet_imports
 from mmdeeplab.errors import UserError
 from mmdeeplab.weights.convert import PICKLED, SOURCES, Conversion, convert, write
@@ -40,14 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar='PICTURE',
         help="run the other project's network beside ours, on a picture (on noise)",
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override any setting',
-    )
+    add_overrides(parser)
     parser.add_argument(
         '--trust',
         action='store_true',

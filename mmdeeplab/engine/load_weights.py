@@ -86,7 +86,7 @@ def load_to_train(runner: Runner, checkpoint: dict, path: str) -> None:
         state,
         model.state_dict(),
         path,
-        classifiers=classifier_keys(model, model.num_classes),
+        classifiers=classifier_keys(model, getattr(model, 'num_classes', 0)),
         source_classes=class_names(checkpoint),
         model_classes=dataset_classes(dataset),
         **(runner.cfg.get('finetune') or {}),

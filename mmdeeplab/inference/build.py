@@ -8,8 +8,10 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
+from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 
+from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.config.changes import ConfigChange, apply
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
@@ -59,10 +61,16 @@ def load_segmentor(
         The network and the checkpoint.
 
     Raises:
-        UserError: The weights do not fit, or there is no such device.
+        UserError: The weights do not fit, there is no such device, or the network is a user's own
+            segmentor without backbone and head.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = MODELS.build(replace_losses(cfg.model)[0])
+    if not isinstance(network := unwrap(model), EncoderDecoder):
+        raise UserError(
+            f'{type(network).__name__} is no EncoderDecoder: it can be trained and tested, but not '
+            'predict, be exported or teach'
+        )
     loaded = load_weights(model, checkpoint)
     try:
         return model.to(device or get_device()).eval(), loaded

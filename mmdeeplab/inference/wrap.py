@@ -4,9 +4,11 @@ import copy
 from collections.abc import Iterable, Iterator, Mapping
 
 from mmengine.config import Config
+from mmseg.models.segmentors import EncoderDecoder
 
 from mmdeeplab.config.data import type_name
-from mmdeeplab.config.protocols import preprocessor
+from mmdeeplab.config.protocols import network_of, preprocessor
+from mmdeeplab.config.registered import find_class
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.crf import PUBLISHED, DenseCRF, build_crf, require_pydensecrf
 
@@ -54,13 +56,17 @@ def with_windows(
         labels_only: Whether results of images that are not cut may lack their logits.
 
     Raises:
-        UserError: The windows leave gaps, a window is given for a mode without windows, or none
-            where the config pads to no size.
+        UserError: The windows leave gaps, a window is given for a mode without windows, none where
+            the config pads to no size, or the network is no ``EncoderDecoder``.
     """
     if mode in ('auto', 'whole') and (window or stride):
         raise UserError(f'--window and --stride need --mode slide or bands, not {mode}')
     if mode == 'whole':
         return cfg
+    if not _is_encoder_decoder(cfg):
+        if mode == 'auto':
+            return cfg
+        raise UserError(f'--mode {mode} needs an EncoderDecoder, not a {network_of(cfg).type}')
     changed = copy.deepcopy(cfg)
     settings = preprocessor(changed)
     size = settings.get('size')
@@ -80,6 +86,13 @@ def with_windows(
         settings.test_size = sides  # windows are padded to their own size, not to that of an image
     options = dict(mode=mode, window=sides, stride=steps, blend=blend, labels_only=labels_only)
     return _wrapped(changed, type='mmdeeplab.SlidingWindows', **options)
+
+
+def _is_encoder_decoder(cfg: Config) -> bool:
+    """Whether the network has backbone and head; a user's own segmentor may have neither."""
+    network = network_of(cfg)
+    cls = find_class(network.type, ('model',), network.get('_scope_'))
+    return not isinstance(cls, type) or issubclass(cls, EncoderDecoder)
 
 
 def crf_of(cfg: Config) -> DenseCRF:

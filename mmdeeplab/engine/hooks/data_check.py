@@ -141,18 +141,18 @@ class DataCheckHook(Hook):
         self._check(runner, [runner.test_loop.dataloader.dataset], 'test')
 
     def _check(self, runner: Runner, datasets: list[BaseDataset], *splits: str) -> None:
-        model = unwrap(runner.model)
+        num_classes = getattr(unwrap(runner.model), 'num_classes', 0)
         for dataset in datasets:
-            check_classes(dataset, model.num_classes)
+            check_classes(dataset, num_classes)
         notice = require_sound(runner.cfg, splits)
         if dist.is_main_process() and 'train' not in splits:
             runner.logger.info(notice)
 
 
 def check_classes(dataset: BaseDataset, num_classes: int) -> None:
-    """Refuse a data set whose number of classes is not the network's."""
+    """Refuse a data set whose number of classes is not the network's; 0 stands for unknown."""
     class_count = len(dataset_classes(dataset) or ())
-    if class_count not in (0, num_classes):  # 0: it does not name them
+    if 0 != class_count != num_classes != 0:
         raise UserError(
             f'model.decode_head.num_classes is {num_classes}, but {root_of(dataset)} has '
             f"{class_count} classes (its classes.txt, or VOC's 21 without one): "

@@ -1,22 +1,21 @@
 """Changes of the recipe on films left out: lists, configs, the table by hand, one tiny run."""
 
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from random_encoder import write_voc_and_weights
-from tools_conftest import Tool, tool
 
 from benchmarks.ablation.changes import CHANGES, CONFIG, CROP, LISTS, TESTS, Change, plan_films
-from benchmarks.ablation.films import config_text, divide
+from benchmarks.ablation.command import main
+from benchmarks.ablation.films import config_text, divide, train_without_film
 from benchmarks.ablation.films_report import TITLES, markdown, summarise
 from benchmarks.ablation.plan import BANDS, Settings
+from benchmarks.ablation.runs import complete
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.shipped import HOME
 from mmdeeplab.errors import UserError
-
-__all__ = ['tool']
 
 TRAIN = ['A_1', 'A_2', 'B_1', 'B_2', 'B_3', 'C_1']
 VAL = ['C_7', 'C_8']
@@ -168,7 +167,7 @@ def test_no_table_without_the_recipe(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_run(tool: Callable[..., Tool], tmp_path: Path) -> None:
+def test_a_real_run(tmp_path: Path) -> None:
     data, checkpoint = write_voc_and_weights(tmp_path, train=16)
     names = [path.stem for path in sorted((data / 'JPEGImages').iterdir())]
     renamed = {name: f'{"AB"[i % 2]}_{name}' for i, name in enumerate(names)}
@@ -177,15 +176,23 @@ def test_a_real_run(tool: Callable[..., Tool], tmp_path: Path) -> None:
             path.rename(path.with_stem(renamed[path.stem]))
     for path in [*(data / LISTS).iterdir()]:
         path.write_text('\n'.join(renamed[name] for name in path.read_text().split()))
-    small = 'train_dataloader.dataset.pipeline.2.crop_size=65,65'
-    ran = tool(
-        'ablate.py', '--films', checkpoint, '--data', data, '--seeds', 1, '--only', 'recipe',
-        '--iters', 2, '--out', tmp_path / 'out', '--cfg-options', small,
+    options = (
+        'train_dataloader.dataset.pipeline.2.crop_size=65,65',
         'model.data_preprocessor.size=65,65', 'train_dataloader.batch_size=4',
         'model.decode_head.num_classes=21', 'model.decode_head.loss_decode.class_weight=None',
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    summary = json.loads((tmp_path / 'out/results.json').read_text())
+    run, other = plan_films(['recipe'], str(data), 1)
+    assert (run.name, other.name) == ('recipe-A-seed0', 'recipe-B-seed0')
+    settings = Settings(str(data), 2, options)
+    complete([run], settings, tmp_path, partial(train_without_film, checkpoint))
+    summary = summarise(tmp_path)
     assert [entry['change'] for entry in summary['changes']] == ['recipe', *TESTS]
-    assert [*summary['images']] == ['A', 'B']
-    assert not [*(tmp_path / 'out/work').rglob('*.safetensors')]
+    assert summary['images']['A']['trained'] == 8
+    assert not [*(tmp_path / 'work').rglob('*.safetensors')]
+
+
+def test_two_comparisons_at_once_are_refused(capsys: pytest.CaptureFixture) -> None:
+    assert main(['--films', 'w.pth', '--encoder', 'w.pth']) == 2
+    assert 'give one of them' in capsys.readouterr().err
+    assert main(['--films', 'w.pth', '--only', 'aspp']) == 2
+    assert '--only aspp is none of recipe' in capsys.readouterr().err
