@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,11 +14,10 @@ from mmdeeplab.cli.predict import main as predict
 from mmdeeplab.cli.test import main as evaluate
 from mmdeeplab.cli.train import main as train
 from mmdeeplab.datasets.mini_voc import MiniVoc, generate
-from mmdeeplab.registry import MODELS
 
 CONFIG = """
 _base_ = __import__('mmdeeplab').config_path('deeplabv3plus_xception_mini-voc')
-model = dict(_delete_=True, type='mmdeeplab.OneConvolution', data_preprocessor=dict(
+model = dict(_delete_=True, type='mmseg.OneConvolution', data_preprocessor=dict(
     type='mmdeeplab.DeepLabPreprocessor', mean=127.5, std=127.5, size=(65, 65), test_size=(65, 65)))
 train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False)
 val_dataloader = test_dataloader = dict(num_workers=0, persistent_workers=False)
