@@ -95,7 +95,7 @@ def heads(args: argparse.Namespace) -> None:
         UserError: ``--cfg-options`` for a frozen one, or no such checkpoint.
     """
     from benchmarks.ablation.heads_report import markdown, summarise
-    from benchmarks.ablation.runs import complete, write_json
+    from benchmarks.ablation.runs import complete
 
     if args.cfg_options and not args.train_encoder:
         raise UserError(
@@ -114,10 +114,7 @@ def heads(args: argparse.Namespace) -> None:
         runner = runner_of_heads(checkpoint, settings, args.out)
         complete(plan_heads(args.only, args.seeds), settings, args.out, runner)
     summary = summarise(args.out)
-    write_json(args.out / 'results.json', summary)
-    text = markdown(summary)
-    (args.out / 'table.md').write_text(text)
-    print(f'{text}\n{args.out}/table.md, {args.out}/results.json')
+    write_table(args.out, summary, markdown(summary))
 
 
 def runner_of_heads(checkpoint: Path, settings: Settings, out: Path) -> Runner:
@@ -143,7 +140,7 @@ def films(args: argparse.Namespace) -> None:
 
     from benchmarks.ablation.films import train_without_film
     from benchmarks.ablation.films_report import markdown, summarise
-    from benchmarks.ablation.runs import complete, write_json
+    from benchmarks.ablation.runs import complete
 
     if not args.table:
         from mmdeeplab.fileio.checksum import digest
@@ -155,10 +152,7 @@ def films(args: argparse.Namespace) -> None:
         runs = plan_films(args.only, data, args.seeds)
         complete(runs, settings, args.out, partial(train_without_film, weights))
     summary = summarise(args.out)
-    write_json(args.out / 'results.json', summary)
-    text = markdown(summary)
-    (args.out / 'table.md').write_text(text)
-    print(f'{text}\n{args.out}/table.md, {args.out}/results.json')
+    write_table(args.out, summary, markdown(summary))
 
 
 def find_data(data: str) -> str:
@@ -185,14 +179,19 @@ def report(out: Path) -> None:
     """Write ``OUT/results.json``, ``OUT/table.md`` and ``OUT/plot.png``; print the table."""
     from benchmarks.ablation.plot import draw
     from benchmarks.ablation.report import collect, markdown, summarise
-    from benchmarks.ablation.runs import write_json
 
     summary = summarise(collect(out))
-    write_json(out / 'results.json', summary)
-    text = markdown(summary)
-    (out / 'table.md').write_text(text)
+    write_table(out, summary, markdown(summary), 'plot.png')
     draw(summary['variants'], out / 'plot.png')
-    print(f'{text}\n{out}/table.md, {out}/results.json, {out}/plot.png')
+
+
+def write_table(out: Path, summary: dict, text: str, *more: str) -> None:
+    """Write the results and their table; print the table, and the files with ``more`` of them."""
+    from benchmarks.ablation.runs import write_json
+
+    write_json(out / 'results.json', summary)
+    (out / 'table.md').write_text(text)
+    print(f'{text}\n{", ".join(f"{out}/{name}" for name in ("table.md", "results.json", *more))}')
 
 
 main = command(_parser, ablate)

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.ablation.changes import CHANGES, CONFIG, LISTS, TESTS, Change, film_of
 from benchmarks.ablation.features import with_crop
 from benchmarks.ablation.plan import Run, Settings
-from benchmarks.ablation.runs import logged, median_step, test, train
+from benchmarks.ablation.runs import logged, median_step, scores, test, train
 from benchmarks.ablation.train_heads import last_loss
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.shipped import HOME
@@ -32,12 +32,12 @@ def train_without_film(weights: Path, run: Run, settings: Settings, work: Path) 
     trained, tested = divide(Path(settings.data), change.film, folder)
     own = replace(settings, data=str(folder), iters=settings.iters * change.length)
     train(str(config), run.seed, own, work)
-    keys = ('mIoU', 'trimap', 'per_image')
     metrics = test(str(config), own, work)
-    result = {key: metrics[key] for key in keys}
+    result = scores(metrics)
     if change.name.startswith(CHANGES[0].name):
-        tests = {name: test(str(config), own, work, *how) for name, how in TESTS.items()}
-        result['tests'] = {n: {key: found[key] for key in keys} for n, found in tests.items()}
+        result['tests'] = {
+            name: scores(test(str(config), own, work, *how)) for name, how in TESTS.items()
+        }
     return result | dict(
         film=change.film,
         images=dict(trained=trained, tested=tested),

@@ -160,6 +160,11 @@ def test(config: str, settings: Settings, work: Path, *more: str) -> dict:
     return metrics
 
 
+def scores(metrics: dict) -> dict:
+    """What the tables with intervals need of ``metrics.json``."""
+    return {key: metrics[key] for key in ('mIoU', 'trimap', 'per_image')}
+
+
 def places(settings: Settings, work: Path) -> list[str]:
     """Options that tell a command where the data and its work dir are."""
     return ['--data-root', str(Path(settings.data).resolve()), '--work-dir', str(work)]

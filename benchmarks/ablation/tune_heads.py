@@ -10,7 +10,7 @@ import torch
 from benchmarks.ablation.features import Store, with_crop
 from benchmarks.ablation.heads import CONFIG, NORM, Head
 from benchmarks.ablation.plan import Run, Settings
-from benchmarks.ablation.runs import logged, median_step, test, train
+from benchmarks.ablation.runs import logged, median_step, scores, test, train
 from benchmarks.ablation.train_heads import (
     DECAY,
     FINER,
@@ -59,12 +59,10 @@ def tune_head(checkpoint: Path, store: Store, run: Run, settings: Settings, work
     together = replace(settings, iters=round(TOGETHER * settings.iters) or 1)
     train(str(config), run.seed, together, work)
     start.unlink()
-    keys = ('mIoU', 'trimap', 'per_image')
-    metrics = test(str(config), settings, work)
-    result = {key: metrics[key] for key in keys}
+    result = scores(test(str(config), settings, work))
     if head.finer:
         finer = test(str(config), settings, work, '--output-stride', str(FINER))
-        result['finer'] = {key: finer[key] for key in keys}
+        result['finer'] = scores(finer)
     return result | dict(
         loss=last_loss([row['loss'] for row in logged(work)]),
         seconds_per_step=median_step(work),

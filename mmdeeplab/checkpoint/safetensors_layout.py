@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mmdeeplab.checkpoint.pytree import Node
+from mmdeeplab.fileio.checksum import first_bytes, starts_safetensors
 
 VERSION = '1'
 MARK, ZEROS = b'"sha256":"', '0' * 64
@@ -89,9 +90,7 @@ def read_header(path: str | Path) -> dict:
 
 def is_safetensors(path: Path) -> bool:
     """Whether a file is safetensors by its content, or at least by its name."""
-    with path.open('rb') as file:
-        start = file.read(9)  # the length of the header, and its first sign
-    return start[4:] == b'\0\0\0\0{' or path.suffix.lower() == '.safetensors'
+    return starts_safetensors(first_bytes(path)) or path.suffix.lower() == '.safetensors'
 
 
 def _head(file: BinaryIO, size: int) -> bytes:

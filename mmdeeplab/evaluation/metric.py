@@ -1,6 +1,7 @@
 """The metric of segmentation, for validation in training and for ``tools/test.py``."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from math import fsum, isnan
 
@@ -95,7 +96,7 @@ class SegMetric(BaseMetric):
             logged = MessageHub.get_current_instance().log_scalars
             for key in [k for k in logged if re.fullmatch(r'(val|test)/(.*/)?val/loss', k)]:
                 del logged[key]
-        classes = len(self._classes())
+        classes = len(self._names())
         for sample in data_samples:
             label = class_ids(sample['gt_sem_seg']['data'].squeeze(0))
             prediction = class_ids(sample['pred_sem_seg']['data'].squeeze(0))
@@ -120,7 +121,7 @@ class SegMetric(BaseMetric):
         self, prediction: Tensor, labels: list[Tensor], sample: dict, name: str
     ) -> tuple[list[Tensor], float]:
         """The confusion matrix for each label, and the loss, read from a GPU in one transfer."""
-        classes, void = len(self._classes()), self.ignore_index
+        classes, void = len(self._names()), self.ignore_index
         if prediction.device.type == 'cpu':
             matrices = [confusion_matrix(prediction, part, classes, void, name) for part in labels]
             loss = self._loss(sample, labels[0])
@@ -137,7 +138,7 @@ class SegMetric(BaseMetric):
         return matrices, float('nan') if loss is None else float(last.view(torch.float64))
 
     def _has_loss(self, sample: dict) -> bool:
-        classes = len(self._classes())
+        classes = len(self._names())
         logits = sample.get('seg_logits', {}).get('data')
         alone = logits is not None and len(logits) == 1 and classes == 2  # one channel: class 1
         return self.loss and logits is not None and (alone or len(logits) == classes)
@@ -170,7 +171,7 @@ class SegMetric(BaseMetric):
         return evaluation
 
     def _measure(self, size: int) -> EvaluationResult:
-        classes = self._classes()
+        classes = told_apart(self._names())
         matrices = summed(self._matrices, (1 + len(self.trimap), len(classes), len(classes)))
         boundary = summed(self._boundary, (2, len(classes)))
         images = self._images.gather(len(classes))
@@ -210,14 +211,17 @@ class SegMetric(BaseMetric):
         """Not used: :meth:`evaluate` uses sums of counts, not a list of results."""
         raise NotImplementedError
 
-    def _classes(self) -> list[str]:
-        """Names of the classes; one that occurs twice gets its id behind it."""
+    def _names(self) -> Sequence[str]:
         if not self.dataset_meta or 'classes' not in self.dataset_meta:
             raise UserError('the data set names no classes; give it a classes.txt')
-        names = list(self.dataset_meta['classes'])
-        if len(set(names)) == len(names):
-            return names
-        return [f'{name} ({i})' if names.count(name) > 1 else name for i, name in enumerate(names)]
+        names: Sequence[str] = self.dataset_meta['classes']
+        return names
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names of classes; one that occurs twice gets its id behind it."""
+    counts = Counter(names)
+    return [f'{name} ({i})' if counts[name] > 1 else name for i, name in enumerate(names)]
 
 
 def summed(counts: Tensor | int, shape: tuple[int, ...]) -> Tensor:

@@ -71,19 +71,23 @@ class Expected:
 
 def is_page(path: Path) -> bool:
     """Whether a file is an HTML page, as servers send it if a file no longer exists."""
-    return _first_bytes(path).lstrip(b'\xef\xbb\xbf \t\r\n').lower().startswith(PAGES)
+    return _starts_a_page(first_bytes(path))
+
+
+def _starts_a_page(start: bytes) -> bool:
+    return start.lstrip(b'\xef\xbb\xbf \t\r\n').lower().startswith(PAGES)
 
 
 def taken_for_weights(path: Path) -> str:
     """What a file is that is often taken for weights, in words; empty if it is none of these."""
-    start = _first_bytes(path)
+    start = first_bytes(path)
     if not start:
         return 'is empty: it has 0 bytes'
-    if is_page(path):
+    if _starts_a_page(start):
         return 'is a web page: fetch the file itself'
     if start.startswith(b'version https://git-lfs'):
         return 'is what git has in the place of a large file: git lfs pull fetches it'
-    by_torch = start.startswith((b'PK\3\4', b'\x80\2')) and start[4:9] != b'\0\0\0\0{'
+    by_torch = start.startswith((b'PK\3\4', b'\x80\2')) and not starts_safetensors(start)
     if by_torch and path.suffix == '.safetensors':
         return 'is of torch.save, whatever its name says: call it .pth'
     if b'"weight_map"' in start or path.name.endswith('.index.json'):
@@ -91,6 +95,12 @@ def taken_for_weights(path: Path) -> str:
     return ''
 
 
-def _first_bytes(path: Path) -> bytes:
+def starts_safetensors(start: bytes) -> bool:
+    """Whether a file begins as safetensors: eight bytes of a length below 4 GB, then JSON."""
+    return start[4:9] == b'\0\0\0\0{'
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first 512 bytes of a file, or fewer where it is shorter."""
     with path.open('rb') as file:
         return file.read(512)

@@ -178,8 +178,8 @@ def segment_batch(
     sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
     for size in dict.fromkeys(sizes.values()):
         batch = [number for number in pictures if sizes[number] == size]
-        shown = {number: (inputs[number].path, pictures[number]) for number in batch}
-        for number, result in zip(batch, answers(predictor, list(shown.values())), strict=True):
+        shown = [(inputs[number].path, pictures[number]) for number in batch]
+        for number, result in zip(batch, answers(predictor, shown), strict=True):
             if isinstance(result, UserError):
                 contents[number] = result
                 continue

@@ -152,7 +152,7 @@ class DataCheckHook(Hook):
 def check_classes(dataset: BaseDataset, num_classes: int) -> None:
     """Refuse a data set whose number of classes is not the network's; 0 stands for unknown."""
     class_count = len(dataset_classes(dataset) or ())
-    if 0 != class_count != num_classes != 0:
+    if class_count and num_classes and class_count != num_classes:
         raise UserError(
             f'model.decode_head.num_classes is {num_classes}, but {root_of(dataset)} has '
             f"{class_count} classes (its classes.txt, or VOC's 21 without one): "
