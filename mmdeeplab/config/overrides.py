@@ -96,7 +96,8 @@ def parse_options(options: Sequence[str]) -> dict[str, object]:
         if not equals:
             raise UserError(f'--cfg-options takes KEY=VALUE, got {option!r}')
         try:
-            values[key] = parse_path(value) if key.endswith(PATHS) else parse_value(value)
+            is_path = key.rpartition('.')[2] in PATHS
+            values[key] = parse_path(value) if is_path else parse_value(value)
         except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
             raise UserError(
                 f'--cfg-options {key}: {value!r} cannot be read; numbers, words, [lists] and '

@@ -41,6 +41,12 @@ def test_a_path_is_taken_as_it_is_typed() -> None:
     assert parse_options(['load_from=']) == parse_options(['load_from=None']) == {'load_from': None}
 
 
+@pytest.mark.parametrize('key', ['model.backbone.use_checkpoint', 'my_work_dir', 'a.no_data_root'])
+def test_a_name_that_ends_like_a_path_is_none(key: str) -> None:
+    assert parse_options([f'{key}=True']) == {key: True}
+    assert parse_options([f'{key}=1,2']) == {key: [1, 2]}
+
+
 def test_options_given_twice_add_up() -> None:
     parser = argparse.ArgumentParser()
     add_config_options(parser)
