@@ -20,9 +20,10 @@ from mmdeeplab.errors import UserError
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 OF_PATHS = (
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EILSEQ),
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, *FULL),
 )
 
 
@@ -103,13 +104,15 @@ def command(
 
 
 def about_a_path(error: OSError | ValueError | RuntimeError) -> str | None:
-    """The sentence about a path that cannot be used at all; None for other errors.
+    """The sentence about a path that cannot be used, or a full disk; None for other errors.
 
     Paths come from arguments, configs and lists, and each use of one may raise such an error.
     """
     if isinstance(error, OSError) and error.errno in OF_PATHS and error.filename is not None:
         name = one_line(os.fsdecode(error.filename))
         return f'{name} cannot be used: {error.strerror}; give another path'
+    if isinstance(error, OSError) and error.errno in FULL:  # writing to an open file names none
+        return f'a file cannot be written: {error.strerror}; make room, and run this again'
     if isinstance(error, ValueError) and str(error).startswith('embedded null'):
         return 'a path in the arguments, the config or a list has a NUL character; leave it out'
     if isinstance(error, RuntimeError) and str(error).startswith('Symlink loop'):

@@ -21,6 +21,7 @@ from tool_files import (
     coco_crowd,
     coco_document,
     cvat_masks,
+    flat,
     label_studio_polygons,
     labelme_document,
     labelme_polygons,
@@ -207,6 +208,22 @@ def test_a_class_may_bear_the_name_of_its_own_group(tmp_path: Path) -> None:
     assert main([str(tmp_path / 'data'), '--out', str(out)]) == 0
     assert (out / 'classes.txt').read_text().split() == ['background', 'person', 'car']
     assert mask(out, 'a').max() == 2
+
+
+def test_polygons_without_points_are_no_objects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some tools keep the polygons whose points were all erased."""
+    picture(tmp_path / 'data/a.jpg')
+    objects = [
+        dict(image_id=7, category_id=10, segmentation=[[]]),
+        dict(image_id=7, category_id=20, segmentation=[[], flat(CAR), []]),
+    ]
+    write_json(tmp_path / 'data/a.json', coco_document(['a.jpg'], objects, ['road', 'car']))
+    out = tmp_path / 'out'
+    assert main([str(tmp_path / 'data'), '--out', str(out)]) == 0
+    assert np.array_equal(mask(out, 'a'), 2 * by_pycocotools(CAR))
+    assert 'left out: objects of COCO with an empty outline (1)' in capsys.readouterr().out
 
 
 def test_the_newest_annotation_of_a_task_counts(tmp_path: Path) -> None:

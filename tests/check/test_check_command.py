@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import make_check_dataset
 import numpy as np
@@ -109,6 +110,19 @@ def test_fix_writes_ids_for_vocs_colours(root: Path, tmp_path: Path) -> None:
     used = [f'{s}_dataloader.dataset.mask_dir={out}/SegmentationClass' for s in ('train', 'val')]
     assert check(root, '--split', 'train,val', '--cfg-options', *used) == 0
     assert check(root, '--fix', out) == 2  # not empty: never overwritten
+
+
+def test_fix_stops_at_a_full_disk(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coloured(Folder(root, 'train').masks[0])
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Image.Image, 'save', Mock(side_effect=full))
+    assert check(root, '--fix', tmp_path / 'fixed') == 2
+    said = capsys.readouterr().err
+    mask = tmp_path / 'fixed/SegmentationClass' / Folder(root, 'train').masks[0].name
+    assert f'error: cannot write {mask}: No space left on device' in said
+    assert not list((tmp_path / 'fixed').rglob('*.png'))
 
 
 def test_fix_names_the_keys_of_data_sets_inside_wrappers(

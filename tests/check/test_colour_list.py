@@ -53,6 +53,11 @@ def test_every_form_gives_the_same(form: str, tmp_path: Path) -> None:
     assert read_colours(path) == EXPECTED
 
 
+def test_a_name_may_end_in_a_number(tmp_path: Path) -> None:
+    (tmp_path / 'colours.txt').write_text('lane 1 0 0 255\nlane 2 0 255 0\n# 8 8\n')
+    assert read_colours(tmp_path / 'colours.txt') == {(0, 0, 255): 0, (0, 255, 0): 1}
+
+
 @pytest.mark.parametrize(
     ('text', 'words'),
     [
@@ -68,6 +73,7 @@ def test_every_form_gives_the_same(form: str, tmp_path: Path) -> None:
         ('0 128 64 128\n', 'line 1.*four numbers'),
         ('id,r,g,b,name\n0,128,64,128,road\n', 'line 2.*four numbers'),
         ('road,128,64,128,255\n', 'line 1.*four numbers'),
+        ('name r g b a\nsky 0 0 0 0\nthe road 128 64 128 255\n', 'line 2.*four numbers'),
         ('{"classes": 3}', 'entry 1: 3 is no colour'),
     ],
 )

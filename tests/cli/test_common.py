@@ -1,5 +1,6 @@
 """Options that reach where they should."""
 
+import argparse
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from mmengine.config import Config
 from places import ROOT
 
 from mmdeeplab.cli import test, train
-from mmdeeplab.cli.common import sentence
+from mmdeeplab.cli.common import command, sentence
 from mmdeeplab.config.data import with_data_root
 from mmdeeplab.config.load import load_config
 from mmdeeplab.config.options import ConfigOptions
@@ -34,6 +35,19 @@ def test_data_root_reaches_every_data_set_also_inside_wrappers() -> None:
     assert datasets[0].data_root == datasets[1].dataset.data_root == '/elsewhere'
     assert cfg.val_dataloader.dataset.data_root == '/elsewhere'
     assert cfg.test_dataloader.dataset.data_root == '/elsewhere'
+
+
+def test_a_disk_that_fills_up_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Python names no file in errors of writing to one that is open."""
+
+    def action(args: object) -> None:
+        Path('/dev/full').write_text('x')
+
+    monkeypatch.setattr(sys, 'excepthook', sys.__excepthook__)
+    assert command(argparse.ArgumentParser, action)([]) == 2
+    assert 'error: a file cannot be written: No space left on device' in capsys.readouterr().err
 
 
 def test_the_schedule_follows_a_changed_length() -> None:

@@ -60,7 +60,10 @@ def read_coco(file: Path, document: dict, root: Path, annotations: Annotations) 
         image_id = where.value(annotation, 'image_id', int)
         if image_id not in images:
             raise where.error(f'it belongs to the image {image_id}, which is not in the file')
-        objects[image_id].append(_object(where, annotation, names))
+        if _is_empty(annotation.get('segmentation')):
+            annotations.leave_out('objects of COCO with an empty outline')
+        else:
+            objects[image_id].append(_object(where, annotation, names))
     for key, image in images.items():
         where = place.at(f'image {key}')
         annotations.images.append(
@@ -104,15 +107,17 @@ def _object(where: Place, annotation: dict, names: dict[int, str]) -> AnnotatedO
     return AnnotatedObject(names[category], _shape(where, annotation), part, BELOW if crowd else 0)
 
 
+def _is_empty(region: object) -> bool:
+    """Whether an object has polygons, but none with a point, as after all were erased."""
+    return isinstance(region, list) and bool(region) and all(ring == [] for ring in region)
+
+
 def _shape(where: Place, annotation: dict) -> Shape:
     region = annotation.get('segmentation')
     if isinstance(region, list) and region:
-        rings = []
-        for ring in region:
-            if not isinstance(ring, list):
-                raise where.error('its segmentation is no list of polygons')
-            rings.append(where.ring(ring))
-        return Polygons(tuple(rings))
+        if not all(isinstance(ring, list) for ring in region):
+            raise where.error('its segmentation is no list of polygons')
+        return Polygons(tuple(where.ring(ring) for ring in region if ring))
     if isinstance(region, dict):
         return runs_of(where, region)
     raise where.error('it has no segmentation, only a box: a network for masks needs the outline')

@@ -25,8 +25,10 @@ _FORMS = tuple(
 _FOUR_NUMBERS = re.compile(
     r'\d+(?:[\s,;]+\d+){3}(?:[\s,;].*)?|.*[,;\t]\s*\d+(?:\s*[,;\t]\s*\d+){3}[\s,;]*'
 )
+# Names may end in a number ("lane 2"), but not all lines in one of a colour whose blue is 255.
+_OPAQUE = re.compile(r'.*[^\d\s].*\s(\d+\s+\d+\s+\d+\s+255|0\s+0\s+0\s+0)')
 _HEADER = re.compile(
-    r'[\s,;:]*((name|label|class|title|id|r|g|b|red|green|blue|rgb|hex|colou?r)(_?\w+)?[\s,;:]*)+'
+    r'[\s,;:]*((name|label|class|title|id|r|g|b|a|alpha|red|green|blue|rgb|hex|colou?r)(_?\w+)?[\s,;:]*)+'
 )
 _KEYS = (('name', 'title', 'label', 'class'), ('color', 'colour', 'rgb', 'hex'))
 EXAMPLE = 'R G B NAME, e.g. 128 0 0 car (NAME R G B, NAME:R,G,B::, or #800000 in place of R G B)'
@@ -61,9 +63,11 @@ def read_colours(path: Path) -> dict[Colour, int]:
 
 def _of_lines(text: str, path: Path) -> Iterator[tuple[str, Colour, str]]:
     header = True
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.replace('"', '').strip()
-        if _FOUR_NUMBERS.fullmatch(words):
+    lines = [line.replace('"', '').strip() for line in text.splitlines()]
+    with_numbers = [line for line in lines if re.match(r'[^#].*\d', line)]
+    opaque = with_numbers if all(map(_OPAQUE.fullmatch, with_numbers)) else []
+    for number, (line, words) in enumerate(zip(text.splitlines(), lines, strict=True), 1):
+        if _FOUR_NUMBERS.fullmatch(words) or words in opaque:
             raise UserError(
                 f'{path}, line {number}: {line!r} has four numbers, a colour three: leave the '
                 'id or alpha out (ids are counted from the first line on), or write #rrggbb'

@@ -17,6 +17,7 @@ from mmdeeplab.datasets.image_io import TURNS, read_bytes, read_image
 from mmdeeplab.datasets.label_ids import PLAIN
 from mmdeeplab.datasets.mask_io import MASK_MODES, check_ids, check_size, decode_pixels, mask_header
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.label_counts import IGNORE_INDEX
 from mmdeeplab.visualization.colorize import palette_picture
 
@@ -43,7 +44,8 @@ def write_masks(
         The number of mended masks, and a sentence for each mask that could not be mended.
 
     Raises:
-        UserError: ``out`` is not empty, or two folders of masks have the same name.
+        UserError: ``out`` is not empty or cannot be written, or two folders of masks have the same
+            name.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f'--fix {out}: not an empty folder; nothing is overwritten')
@@ -67,9 +69,16 @@ def write_masks(
                 / as_png(str(path.relative_to(checked.source.masks)))
             )
             try:
-                mended += _write(checked, name, sample, target, colours, ids, levels)
+                labels = _mended(checked, name, sample, colours, ids, levels)
             except UserError as error:
                 failed.append(str(error))
+                continue
+            with placing(target) as partial:
+                if labels is None:
+                    shutil.copyfile(path, partial)
+                else:
+                    palette_picture(labels).save(partial, 'PNG')
+            mended += labels is not None
     return mended, failed
 
 
@@ -84,16 +93,15 @@ def _binary(checked: CheckedSource) -> dict[int, int]:
     return {IGNORE_INDEX: 1} if plain and only_0_and_255(masks) else {}
 
 
-def _write(
+def _mended(
     checked: CheckedSource,
     name: str,
     sample: CheckedSample,
-    target: Path,
     colours: Mapping[Colour, int] | None,
     renamed: dict[int, int],
     levels: Mapping[int, int] | None,
-) -> bool:
-    """Write one mask; return whether its ids differ from those of the original."""
+) -> np.ndarray | None:
+    """The ids (H, W) of one mask, mended; None if its file is right as it is."""
     path = checked.source.mask(name)
     classes = checked.source.classes
     data = read_bytes(path, 'mask')
@@ -111,12 +119,8 @@ def _write(
     ids = rename(ids, renamed)
     check_ids(checked.source.label_ids(ids), len(classes), path, ids)
     ids = _turned(ids.astype(np.uint8), sample, path, checked.source.image(name))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if before is pixels and np.array_equal(ids, pixels) and path.suffix == target.suffix:
-        shutil.copyfile(path, target)
-        return False
-    palette_picture(ids).save(target)
-    return True
+    same = before is pixels and np.array_equal(ids, pixels) and path.suffix == '.png'
+    return None if same else ids
 
 
 def ids_of_colours(
