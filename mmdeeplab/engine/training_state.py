@@ -11,6 +11,7 @@ from mmdeeplab.checkpoint.load import unwrap
 from mmdeeplab.engine.distributed.job import job_name
 from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.optim.restore import kinds, unfinished_gradients
+from mmdeeplab.engine.optim.schedules import schedule_states
 from mmdeeplab.engine.run_settings import settings
 from mmdeeplab.version import __version__
 
@@ -46,7 +47,7 @@ def training_state(
     if gradients := unfinished_gradients(runner):
         state['gradients'] = gradients
     if schedulers and runner.param_schedulers is not None:
-        state['param_schedulers'] = [s.state_dict() for s in runner.param_schedulers]
+        state['param_schedulers'] = schedule_states(runner.param_schedulers)
     runner.call_hook('before_save_checkpoint', checkpoint=state)
     return state
 

@@ -16,8 +16,9 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
-from robustness.tiny import Count, Noise, Trace, in_child, tiny_runner
+from robustness.tiny import Count, Noise, Toy, Trace, in_child, tiny_runner
 
 from mmdeeplab.checkpoint.find import newest_valid, read_summary
 from mmdeeplab.checkpoint.store import load, save
@@ -626,3 +627,92 @@ def test_a_checkpoint_knows_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'job 7')
     train(tmp_path, 2)
     assert read_summary(tmp_path / 'iter_2.safetensors')['job'] == 'job 7'
+
+
+def step(kind: str, **options: Any) -> dict:
+    return dict(type=kind, by_epoch=False) | options
+
+
+class Lists(Trace):
+    """Of schedules by optimiser, too."""
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        built, parts = runner.param_schedulers, runner.param_schedulers
+        if isinstance(built, dict):
+            parts = [scheduler for part in built.values() for scheduler in part]
+        runner.param_schedulers = parts
+        super().after_train_iter(runner, *args, **kwargs)
+        runner.param_schedulers = built
+
+
+FOLLOWS = dict(type='ReduceOnPlateauLR', monitor='toy/count', rule='greater', patience=0)
+UNCHANGED = {
+    'one cycle': [step('OneCycleLR', eta_max=0.1, total_steps=8)],
+    'restarts': [step('CosineRestartLR', periods=[3, 5], restart_weights=[1, 0.5], eta_min=0)],
+    'momentum': [step('LinearMomentum', start_factor=0.5, end=6), step('ExponentialLR', gamma=0.9)],
+    'by a score': [step('LinearLR', start_factor=0.1, end=3), FOLLOWS],
+}
+
+
+@pytest.mark.parametrize('name', UNCHANGED)
+def test_every_schedule_goes_on(tmp_path: Path, name: str) -> None:
+    whole, part = Trace(), Trace()
+    options = dict(param_scheduler=UNCHANGED[name], validate=1 if FOLLOWS in UNCHANGED[name] else 0)
+    train(tmp_path, 8, hooks=[whole], keep=9, **options)
+    saved = str(tmp_path / 'iter_4.safetensors')
+    train(tmp_path / 'part', 8, hooks=[part], resume=True, load_from=saved, **options)
+    assert part.steps == {i: whole.steps[i] for i in range(5, 9)}
+
+
+def test_a_schedule_by_a_score_is_not_guessed(tmp_path: Path) -> None:
+    options = dict(param_scheduler=[FOLLOWS], validate=1)
+    train(tmp_path, 4, **options)
+    train(tmp_path, 6, resume=True, **options)  # a longer run changes nothing
+    with pytest.raises(UserError, match='ReduceOnPlateauLR follows a score'):
+        train(tmp_path, 8, resume=True, optim_wrapper=sgd(lr=0.4), **options)
+
+
+def test_schedules_by_epoch_and_iteration_are_replayed_in_turn(tmp_path: Path) -> None:
+    rates, fresh = Rates(), Rates()
+    plan = [step('LinearLR', start_factor=0.1, end=12), dict(type='ExponentialLR', gamma=0.5)]
+    options = dict(param_scheduler=plan)
+    loop = dict(type='EpochBasedTrainLoop', val_interval=9)
+    train(tmp_path, 20, train_cfg=dict(loop, max_epochs=2), **options)
+    options |= dict(train_cfg=dict(loop, max_epochs=3), optim_wrapper=sgd(lr=0.4))
+    train(tmp_path, 27, resume=True, hooks=[rates], **options)
+    train(tmp_path / 'fresh', 27, hooks=[fresh], **options)
+    assert rates.rates == {i: rate for i, rate in fresh.rates.items() if i >= 18}
+
+
+class TwoOptimizers(Toy):
+    """Its two halves have an optimiser each."""
+
+    def train_step(self, data: Any, optim_wrapper: Any) -> dict:
+        optim_wrapper['conv'].zero_grad()
+        optim_wrapper['linear'].zero_grad()
+        loss = self(**self.data_preprocessor(data, True))['loss']
+        loss.backward()
+        optim_wrapper['conv'].step()
+        optim_wrapper['linear'].step()
+        return dict(loss=loss.detach())
+
+
+def test_each_of_several_optimisers_goes_on(tmp_path: Path) -> None:
+    def run(folder: Path, hook: Trace, **options: Any) -> Runner:
+        torch.manual_seed(0)
+        model = TwoOptimizers()
+        wrappers = OptimWrapperDict(
+            conv=OptimWrapper(torch.optim.SGD(model.conv.parameters(), 0.05, momentum=0.9)),
+            linear=OptimWrapper(torch.optim.Adam(model.linear.parameters(), 0.01)),
+        )
+        plan = dict(conv=UNCHANGED['restarts'], linear=[step('PolyLR', end=100)])
+        options |= dict(model=model, optim_wrapper=wrappers, param_scheduler=plan)
+        return train(folder, 8, hooks=[hook], keep=9, **options)
+
+    whole, part = Lists(), Lists()
+    run(tmp_path, whole)
+    saved = str(tmp_path / 'iter_4.safetensors')
+    run(tmp_path / 'part', part, resume=True, load_from=saved)
+    assert part.steps == {i: whole.steps[i] for i in range(5, 9)}
+    with pytest.raises(UserError, match='was saved with another optimiser'):
+        train(tmp_path / 'one', 8, resume=True, load_from=saved)

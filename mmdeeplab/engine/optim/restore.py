@@ -1,11 +1,14 @@
 """Restore the optimiser and its schedules on resume, under the same or under new settings."""
 
 import copy
-import warnings
 from typing import TYPE_CHECKING, Any
 
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+
 from mmdeeplab.checkpoint.load import unwrap
+from mmdeeplab.engine.loops import counts_epochs
 from mmdeeplab.engine.optim.param_groups import parameter_order, regrouped
+from mmdeeplab.engine.optim.schedules import replay, same_plan
 from mmdeeplab.engine.run_settings import settings
 from mmdeeplab.errors import UserError
 
@@ -13,8 +16,12 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 OPTIMIZER, SCHEDULERS = 'optimizer_class', 'param_scheduler_classes'
+OTHER = (
+    'another optimiser or other groups of parameters: its state cannot be kept; to start from its '
+    'weights: --cfg-options load_from=FILE'
+)
 ORDER = 'parameter_order'  # in which the optimiser numbers its parameters
-PROGRESS = ('last_step', '_global_step', '_last_value')
+OF_SCHEDULES = ('initial_', 'max_', 'min_')  # beginnings of names that they add to a group
 
 
 def restore_schedule(
@@ -24,42 +31,70 @@ def restore_schedule(
 
     With unchanged settings everything is as saved, bit for bit. Settings that have changed
     (learning rate, weight decay, schedule, length) apply as if they had been so since iteration 0.
+    Of several optimisers, in an ``OptimWrapperDict``, each is restored by itself.
 
     Raises:
-        UserError: The optimiser is of another class or has other parameters.
+        UserError: The optimiser is of another class or has other parameters; or settings changed
+            beside a schedule that follows a score, whose earlier scores are not known.
     """
-    wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    schedulers = []
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     if runner.param_schedulers is not None and with_schedulers:
-        schedulers = runner.build_param_scheduler(runner.param_schedulers)
-        if not isinstance(schedulers, list):
-            raise UserError('runs with several optimisers cannot be resumed')
-    runner.optim_wrapper = wrapper
-    if schedulers:
-        runner.param_schedulers = schedulers
-    saved, fresh, meta = checkpoint['optimizer'], wrapper.state_dict(), checkpoint['meta']
+        runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    wrappers: dict[str, Any] = _by_name(runner.optim_wrapper)
+    schedulers = _by_name(runner.param_schedulers or []) if with_schedulers else {}
+    saved = checkpoint['optimizer']
+    saved = {'': saved} if 'param_groups' in saved else saved
+    states = _by_name(checkpoint.get('param_schedulers', []))
+    if wrappers.keys() != saved.keys():
+        raise UserError(f'{filename} was saved with {OTHER}')
+    changed = False
+    for name, wrapper in wrappers.items():
+        changed |= _restore(
+            *(runner, wrapper, saved[name], schedulers.get(name, []), states.get(name, [])),
+            *(checkpoint['meta'], filename),
+        )
+    if changed:
+        runner.logger.warning(
+            'the settings of the optimiser or its schedule changed: the new ones apply, as if they '
+            'had held since iteration 0'
+        )
+
+
+def _by_name(parts: Any) -> dict[str, Any]:
+    """What belongs to each of several optimisers; of a single one, which has no name, under ''."""
+    return dict(parts.items()) if isinstance(parts, (dict, OptimWrapperDict)) else {'': parts}
+
+
+def _restore(
+    runner: 'Runner',
+    wrapper: OptimWrapper,
+    saved: dict,
+    schedulers: list,
+    states: list[dict],
+    meta: dict,
+    filename: str,
+) -> bool:
+    """Restore one optimiser; return whether its settings or its schedule changed."""
+    fresh = wrapper.state_dict()
     saved = regrouped(saved, wrapper.optimizer, unwrap(runner.model), meta.get(ORDER, []))
     _check_same_optimizer(saved, fresh, meta, kinds(runner), filename)
     if scale_changed(meta, runner):
         saved = {key: value for key, value in saved.items() if key != 'loss_scaler'}
-    states = checkpoint.get('param_schedulers', [])
     same_classes = meta.get(SCHEDULERS, kinds(runner)[SCHEDULERS]) == kinds(runner)[SCHEDULERS]
     names = {scheduler.param_name for scheduler in schedulers}
     same_settings = _constants(saved, names) == _constants(fresh, names)
-    if same_settings and same_classes and _same_plan(schedulers, states):
+    if same_settings and same_classes and same_plan(schedulers, states):
         wrapper.load_state_dict(saved)
         for scheduler, state in zip(schedulers, states, strict=True):
-            scheduler.load_state_dict(state)
-        return
-    runner.logger.warning(
-        'the settings of the optimiser or its schedule changed: the new ones apply, as if they '
-        'had held since iteration 0'
-    )
+            scheduler.load_state_dict({**state, 'end': scheduler.end})
+        return False
     new_settings = {
         key: fresh[key] for key in ('param_groups', 'base_param_settings') if key in fresh
     }
     wrapper.load_state_dict({**saved, **copy.deepcopy(new_settings)})
-    _replay(schedulers, meta)
+    loop = runner.train_loop
+    replay(schedulers, meta['iter'], len(loop.dataloader) if counts_epochs(loop) else 0)
+    return True
 
 
 def kinds(runner: 'Runner') -> dict:
@@ -119,14 +154,12 @@ def _check_same_optimizer(
 
     def shape(groups: list[dict]) -> list:
         return [
-            (len(g['params']), sorted(k for k in g if not k.startswith('initial_'))) for g in groups
+            (len(g['params']), sorted(k for k in g if not k.startswith(OF_SCHEDULES)))
+            for g in groups
         ]
 
     if shape(old) != shape(new):
-        raise UserError(
-            f'{filename} was saved with another optimiser or other groups of parameters: its '
-            'state cannot be kept; to start from its weights: --cfg-options load_from=FILE'
-        )
+        raise UserError(f'{filename} was saved with {OTHER}')
 
 
 def _constants(state: dict, scheduled: set[str]) -> list[dict]:
@@ -135,25 +168,3 @@ def _constants(state: dict, scheduled: set[str]) -> list[dict]:
         {key: value for key, value in group.items() if key not in {'params', *scheduled}}
         for group in state['param_groups']
     ]
-
-
-def _same_plan(schedulers: list, states: list[dict]) -> bool:
-    def plan(state: dict) -> dict:
-        return {key: value for key, value in state.items() if key not in PROGRESS}
-
-    return [plan(s.state_dict()) for s in schedulers] == [plan(state) for state in states]
-
-
-def _replay(schedulers: list, meta: dict) -> None:
-    """Advance new schedules to the iteration or epoch where the run resumes."""
-    if len({scheduler.by_epoch for scheduler in schedulers}) > 1:
-        raise UserError(
-            'changed settings cannot be applied on resume where schedules by epoch and by '
-            'iteration are mixed; take the settings of the checkpoint, or load_from'
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # "before optimizer.step()"
-        by_epoch = any(scheduler.by_epoch for scheduler in schedulers)
-        for _ in range(meta['epoch'] if by_epoch else meta['iter']):
-            for scheduler in schedulers:  # each changes the value that the others have set
-                scheduler.step()
