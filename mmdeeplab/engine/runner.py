@@ -30,6 +30,7 @@ from mmdeeplab.config.loops import by_epoch, choose_loop
 from mmdeeplab.config.registered import find_class
 from mmdeeplab.engine import resume, training_state
 from mmdeeplab.engine.build_errors import building
+from mmdeeplab.engine.checks.averages import check_averages
 from mmdeeplab.engine.console_handler import to_console
 from mmdeeplab.engine.dataloader import seeded
 from mmdeeplab.engine.dataloader_checks import (
@@ -147,6 +148,7 @@ class DeepLabRunner(Runner):
         super().register_hooks(*args, **kwargs)
         for hook in own_hooks(self.cfg):
             self.register_hook(hook)
+        check_averages(self.hooks)
 
     # Data
 
@@ -221,6 +223,10 @@ class DeepLabRunner(Runner):
                 overrides = dict(type=guarded(wrapper), optimizer=optimizer)
                 optim_wrapper = {**defaults, **optim_wrapper, **overrides}
             return super().build_optim_wrapper(optim_wrapper)
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        with building('param_scheduler'):
+            return super().build_param_scheduler(scheduler)
 
     def _init_model_weights(self) -> None:
         specs = pop_pretrained_cfg(unwrap(self.model))

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from mmengine.config import Config
+from mmengine.optim import AmpOptimWrapper, ApexOptimWrapper, OptimWrapper
 
 from mmdeeplab.config.changes import ConfigChange, replaced, with_settings, with_work_dir
+from mmdeeplab.config.registered import find_class
 from mmdeeplab.engine.hooks.data_check import with_data_check
+from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
+from mmdeeplab.errors import UserError
 
 PREFLIGHT = dict(type='mmdeeplab.PreflightHook')
 
@@ -32,16 +37,33 @@ class TrainingOptions:
     def changes(self) -> list[ConfigChange]:
         """The changes that the options make to a config, in order."""
         settings: dict[str, object] = {}
-        if self.amp:
-            settings['optim_wrapper.type'] = 'mmdeeplab.AutocastOptimWrapper'
         if not self.check:
             settings['check_data'] = False
         return [
             partial(with_work_dir, work_dir=self.work_dir, name=self.name),
             partial(with_settings, values=settings),
+            *([with_amp] if self.amp else []),
             partial(with_preflight, preflight=self.preflight),
             with_data_check,
         ]
+
+
+def with_amp(cfg: Config) -> Config:
+    """``cfg`` in mixed precision; unchanged if it asks for that already.
+
+    Raises:
+        UserError: The optimiser's wrapper is another one, which cannot be replaced.
+    """
+    name = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    wrapper: Any = find_class(name, ('optim_wrapper',), cfg.optim_wrapper.get('_scope_'))
+    if issubclass(wrapper, (AutocastOptimWrapper, AmpOptimWrapper, ApexOptimWrapper)):
+        return cfg
+    if wrapper is not OptimWrapper:
+        raise UserError(
+            f'--amp would replace optim_wrapper.type={name}: leave --amp out, and let that class '
+            'choose the precision'
+        )
+    return with_settings(cfg, {'optim_wrapper.type': 'mmdeeplab.AutocastOptimWrapper'})
 
 
 def with_preflight(cfg: Config, preflight: bool = True) -> Config:

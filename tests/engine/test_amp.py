@@ -2,10 +2,15 @@
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
 from torch import nn
 
 from mmdeeplab.engine.optim import amp
 from mmdeeplab.engine.optim.amp import AutocastOptimWrapper
+from mmdeeplab.engine.training_config import with_amp
+from mmdeeplab.errors import UserError
 
 
 @pytest.mark.parametrize('supported', [True, False])
@@ -22,3 +27,27 @@ def test_forward_is_bfloat16_where_the_processor_has_it_weights_stay_float32(
     wrapper.update_params(output.float().square().mean())
     assert model.weight.dtype == torch.float32
     assert not torch.equal(model.weight, before)
+
+
+@OPTIM_WRAPPERS.register_module()
+class OwnOptimWrapper(OptimWrapper):
+    pass
+
+
+@pytest.mark.parametrize(
+    ('before', 'after'),
+    [
+        (dict(clip_grad=dict(max_norm=1)), 'mmdeeplab.AutocastOptimWrapper'),
+        (dict(type='OptimWrapper'), 'mmdeeplab.AutocastOptimWrapper'),
+        (dict(type='AmpOptimWrapper', loss_scale=512.0), 'AmpOptimWrapper'),
+        (dict(type='AutocastOptimWrapper', _scope_='mmdeeplab'), 'AutocastOptimWrapper'),
+    ],
+)
+def test_the_option_leaves_mixed_precision_as_it_is(before: dict, after: str) -> None:
+    wrapper = with_amp(Config(dict(optim_wrapper=before))).optim_wrapper
+    assert wrapper == before | dict(type=after)
+
+
+def test_the_option_replaces_no_class_of_the_users() -> None:
+    with pytest.raises(UserError, match='--amp would replace .*=OwnOptimWrapper'):
+        with_amp(Config(dict(optim_wrapper=dict(type='OwnOptimWrapper'))))

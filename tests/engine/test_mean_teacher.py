@@ -222,7 +222,11 @@ def test_an_argument_out_of_its_range_is_refused(options: dict) -> None:
     ('hooks', 'options', 'words'),
     [
         ([], {}, 'images without masks .* which nothing labels'),
-        ([TEACHER, dict(type='EMAHook')], {}, 'leave the other one out'),
+        (
+            [TEACHER, dict(type='EMAHook')],
+            {},
+            'MeanTeacherHook .*: keep one',
+        ),
         ([TEACHER], dict(shares=(1, 0.5)), 'one whole number above 0 for each data set'),
         ([TEACHER], dict(shares=(1,)), 'there are 2'),
     ],

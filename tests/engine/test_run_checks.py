@@ -347,3 +347,26 @@ def test_every_wrapper_finds_them(
     default = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
     default |= {} if gpu else dict(device_ids=None)
     assert given == [default | dict(find_unused_parameters=find) | (wrapper or {})]
+
+
+@pytest.mark.parametrize(
+    ('hooks', 'words'),
+    [
+        ([dict(), dict(momentum=0.1)], 'EMAHook and EMAHook would swap .*: keep one'),
+        ([dict(ema_type='ExponentialMovingAverag')], 'did you mean ExponentialMovingAverage'),
+        ([dict(begin_iter=101)], 'begin_iter=101 is after the end of the run, 100'),
+        ([dict(begin_epoch=2)], 'begin_epoch=2: the run counts iterations'),
+    ],
+)
+def test_averages_that_cannot_be_are_refused(tmp_path: Path, hooks: list, words: str) -> None:
+    averages = [dict(type='EMAHook', **hook) for hook in hooks]
+    with pytest.raises(UserError, match=words):
+        tiny_runner(tmp_path, 100, custom_hooks=[*averages, PreflightHook()]).train()
+
+
+def test_an_impossible_schedule_is_a_sentence(tmp_path: Path) -> None:
+    plan = [dict(type='ReduceOnPlateauLR', by_epoch=False)]
+    with pytest.raises(
+        UserError, match=r'^param_scheduler cannot be built .*only support by_epoch'
+    ):
+        tiny_runner(tmp_path, 4, param_scheduler=plan).train()

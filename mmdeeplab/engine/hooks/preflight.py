@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mmdeeplab.checkpoint.load import check_fit, read_checkpoint, unwrap
+from mmdeeplab.engine.checks.averages import check_begins
 from mmdeeplab.engine.checks.lengths import check_custom_keys, check_lengths
 from mmdeeplab.engine.checks.loss_terms import check_terms
 from mmdeeplab.engine.checks.monitors import check_has_validation, check_scores
@@ -50,6 +51,7 @@ class PreflightHook(Hook):
     def before_train(self, runner: Runner) -> None:
         start = time.monotonic()
         check_lengths(runner)
+        check_begins(runner)
         check_custom_keys(runner)
         check_has_validation(runner)
         for sentence in misfits(runner):

@@ -84,8 +84,6 @@ class MeanTeacherHook(Teacher, EMAHook):
                 'MeanTeacherHook: no data set of train_dataloader has mask_dir=None, so there is '
                 'no image to label'
             )
-        if sum(isinstance(hook, EMAHook) for hook in runner.hooks) > 1:
-            raise UserError('MeanTeacherHook is itself an EMAHook: leave the other one out')
         if unwrap(runner.model).decode_head.out_channels == 1:
             raise UserError('MeanTeacherHook needs a logit for each class: decode_head has one')
         if not self.ema_model.steps:  # EMAHook copied the network before its weights were drawn
