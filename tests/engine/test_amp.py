@@ -49,5 +49,5 @@ def test_the_option_leaves_mixed_precision_as_it_is(before: dict, after: str) ->
 
 
 def test_the_option_replaces_no_class_of_the_users() -> None:
-    with pytest.raises(UserError, match='--amp would replace .*=OwnOptimWrapper'):
+    with pytest.raises(UserError, match=r'--amp would replace .*=OwnOptimWrapper'):
         with_amp(Config(dict(optim_wrapper=dict(type='OwnOptimWrapper'))))

@@ -366,7 +366,5 @@ def test_averages_that_cannot_be_are_refused(tmp_path: Path, hooks: list, words:
 
 def test_an_impossible_schedule_is_a_sentence(tmp_path: Path) -> None:
     plan = [dict(type='ReduceOnPlateauLR', by_epoch=False)]
-    with pytest.raises(
-        UserError, match=r'^param_scheduler cannot be built .*only support by_epoch'
-    ):
+    with pytest.raises(UserError, match=r'param_scheduler cannot be built .*by_epoch=True'):
         tiny_runner(tmp_path, 4, param_scheduler=plan).train()
