@@ -53,7 +53,7 @@ def read_metrics(path: Path) -> dict:
     try:
         if not is_regular(file):
             raise UserError(f'no metrics.json at {path}; {tool("test")} --out DIR writes it')
-        metrics = json.loads(read_text(file))
+        metrics = json.loads(read_text(file), parse_constant=lambda name: None)  # NaN, Infinity
     except UserError:
         raise
     except ValueError as error:  # neither JSON nor text
@@ -73,8 +73,10 @@ def compare(a: dict, b: dict, resamples: int = 1000) -> Comparison:
     both runs, so that images which are hard for both do not widen the interval.
 
     Raises:
-        UserError: The runs have different classes.
+        UserError: The runs have different classes, or ``resamples`` is below 1.
     """
+    if resamples < 1:
+        raise UserError(f'--resamples is a number of draws, at least 1, got {resamples}')
     names = list(a['per_class'])
     if names != list(b['per_class']):
         unmatched = sorted(set(names) ^ set(b['per_class'])) or ['their order']

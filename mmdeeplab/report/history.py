@@ -1,6 +1,7 @@
 """Read the numbers that training logged: MMEngine's ``TIMESTAMP/vis_data/scalars.json``."""
 
 import json
+from math import isfinite
 from pathlib import Path
 
 History = dict[str, list[tuple[float, float]]]
@@ -12,7 +13,7 @@ def read_history(work_dir: str | Path) -> History:
     """All logged numbers of a work dir: name -> [(step, value), ...] by increasing step.
 
     Several sessions are joined: a later one replaces what an earlier one logged from its first step
-    on. Incomplete lines, left by a killed process, are skipped.
+    on. Incomplete lines, left by a killed process, and NaN and Inf are skipped.
     """
     history: History = {}
     for log in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
@@ -28,7 +29,7 @@ def read_history(work_dir: str | Path) -> History:
         }
         for row in rows:
             for name, value in row.items():
-                if name not in LEFT_OUT and isinstance(value, (int, float)) and value == value:
+                if name not in LEFT_OUT and is_number(value):
                     history.setdefault(name, []).append((row['step'], value))
     return {name: points for name, points in history.items() if points}
 
@@ -41,9 +42,14 @@ def read_rows(log: Path) -> list[dict]:
             row = json.loads(line)
         except ValueError:  # no JSON, or no UTF-8
             continue
-        if isinstance(row, dict) and 'step' in row:
+        if isinstance(row, dict) and is_number(row.get('step')):
             rows.append(row)
     return rows
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number that can be drawn."""
+    return isinstance(value, (int, float)) and isfinite(value)
 
 
 def panels(history: History) -> dict[str, History]:

@@ -101,6 +101,22 @@ def test_what_is_no_evaluation_is_named(tmp_path: Path, content: str | None) -> 
         read_metrics(tmp_path)
 
 
+def test_scores_that_are_nan_are_missing_ones(tmp_path: Path) -> None:
+    text = json.dumps(run(0.8)[0] | dict(mIoU=float('nan'), trimap={'1': float('inf')}))
+    (tmp_path / 'metrics.json').write_text(text)
+    metrics = read_metrics(tmp_path)
+    assert metrics['mIoU'] is metrics['trimap']['1'] is None
+
+
+@pytest.mark.parametrize('count', ['0', '-1'])
+def test_a_number_of_draws_below_one_is_refused(
+    tmp_path: Path, count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'metrics.json').write_text(json.dumps(run(0.8)[0]))
+    assert main([str(tmp_path), str(tmp_path), '--resamples', count]) == 2
+    assert f'at least 1, got {count}' in capsys.readouterr().err
+
+
 def test_names_are_where_paths_differ() -> None:
     assert short_names(Path('runs/a/report'), Path('runs/b/report')) == ['a', 'b']
     assert short_names(Path('x'), Path('x')) == ['A', 'B']

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_a_line_that_is_no_utf_8_is_skipped(tmp_path: Path) -> None:
     with (tmp_path / 'a/vis_data/scalars.json').open('ab') as file:
         file.write('{"step": 2, "IoU/bär": 5}\n{"step": 3, "IoU/b'.encode() + b'\xc3')
     assert read_history(tmp_path) == {'loss': [(1, 2.0)], 'IoU/bär': [(2, 5)]}
+
+
+def test_what_no_curve_can_show_is_skipped(tmp_path: Path) -> None:
+    """Other programs log a loss that diverged, and have lines of their own."""
+    rows = [dict(step=1, loss=2.0), dict(step=2, loss=inf, mIoU=nan), dict(step=3, loss=-inf)]
+    log(tmp_path, 'a', [*rows, dict(step='4', loss=1.0), dict(step=None, loss=1.0)])
+    assert read_history(tmp_path) == dict(loss=[(1, 2.0)])
 
 
 def test_the_picture_is_drawn_from_what_there_is(tmp_path: Path) -> None:
