@@ -11,6 +11,7 @@ from PIL import Image
 
 from mmdeeplab.cli.check_dataset import main as check_dataset
 from mmdeeplab.cli.new_config import main
+from mmdeeplab.datasets.discovery.look import class_names
 from mmdeeplab.datasets.discovery.pairs import pair
 from mmdeeplab.datasets.voc_folder import VOCFolderDataset
 from mmdeeplab.errors import UserError
@@ -300,3 +301,18 @@ def test_many_files_take_seconds(tmp_path: Path) -> None:
     found = pair(tmp_path / 'images', tmp_path / 'masks')
     assert len(found.ids) == 20_000
     assert perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ('option', 'ids', 'words'),
+    [
+        ('a,,b', {0, 1}, '--classes a,,b: a name between two commas is missing'),
+        ('a,b,', {0, 1}, 'a name between two commas is missing'),
+        ('', {0, 299}, '300 classes: .* at most 256'),
+    ],
+)
+def test_names_that_no_config_can_have_are_refused_before_it_is_written(
+    tmp_path: Path, option: str, ids: set[int], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        class_names(tmp_path, option, ids)

@@ -130,7 +130,10 @@ def require_free(out: Path, beside: Path, data: Path, force: bool) -> None:
             files of the user, or the config is not a ``.py`` file.
     """
     if out.suffix != '.py' or not out.stem.isidentifier():
-        raise UserError(f'--out names a Python file, e.g. my_config.py, got {out}')
+        raise UserError(
+            '--out names a Python file of letters, digits and _ (no other dot), e.g. my_config.py, '
+            f'got {out}'
+        )
     if not out.parent.is_dir():
         raise UserError(f'--out: no folder {out.parent}')
     names = {path.name for path in beside.iterdir()} if beside.is_dir() else set()

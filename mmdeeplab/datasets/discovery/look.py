@@ -22,7 +22,7 @@ from mmdeeplab.datasets.stored_images import stored_kind
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.input_files import is_regular
 from mmdeeplab.label_counts import IGNORE_INDEX
-from mmdeeplab.visualization.voc_palette import VOC_CLASSES
+from mmdeeplab.visualization.voc_palette import VOC_CLASSES, require_byte_ids
 
 SIZES_READ = 100  # headers; enough for the middle
 
@@ -168,12 +168,15 @@ def class_names(root: Path, classes_option: str, ids: set[int]) -> tuple[str, ..
     numbers.
 
     Raises:
-        UserError: There are fewer names than ids.
+        UserError: There are fewer names than ids, an empty one, or more ids than a mask can hold.
     """
     count = max(ids) + 1
+    require_byte_ids(count)
     if classes_option:
         names = tuple(name.strip() for name in classes_option.split(','))
         where = '--classes'
+        if not all(names):
+            raise UserError(f'--classes {classes_option}: a name between two commas is missing')
     elif is_regular(root / 'classes.txt', 'list of classes'):
         names, where = read_classes(root / 'classes.txt'), str(root / 'classes.txt')
     elif (root / 'JPEGImages').is_dir() and count == len(VOC_CLASSES):
