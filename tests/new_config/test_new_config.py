@@ -280,6 +280,16 @@ def test_force_removes_nothing_of_the_user(tmp_path: Path, capsys: pytest.Captur
     assert files(root) == before
 
 
+def test_a_call_that_fails_leaves_what_the_earlier_one_wrote(tmp_path: Path) -> None:
+    call = ['--data', str(make(tmp_path / 'own')), '--out', str(tmp_path / 'mine.py')]
+    assert main(call) == 0
+    before = files(tmp_path)
+    assert main([*call, '--force', '--crop', '40']) == 2
+    assert main([*call, '--force', '--classes', 'a,b']) == 2
+    assert files(tmp_path) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['mine.py', 'mine_data', 'own']
+
+
 def test_files_without_partner_are_left_out_and_named(tmp_path: Path) -> None:
     root = make(tmp_path / 'own')
     (root / 'masks' / 'street3.png').unlink()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,6 +88,17 @@ def new_config(args: argparse.Namespace) -> None:
     beside = out.with_name(f'{out.stem}_data').resolve()
     require_free(out, beside, Path(args.data).resolve(), args.force)
     quiet_imports()
+    with earlier_aside(beside):
+        write(args, out, beside)
+    check(out)
+
+
+def write(args: argparse.Namespace, out: Path, beside: Path) -> None:
+    """Write the config ``out``, and the folder ``beside`` it if the data needs one.
+
+    Raises:
+        UserError: An option is not possible, or the data has no layout that is known.
+    """
     from mmdeeplab.cli.new_config.network import find_network
     from mmdeeplab.cli.new_config.plan import make_plan
     from mmdeeplab.cli.new_config.text import config_text, data_root, pixel_text
@@ -119,7 +133,6 @@ def new_config(args: argparse.Namespace) -> None:
     print(description)
     tell(layout, network, plan, bool(weights))
     print(f'wrote {out}' + (f' and {beside}' if beside.exists() else ''))
-    check(out)
 
 
 def require_free(out: Path, beside: Path, data: Path, force: bool) -> None:
@@ -141,11 +154,35 @@ def require_free(out: Path, beside: Path, data: Path, force: bool) -> None:
     if strange or data.is_relative_to(beside):
         content = f'{strange[0]}, which is not of this command' if strange else 'the data'
         raise UserError(f'--out: {beside} would be written to, but holds {content}; rename {out}')
-    if existing := [str(path) for path in (out, beside) if path.exists()]:
-        if not force:
-            raise UserError(f'{" and ".join(existing)}: there already; --force replaces it')
-        for path in (beside / name for name in names - {ANNOTATED}):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if (existing := [str(path) for path in (out, beside) if path.exists()]) and not force:
+        raise UserError(f'{" and ".join(existing)}: there already; --force replaces it')
+
+
+@contextmanager
+def earlier_aside(beside: Path) -> Iterator[None]:
+    """Set aside what an earlier call wrote, but for ``annotated``.
+
+    After an error it comes back, and what the block wrote goes.
+    """
+    names = [p.name for p in beside.iterdir() if p.name != ANNOTATED] if beside.is_dir() else []
+    aside = (
+        Path(tempfile.mkdtemp(prefix=f'.{beside.name}-', dir=beside.parent)) if names else beside
+    )
+    try:
+        for name in names:
+            (beside / name).rename(aside / name)
+        yield
+    except BaseException:
+        for path in (beside / name for name in WRITTEN if name != ANNOTATED):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for path in list(aside.iterdir()) if names else ():
+            path.rename(beside / path.name)
+        with suppress(OSError):  # not empty
+            beside.rmdir()
+        raise
+    finally:
+        if names:
+            shutil.rmtree(aside)
 
 
 def mended(args: argparse.Namespace, beside: Path) -> Layout:
