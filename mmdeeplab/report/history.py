@@ -35,15 +35,20 @@ def read_history(work_dir: str | Path) -> History:
 
 
 def read_rows(log: Path) -> list[dict]:
-    """The complete lines of a log that have a step."""
-    rows = []
+    """The complete lines of a log that have a step, in order.
+
+    MMEngine's ``log_metric_by_epoch`` counts the steps of validations in epochs; they get the step
+    of the training before them.
+    """
+    rows: list[dict] = []
     for line in log.read_bytes().splitlines():
         try:
             row = json.loads(line)
         except ValueError:  # no JSON, or no UTF-8
             continue
         if isinstance(row, dict) and is_number(row.get('step')):
-            rows.append(row)
+            last = rows[-1]['step'] if rows else row['step']
+            rows.append(row | dict(step=max(row['step'], last)))
     return rows
 
 

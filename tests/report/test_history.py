@@ -31,6 +31,15 @@ def test_a_line_that_is_no_utf_8_is_skipped(tmp_path: Path) -> None:
     assert read_history(tmp_path) == {'loss': [(1, 2.0)], 'IoU/bär': [(2, 5)]}
 
 
+def test_validations_counted_in_epochs_stand_where_they_were_made(tmp_path: Path) -> None:
+    for session, epochs in (('a', (1, 2)), ('b', (3,))):
+        rows = [(dict(step=9 * e, loss=float(e)), dict(step=e, mIoU=10.0 * e)) for e in epochs]
+        log(tmp_path, session, [row for pair in rows for row in pair])
+    assert read_history(tmp_path) == dict(
+        loss=[(9, 1.0), (18, 2.0), (27, 3.0)], mIoU=[(9, 10.0), (18, 20.0), (27, 30.0)]
+    )
+
+
 def test_what_no_curve_can_show_is_skipped(tmp_path: Path) -> None:
     """Other programs log a loss that diverged, and have lines of their own."""
     rows = [dict(step=1, loss=2.0), dict(step=2, loss=inf, mIoU=nan), dict(step=3, loss=-inf)]
