@@ -1,11 +1,13 @@
 """Run saves one at a time, in the calling thread or in the background."""
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+Report = Callable[[Exception | None], None]
 
 
 class Writer:
-    """Runs saves; the failure of one in the background is returned by the next call.
+    """Runs saves; what became of one is reported in the thread that trains.
 
     Args:
         background: Whether to return at once and save in a thread; Python waits for it at exit.
@@ -13,37 +15,24 @@ class Writer:
 
     def __init__(self, background: bool = False) -> None:
         self.background = background
-        self._thread: threading.Thread | None = None
-        self._error: Exception | None = None
+        self._thread = ThreadPoolExecutor(1, 'checkpoint')
+        self._saving: tuple[Future, Report] | None = None
 
-    @property
-    def busy(self) -> bool:
-        """Whether a save has been started whose result was not fetched yet."""
-        return self._thread is not None
-
-    def run(self, save: Callable[[], None]) -> Exception | None:
-        """Run ``save``; return its failure, or in the background that of the previous save."""
-        error = self.wait()
-        if not self.background:
-            self._try(save)
-            return self._take()
-        self._thread = threading.Thread(target=self._try, args=(save,), name='checkpoint')
-        self._thread.start()
-        return error
-
-    def wait(self) -> Exception | None:
-        """Wait for the save in the background; return its failure."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        return self._take()
-
-    def _try(self, save: Callable[[], None]) -> None:
+    def run(self, save: Callable[[], None], report: Report) -> None:
+        """Save, and call ``report`` with the failure or None; in the background when finishing."""
+        self.finish()
+        if self.background:
+            self._saving = self._thread.submit(save), report
+            return
+        failure = None
         try:
             save()
-        except Exception as error:  # returned by the next call
-            self._error = error
+        except Exception as error:
+            failure = error
+        report(failure)
 
-    def _take(self) -> Exception | None:
-        error, self._error = self._error, None
-        return error
+    def finish(self) -> None:
+        """Wait for the save in the background, if there is one, and report what became of it."""
+        if self._saving is not None:
+            (future, report), self._saving = self._saving, None
+            report(future.exception())  # type: ignore[arg-type]

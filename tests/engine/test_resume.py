@@ -477,6 +477,40 @@ def test_a_best_checkpoint_that_is_lost_in_the_background_is_not_the_best(tmp_pa
     assert threads == {'MainThread'}
 
 
+@pytest.mark.parametrize('background', [False, True])
+def test_an_old_best_checkpoint_that_cannot_be_removed_at_once_goes_later(
+    tmp_path: Path, background: bool
+) -> None:
+    """And is no reason to say that the best one is lost."""
+
+    class Rising(Count):
+        def compute_metrics(self, results: list) -> dict:
+            self.last = min(getattr(self, 'last', 0.0) + 1, 2.0)
+            return dict(count=self.last)
+
+    class Busy(Disk):
+        refused = 0
+
+        def remove(self, path: Path) -> None:
+            if path.name.startswith('best_') and not self.refused:
+                self.refused += 1
+                raise OSError(16, 'Device or resource busy')
+            super().remove(path)
+
+    hook = dict(
+        type='mmdeeplab.CheckpointHook', by_epoch=False, interval=10**9, save_best='toy/count',
+        rule='greater', async_save=background,
+    )  # fmt: skip
+    runner = tiny_runner(
+        tmp_path, 6, validate=2, default_hooks=dict(checkpoint=hook),
+        val_evaluator=[Rising(prefix='toy')],
+    )  # fmt: skip
+    runner.disk = Busy()
+    runner.train()
+    assert runner.disk.refused == 1
+    assert names(tmp_path) == ['best_toy_count_iter_4.safetensors', 'iter_6.safetensors']
+
+
 @pytest.mark.parametrize('keep', [1, 2, 3])
 @pytest.mark.parametrize('best', [None, 'toy/count'])
 @pytest.mark.parametrize('background', [False, True])

@@ -102,7 +102,7 @@ class PreemptionHook(Hook):
         (hook, *_) = hooks
         if hook.saved_iter != done:
             hook.save_now(runner, dict(epoch=runner.epoch, iter=done))
-        hook.finish(runner)
+        hook.writer.finish()
         return hook.failures.get(LAST, '')
 
     def after_train(self, runner: Runner) -> None:
