@@ -59,8 +59,10 @@ def segment_files(
     failed: list[str] = []
     pending = PendingInputs(inputs, outputs, predictor)
     written = segment_images(predictor, pending.images(), outputs, batch_size, failed)
-    written += segment_rasters(predictor, pending.cut, outputs, failed)
-    written += segment_films(predictor, pending.films(), outputs, batch_size, failed)
+    by_windows = partial(segment_windows, predictor, outputs)
+    by_frames = partial(segment_film, predictor, outputs, batch_size)
+    written += segment_singly(pending.cut, by_windows, outputs, failed)
+    written += segment_singly(pending.films(), by_frames, outputs, failed)
     notice = f' ({pending.done} were there already)' if pending.done else ''
     rate = f'; {written / (perf_counter() - start):.3g} images a second' if written else ''
     count = len(inputs) - pending.done - len(failed)
@@ -112,7 +114,7 @@ class PendingInputs:
 
     def _without_results(self, inputs: Iterable[Input]) -> Iterator[Input]:
         for input_file in inputs:
-            if done(input_file, self.outputs):
+            if self.outputs.done(input_file):
                 self.done += 1
             else:
                 yield input_file
@@ -146,7 +148,7 @@ def segment_images(
                     if unanswered == HOPELESS and not written:
                         raise result
                 else:
-                    outputs.write(image.name, result, source, image.has_coordinates)
+                    outputs.write(image, result, source)
                     written += 1
             except UserError as error:
                 failed.append(about_its_name(image, error))
@@ -161,31 +163,29 @@ def segment_batch(
     Images that are padded to the same size go through the network together.
     """
     sources = [source_of(image.path) for image in inputs]
+    contents: dict[int, list[bytes] | UserError] = {}
     pictures: dict[int, np.ndarray] = {}
     grids: dict[int, Grid | None] = {}
-    contents: list[list[bytes] | UserError] = []
-    for number, image in enumerate(inputs):
-        contents.append([])
+    for i, image in enumerate(inputs):
         try:
-            grids[number] = grid_for(image, outputs)
+            grids[i] = grid = grid_for(image, outputs)
             picture = predictor.read(image.path)
-            if grid := grids[number]:
+            if grid:
                 require_size(grid, picture.shape[:2], image.path, predictor.pixels is None)
             predictor.require_scores(picture, image.path, outputs.wanted)
-            pictures[number] = picture
+            pictures[i] = picture
         except UserError as error:
-            contents[number] = error
-    sizes = {number: predictor.padded_size(picture) for number, picture in pictures.items()}
+            contents[i] = error
+    sizes = {i: predictor.padded_size(picture) for i, picture in pictures.items()}
     for size in dict.fromkeys(sizes.values()):
-        batch = [number for number in pictures if sizes[number] == size]
-        shown = [(inputs[number].path, pictures[number]) for number in batch]
-        for number, result in zip(batch, answers(predictor, shown), strict=True):
+        batch = [i for i in sizes if sizes[i] == size]
+        results = answers(predictor, [(inputs[i].path, pictures[i]) for i in batch])
+        for i, result in zip(batch, results, strict=True):
             if isinstance(result, UserError):
-                contents[number] = result
-                continue
-            image, grid = inputs[number], grids[number]
-            contents[number] = outputs.encode(image.name, result, sources[number], grid)
-    return list(zip(inputs, sources, contents, strict=True))
+                contents[i] = result
+            else:
+                contents[i] = outputs.encode(inputs[i].name, result, sources[i], grids[i])
+    return [(image, sources[i], contents[i]) for i, image in enumerate(inputs)]
 
 
 def answers(
@@ -242,55 +242,52 @@ def grid_for(image: Input, outputs: Outputs) -> Grid | None:
     return None
 
 
-def segment_rasters(
-    predictor: DeepLabPredictor, rasters: Iterable[Input], outputs: Outputs, failed: list[str]
-) -> int:
-    """Segment pictures with coordinates by windows; return the number that were written."""
-    written = 0
-    for raster in rasters:
-        source = source_of(raster.path)
-        files = {output: outputs.path(output, raster.name, True) for output in outputs.wanted}
-        try:
-            segment_raster(predictor, raster.path, files)
-            outputs.keep(list(files.values()), source)
-            outputs.remove_stale(outputs.every_path(raster.name), source)
-            written += 1
-        except UserError as error:
-            failed.append(failure(raster, error, outputs))
-    return written
-
-
-def segment_films(
-    predictor: DeepLabPredictor,
-    films: Iterable[Input],
+def segment_singly(
+    inputs: Iterable[Input],
+    segment: Callable[[Input], int],
     outputs: Outputs,
-    batch_size: int,
     failed: list[str],
 ) -> int:
-    """Segment films; return the number of frames that were written."""
+    """Segment films, or pictures that are read by windows, one after the other.
+
+    Args:
+        inputs: The inputs.
+        segment: Writes the results of one; returns the number of its frames, or 1.
+        outputs: Where the results go.
+        failed: Gets a sentence for every input that cannot be segmented.
+
+    Returns:
+        The number of frames and pictures that were written.
+    """
     written = 0
-    for film in films:
+    for input_file in inputs:
+        source = source_of(input_file.path)
         try:
-            grid_for(film, outputs)
-            count = video.segment_video(predictor, film, outputs, batch_size)
-            told = video.header(film.path)[1] or 0
-            missing = f', where its header tells of {told}: cut, or of no fixed rate'
-            print(f'{one_line(str(film.path))}: {count} frames{missing if told > count else ""}')
-            written += count
+            written += segment(input_file)
+            outputs.finish(input_file, source)
         except UserError as error:
-            failed.append(failure(film, error, outputs))
+            failed.append(failure(input_file, error, outputs))
         except (MemoryError, RuntimeError) as error:
-            failed.append(failure(film, no_answer(error, film.path), outputs))
+            failed.append(failure(input_file, no_answer(error, input_file.path), outputs))
     return written
 
 
-def done(input_file: Input, outputs: Outputs) -> bool:
-    """Whether all results of an input exist and were made from its present content."""
-    if input_file.is_video:
-        return outputs.done(video.last_files(input_file.name, outputs), input_file.path)
-    on_grid = input_file.has_coordinates
-    files = [outputs.path(output, input_file.name, on_grid) for output in outputs.wanted]
-    return outputs.done(files, input_file.path)
+def segment_windows(predictor: DeepLabPredictor, outputs: Outputs, raster: Input) -> int:
+    """Segment a picture with coordinates by windows."""
+    segment_raster(predictor, raster.path, outputs.files(raster))
+    return 1
+
+
+def segment_film(
+    predictor: DeepLabPredictor, outputs: Outputs, batch_size: int, film: Input
+) -> int:
+    """Segment a film, and print how many frames it has."""
+    grid_for(film, outputs)
+    count = video.segment_video(predictor, film, outputs, batch_size)
+    told = video.header(film.path)[1] or 0
+    missing = f', where its header tells of {told}: cut, or of no fixed rate'
+    print(f'{one_line(str(film.path))}: {count} frames{missing if told > count else ""}')
+    return count
 
 
 def failure(input_file: Input, error: UserError, outputs: Outputs) -> str:
@@ -306,11 +303,7 @@ def failure(input_file: Input, error: UserError, outputs: Outputs) -> str:
 
 def without_stale(input_file: Input, outputs: Outputs) -> str:
     """Remove results of an earlier content of an input that cannot be segmented; report it."""
-    source = source_of(input_file.path)
-    if input_file.is_video:
-        stale = video.remove_stale(input_file.name, outputs, source)
-    else:
-        stale = outputs.remove_stale(outputs.every_path(input_file.name), source)
+    stale = outputs.remove_stale(input_file, source_of(input_file.path))
     return '; results of what was there before are removed' if stale else ''
 
 

@@ -18,8 +18,10 @@ from mmdeeplab.fileio.file_stamp import stamp
 from mmdeeplab.fileio.input_files import is_regular, is_system_file, read_text
 from mmdeeplab.inference.annotations.files import JOINED
 from mmdeeplab.inference.geotiff.grid import Grid
+from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.save_formats import (
     CALIBRATION,
+    FILMED,
     GEODATA,
     OVERLAY_FORMATS,
     RECORD,
@@ -111,46 +113,62 @@ class Outputs:
         """
         return self.folder / output / f'{name}{suffix(output, self.overlay_format, on_grid)}'
 
-    def every_path(self, name: str) -> list[Path]:
-        """The files of all outputs of an image in all formats, wanted or not."""
-        ends = {
-            (output, suffix(output, form, on_grid))
-            for output in SAVED
-            for form in OVERLAY_FORMATS
-            for on_grid in (False, True)
-        }
-        return [self.folder / output / f'{name}{end}' for output, end in sorted(ends)]
+    def files(self, input_file: Input) -> dict[str, Path]:
+        """For each wanted output of an input the file that is written last."""
+        if input_file.is_video:
+            return {output: self._of_film(output, input_file.name) for output in self.wanted}
+        on_grid = input_file.has_coordinates
+        return {output: self.path(output, input_file.name, on_grid) for output in self.wanted}
 
-    def done(self, files: Sequence[Path], source: Path) -> bool:
-        """Whether all files exist, are complete, and were made from the present ``source``."""
+    def _of_film(self, output: str, name: str) -> Path:
+        return self.folder / output / (f'{name}.mp4' if output in FILMED else f'{name}/video.json')
+
+    def done(self, input_file: Input) -> bool:
+        """Whether all results of an input are there, complete, and made from its content now."""
         entries: list[dict] = []
+        files = list(self.files(input_file).values())
         for file in files:
             entry = None if self.overwrite else self._entry(file)
             if entry is None or (entry['settings'], entry['bytes']) != (self.settings, _size(file)):
                 return False
             entries.append(entry)
-        expected = [str(source.absolute()), stamp(source)]
+        path = input_file.path
+        expected = [str(path.absolute()), stamp(path)]
         if all([entry['source'], entry['stamp']] == expected for entry in entries):
             return True
-        current = source_of(source)
+        current = source_of(path)
         if not current.sha256 or any(entry['sha256'] != current.sha256 for entry in entries):
             return False
         self.keep(files, current)  # moved, copied or touched: the same picture
         return True
 
-    def remove_stale(self, files: Sequence[Path], source: Source) -> list[Path]:
-        """Remove results that were made from another content of the input, or by other settings.
+    def finish(self, input_file: Input, source: Source) -> None:
+        """Record the results of an input, which have been written, and remove older ones."""
+        self.keep(list(self.files(input_file).values()), source)
+        self.remove_stale(input_file, source)
+
+    def remove_stale(self, input_file: Input, source: Source) -> bool:
+        """Remove results, wanted or not, of another content of an input or of other settings.
 
         Args:
-            files: All results with the input's name, wanted or not.
-            source: The input; if its content could not be read, its results are kept.
+            input_file: The input.
+            source: Its content; if that could not be read, its results are kept.
 
         Returns:
-            The files that were removed.
+            Whether there were any.
         """
-        expected = [source.sha256, self.settings]
+        name = input_file.name
+        files = {
+            self.folder / output / f'{name}{suffix(output, form, on_grid)}'
+            for output in SAVED
+            for form in OVERLAY_FORMATS
+            for on_grid in (False, True)
+        }
+        if input_file.is_video:
+            files = {self._of_film(output, name) for output in SAVED}
         existing = [file for file in files if source.sha256 and file.exists()]
         entries = {file: self._entry(file) for file in existing}
+        expected = [source.sha256, self.settings]
         stale = [
             file
             for file, entry in entries.items()
@@ -160,7 +178,9 @@ class Outputs:
             with writing(file):
                 file.unlink(missing_ok=True)
             del self._lines[hash(self._key(file))]
-        return stale
+            if input_file.is_video and file.suffix == '.json':  # beside its frames
+                remove_frames_after(0, file.parent)
+        return bool(stale)
 
     def keep(self, files: Sequence[Path], source: Source) -> None:
         """Record that the complete ``files`` were made from ``source``."""
@@ -188,16 +208,12 @@ class Outputs:
                 contents.append(result.encode(output, jpeg, picture))
         return contents
 
-    def write(
-        self, name: str, contents: Sequence[bytes], source: Source, on_grid: bool = False
-    ) -> None:
+    def write(self, image: Input, contents: Sequence[bytes], source: Source) -> None:
         """Write the contents from :meth:`encode` for one image."""
-        files = [self.path(output, name, on_grid) for output in self.wanted]
-        for file, content in zip(files, contents, strict=True):
+        for file, content in zip(self.files(image).values(), contents, strict=True):
             with placing(file) as partial:
                 partial.write_bytes(content)
-        self.keep(files, source)
-        self.remove_stale(self.every_path(name), source)
+        self.finish(image, source)
 
     def _picture(self, output: str, name: str, source: str) -> str:
         """The picture's path for an annotation tool: labelme's is relative to its own file."""
@@ -218,6 +234,13 @@ class Outputs:
             record.seek(start)
             entry = _line(record.readline())
         return entry if entry and entry['file'] == self._key(file) else None
+
+
+def remove_frames_after(number: int, folder: Path) -> None:
+    """Remove the frames after ``number``, which are of an earlier, longer film of this name."""
+    for path in folder.glob('[0-9]*.*'):
+        if path.stem.isdecimal() and len(path.stem) >= 6 and int(path.stem) > number:
+            path.unlink()
 
 
 def _size(file: Path) -> int:

@@ -9,6 +9,8 @@ GEODATA = ('masks', 'color', 'overlay', 'geojson')
 """Outputs that get the coordinates of the picture; ``geojson`` needs them."""
 SAVED = (*OUTPUTS, 'geojson')
 """All outputs of ``predict --save``."""
+FILMED = ('color', 'overlay')
+"""Outputs of a film that are films; the others are one file a frame."""
 RECORD = 'predict.json'
 """File in a folder of predictions that says of which model they are."""
 CALIBRATION = 'calibration_sha256'

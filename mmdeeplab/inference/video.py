@@ -16,12 +16,10 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import placing
 from mmdeeplab.fileio.input_files import native_path, require_regular
 from mmdeeplab.inference.inputs import Input
-from mmdeeplab.inference.outputs import Outputs, Source, source_of
+from mmdeeplab.inference.outputs import Outputs, remove_frames_after
 from mmdeeplab.inference.predictor import DeepLabPredictor
-from mmdeeplab.inference.save_formats import OUTPUTS
+from mmdeeplab.inference.save_formats import FILMED
 from mmdeeplab.picture_threads import chunks, in_order
-
-FILMED = ('color', 'overlay')  # one video each; the other outputs are one file a frame
 
 
 class Film:
@@ -122,13 +120,13 @@ def segment_video(
         UserError: It is not a video, or a file cannot be written.
     """
     number = 0
-    source = source_of(film.path)
+    files = outputs.files(film)
     rate, count = header(film.path)
     shown = progress(frames(film.path), one_line(film.name), count, 'frames')
     with ExitStack() as stack:
         films = {
-            output: stack.enter_context(Film(last_file(film.name, outputs, output), rate))
-            for output in outputs.wanted
+            output: stack.enter_context(Film(file, rate))
+            for output, file in files.items()
             if output in FILMED
         }
         answers = in_order(
@@ -144,13 +142,11 @@ def segment_video(
                     partial_file.write_bytes(result)
             else:
                 films[output].add(result)
-    for output in set(outputs.wanted) - set(FILMED):
-        remove_frames_after(number, outputs.folder / output / film.name)
-        summary = json.dumps(dict(frames=number, frames_per_second=rate))
-        with placing(last_file(film.name, outputs, output)) as partial_file:
+    for file in [file for output, file in files.items() if output not in FILMED]:
+        remove_frames_after(number, file.parent)
+        with placing(file) as partial_file:
+            summary = json.dumps(dict(frames=number, frames_per_second=rate))
             partial_file.write_text(summary + '\n')
-    outputs.keep(last_files(film.name, outputs), source)
-    remove_stale(film.name, outputs, source)
     return number
 
 
@@ -188,31 +184,3 @@ def segment_frames(
                 picture = f'{folder}{number:06d}.png'
                 contents.append((number, output, result.encode(output, picture=picture)))
     return contents
-
-
-def remove_stale(name: str, outputs: Outputs, source: Source) -> list[Path]:
-    """Remove outdated results of a film, frames included (:meth:`Outputs.remove_stale`)."""
-    stale = outputs.remove_stale([last_file(name, outputs, output) for output in OUTPUTS], source)
-    for file in stale:
-        if file.suffix == '.json':  # beside its frames
-            remove_frames_after(0, file.parent)
-    return stale
-
-
-def remove_frames_after(number: int, folder: Path) -> None:
-    """Remove the frames after ``number``, which are of an earlier, longer film of this name."""
-    for path in folder.glob('[0-9]*.*'):
-        if path.stem.isdecimal() and len(path.stem) >= 6 and int(path.stem) > number:
-            path.unlink()
-
-
-def last_file(name: str, outputs: Outputs, output: str) -> Path:
-    """The file of an output that is written last; if it exists, the output is complete."""
-    if output in FILMED:
-        return outputs.folder / output / f'{name}.mp4'
-    return outputs.folder / output / name / 'video.json'
-
-
-def last_files(name: str, outputs: Outputs) -> list[Path]:
-    """For each wanted output the file that is written last, in their order."""
-    return [last_file(name, outputs, output) for output in outputs.wanted]

@@ -35,6 +35,7 @@ from tool_files import (
 from mmdeeplab.cli.convert_annotations import main
 from mmdeeplab.cli.new_config import main as new_config
 from mmdeeplab.inference.annotations.files import join
+from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, source_of
 from mmdeeplab.inference.save_formats import ANNOTATIONS
 from mmdeeplab.inference.segmentation import Segmentation
@@ -345,7 +346,7 @@ def test_predictions_come_back(output: str, tmp_path: Path) -> None:
         labels[name] = labels[name].repeat(4, 1)
         result = Segmentation(np.zeros((H, W, 3), np.uint8), labels[name], names, [(0, 0, 0)] * 3)
         source = source_of(path)
-        outputs.write(name, outputs.encode(name, result, source), source)
+        outputs.write(Input(path, name), outputs.encode(name, result, source), source)
     join(outputs.folder, outputs.wanted, names)
     if output == 'yolo':
         (tmp_path / 'drafts/yolo').rename(tmp_path / 'photos/labels')

@@ -17,6 +17,7 @@ from mmdeeplab.inference.annotations.cvat import cvat_text, joined_cvat
 from mmdeeplab.inference.annotations.files import TEXT, join
 from mmdeeplab.inference.annotations.objects import objects_of, outline, run_lengths
 from mmdeeplab.inference.annotations.yolo import data_yaml
+from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs, source_of
 from mmdeeplab.inference.save_formats import ANNOTATIONS
 from mmdeeplab.inference.segmentation import Segmentation
@@ -158,7 +159,7 @@ def test_one_file_of_all_images(tmp_path: Path) -> None:
         picture.write_bytes(b'')
         result = Segmentation(blank, labels, CLASSES, [(0, 0, 0)] * 4)
         source = source_of(picture)
-        outputs.write(name, outputs.encode(name, result, source), source)
+        outputs.write(Input(picture, name), outputs.encode(name, result, source), source)
     (tmp_path / 'out/coco/sub/video.json').write_text('{"frames": 1}')
     made = join(outputs.folder, outputs.wanted, CLASSES)
     assert [str(p.relative_to(outputs.folder)) for p in made] == [
@@ -199,7 +200,8 @@ def test_a_picture_called_video_is_not_left_out(tmp_path: Path) -> None:
     result = Segmentation(np.zeros((*labels.shape, 3), np.uint8), labels, CLASSES, [(0, 0, 0)] * 4)
     path = tmp_path / 'video.jpg'
     path.touch()
-    outputs.write('video', outputs.encode('video', result, source_of(path)), source_of(path))
+    source = source_of(path)
+    outputs.write(Input(path, 'video'), outputs.encode('video', result, source), source)
     (tmp_path / 'coco/film').mkdir()
     (tmp_path / 'coco/film/video.json').write_text('{"frames": 0, "frames_per_second": 5}')
     join(tmp_path, outputs.wanted, CLASSES)

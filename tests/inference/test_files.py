@@ -19,7 +19,7 @@ from PIL import Image
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference.files import segment_files
 from mmdeeplab.inference.images import read_picture
-from mmdeeplab.inference.inputs import find_inputs
+from mmdeeplab.inference.inputs import Input, find_inputs
 from mmdeeplab.inference.outputs import Outputs, source_of
 from mmdeeplab.inference.segmentation import Segmentation
 from mmdeeplab.picture_threads import AHEAD, MOST
@@ -534,4 +534,4 @@ def test_the_record_of_many_files_takes_little_memory(place: Place) -> None:
     assert tracemalloc.get_traced_memory()[0] < 250 * 2000
     tracemalloc.stop()
     again = Outputs(place.out, ['masks'], SETTINGS)
-    assert again.done([place.out / 'masks/a.png'], place.picture)
+    assert again.done(Input(place.picture, 'a'))

@@ -23,7 +23,7 @@ from mmdeeplab.config.options import ConfigOptions
 from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.inference import video
-from mmdeeplab.inference.files import done, segment_files
+from mmdeeplab.inference.files import segment_files
 from mmdeeplab.inference.images import read_as_stored, read_picture
 from mmdeeplab.inference.inputs import Input
 from mmdeeplab.inference.outputs import Outputs
@@ -375,7 +375,7 @@ def test_a_video_is_segmented_frame_by_frame(predictor: DeepLabPredictor, tmp_pa
     assert shown[0].shape == (32, 48, 3)
     frames = list(video.frames(path))
     assert np.array_equal(np.array(Image.open(masks[3])), predictor(frames[3]).labels)
-    assert done(Input(path, path.stem), outputs)
+    assert outputs.done(Input(path, path.stem))
     masks[0].unlink()
     run(predictor, [path], outputs, 2)
     assert not masks[0].exists()
