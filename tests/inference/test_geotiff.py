@@ -442,6 +442,18 @@ def test_a_raster_that_a_tag_turns_is_told(draw: Callable, tmp_path: Path) -> No
     assert not list((tmp_path / 'out').rglob('*.tif'))
 
 
+def test_a_raster_that_the_memory_has_no_room_for_is_told(draw: Callable, tmp_path: Path) -> None:
+    network = predictor(limit=1)
+
+    def full(x: Tensor) -> Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    network.model.network.net.forward = full
+    (sentence,) = run(network, draw(), tmp_path, 'masks')
+    assert 'field.tif: no memory' in sentence
+    assert not list((tmp_path / 'out').rglob('*.tif'))
+
+
 def test_what_is_there_is_not_made_again(draw: Callable, tmp_path: Path) -> None:
     path = draw()
     network = predictor(limit=1)
