@@ -16,14 +16,7 @@ from mmdeeplab.errors import UserError, choose, did_you_mean, nearest
 SHOWN = 12  # faults that an error spells out
 SCOPES = ('mmseg', 'mmengine')
 # Dicts whose keys are names of the user's choice.
-FREE = (
-    'custom_keys',
-    'paramwise_cfg',
-    'backend_args',
-    'filter_cfg',
-    'file_client_args',
-    'dist_cfg',
-)
+FREE = ('custom_keys', 'paramwise_cfg', 'backend_args', 'filter_cfg', 'file_client_args')
 Path = tuple[str, ...]
 
 
@@ -135,50 +128,47 @@ def _check_option(
 ) -> None:
     node: Any = cfg
     owner: Mapping[str, Any] = {}
+    option = '.'.join(path)
     for depth, key in enumerate(path):
         parent = path[:depth]
         if key == DELETE and depth:
             return
-        new_type = options.get('.'.join([*parent, 'type']))
-        renamed = (
-            isinstance(node, Mapping) and new_type is not None and new_type != node.get('type')
-        )
-        if renamed:  # the options name another class
-            node = dict(type=new_type) if _deleted(parent, options) else {**node, 'type': new_type}
-        if (
-            isinstance(node, Mapping)
-            and key in node
-            and not (renamed and _foreign(parent, node, key))
-        ):
+        if isinstance(node, Mapping):
+            node = _with_class(parent, node, options)
+            if key not in node:
+                keys = keys_of(parent, node, owner)
+                if keys is None and ('type' in node or parent[-1] in FREE):
+                    return
+                if keys is None or key not in keys:
+                    raise UserError(
+                        f'--cfg-options {option}: {unknown(parent, node, key, keys or set())}'
+                    )
+                _check_default(option, default_of(parent, node, key), path[depth:], value)
+                return  # what is below is checked when it is merged
             constructor = options.get('.'.join([*parent, 'constructor']), node.get('constructor'))
             owner, node = {**node, 'constructor': constructor}, node[key]
         elif isinstance(node, (list, tuple)) and key.isdigit() and int(key) < len(node):
             node = node[int(key)]
-        elif isinstance(node, Mapping):
-            keys = keys_of(parent, node, owner)
-            if keys is None and ('type' in node or parent[-1] in FREE):
-                return
-            if keys is None or key not in keys:
-                fault = unknown(parent, node, key, keys or set())
-                raise UserError(f'--cfg-options {".".join(path)}: {fault}')
-            _check_default('.'.join(path), default_of(parent, node, key), path[depth:], value)
-            return  # what is below is checked when it is merged
         else:
             fact = f'has {len(node)} items' if isinstance(node, (list, tuple)) else f'is {node!r}'
             raise UserError(
-                f'--cfg-options {".".join(path)}: {".".join(parent)} {fact}, so there is no {key}'
+                f'--cfg-options {option}: {".".join(parent)} {fact}, so there is no {key}'
             )
-    _check_kind('.'.join(path), node, value)
+    _check_kind(option, node, value)
 
 
-def _deleted(path: Path, options: Mapping[str, object]) -> bool:
-    return any(options.get('.'.join([*path[:i], DELETE])) is True for i in range(1, len(path) + 1))
-
-
-def _foreign(path: Path, node: Mapping[str, Any], key: str) -> bool:
-    """Whether ``node`` has an argument ``key`` that its class does not take."""
+def _with_class(
+    path: Path, node: Mapping[str, Any], options: Mapping[str, object]
+) -> Mapping[str, Any]:
+    """``node`` of the class that the options give it, with the arguments that this one takes."""
+    new_type = options.get('.'.join([*path, 'type']))
+    if new_type is None or new_type == node.get('type'):
+        return node
+    if any(options.get('.'.join([*path[:i], DELETE])) is True for i in range(1, len(path) + 1)):
+        return dict(type=new_type)
+    node = {**node, 'type': new_type}
     keys = keys_of(path, node)
-    return keys is not None and key not in keys
+    return node if keys is None else {key: node[key] for key in node if key in keys}
 
 
 def _check_kind(option: str, old: object, new: object) -> None:
