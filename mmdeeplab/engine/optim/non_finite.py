@@ -50,36 +50,31 @@ class Guard:
         """
         self.settle()
         self._loss = loss.detach()
-        single_rank = dist.get_world_size() == 1
-        if loss.device.type == 'cpu':  # nothing to wait for
-            non_finite = not (isfinite(loss.item()) and (not gradients or all_finite(gradients)))
-            if single_rank:
-                self._judge(non_finite, non_finite)
-                return
-            flags = torch.tensor([float(non_finite)])
+        on_cpu = loss.device.type == 'cpu'
+        if on_cpu:
+            finite = isfinite(loss.item()) and (not gradients or all_finite(gradients))
+            self.answers = torch.tensor([float(not finite)])
         else:
-            flags = 1 - finite_on_device([self._loss, *gradients]).float()
-        if not single_rank:
-            anywhere = flags.clone()
+            self.answers = 1 - finite_on_device([self._loss, *gradients]).float()
+        if dist.get_world_size() > 1:
+            anywhere = self.answers.clone()
             dist.all_reduce(anywhere, 'max')
-            flags = torch.cat([flags, anywhere])
-        self.answers = flags
-        if loss.device.type == 'cpu':
+            self.answers = torch.cat([self.answers, anywhere])
+        if on_cpu:  # nothing to wait for
             self.settle()
 
     def settle(self) -> None:
-        """Wait for the answer about the last batch, if it is still on the GPU."""
-        if self.answers is not None:
-            answers = self.answers.tolist()
-            self.answers = None
-            self._judge(bool(answers[0]), bool(answers[-1]))
+        """Wait for the answer about the last batch, if it is still on the GPU.
 
-    def _judge(self, on_this_rank: bool, anywhere: bool) -> None:
-        """Note a batch that was not finite, and restore the statistics of norms that it changed."""
-        if not anywhere:
+        After a batch that was not finite, the statistics of norms that it changed are restored.
+        """
+        if self.answers is None:
+            return
+        answers, self.answers = self.answers.tolist(), None
+        if not answers[-1]:
             return
         self.non_finite = True
-        where = 'in the gradient' if on_this_rank else 'on another rank'
+        where = 'in the gradient' if answers[0] else 'on another rank'
         loss = self._loss.item()
         self.what = where if isfinite(loss) else f'in the loss ({loss})'
         with torch.no_grad():
@@ -90,12 +85,11 @@ class Guard:
         """Whether the step may be made, as far as is known on the host."""
         self.settle()
         finite, self.non_finite = not self.non_finite, False
-        self.overflow = False
         return finite
 
     def note_step(self, made: bool, overflow: bool = False) -> None:
         """Count a step that was made or skipped; ``overflow``: skipped by the gradient scaler."""
-        self.overflow = overflow and not made
+        self.overflow = overflow
         self.in_a_row = 0 if made else self.in_a_row + 1
         self.skipped += not made
 
@@ -108,10 +102,9 @@ class GuardedOptimWrapper(OptimWrapper):
         self.guard = Guard()
         # float16 gradients often overflow: the scaler then skips the step and halves its scale
         self.scaled = hasattr(self, 'loss_scaler')
-        self._stepped = False
-        self._deferred = self._first_step = False
+        self._stepped = False  # whether the scaler let the optimiser make the last step
         if self.scaled:
-            self.optimizer.register_step_post_hook(self._note_step)
+            self.optimizer.register_step_post_hook(self._note_scaled_step)
 
     def initialize_count_status(self, model: nn.Module, init_counts: int, max_counts: int) -> None:
         """Begin to count steps, without MMEngine's warning about gradients of a resumed run."""
@@ -132,41 +125,30 @@ class GuardedOptimWrapper(OptimWrapper):
 
     def update_params(self, *args: Any, **kwargs: Any) -> None:
         super().update_params(*args, **kwargs)
-        self._settle()
         self.guard.settle()  # a batch without a step
 
     def step(self, **kwargs: Any) -> None:
-        self._settle()  # where backward and step are called without update_params
         guard, optimizer = self.guard, self.optimizer
+        is_first = not optimizer.state
         answers = None if guard.non_finite or self.scaled else guard.answers
-        self._deferred = answers is not None and is_fused(optimizer)
-        if not self._deferred and not guard.may_step():
-            guard.note_step(made=False)
-            return
-        self._first_step = not optimizer.state
-        self._stepped = not self.scaled
-        if answers is not None and self._deferred:
-            # the optimiser reads the answer on the GPU, so the host need not wait
+        if answers is not None and is_fused(optimizer):
+            # the optimiser reads the answer on the GPU, so the host waits for it only afterwards
             optimizer.found_inf = answers[-1]
-        super().step(**kwargs)
-        if self._deferred:
+            super().step(**kwargs)
             del optimizer.found_inf
+            made = finite = guard.may_step()
         else:
-            self._note(self._stepped)
-
-    def _settle(self) -> None:
-        """Find out whether the last step was made, if the answer is still on the GPU."""
-        if self._deferred:
-            self._deferred = False
-            self._note(self.guard.may_step())
-
-    def _note(self, made: bool) -> None:
-        self.guard.note_step(made, overflow=self.scaled)
-        if not made and self._first_step:
+            finite = guard.may_step()
+            self._stepped = finite and not self.scaled
+            if finite:
+                super().step(**kwargs)
+            made = self._stepped
+        guard.note_step(made, overflow=finite and not made)
+        if is_first and not made:
             # a skipped first step of fused SGD leaves its momentum uninitialised
-            self.optimizer.state.clear()
+            optimizer.state.clear()
 
-    def _note_step(self, optimizer: Optimizer, *args: object) -> None:
+    def _note_scaled_step(self, optimizer: Optimizer, *args: object) -> None:
         # after Inf or NaN the scaler does not call an optimiser, except a fused one, which it tells
         found_inf = getattr(optimizer, 'found_inf', None)
         self._stepped = found_inf is None or not bool(found_inf)
