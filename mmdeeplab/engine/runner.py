@@ -28,7 +28,7 @@ from mmdeeplab.checkpoint.pretrained import load_pretrained, pop_pretrained_cfg
 from mmdeeplab.config.ignore_index import unify_ignore_index
 from mmdeeplab.config.loops import by_epoch, choose_loop
 from mmdeeplab.config.registered import find_class
-from mmdeeplab.engine import resume, training_state
+from mmdeeplab.engine import resume
 from mmdeeplab.engine.build_errors import building
 from mmdeeplab.engine.checks.averages import check_averages
 from mmdeeplab.engine.console_handler import to_console
@@ -51,6 +51,7 @@ from mmdeeplab.engine.optim.param_groups import MergingOptimWrapperConstructor
 from mmdeeplab.engine.prepare_model import prepare_model, processes_notice, wrapper_config
 from mmdeeplab.engine.teachers.mean_teacher import require_teacher
 from mmdeeplab.engine.trackers import start_backends, with_backends
+from mmdeeplab.engine.training_state import training_state, write_state
 from mmdeeplab.evaluation.evaluator import Evaluator
 from mmdeeplab.fileio.atomic import Disk
 from mmdeeplab.models.load import read_weights
@@ -297,16 +298,6 @@ class DeepLabRunner(Runner):
         self._has_loaded = True
         return checkpoint
 
-    def training_state(
-        self, meta: dict | None = None, optimizer: bool = True, schedulers: bool = True
-    ) -> dict:
-        """The contents of a checkpoint: :func:`mmdeeplab.engine.training_state.training_state`."""
-        return training_state.training_state(self, meta, optimizer, schedulers)
-
-    def write_state(self, path: Path, state: dict) -> int:
-        """Write a checkpoint: :func:`mmdeeplab.engine.training_state.write_state`."""
-        return training_state.write_state(self, path, state)
-
     @dist.master_only
     def save_checkpoint(
         self,
@@ -334,8 +325,8 @@ class DeepLabRunner(Runner):
             return
         default = (self.epoch + 1, self.iter) if by_epoch else (self.epoch, self.iter + 1)
         meta = dict(epoch=default[0], iter=default[1]) | (meta or {})
-        state = self.training_state(meta, save_optimizer, save_param_scheduler)
-        self.write_state(Path(out_dir) / filename, state)
+        state = training_state(self, meta, save_optimizer, save_param_scheduler)
+        write_state(self, Path(out_dir) / filename, state)
 
     def resume(
         self,

@@ -26,6 +26,7 @@ from mmdeeplab.cli import train as command
 from mmdeeplab.datasets import samplers
 from mmdeeplab.engine.optim.restore import scale_changed
 from mmdeeplab.engine.run_settings import differences
+from mmdeeplab.engine.training_state import training_state
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import Disk
 
@@ -375,7 +376,7 @@ def test_keys_that_are_not_in_a_checkpoint_are_not_talked_of(
     tmp_path: Path, keys: dict, capsys: pytest.CaptureFixture
 ) -> None:
     runner = train(tmp_path, 2)
-    state = runner.training_state()
+    state = training_state(runner)
     state['message_hub'] = {**state['message_hub']}
     state['message_hub']['resumed_keys'] = {**state['message_hub']['resumed_keys'], **keys}
     save(tmp_path / 'iter_2.safetensors', state, Disk(), dict(iter=2, epoch=0, started=1.0))

@@ -20,6 +20,7 @@ from mmdeeplab.command_names import tool
 from mmdeeplab.engine.build_errors import building
 from mmdeeplab.engine.hooks.resumed_validation import VALIDATED
 from mmdeeplab.engine.loops import counts_epochs
+from mmdeeplab.engine.training_state import training_state, write_state
 from mmdeeplab.errors import UserError
 from mmdeeplab.fileio.atomic import NotSaved, probe, sweep
 from mmdeeplab.registry import HOOKS
@@ -82,7 +83,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             UserError: It says what to write into the config.
         """
         training = isinstance(runner._train_loop, BaseLoop)  # built, not only configured
-        if training and not hasattr(runner, 'training_state'):
+        if training and not hasattr(runner, 'disk'):
             raise UserError(
                 f'{type(runner).__name__} cannot train this config, whose runner_type is '
                 'mmdeeplab.DeepLabRunner: write `RUNNERS.build(cfg).train()` with `from '
@@ -95,7 +96,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         Raises:
             UserError: It names the first classes that differ.
         """
-        if not hasattr(runner, 'training_state'):
+        if not hasattr(runner, 'disk'):
             classes, root = data_classes(runner)
             require_order(class_names(checkpoint), classes, runner._load_from, root)
 
@@ -162,7 +163,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         state = self._state(runner, meta, self.save_optimizer, self.save_param_scheduler)
 
         def save() -> None:
-            runner.write_state(self.files.folder / name, state)
+            write_state(runner, self.files.folder / name, state)
             self.files.add(name, self.max_keep_ckpts)
 
         self.writer.run(save, partial(self._report, runner, LAST, name))
@@ -171,7 +172,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         self, runner: Runner, meta: dict, optimizer: bool = True, schedulers: bool = True
     ) -> dict:
         """The state to save, which training does not change meanwhile."""
-        state: dict = runner.training_state(meta, optimizer, schedulers)
+        state = training_state(runner, meta, optimizer, schedulers)
         return cast(dict, snapshot(state)) if self.writer.background else state
 
     def _report(self, runner: Runner, key: str, name: str, error: Exception | None) -> None:
@@ -252,7 +253,7 @@ class CheckpointHook(MMEngineCheckpointHook):
         state = self._state(runner, dict(epoch=runner.epoch, iter=runner.iter))
 
         def save() -> None:
-            runner.write_state(self.files.folder / name, state)
+            write_state(runner, self.files.folder / name, state)
             tidy(name)
 
         def report(error: Exception | None) -> None:
