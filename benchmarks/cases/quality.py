@@ -26,6 +26,7 @@ from mmdeeplab.inference.accelerate import Tolerance, engines_used
 from mmdeeplab.inference.accelerate.engine import precision
 from mmdeeplab.inference.predictor import DeepLabPredictor
 from mmdeeplab.registry import DATASETS
+from mmdeeplab.spread import spread
 
 REFERENCE = 'eager'
 ANY = Tolerance(100, 0, None)
@@ -46,7 +47,7 @@ def setup(scale: Scale) -> list[Comparison]:
         raise UserError(f'the validation split of {scale.trained.data_root} is empty')
     ways, reasons = build(cfg, scale.trained.checkpoint, dataset[0])
     score(ways, dataset)
-    timed = evenly(dataset, scale.of(8, 2))
+    timed = timed_pictures(dataset, scale.of(8, 2))
     variants = [Variant(name, partial(ready, name, ways, reasons, timed)) for name in FAST]
     title = f'{Path(scale.trained.config).stem}, {len(dataset)} pictures of the validation split'
     return [Comparison(title, tuple(variants), REFERENCE)]
@@ -64,9 +65,9 @@ def read(trained: Trained) -> Config:
     return cfg
 
 
-def evenly(dataset: BaseSegDataset, count: int) -> list[np.ndarray]:
+def timed_pictures(dataset: BaseSegDataset, count: int) -> list[np.ndarray]:
     """Some pictures (H, W, 3) uint8 RGB as the split's pipeline gives them."""
-    indices = range(0, len(dataset), max(len(dataset) // count, 1))[:count]
+    indices = spread(range(len(dataset)), count)
     return [dataset[i]['inputs'].numpy().transpose(1, 2, 0)[..., ::-1] for i in indices]
 
 
