@@ -29,7 +29,6 @@ WRITTEN = (ANNOTATED, 'ImageSets', 'classes.txt', 'masks')
 if TYPE_CHECKING:
     from mmdeeplab.cli.new_config.network import Network
     from mmdeeplab.cli.new_config.plan import ConfigPlan
-    from mmdeeplab.datasets.annotations.convert import Converted
     from mmdeeplab.datasets.check.report import Report
     from mmdeeplab.datasets.discovery.layout import Layout
 
@@ -195,7 +194,6 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
         layout = hold_out(layout, tuple(args.val_prefix))
     if (args.colours or args.map) and not args.mend:
         raise UserError('--colours and --map go with --mend')
-    renamed = read_map(args.map)
     if not args.mend:
         return layout
     from mmdeeplab.datasets.check.colour_list import read_colours
@@ -203,7 +201,7 @@ def mended(args: argparse.Namespace, beside: Path) -> Layout:
     from mmdeeplab.datasets.discovery.mend import mend
 
     colours = read_colours(Path(args.colours)) if args.colours else None
-    return mend(layout, look(layout), beside / 'masks', colours, renamed)
+    return mend(layout, look(layout), beside / 'masks', colours, read_map(args.map))
 
 
 def found_layout(args: argparse.Namespace, root: Path, beside: Path) -> Layout:
@@ -214,49 +212,37 @@ def found_layout(args: argparse.Namespace, root: Path, beside: Path) -> Layout:
     """
     from mmdeeplab.datasets.annotations.convert import convert
     from mmdeeplab.datasets.annotations.cvat_masks import is_cvat_masks
+    from mmdeeplab.datasets.annotations.find import UnknownAnnotations
     from mmdeeplab.datasets.discovery.layout import find_layout
 
+    problem = None  # why the folder has no masks
     if args.mend or not (root.is_file() or is_cvat_masks(root)):
         try:
             layout = find_layout(root, args.val_share)
         except UserError as error:
-            converted = None if args.mend else converted_instead(args, root, beside, error)
-            if converted is None:
+            if args.mend or not root.is_dir():
                 raise
+            problem = error
         else:
             if args.unlabelled != 'background' or args.skip_missing:
                 raise UserError(
                     f'--unlabelled and --skip-missing go with annotations; {root} holds masks'
                 )
             return layout
-    else:
+    try:
         converted = convert(root, beside / ANNOTATED, conversion_options(args))
-    assert converted  # a file of annotations is that or an error
+    except UnknownAnnotations as error:
+        if problem is None:
+            raise
+        raise UserError(f'{problem}; and {error}') from error
+    if converted is None:
+        assert problem  # a file of annotations is that or an error
+        raise problem
     print(summary(converted, beside / ANNOTATED))
     layout = find_layout(beside / ANNOTATED, args.val_share)
     how = f'{converted.format} annotations' + (', lists by their files' if layout.listed else '')
     train = replace(layout.train, notes=(*converted.notes, *layout.train.notes))
     return replace(layout, how=how, train=train)
-
-
-def converted_instead(
-    args: argparse.Namespace, root: Path, beside: Path, problem: UserError
-) -> Converted | None:
-    """Convert the annotations of a folder without masks; None if it has neither.
-
-    Raises:
-        UserError: The annotations are broken or of no known tool; it also has ``problem``, why
-            the folder has no masks.
-    """
-    from mmdeeplab.datasets.annotations.convert import convert
-    from mmdeeplab.datasets.annotations.find import UnknownAnnotations
-
-    try:
-        return (
-            convert(root, beside / ANNOTATED, conversion_options(args)) if root.is_dir() else None
-        )
-    except UnknownAnnotations as error:
-        raise UserError(f'{problem}; and {error}') from error
 
 
 def describe(layout: Layout, size: tuple[int, int], names: tuple[str, ...]) -> str:
