@@ -36,29 +36,21 @@ def choose_loop(
     lengths = [key for key in LENGTHS.values() if loop.get(key) is not None]
     cls: Any = find_class(loop['type'], ('train_cfg',)) if loop.get('type') else None
     counts_epochs = chosen if chosen is not None else _counts_epochs(cls, lengths)
-    if (
-        chosen is None
-        and cls is not None
-        and counts_epochs is not None
-        and len(lengths) == 2
-        and inherited(LENGTHS[not counts_epochs])
-    ):
-        chosen = counts_epochs
     if counts_epochs is None:  # a loop class of another project
         return loop
-    if LENGTHS[counts_epochs] not in lengths or (len(lengths) == 2 and chosen is None):
+    length, other = LENGTHS[counts_epochs], LENGTHS[not counts_epochs]
+    if chosen is None and cls is not None and len(lengths) == 2 and inherited(other):
+        chosen = counts_epochs
+    if length not in lengths or (len(lengths) == 2 and chosen is None):
         length_text = ' and '.join(f'{key}={loop[key]}' for key in lengths) or 'no length'
         setting = f'type={loop["type"]!r}' if chosen is None and cls else f'by_epoch={chosen}'
         raise UserError(f'train_cfg has {setting} and {length_text}; write for {WAYS}')
-    for key in (LENGTHS[counts_epochs], 'val_interval'):
+    for key in (length, 'val_interval'):
         value = loop.get(key, 1)
         if not isinstance(value, (int, float)) or value != int(value) or value < 1:
             raise UserError(f'train_cfg.{key} must be a whole number of at least 1, got {value}')
     if chosen is not None:
-        if (
-            loop.pop(LENGTHS[not counts_epochs], None)
-            and loop.get('val_interval', 1) > loop[LENGTHS[counts_epochs]]
-        ):
+        if loop.pop(other, None) and loop.get('val_interval', 1) > loop[length]:
             loop.pop('val_interval')
         if cls is None or not issubclass(cls, LOOPS[counts_epochs]):
             loop['type'] = LOOPS[counts_epochs].__name__

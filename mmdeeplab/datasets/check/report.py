@@ -195,32 +195,27 @@ def _by_roles(
 
 def leaks(checked: list[CheckedSource]) -> Iterator[Problem]:
     """Problems of images that are both in train and in another split, or twice in one split."""
-    seen: dict[tuple[str, str], tuple[str, Path]] = {}  # name and image by split and content
-    for each in checked:
-        roles = each.source.roles
-        if 'train' in roles and len(roles) > 1:
-            others = ' and '.join(role for role in roles if role != 'train')
+    for source in [each.source for each in checked]:
+        if 'train' in source.roles and len(source.roles) > 1:
+            others = ' and '.join(role for role in source.roles if role != 'train')
             words = f'train and {others} read the same list'
-            yield Problem('leak', each.source.role, id='', path=str(each.source.list), words=words)
-        for name, sample in each.samples.items():
-            for role in roles if sample.digest else ():
-                path = each.source.image(name)
-                first, image = seen.setdefault((role, sample.digest), (name, path))
-                other_file = image != path and os.path.realpath(image) != os.path.realpath(path)
-                if first != name or other_file:
-                    words = f'the same image as {first if first != name else image}'
-                    yield Problem('same-content', role, id=name, path=str(path), words=words)
-    for each in checked:
-        if 'train' in each.source.roles:
-            continue
-        for name, sample in each.samples.items():
-            twin = seen.get(('train', sample.digest)) if sample.digest else None
-            if twin is not None:
-                words = f'the same image as {twin[0]} of train'
-                yield Problem(
-                    'leak',
-                    each.source.role,
-                    id=name,
-                    path=str(each.source.image(name)),
-                    words=words,
-                )
+            yield Problem('leak', source.role, id='', path=str(source.list), words=words)
+    images = [
+        (each.source, name, each.source.image(name), sample.digest)
+        for each in checked
+        for name, sample in each.samples.items()
+        if sample.digest
+    ]
+    seen: dict[tuple[str, str], tuple[str, Path]] = {}  # name and image by split and content
+    for source, name, path, digest in images:
+        for role in source.roles:
+            first, image = seen.setdefault((role, digest), (name, path))
+            other_file = image != path and os.path.realpath(image) != os.path.realpath(path)
+            if first != name or other_file:
+                words = f'the same image as {first if first != name else image}'
+                yield Problem('same-content', role, id=name, path=str(path), words=words)
+    for source, name, path, digest in images:
+        twin = seen.get(('train', digest))
+        if twin is not None and 'train' not in source.roles:
+            words = f'the same image as {twin[0]} of train'
+            yield Problem('leak', source.role, id=name, path=str(path), words=words)

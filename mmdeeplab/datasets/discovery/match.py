@@ -25,27 +25,23 @@ class Match:
 def match_names(images: Iterable[str], masks: Iterable[str], same: bool) -> Match:
     """Pair the files of two folders, or of one (``same``); a file is in at most one pair."""
     match = Match()
-    used: tuple[set[str], set[str]] = (set(), set())
+    used_images: set[str] = set()
+    used_masks = used_images if same else set()
     forms: tuple[Callable[[str], str], ...] = (str, composed)  # first as they are written
     for form in forms:
-        sides = [
-            by_suffix((name for name in names if name not in taken), affixes)
-            for names, affixes, taken in (
-                (images, IMAGE_AFFIXES, used[0]),
-                (masks, MASK_AFFIXES, used[1]),
-            )
-        ]
-        for image_suffix, mask_suffix in _ranked(sides[0], sides[1], form, same):
-            masks_by_form = {form(name): file for name, file in sides[1][mask_suffix].items()}
-            for name, image in sides[0][image_suffix].items():
+        images_by_suffix = by_suffix([n for n in images if n not in used_images], IMAGE_AFFIXES)
+        masks_by_suffix = by_suffix([n for n in masks if n not in used_masks], MASK_AFFIXES)
+        for image_suffix, mask_suffix in _ranked(images_by_suffix, masks_by_suffix, form, same):
+            masks_by_form = {form(n): file for n, file in masks_by_suffix[mask_suffix].items()}
+            for name, image in images_by_suffix[image_suffix].items():
                 mask = masks_by_form.get(form(name))
-                if mask is None or name in match.pairs or image in used[0] or mask in used[1]:
+                if mask is None or name in match.pairs:
                     continue
-                if same and (image in used[1] or mask in used[0]):
+                if image in used_images or mask in used_masks:
                     continue
                 match.pairs[name] = (image, mask)
-                used[0].add(image)
-                used[1].add(mask)
+                used_images.add(image)
+                used_masks.add(mask)
                 for suffixes, suffix in zip(
                     match.suffixes, (image_suffix, mask_suffix), strict=True
                 ):
