@@ -14,7 +14,7 @@ from mmdeeplab.config.pixels import Pixels
 from mmdeeplab.errors import UserError
 from mmdeeplab.export.samples import Sample
 from mmdeeplab.inference.accelerate.artefact import Run
-from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, faults, miou
+from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, compare, score_gap
 from mmdeeplab.inference.predictor import prepared, segment
 
 COMPARED = 8  # samples whose scores are kept for comparison, beside those that stand for sizes
@@ -46,7 +46,10 @@ class ParityCheck:
         self.model, self.processing, self.tolerance = model, processing, tolerance
         self.pixels = pixels
         self.samples = [*samples, *sizes]
-        self.count = len(samples)
+        self.masks = [
+            (s.name, None if s.mask is None else torch.from_numpy(s.mask.astype(np.uint8)))
+            for s in samples
+        ]
         self.size = size
         self.logits: dict[int, Tensor] = {}
         self.labels: list[Tensor] = []
@@ -62,7 +65,7 @@ class ParityCheck:
             self.labels.append(result.pred_sem_seg.data[0].cpu().long())
             scores = result.seg_logits.data.cpu()
             self.largest = max(self.largest, float(scores.abs().max()))
-            if not processing and (i < COMPARED or i >= self.count):
+            if not processing and (i < COMPARED or i >= len(self.masks)):
                 self.logits[i] = scores
 
     def input_of(self, sample: Sample) -> np.ndarray:
@@ -80,7 +83,9 @@ class ParityCheck:
         A network without preprocessing gets the pictures of other sizes unpadded, so that it is
         tried at exactly these sizes.
         """
-        bare = not self.processing and any(sample is other for other in self.samples[self.count :])
+        bare = not self.processing and any(
+            sample is other for other in self.samples[len(self.masks) :]
+        )
         return (1, 1) if bare else self.size
 
     def compare(self, run: Run) -> ParityReport:
@@ -89,28 +94,23 @@ class ParityCheck:
         Raises:
             UserError: It fails on a sample.
         """
-        agreed, pixels, difference, times = 0, 0, 0.0, []
-        outputs = []
+        outputs, times, gaps = [], [], [0.0]
         for i, sample in enumerate(self.samples):
             labels, logits, seconds = self._run(run, sample)
+            outputs.append(labels)
             times.append(seconds)
             if i in self.logits and logits is not None:
-                gap = float((logits - self.logits[i]).abs().max())
-                difference = max(difference, gap if gap == gap else float('inf'))
-            agreed += int((labels == self.labels[i]).sum())
-            pixels += labels.numel()
-            outputs.append(labels)
-        report = ParityReport(
-            self.count,
-            self.miou(self.labels),
-            after=self.miou(outputs),
-            agreement=agreed / pixels,
-            difference=None if self.processing else difference,
+                gaps.append(score_gap(self.logits[i], logits))
+        return compare(
+            self.labels,
+            outputs,
+            self.masks,
+            self.model.num_classes,
+            self.tolerance,
+            difference=None if self.processing else max(gaps),
             largest=self.largest,
             times=(1000 * median(self.times), 1000 * median(times)),
         )
-        report.faults = list(faults(report, self.tolerance))
-        return report
 
     def _run(self, run: Run, sample: Sample) -> tuple[Tensor, Tensor | None, float]:
         image = self.input_of(sample)
@@ -131,13 +131,3 @@ class ParityCheck:
             return logits.argmax(0), logits, seconds
         foreground = logits.sigmoid()  # as evaluation keeps a single channel
         return (foreground[0] > self.model.decode_head.threshold).long(), foreground, seconds
-
-    def miou(self, labels: Sequence[Tensor]) -> float | None:
-        """The mIoU of labels of the samples, in percent; None if they have no masks."""
-        samples = self.samples[: self.count]
-        masks = [
-            None if sample.mask is None else torch.from_numpy(sample.mask.astype(np.uint8))
-            for sample in samples
-        ]
-        names = [sample.name for sample in samples]
-        return miou(labels[: self.count], masks, names, self.model.num_classes)

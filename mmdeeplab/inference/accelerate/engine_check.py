@@ -8,7 +8,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, faults, miou
+from mmdeeplab.inference.accelerate.parity import ParityReport, Tolerance, compare, score_gap
 from mmdeeplab.inference.labels import labels_of_logits
 from mmdeeplab.spread import spread
 
@@ -39,45 +39,27 @@ class EngineCheck:
         self.network = network
         self.pictures = spread(pictures, COMPARED)
         self.scores = [network(picture.image, mode='tensor') for picture in self.pictures]
+        self.labels = list(map(self._labels, self.scores, self.pictures))
 
     def report(self, engine: Engine, tolerance: Tolerance) -> ParityReport:
         """By how much an engine differs, and a fault for whatever exceeds the tolerance."""
-        labels: list[tuple[Tensor, Tensor]] = []
-        difference = largest = 0.0
-        for (image, _), expected in zip(self.pictures, self.scores, strict=True):
-            scores = engine(image)
-            gap = float((scores - expected).abs().max())
-            difference = max(difference, gap if gap == gap else float('inf'))
-            largest = max(largest, float(expected.abs().max()))
-            labels.append((self._labels(expected, image), self._labels(scores, image)))
-        plain_labels, engine_labels = zip(*labels, strict=True)
-        pixels = sum(label_map.numel() for label_map in plain_labels)
-        report = ParityReport(
-            len(labels),
-            before=self._miou(plain_labels),
-            after=self._miou(engine_labels),
-            agreement=sum(int((a == b).sum()) for a, b in labels) / pixels,
-            difference=difference,
-            largest=largest,
+        scores = [engine(picture.image) for picture in self.pictures]
+        return compare(
+            self.labels,
+            list(map(self._labels, scores, self.pictures)),
+            [(f'calibration picture {i}', p.mask) for i, p in enumerate(self.pictures)],
+            self.network.num_classes,
+            tolerance,
+            difference=max(map(score_gap, self.scores, scores)),
+            largest=max(float(expected.abs().max()) for expected in self.scores),
         )
-        report.faults = list(faults(report, tolerance))
-        return report
 
-    def _labels(self, scores: Tensor, image: Tensor) -> Tensor:
-        size, corners = image.shape[2:], self.network.align_corners
+    def _labels(self, scores: Tensor, picture: CalibrationPicture) -> Tensor:
+        size, corners = picture.image.shape[2:], self.network.align_corners
         if scores.shape[1] > 1:
             return labels_of_logits(scores[0], size, [0] * 4, size, corners).long()
         full = F.interpolate(scores, size, mode='bilinear', align_corners=corners)
         return (full[0, 0].sigmoid() > self.network.decode_head.threshold).long()
-
-    def _miou(self, labels: Sequence[Tensor]) -> float | None:
-        masks = [picture.mask for picture in self.pictures]
-        cut = [
-            label_map if mask is None else label_map[: mask.shape[0], : mask.shape[1]]
-            for label_map, mask in zip(labels, masks, strict=True)
-        ]
-        names = [f'calibration picture {i}' for i in range(len(cut))]
-        return miou(cut, masks, names, self.network.num_classes)
 
 
 def of_other_sizes(image: Tensor) -> list[CalibrationPicture]:

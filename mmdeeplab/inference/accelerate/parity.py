@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from mmdeeplab.evaluation.confusion import confusion_matrix
 from mmdeeplab.evaluation.scores import scores
+
+Masks = Sequence[tuple[str, Tensor | None]]
 
 
 class Tolerance(NamedTuple):
@@ -51,19 +53,54 @@ class ParityReport:
     faults: list[str] = field(default_factory=list)
 
 
-def miou(
-    labels: Sequence[Tensor], masks: Sequence[Tensor | None], names: Sequence[str], classes: int
-) -> float | None:
-    """mIoU in percent of labels (H, W) against masks of the same sizes; None if a mask is missing.
+def compare(
+    plain: Sequence[Tensor],
+    converted: Sequence[Tensor],
+    masks: Masks,
+    classes: int,
+    tolerance: Tolerance,
+    **figures: Any,
+) -> ParityReport:
+    """Compare the labels (H, W) that two networks give for the same pictures.
+
+    Args:
+        plain: Labels of the plain network.
+        converted: Labels of the converted one.
+        masks: Names and masks of the first pictures; a mask may lack columns and rows of padding.
+            The other pictures do not count for the mIoU.
+        classes: Number of classes.
+        tolerance: What is no fault.
+        figures: ``difference`` and what else a report has.
 
     Raises:
-        UserError: A mask, called by one of ``names``, has ids that are no class.
+        UserError: A mask has ids that are no class.
     """
+    equal = sum(int((a == b).sum()) for a, b in zip(plain, converted, strict=True))
+    report = ParityReport(
+        len(masks),
+        before=_miou(plain, masks, classes),
+        after=_miou(converted, masks, classes),
+        agreement=equal / sum(labels.numel() for labels in plain),
+        **figures,
+    )
+    report.faults = faults(report, tolerance)
+    return report
+
+
+def score_gap(plain: Tensor, converted: Tensor) -> float:
+    """The largest difference of two scores; Inf if one is NaN."""
+    gap = float((converted - plain).abs().max())
+    return gap if gap == gap else float('inf')
+
+
+def _miou(labels: Sequence[Tensor], masks: Masks, classes: int) -> float | None:
+    """mIoU in percent; None if a mask is missing."""
     total = torch.zeros(classes, classes, dtype=torch.int64)
-    for predicted, mask, name in zip(labels, masks, names, strict=True):
+    for predicted, (name, mask) in zip(labels, masks, strict=False):
         if mask is None:
             return None
-        total += confusion_matrix(predicted, mask, classes, name=name)
+        shown = predicted[: mask.shape[0], : mask.shape[1]]
+        total += confusion_matrix(shown, mask, classes, name=name)
     return scores(total.numpy(), [str(i) for i in range(classes)])['mIoU']
 
 
