@@ -112,13 +112,7 @@ class DeepLabPredictor:
         self.fast = fast
         self.keep_logits = not fast if keep_logits is None else keep_logits
         inference = InferenceOptions(
-            tta,
-            crf,
-            mode=mode,
-            window=window,
-            stride=stride,
-            blend=blend,
-            fast=fast,
+            tta, crf, mode=mode, window=window, stride=stride, blend=blend, fast=fast
         )
         changes = inference.changes(labels_only=not (fast or self.keep_logits or crf))
         cfg, weights = make_config(model, checkpoint, options, changes)
@@ -133,14 +127,10 @@ class DeepLabPredictor:
         if fast:
             from mmdeeplab.inference.accelerate import CalibrationPicture, accelerate
 
-            network = self.model
-            stored = self.pixels is not None
-            pictures = (
-                CalibrationPicture(prepared(network, self.read(image), stored))
-                for image in calibration
-            )
-            keep = self.keep_logits or crf
-            self.model = accelerate(self.model, fast, keep, pictures, tolerance)
+            network, stored = self.model, self.pixels is not None
+            inputs = (prepared(network, self.read(image), stored) for image in calibration)
+            pictures = map(CalibrationPicture, inputs)
+            self.model = accelerate(network, fast, self.keep_logits or crf, pictures, tolerance)
         device_type = next(self.model.parameters()).device.type
         self.shares_cores = device_type == 'cpu'
         self._turn: AbstractContextManager = nullcontext() if self.shares_cores else Lock()

@@ -95,6 +95,8 @@ def convert(request: Conversion) -> Converted:
     Raises:
         UserError: The file is unreadable or does not fit; it names every tensor concerned.
     """
+    from mmdeeplab.weights.table import convert as by_table
+
     importer = importlib.import_module(f'mmdeeplab.weights.converters.{request.source}')
     arrays = importer.read(request.input, **(dict(trust=True) if request.trust else {}))
     table = importer.table_for(arrays)
@@ -104,7 +106,10 @@ def convert(request: Conversion) -> Converted:
     if hasattr(importer, 'adapt'):
         arrays = importer.adapt(arrays, model)
         table = importer.table_for(arrays)
-    state = _fill(model, arrays, table, _hint(fitting, chosen.classes))
+    try:
+        state = by_table(arrays, table, model)
+    except UserError as error:
+        raise UserError(f'{error}{_hint(fitting, chosen.classes)}') from error
     ignored = table.sort_out(arrays)
     metadata = _metadata(request, importer, chosen, table.part)
     return Converted(
@@ -215,18 +220,6 @@ def _state_dict(cfg: Config) -> dict[str, Tensor]:
 
     init_default_scope(cfg.default_scope)
     return MODELS.build(cfg.model).state_dict()
-
-
-def _fill(
-    model: dict[str, Tensor], arrays: dict[str, Array], table: Table, advice: str
-) -> dict[str, Tensor]:
-    """Convert arrays to a state dict for the model; an error ends with ``advice``."""
-    from mmdeeplab.weights.table import convert as by_table
-
-    try:
-        return by_table(arrays, table, model)
-    except UserError as error:
-        raise UserError(f'{error}{advice}') from error
 
 
 def _metadata(
