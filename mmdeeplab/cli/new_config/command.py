@@ -163,25 +163,22 @@ def earlier_aside(beside: Path) -> Iterator[None]:
 
     After an error it comes back, and what the block wrote goes.
     """
-    names = [p.name for p in beside.iterdir() if p.name != ANNOTATED] if beside.is_dir() else []
-    aside = (
-        Path(tempfile.mkdtemp(prefix=f'.{beside.name}-', dir=beside.parent)) if names else beside
-    )
+    aside = Path(tempfile.mkdtemp(prefix=f'.{beside.name}-', dir=beside.parent))
+    earlier = [p.name for p in beside.iterdir() if p.name != ANNOTATED] if beside.is_dir() else []
     try:
-        for name in names:
+        for name in earlier:
             (beside / name).rename(aside / name)
         yield
     except BaseException:
         for path in (beside / name for name in WRITTEN if name != ANNOTATED):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        for path in list(aside.iterdir()) if names else ():
+        for path in list(aside.iterdir()):
             path.rename(beside / path.name)
-        with suppress(OSError):  # not empty
+        with suppress(OSError):  # annotated is in it
             beside.rmdir()
         raise
     finally:
-        if names:
-            shutil.rmtree(aside)
+        shutil.rmtree(aside)
 
 
 def mended(args: argparse.Namespace, beside: Path) -> Layout:
