@@ -49,10 +49,8 @@ def restore_schedule(
         raise UserError(f'{filename} was saved with {OTHER}')
     changed = False
     for name, wrapper in wrappers.items():
-        changed |= _restore(
-            *(runner, wrapper, saved[name], schedulers.get(name, []), states.get(name, [])),
-            *(checkpoint['meta'], filename),
-        )
+        plans = schedulers.get(name, []), states.get(name, [])
+        changed |= _restore(runner, wrapper, saved[name], plans, checkpoint['meta'], filename)
     if changed:
         runner.logger.warning(
             'the settings of the optimiser or its schedule changed: the new ones apply, as if they '
@@ -69,12 +67,16 @@ def _restore(
     runner: 'Runner',
     wrapper: OptimWrapper,
     saved: dict,
-    schedulers: list,
-    states: list[dict],
+    plans: tuple[list, list[dict]],
     meta: dict,
     filename: str,
 ) -> bool:
-    """Restore one optimiser; return whether its settings or its schedule changed."""
+    """Restore one optimiser, and its schedules from their saved states.
+
+    Returns:
+        Whether its settings or its schedules changed.
+    """
+    schedulers, states = plans
     fresh = wrapper.state_dict()
     saved = regrouped(saved, wrapper.optimizer, unwrap(runner.model), meta.get(ORDER, []))
     _check_same_optimizer(saved, fresh, meta, kinds(runner), filename)
