@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.pixels import Pixels
-from mmdeeplab.datasets.stored_kind import known_kind, lost_in_rgb
+from mmdeeplab.datasets.stored_kind import check_kind, stored_shape
 from mmdeeplab.errors import UserError, bad_data
 from mmdeeplab.fileio import input_files
 
@@ -71,9 +71,9 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     header = read_header(data, path, 'image')
     if header.format == 'AVIF':  # OpenCV does not turn it
         return header, _decoded_by_pillow(data, path, header)
+    if header.format == 'TIFF' and header.mode in ('I', 'F') and (error := _of_kind(data, path)):
+        raise error  # OpenCV would read int16 as black
     image = opencv_pixels(data, cv2.IMREAD_COLOR)
-    if image is None and (lost := lost_in_rgb(data)) and lost.depth == 'float32':
-        raise bad_data('unreadable', f'the image {path} {not_rgb(lost)}')
     if image is None:
         raise bad_data(
             'unreadable',
@@ -111,6 +111,17 @@ def not_rgb(pixels: Pixels) -> str:
         f'has {pixels}, which are not RGB of 8 bits; {pixels.step} in the config reads them as '
         f'they are, and {tool("new_config")} writes such a config'
     )
+
+
+def _of_kind(data: bytes, path: object) -> UserError | None:
+    """The error that tells bands and depth of a PNG, TIFF or NPY, or why it is broken."""
+    try:
+        if shape_and_type := stored_shape(data, path):
+            pixels = check_kind(*shape_and_type, path)
+            return bad_data('unreadable', f'the image {path} {not_rgb(pixels)}')
+    except UserError as error:
+        return error
+    return None
 
 
 def read_bands(path: str | Path, bands: int) -> np.ndarray:
@@ -178,8 +189,8 @@ def _header(data: bytes, path: str | Path, file_role: str) -> Header:
     except Image.DecompressionBombError as error:
         raise bad_data('too-large', f'the {file_role} {path} is too large: {error}') from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        if file_role == 'image' and (pixels := known_kind(data)):
-            raise bad_data('unreadable', f'the image {path} {not_rgb(pixels)}') from error
+        if file_role == 'image' and (known := _of_kind(data, path)) and known.fault:
+            raise known from error
         raise bad_data(
             'unreadable',
             f'the {file_role} {path} is not a picture{_guess(data)} ({len(data)} bytes)',

@@ -39,19 +39,14 @@ def stored_shape(data: bytes, path: object) -> tuple[tuple[int, ...], np.dtype] 
     return shape, dtype
 
 
-def known_kind(data: bytes) -> Pixels | None:
-    """Bands and depth of a PNG, TIFF or NPY that can be read as stored; otherwise None."""
-    try:
-        shape_and_type = stored_shape(data, '')
-        return check_kind(*shape_and_type, '') if shape_and_type else None
-    except UserError:
-        return None
-
-
 def lost_in_rgb(data: bytes) -> Pixels | None:
     """Bands and depth of an image that loses values as RGB of 8 bits; None if it loses none."""
-    pixels = known_kind(data)
-    if pixels is None:
+    try:
+        shape_and_type = stored_shape(data, '')
+        if shape_and_type is None:
+            return None
+        pixels = check_kind(*shape_and_type, '')
+    except UserError:
         return None
     loses = pixels.bands > 4 or pixels.depth != 'uint8' or _has_other_bands(data)
     return pixels if loses else None

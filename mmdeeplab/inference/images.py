@@ -11,7 +11,7 @@ from typing import IO, Union
 import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from mmdeeplab.config.pixels import Pixels, evaluated_pixels
@@ -66,10 +66,8 @@ def read_picture(
         return _read_bands(picture, bands)
     if isinstance(picture, (str, Path)):
         picture = read_bytes(picture, 'image')
-        array = swapped(decode_image(picture, name)[1])
-    elif isinstance(picture, bytes):
-        array = from_pil(decode(picture))
     if isinstance(picture, bytes):
+        array = swapped(decode_image(picture, name)[1])
         if tell is not None and (lost := lost_in_rgb(picture)):
             tell(lost, f'the image {name} {not_rgb(lost)}')
         return array
@@ -160,14 +158,23 @@ def from_pil(picture: Image.Image) -> np.ndarray:
     """Convert a PIL image to (H, W, 3) uint8 RGB; of 16-bit grey values the upper 8 bits.
 
     Raises:
-        UserError: It holds floats, for which it is not known what is white.
+        UserError: It holds floats or integers of 32 bits, for which it is not known what is white,
+            or its file is broken.
     """
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode == 'F':
-        raise UserError('a PIL image of mode F has no white: give it as one of 8 bits (L or RGB)')
-    if picture.mode.startswith('I'):  # Pillow would cut values off at 255
-        return from_array((np.asarray(picture).clip(0, 65535) >> 8).astype(np.uint8))
-    return np.array(picture.convert('RGB'))
+    mode = picture.mode
+    # Old versions of Pillow open 16 bits of a PNG as mode I, too.
+    if mode == 'F' or (mode == 'I' and picture.format in (None, 'TIFF')):
+        raise UserError(
+            f'a PIL image of mode {mode} has no white: give it as one of 8 bits (L or RGB)'
+        )
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        array = np.array(picture if mode.startswith('I') else picture.convert('RGB'))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f'a PIL image cannot be read: {error}') from error
+    if mode.startswith('I'):  # Pillow would cut values off at 255
+        array = (array.clip(0, 65535) >> 8).astype(np.uint8)
+    return from_array(array)
 
 
 def from_array(array: np.ndarray) -> np.ndarray:
@@ -191,16 +198,6 @@ def from_tensor(tensor: Tensor) -> np.ndarray:
             raise UserError('a float tensor of a picture lies in 0..1')
         tensor = (tensor.float() * 255).round().to(torch.uint8)
     return from_array(tensor.permute(1, 2, 0).numpy())
-
-
-def decode(data: bytes) -> Image.Image:
-    """Decode a picture from the bytes of a file."""
-    try:
-        picture = Image.open(io.BytesIO(data))
-        picture.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f'not an image, or a broken one: these {len(data)} bytes') from error
-    return picture
 
 
 def download(url: str) -> bytes:

@@ -1,5 +1,6 @@
 """A picture of which RGB of 8 bits keeps a part is named; and none is read as anything else."""
 
+import io
 from pathlib import Path
 
 import cv2
@@ -80,9 +81,34 @@ def test_the_command_names_it(
     assert len(list((tmp_path / 'out/masks').iterdir())) == 3
 
 
-def test_numbers_without_a_white_are_refused() -> None:
-    with pytest.raises(UserError, match='mode F'):
-        read_picture(Image.new('F', (3, 3)))
+@pytest.mark.parametrize('mode', ['F', 'I'])
+def test_numbers_without_a_white_are_refused(mode: str) -> None:
+    with pytest.raises(UserError, match=f'mode {mode} has no white'):
+        read_picture(Image.new(mode, (3, 3), 200))
+
+
+@pytest.mark.parametrize('bands', [1, 3])
+@pytest.mark.parametrize('depth', ['int16', 'int32', 'uint32', 'int64', 'float32', 'float64'])
+def test_a_tiff_of_numbers_without_a_white_is_named_by_its_kind(
+    bands: int, depth: str, tmp_path: Path
+) -> None:
+    """Of a file as of its bytes; 8-bit grey values in a deep type would become black."""
+    tifffile = pytest.importorskip('tifffile')
+    path = tmp_path / 'a.tif'
+    grey = np.full((20, 30), 200, depth)
+    kind = {} if bands == 1 else dict(photometric='rgb')
+    tifffile.imwrite(path, grey if bands == 1 else np.stack([grey] * 3, 2), **kind)
+    for picture in (path, path.read_bytes()):
+        with pytest.raises(UserError, match=f'has {bands} bands? of {depth}'):
+            read_picture(picture)
+
+
+def test_a_picture_that_is_opened_but_cut_is_named() -> None:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(noise).save(file, 'PNG')
+    with pytest.raises(UserError, match='truncated'):
+        read_picture(Image.open(io.BytesIO(file.getvalue()[:2000])))
 
 
 def test_a_server_answers_with_a_notice(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_every_kind_of_picture_is_the_same_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('thing', 'words'),
     [
-        (b'<html>', 'not an image'),
+        (b'<html>', 'a web page'),
         (np.zeros((4, 4, 3), np.float32), 'uint8'),
         (np.zeros((4, 4, 4), np.uint8), r'\(4, 4, 4\)'),
         (np.zeros((0, 4, 3), np.uint8), r'\(0, 4, 3\)'),
@@ -108,9 +108,10 @@ def test_every_kind_of_picture_is_the_same_picture(tmp_path: Path) -> None:
         (torch.full((3, 4, 4), 2.0), r'0\.\.1'),
         (7, 'int'),
         (io.StringIO('a.png'), "'rb'"),
-        (io.BytesIO(b''), 'not an image'),
+        (io.BytesIO(b''), 'not a picture'),
         ('gone.jpg', r'gone\.jpg'),
         ('http://localhost/a.jpg', 'https'),
+        (Image.new('RGB', (0, 0)), r'\(0, 0, 3\)'),
     ],
 )
 def test_what_is_no_picture_is_named(thing: object, words: str) -> None:
