@@ -84,6 +84,7 @@ def command(
         reader.prog = prog or reader.prog
         call_tools(installed=prog is not None)
         sys.excepthook = print_traceback
+        os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')  # it warns of every tag of a GeoTIFF
         with printable_output():
             args = reader.parse_args(argv)
             if loads and 'torch' not in sys.modules:

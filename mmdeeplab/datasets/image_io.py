@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.pixels import Pixels
@@ -35,19 +35,24 @@ TURNS = {
 """EXIF orientation to what makes the picture upright; those from 5 on swap width and height."""
 HEIC = tuple(b'ftyp' + brand for brand in (b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1'))
 """How such files begin, behind four bytes; AVIF has other brands."""
-_ORIENTATION = 0x0112
+_WIDTH, _HEIGHT, _ORIENTATION, _EXTRA = 0x0100, 0x0101, 0x0112, 0x0152  # tags of EXIF and TIFF
 _LAST_BYTES = {'PNG': b'IEND', 'JPEG': b'\xff\xd9'}  # a file without its end was cut
 
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a picture: format, PIL mode, size as stored, EXIF orientation (1 to 8)."""
+    """The header of a picture: format, PIL mode, size as stored, EXIF orientation (1 to 8).
+
+    OpenCV misreads AVIF, which it does not turn, and TIFFs with a free alpha, by which it
+    multiplies the colours.
+    """
 
     format: str
     mode: str
     width: int
     height: int
     orientation: int
+    misread: bool = False
 
     @property
     def swaps(self) -> bool:
@@ -69,11 +74,12 @@ def read_image(path: str | Path) -> np.ndarray:
 def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     """Decode a file's bytes: the header, and the image (H, W, 3) uint8, BGR."""
     header = read_header(data, path, 'image')
-    if header.format == 'AVIF':  # OpenCV does not turn it
-        return header, _decoded_by_pillow(data, path, header)
-    if header.format == 'TIFF' and header.mode in ('I', 'F') and (error := _of_kind(data, path)):
+    kind = header.format, header.mode
+    if kind in (('TIFF', 'I'), ('TIFF', 'F')) and (error := _of_kind(data, path)):
         raise error  # OpenCV would read int16 as black
-    image = opencv_pixels(data, cv2.IMREAD_COLOR)
+    image = None if header.misread else opencv_pixels(data, cv2.IMREAD_COLOR)
+    if image is None and header.format in ('AVIF', 'TIFF') and not header.mode.startswith('I'):
+        return header, _decoded_by_pillow(data, path)
     if image is None:
         raise bad_data(
             'unreadable',
@@ -83,17 +89,15 @@ def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     return header, image
 
 
-def _decoded_by_pillow(data: bytes, path: str | Path, header: Header) -> np.ndarray:
+def _decoded_by_pillow(data: bytes, path: str | Path) -> np.ndarray:
     """The image (H, W, 3) uint8, BGR, turned as its header says."""
     try:
         with quietly_opened(data) as picture:
-            rgb = picture.convert('RGB')
+            rgb = ImageOps.exif_transpose(picture).convert('RGB')
     except (OSError, SyntaxError, ValueError) as error:
         raise bad_data(
             'unreadable', f'the image {path} is broken and cannot be decoded: {error}'
         ) from error
-    if header.orientation in TURNS:
-        rgb = rgb.transpose(TURNS[header.orientation])
     return cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)
 
 
@@ -184,8 +188,12 @@ def _header(data: bytes, path: str | Path, file_role: str) -> Header:
         with quietly_opened(data) as picture:
             format = 'JPEG' if picture.format == 'MPO' else str(picture.format)  # MPO: two JPEGs
             tagged = format in ('JPEG', 'TIFF') or 'exif' in picture.info
-            turn = picture.getexif().get(_ORIENTATION, 1) if tagged else 1
-            return Header(format, picture.mode, *picture.size, turn if turn in range(1, 9) else 1)
+            tags = picture.getexif() if tagged else {}
+            turn = tags.get(_ORIENTATION, 1)
+            turn = turn if turn in range(1, 9) else 1
+            size = picture.size if format != 'TIFF' else (tags[_WIDTH], tags[_HEIGHT])  # as stored
+            misread = format == 'AVIF' or (picture.mode == 'RGBA' and tags.get(_EXTRA) == 2)
+            return Header(format, picture.mode, *size, turn, misread)
     except Image.DecompressionBombError as error:
         raise bad_data('too-large', f'the {file_role} {path} is too large: {error}') from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Options that reach where they should."""
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from mmengine.config import Config
+from PIL import Image
 from places import ROOT
 
 from mmdeeplab.cli import test, train
@@ -223,3 +225,21 @@ def test_help_is_immediate(tool: str) -> None:
     loaded = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert loaded.stdout.splitlines()[-1] == '[]'
     assert time.perf_counter() - start < 30
+
+
+def test_opencv_is_silent_about_tags_that_it_does_not_know(tmp_path: Path) -> None:
+    tag = 33550  # the size of a pixel on the earth
+    Image.new('RGB', (4, 4)).save(tmp_path / 'a.tif', tiffinfo={tag: (1.0, 1.0, 0.0)})
+    code = (
+        'import argparse\n'
+        'from mmdeeplab.cli.common import command\n'
+        'def read(args):\n'
+        '    import cv2\n'
+        f'    assert cv2.imread({str(tmp_path / "a.tif")!r}) is not None\n'
+        'command(argparse.ArgumentParser, read)([])\n'
+    )
+    environment = {k: v for k, v in os.environ.items() if k != 'OPENCV_LOG_LEVEL'}
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stderr == ''

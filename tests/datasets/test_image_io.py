@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mmdeeplab.datasets.image_io import (
+    TURNS,
     Header,
     decode_bands,
     decode_image,
@@ -182,6 +183,29 @@ def test_a_tiff_of_floats_is_not_called_broken(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((4, 5), np.float32)).save(tmp_path / 'a.tif')
     with pytest.raises(UserError, match=r'float32, which are not RGB.*LoadImage'):
         read_image(tmp_path / 'a.tif')
+
+
+@pytest.mark.parametrize('turn', range(1, 9))
+def test_a_tiff_is_read_without_its_alpha_and_turned(turn: int) -> None:
+    """As a PNG is; OpenCV would multiply its colours by the alpha."""
+    rgba = np.random.default_rng(0).integers(0, 256, (24, 40, 4), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(rgba).save(file, 'TIFF', tiffinfo={0x0112: turn})
+    header, image = decode_image(file.getvalue(), 'a.tif')
+    assert (header.height, header.width, header.swaps) == (24, 40, turn >= 5)
+    stored = Image.fromarray(rgba[..., :3])
+    upright = stored if turn == 1 else stored.transpose(TURNS[turn])
+    np.testing.assert_array_equal(image[..., ::-1], upright)
+
+
+@pytest.mark.parametrize('packing', ['zstd', 'lzma'])
+def test_a_tiff_that_opencv_does_not_unpack(packing: str) -> None:
+    tifffile = pytest.importorskip('tifffile')
+    pytest.importorskip('imagecodecs')
+    rgb = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    file = io.BytesIO()
+    tifffile.imwrite(file, rgb, photometric='rgb', compression=packing)
+    np.testing.assert_array_equal(decode_image(file.getvalue(), 'a.tif')[1][..., ::-1], rgb)
 
 
 @pytest.mark.parametrize('brand', [b'heic', b'heix', b'heim', b'heis', b'mif1', b'msf1'])

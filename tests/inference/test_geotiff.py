@@ -29,6 +29,8 @@ from mmdeeplab.errors import UserError
 from mmdeeplab.inference.files import segment_files
 from mmdeeplab.inference.geotiff.centre_crops import count_rows, cuts, label_rows
 from mmdeeplab.inference.geotiff.coordinates import has_coordinates
+from mmdeeplab.inference.geotiff.grid import opened
+from mmdeeplab.inference.geotiff.picture import RasterPicture, reads_by_windows
 from mmdeeplab.inference.geotiff.segment import is_cut, segment_raster
 from mmdeeplab.inference.geotiff.write import blocks
 from mmdeeplab.inference.images import read_as_stored, read_picture
@@ -412,6 +414,22 @@ def test_windows_are_not_read_where_white_is_no_255(profile: dict, draw: Callabl
     network = predictor(3, 'uint8', limit=1)
     assert is_cut(network, draw('plain.tif', bands=1, depth='uint8'))
     assert not is_cut(network, path)
+
+
+@pytest.mark.parametrize('alpha', ['unspecified', 'premultiplied', 'yes'])
+def test_a_picture_with_alpha_is_the_same_whole_and_by_windows(draw: Callable, alpha: str) -> None:
+    path = draw(bands=4, depth='uint8', photometric='RGB', alpha=alpha)
+    with opened(path) as dataset:
+        assert reads_by_windows(dataset, None, 3)
+        windows = RasterPicture(dataset, None, 3)[:, 0:300, 0:409]
+    np.testing.assert_array_equal(read_picture(path), windows.permute(1, 2, 0).flip(2))
+
+
+def test_grey_bands_are_no_colours_by_windows_either(draw: Callable) -> None:
+    path = draw(bands=3, depth='uint8', photometric='MINISBLACK')
+    assert not is_cut(predictor(3, 'uint8', limit=1), path)
+    with pytest.raises(UserError, match='3 bands of uint8, which are not RGB'):
+        read_picture(path)
 
 
 def test_a_broken_raster_is_named_and_the_others_are_done(draw: Callable, tmp_path: Path) -> None:

@@ -91,4 +91,7 @@ def reads_by_windows(dataset: Any, pixels: Pixels | None, bands: int) -> bool:
     structure = dataset.tags(ns='IMAGE_STRUCTURE') | dataset.tags(1, ns='IMAGE_STRUCTURE')
     if structure.get('MINISWHITE') or structure.get('NBITS'):
         return False  # white is not the largest value
-    return dataset.count in ((1, 3, 4) if bands == 3 else (bands,))
+    if bands != 3:
+        return dataset.count == bands
+    colours = [colour.name for colour in dataset.colorinterp[:3]]
+    return dataset.count == 1 or (dataset.count in (3, 4) and colours == ['red', 'green', 'blue'])
