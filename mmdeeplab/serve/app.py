@@ -26,6 +26,7 @@ from mmdeeplab.serve.pictures import open_picture, readable, unpack
 from mmdeeplab.version import __version__
 
 PAGE = Path(__file__).parent / 'page'
+UPLOADS = 64  # at once; their pictures are in memory
 PICTURES = ('masks', 'color', 'overlay')  # what ?kind= answers with
 
 
@@ -49,6 +50,7 @@ class Service:
         self.predictor, self.card, self.limits = predictor, card, limits
         self.examples = examples
         self.queue = InferenceQueue(limits)
+        self.uploads = 0
 
     async def health(self, request: Request) -> Response:
         """Answer with the state of the server, the network's card and the limits."""
@@ -79,7 +81,13 @@ class Service:
         output = request.query_params.get('kind')
         if output is not None and output not in PICTURES:
             raise Refusal(400, f'kind must be one of {", ".join(PICTURES)}, got {output!r}')
-        data = await read_upload(request, self.limits)
+        if self.uploads >= UPLOADS:
+            raise Refusal(503, 'too many pictures arrive at once; try again in a moment')
+        self.uploads += 1
+        try:
+            data = await read_upload(request, self.limits)
+        finally:
+            self.uploads -= 1
         picture = open_picture(data, self.limits)
         work = partial(self.answer, picture, output, notice_of(data))
         return await self.queue.run(work, partial(disconnected, request))
