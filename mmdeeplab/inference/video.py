@@ -41,7 +41,12 @@ class Film:
         return self
 
     def add(self, frame: np.ndarray) -> None:
-        """Append a frame (H, W, 3) uint8 RGB."""
+        """Append a frame (H, W, 3) uint8 RGB; to an odd side its last line is added once more.
+
+        The colours of a film have half its size, so that OpenCV would cut the line off.
+        """
+        height, width = frame.shape[:2]
+        frame = cv2.copyMakeBorder(frame, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         if self.writer is None:
             code = cv2.VideoWriter.fourcc(*'mp4v')
             size = frame.shape[1], frame.shape[0]

@@ -387,6 +387,19 @@ def test_a_video_is_segmented_frame_by_frame(predictor: DeepLabPredictor, tmp_pa
     assert not list((tmp_path / 'other').rglob('*.mp4'))
 
 
+@pytest.mark.parametrize('size', [(41, 50), (40, 51), (33, 35)])
+def test_a_film_of_odd_sides_keeps_its_last_row_and_column(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    frame = np.full((*size, 3), 200, np.uint8)
+    frame[-1] = frame[:, -1] = 20
+    with video.Film(tmp_path / 'a.mp4', 25) as film:
+        film.add(frame)
+    (shown,) = video.frames(tmp_path / 'a.mp4')
+    assert shown.shape[:2] == tuple(side + side % 2 for side in size)
+    assert np.abs(shown[: size[0], : size[1]].astype(int) - frame).max() < 60
+
+
 def test_the_package_offers_the_predictor_lazily() -> None:
     import mmdeeplab
 
