@@ -1,6 +1,5 @@
 """Export a network: build the graph, write it, run the file by its runtime, compare, keep it."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from mmdeeplab.export.formats import FORMATS
 from mmdeeplab.export.graph import build_graph
 from mmdeeplab.export.parity import ParityCheck
 from mmdeeplab.export.samples import Sample, of_other_sizes
-from mmdeeplab.fileio.atomic import writing
+from mmdeeplab.fileio.atomic import working_folder, writing
 from mmdeeplab.fileio.checksum import digest
 from mmdeeplab.inference.accelerate.artefact import ArtefactSpec
 from mmdeeplab.inference.accelerate.fall_back import fall_back
@@ -107,11 +106,8 @@ def export(
         tolerance=spec.tolerance,
         pixels=spec.pixels,
     )
-    with writing(spec.out):
-        spec.out.parent.mkdir(parents=True, exist_ok=True)
-        work = tempfile.TemporaryDirectory(prefix='.exporting-', dir=spec.out.parent)
-    with work as folder, writing(spec.out):
-        path = Path(folder) / spec.out.name
+    with writing(spec.out), working_folder(spec.out.parent) as folder:
+        path = folder / spec.out.name
         if spec.precision == 'int8':
             result = _int8(spec, artefact, check, path, calibration or samples)
         else:

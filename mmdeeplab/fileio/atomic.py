@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from mmdeeplab.errors import UserError
@@ -106,7 +107,7 @@ def _beside(path: Path, disk: Disk, suffix: str = '') -> Iterator[Path]:
     Without a ``suffix`` it ends with a random number, so that the remains of a killed process are
     not taken for an image or a checkpoint.
     """
-    process = f'.tmp-{socket.gethostname()}-{os.getpid()}-'
+    process = _of_process()
     ending = f'.{os.urandom(4).hex()}{suffix}'
     fits = len(os.fsencode(process + path.name + ending)) <= LONGEST_NAME
     beside = path.with_name(process + (path.name if fits else '') + ending)
@@ -117,6 +118,23 @@ def _beside(path: Path, disk: Disk, suffix: str = '') -> Iterator[Path]:
         with suppress(OSError):  # the failure that matters is the first
             beside.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def working_folder(parent: Path) -> Iterator[Path]:
+    """Give a temporary folder in ``parent``, removed after the block.
+
+    What killed processes left in ``parent`` is removed first (:func:`sweep`).
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep(parent)
+    with TemporaryDirectory(prefix=_of_process(), dir=parent) as folder:
+        yield Path(folder)
+
+
+def _of_process() -> str:
+    """The beginning of the names of temporary files of this process."""
+    return f'.tmp-{socket.gethostname()}-{os.getpid()}-'
 
 
 @contextmanager
@@ -164,9 +182,9 @@ def _free(path: Path) -> str:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove temporary files that killed processes left in a folder; return their paths.
+    """Remove temporary files and folders that killed processes left in one; return their paths.
 
-    Only files with our names for temporary files are removed, if their process was on this machine
+    Only those with our names for temporary files are removed, if their process was on this machine
     and no longer runs. A file with the number of this process is of an earlier container. Files of
     other machines are removed after a day.
     """
@@ -175,7 +193,7 @@ def sweep(folder: Path) -> list[Path]:
         match = TEMPORARY.fullmatch(path.name)
         if match and _dead(match['host'], int(match['pid']), path):
             with suppress(OSError):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
                 removed.append(path)
     return removed
 

@@ -1,6 +1,7 @@
 """Exported networks, run by their own runtimes, at odd and even sizes."""
 
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -214,7 +215,10 @@ def test_a_foreground_of_one_channel(
 
 def test_pt2_at_one_size(model: nn.Module, samples: list[Sample], tmp_path: Path) -> None:
     spec = make_spec(tmp_path, 'pt2', size=(SIDE, SIDE))
+    killed = tmp_path / f'.tmp-{socket.gethostname()}-{2**30}-abc'  # no process has this number
+    (killed / 'int8').mkdir(parents=True)
     report = export(spec, model, dict(precision='float'), samples).parity
+    assert list(tmp_path.iterdir()) == [spec.out]
     assert report.faults == []
     assert report.difference < 1e-4 * report.largest
     assert open_artefact(spec.out)[0](np.zeros((1, 3, SIDE, SIDE), np.float32)).shape[-2:] == (
