@@ -65,7 +65,7 @@ def load_segmentor(
             segmentor without backbone and head.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(replace_losses(cfg.model)[0])
+    model = MODELS.build(replace_losses(cfg.model)[0]).float()  # whatever torch's default is
     if not isinstance(network := unwrap(model), EncoderDecoder):
         raise UserError(
             f'{type(network).__name__} is no EncoderDecoder: it can be trained and tested, but not '

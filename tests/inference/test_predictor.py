@@ -142,6 +142,20 @@ def test_labels_are_the_argmax_of_the_network(predictor: DeepLabPredictor) -> No
     assert result.classes == VOC_CLASSES
 
 
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float16])
+def test_the_default_type_of_the_process_changes_nothing(
+    cfg: Config, checkpoint: Path, predictor: DeepLabPredictor, dtype: torch.dtype
+) -> None:
+    """As of a notebook that computes in float64."""
+    expected = predictor(picture())
+    torch.set_default_dtype(dtype)
+    try:
+        for one in (predictor, DeepLabPredictor(cfg, checkpoint, 'cpu')):
+            np.testing.assert_array_equal(one(picture()).logits, expected.logits)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_a_batch_gives_what_single_images_give(
     predictor: DeepLabPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
