@@ -191,9 +191,11 @@ def _header(data: bytes, path: str | Path, file_role: str) -> Header:
             tags = picture.getexif() if tagged else {}
             turn = tags.get(_ORIENTATION, 1)
             turn = turn if turn in range(1, 9) else 1
-            size = picture.size if format != 'TIFF' else (tags[_WIDTH], tags[_HEIGHT])  # as stored
+            width, height = picture.size
+            if format == 'TIFF':  # Pillow tells the size of the upright picture
+                width, height = tags[_WIDTH], tags[_HEIGHT]
             misread = format == 'AVIF' or (picture.mode == 'RGBA' and tags.get(_EXTRA) == 2)
-            return Header(format, picture.mode, *size, turn, misread)
+            return Header(format, picture.mode, width, height, turn, misread)
     except Image.DecompressionBombError as error:
         raise bad_data('too-large', f'the {file_role} {path} is too large: {error}') from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
