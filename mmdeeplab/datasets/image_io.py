@@ -74,8 +74,8 @@ def read_image(path: str | Path) -> np.ndarray:
 def decode_image(data: bytes, path: str | Path) -> tuple[Header, np.ndarray]:
     """Decode a file's bytes: the header, and the image (H, W, 3) uint8, BGR."""
     header = read_header(data, path, 'image')
-    kind = header.format, header.mode
-    if kind in (('TIFF', 'I'), ('TIFF', 'F')) and (error := _of_kind(data, path)):
+    not_bytes = header.format == 'TIFF' and header.mode in ('I', 'F')
+    if not_bytes and (error := _of_kind(data, path)):
         raise error  # OpenCV would read int16 as black
     image = None if header.misread else opencv_pixels(data, cv2.IMREAD_COLOR)
     if image is None and header.format in ('AVIF', 'TIFF') and not header.mode.startswith('I'):

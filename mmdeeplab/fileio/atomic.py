@@ -181,28 +181,32 @@ def _free(path: Path) -> str:
         return 'free space unknown'
 
 
-def sweep(folder: Path) -> list[Path]:
+def sweep(folder: Path, starts: bool = False) -> list[Path]:
     """Remove temporary files and folders that killed processes left in one; return their paths.
 
     Only those with our names for temporary files are removed, if their process was on this machine
-    and no longer runs. A file with the number of this process is of an earlier container. Files of
-    other machines are removed after a day.
+    and no longer runs. Files of other machines are removed after a day.
+
+    Args:
+        folder: Where they lie.
+        starts: Whether this process has not written there yet, so that files with its number are of
+            an earlier container.
     """
     removed = []
     for path in folder.glob('.tmp-*'):
         match = TEMPORARY.fullmatch(path.name)
-        if match and _dead(match['host'], int(match['pid']), path):
+        if match and _dead(match['host'], int(match['pid']), path, starts):
             with suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
                 removed.append(path)
     return removed
 
 
-def _dead(host: str, pid: int, path: Path) -> bool:
+def _dead(host: str, pid: int, path: Path, starts: bool) -> bool:
     if host != socket.gethostname():
         return time.time() - path.stat().st_mtime > FOREIGN_AGE
     if pid == os.getpid():
-        return True
+        return starts
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

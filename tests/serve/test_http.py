@@ -229,29 +229,14 @@ def test_a_slow_upload_is_ended(serve: Serve) -> None:
         assert line.recv(100).startswith(b'HTTP/1.1 408')
 
 
-def test_connections_without_a_request_stop_nobody_and_are_closed(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr('mmdeeplab.serve.server.SILENCE', 0.8)
+def test_connections_without_a_request_stop_nobody(serve: Serve) -> None:
     url = serve()
     host, port = urlsplit(url).netloc.split(':')
     with contextlib.ExitStack() as stack:
-        lines = [
-            stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
-            for _ in range(70)
-        ]
-        lines[0].sendall(b'GET / HT')  # and no more
+        for _ in range(70):
+            line = stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            line.sendall(b'GET / HT')  # and no more
         assert ask(url, '/api/segment', encoded())[0] == 200
-        assert [line.recv(1) for line in lines] == [b''] * 70
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
-    sockets = set()
-    for _ in range(3):  # this one lives longer, since it sends requests
-        connection.request('GET', '/api/classes')
-        assert connection.getresponse().read()
-        sockets.add(connection.sock)
-        time.sleep(0.5)
-    connection.close()
-    assert len(sockets) == 1
 
 
 def test_many_uploads_at_once_are_refused_in_json(
@@ -269,26 +254,6 @@ def test_many_uploads_at_once_are_refused_in_json(
         line.sendall(b'12345')
         assert line.recv(100).startswith(b'HTTP/1.1 415')
     assert ask(url, '/api/segment', encoded())[0] == 200
-
-
-@pytest.mark.parametrize(
-    'sent',
-    [
-        b'\x16\x03\x01 TLS\r\n\r\n',
-        b'GET / HTTP/1.1\r\n\r\n',
-        b'POST /api/segment HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
-    ],
-    ids=['another protocol', 'no host', 'a chunk without length'],
-)
-def test_what_is_no_http_is_answered_in_json(serve: Serve, sent: bytes) -> None:
-    host, port = urlsplit(serve()).netloc.split(':')
-    with socket.create_connection((host, int(port)), timeout=10) as line:
-        line.sendall(sent)
-        answer = http.client.HTTPResponse(line)
-        answer.begin()
-        assert answer.status == 400
-        assert answer.headers['x-content-type-options'] == 'nosniff'
-        assert json.loads(answer.read())['error'] == 'this is no valid HTTP request'
 
 
 def together(url: str, count: int) -> list[int]:

@@ -114,7 +114,7 @@ class CheckpointHook(MMEngineCheckpointHook):
             return
         for path in {work_dir, folder}:
             if path.is_dir():
-                for leftover in sweep(path):
+                for leftover in sweep(path, starts=True):
                     runner.logger.info(f'removed {leftover}, left by a process that was killed')
         size = sum(t.numel() * t.element_size() for t in unwrap(runner.model).state_dict().values())
         probe(folder, size, runner.disk)
