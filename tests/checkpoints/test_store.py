@@ -253,6 +253,11 @@ def test_sweeping_takes_only_our_dead_files(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert [path.name for path in sweep(tmp_path)] == names[:1]
     assert {path.name for path in tmp_path.iterdir()} == set(names[1:])
+    own = tmp_path / f'.tmp-{host}-{os.getpid()}-iter_5'
+    own.mkdir()
+    assert sweep(tmp_path) == []
+    assert sweep(tmp_path, starts=True) == [own]
+    assert not own.exists()
 
 
 def test_the_probe_names_what_is_wrong(tmp_path: Path) -> None:
