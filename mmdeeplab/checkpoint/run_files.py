@@ -26,7 +26,7 @@ class RunFiles:
     """
 
     def __init__(
-        self, work_dir: Path, folder: Path, started: float, disk: Disk, names: Iterable[str]
+        self, work_dir: Path, folder: Path, *, started: float, disk: Disk, names: Iterable[str]
     ) -> None:
         self.work_dir, self.folder = work_dir, folder
         self.started, self.disk = started, disk

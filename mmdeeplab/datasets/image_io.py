@@ -195,7 +195,9 @@ def _header(data: bytes, path: str | Path, file_role: str) -> Header:
             if format == 'TIFF':  # Pillow tells the size of the upright picture
                 width, height = tags[_WIDTH], tags[_HEIGHT]
             misread = format == 'AVIF' or (picture.mode == 'RGBA' and tags.get(_EXTRA) == 2)
-            return Header(format, picture.mode, width, height, turn, misread)
+            return Header(
+                format, picture.mode, width=width, height=height, orientation=turn, misread=misread
+            )
     except Image.DecompressionBombError as error:
         raise bad_data('too-large', f'the {file_role} {path} is too large: {error}') from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:

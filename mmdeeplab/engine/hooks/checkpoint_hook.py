@@ -106,7 +106,9 @@ class CheckpointHook(MMEngineCheckpointHook):
         # older files hold numbers
         names = [k if isinstance(k, str) else self.filename_tmpl.format(k) for k in listed_names]
         work_dir, folder = Path(runner.work_dir), checkpoint_folder(runner.work_dir, self.out_dir)
-        self.files = RunFiles(work_dir, folder, runner.started, runner.disk, names)
+        self.files = RunFiles(
+            work_dir, folder, started=runner.started, disk=runner.disk, names=names
+        )
         newest = self.files.newest()
         if newest and self.files.iteration(newest) == runner.iter:  # where the run goes on from
             self.saved_iter, self.saved_name = runner.iter, newest
