@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from mmdeeplab.cli.convert_annotations import add_annotation_options, conversion
 from mmdeeplab.command_names import tool
 from mmdeeplab.config.load import load_config, quiet_imports
 from mmdeeplab.errors import UserError
+from mmdeeplab.fileio.atomic import working_folder
 from mmdeeplab.fileio.input_files import is_system_file
 from mmdeeplab.weights.resolve import find_checkpoint
 
@@ -163,22 +163,20 @@ def earlier_aside(beside: Path) -> Iterator[None]:
 
     After an error it comes back, and what the block wrote goes.
     """
-    aside = Path(tempfile.mkdtemp(prefix=f'.{beside.name}-', dir=beside.parent))
     earlier = [p.name for p in beside.iterdir() if p.name != ANNOTATED] if beside.is_dir() else []
-    try:
-        for name in earlier:
-            (beside / name).rename(aside / name)
-        yield
-    except BaseException:
-        for path in (beside / name for name in WRITTEN if name != ANNOTATED):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        for path in list(aside.iterdir()):
-            path.rename(beside / path.name)
-        with suppress(OSError):  # annotated is in it
-            beside.rmdir()
-        raise
-    finally:
-        shutil.rmtree(aside)
+    with working_folder(beside.parent) as aside:
+        try:
+            for name in earlier:
+                (beside / name).rename(aside / name)
+            yield
+        except BaseException:
+            for path in (beside / name for name in WRITTEN if name != ANNOTATED):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            for path in list(aside.iterdir()):
+                path.rename(beside / path.name)
+            with suppress(OSError):  # annotated is in it
+                beside.rmdir()
+            raise
 
 
 def mended(args: argparse.Namespace, beside: Path) -> Layout:
