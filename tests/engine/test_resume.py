@@ -260,6 +260,7 @@ SCHEDULES = {
         dict(type='ConstantLR', factor=0.5, end=3, by_epoch=False),
         dict(type='ExponentialLR', gamma=0.8, by_epoch=False),
     ],
+    'one cycle': [dict(type='OneCycleLR', eta_max=0.1, total_steps=20, by_epoch=False)],
     'none': [],
 }
 
@@ -440,6 +441,20 @@ def test_a_full_disk_is_told_truly(
             assert not re.search(rf'/{re.escape(good[1])} is not saved', text)
 
 
+def best_runner(
+    work_dir: Path, iterations: int, metric: Count, disk: Disk, **options: object
+) -> Runner:
+    """A run that validates every second iteration, and saves the best checkpoint and the last."""
+    hook = dict(type='mmdeeplab.CheckpointHook', by_epoch=False, interval=10**9)
+    hook |= dict(save_best='toy/count', rule='greater', **options)
+    hooks = dict(checkpoint=hook)
+    runner = tiny_runner(
+        work_dir, iterations, validate=2, default_hooks=hooks, val_evaluator=[metric]
+    )
+    runner.disk = disk
+    return runner
+
+
 def test_a_best_checkpoint_that_is_lost_in_the_background_is_not_the_best(tmp_path: Path) -> None:
     """And what is known of it is put back by the thread that trains."""
 
@@ -455,15 +470,8 @@ def test_a_best_checkpoint_that_is_lost_in_the_background_is_not_the_best(tmp_pa
                 raise OSError(28, 'No space left on device')
             super().rename(source, target)
 
-    hook = dict(
-        type='mmdeeplab.CheckpointHook', by_epoch=False, interval=10**9, save_last=False,
-        save_best='toy/count', rule='greater', async_save=True,
-    )  # fmt: skip
-    runner = tiny_runner(
-        tmp_path, 4, validate=2, default_hooks=dict(checkpoint=hook),
-        val_evaluator=[Falling(prefix='toy')],
-    )  # fmt: skip
-    runner.disk = SlowAndFull()
+    options = dict(async_save=True, save_last=False)
+    runner = best_runner(tmp_path, 4, Falling(prefix='toy'), SlowAndFull(), **options)
     threads: set[str] = set()
     forget = runner.message_hub.pop_info
 
@@ -498,17 +506,9 @@ def test_an_old_best_checkpoint_that_cannot_be_removed_at_once_goes_later(
                 raise OSError(16, 'Device or resource busy')
             super().remove(path)
 
-    hook = dict(
-        type='mmdeeplab.CheckpointHook', by_epoch=False, interval=10**9, save_best='toy/count',
-        rule='greater', async_save=background,
-    )  # fmt: skip
-    runner = tiny_runner(
-        tmp_path, 6, validate=2, default_hooks=dict(checkpoint=hook),
-        val_evaluator=[Rising(prefix='toy')],
-    )  # fmt: skip
-    runner.disk = Busy()
-    runner.train()
-    assert runner.disk.refused == 1
+    disk = Busy()
+    best_runner(tmp_path, 6, Rising(prefix='toy'), disk, async_save=background).train()
+    assert disk.refused == 1
     assert names(tmp_path) == ['best_toy_count_iter_4.safetensors', 'iter_6.safetensors']
 
 

@@ -88,6 +88,7 @@ def _restore(
     if same_settings and same_classes and same_plan(schedulers, states):
         wrapper.load_state_dict(saved)
         for scheduler, state in zip(schedulers, states, strict=True):
+            # one that follows a score ends with the run, which may be longer now
             scheduler.load_state_dict({**state, 'end': scheduler.end})
         return False
     new_settings = {
